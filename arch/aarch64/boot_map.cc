@@ -1,0 +1,38 @@
+// Lab 1. The identity map: translation goes on, and nothing moves. You own this file.
+#include "arch/arch.h"
+#include "arch/boot.h"
+#include "kernel/base/check.h"
+#include "kernel/base/todo.h"
+#include "kernel/mm/frame.h"
+
+Result<void> map_kernel(KernelTable& table, std::uint64_t offset) {
+  // @lab 1 begin: map_kernel
+  //: Map each of kernel_regions() with map_range(), its flags as the region says, at its physical address + offset.
+  for (const Region& region : kernel_regions()) {
+    TRY(table.map_range(VirtAddr{region.start.raw() + offset}, region.start, region.size, region.flags));
+  }
+  return {};
+  // @lab 1 end
+}
+
+void turn_on_paging() {
+  // @lab 1 begin: turn_on_paging
+  //: The MMU is off. Make a map and turn it on:
+  //: 1. Allocate a cleared frame for the root. The CPU will own it: release() it. Map the kernel there, offset 0.
+  //: 2. Say what the entries mean: MAIR_EL1 = Aarch64Paging::kMair. TCR_EL1: both halves' fields and the physical size
+  //:    (cpu.h), but no walks of the upper half, which has no table yet. TTBR0_EL1 = the root's physical address.
+  //: 3. Nothing may be remembered from before: Arch::flush_all(). Then SCTLR_EL1: the bits that are always one, MMU,
+  //:    caches. The next instruction is fetched through the new map.
+  auto root = OwnedFrame::allocate_zeroed();
+  CHECK(root.has_value());
+  KernelTable table(root->release().start());
+  CHECK(map_kernel(table, 0).has_value());
+
+  cpu::write_mair(Aarch64Paging::kMair);
+  cpu::write_tcr(cpu::kTcrLowerHalf | cpu::kTcrUpperHalf | cpu::kTcrNoUpperWalks |
+                 cpu::physical_size() << cpu::kTcrPhysicalSizeShift);
+  cpu::write_ttbr0(table.root().raw());
+  Arch::flush_all();
+  cpu::write_sctlr(cpu::kSctlrReservedOnes | cpu::kSctlrMmu | cpu::kSctlrDataCache | cpu::kSctlrInstructionCache);
+  // @lab 1 end
+}

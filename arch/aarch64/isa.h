@@ -1,0 +1,39 @@
+// What this ISA offers to kernel/: the contract of arch/arch.h.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+
+#include "arch/aarch64/cpu.h"
+#include "arch/aarch64/layout.h"
+#include "arch/aarch64/paging.h"
+
+struct Arch {
+  using Paging = Aarch64Paging;
+  static constexpr char kName[] = "aarch64";
+
+  static void console_write(char c);
+  static std::optional<char> console_read();
+  [[noreturn]] static void power_off();
+
+  static void install_traps();
+  static void breakpoint() { asm volatile("brk #0" ::: "memory"); }
+
+  static bool disable_interrupts();
+  static void restore_interrupts(bool were_enabled);
+  static void wait_for_interrupt();
+  static void start_timer(unsigned microseconds);
+
+  // The walker sees a store only after a barrier, and the barrier must end before the next access (Arm ARM D8.2.3).
+  static void table_written() { asm volatile("dsb ishst; isb" ::: "memory"); }
+  static void flush_page(VirtAddr va);
+  static void flush_all();
+  // Addresses whose upper bits are all one belong to TTBR1, the others to TTBR0 (D8.1.1).
+  static PhysAddr active_root(VirtAddr va) {
+    return PhysAddr{((va.raw() >> 63) != 0 ? cpu::read_ttbr1() : cpu::read_ttbr0()) & Paging::kAddress};
+  }
+
+  static std::optional<std::uint32_t> probe_read(VirtAddr va);
+  static bool probe_write(VirtAddr va, std::uint32_t value);
+  static bool probe_execute(VirtAddr va);
+};

@@ -1,0 +1,27 @@
+// Where things are on this ISA: QEMU's virt machine. kernel/mm/layout.h has the picture.
+#pragma once
+
+#include <array>
+
+#include "arch/device_region.h"
+#include "kernel/base/addr.h"
+
+namespace layout {
+
+inline constexpr PhysAddr kRamBase{0x4000'0000};
+
+// va - pa in the higher half: the lowest address that TTBR1_EL1 translates with TCR_EL1.T1SZ = 16 (Arm ARM D8.1.8).
+inline constexpr std::uint64_t kKernelOffset = 0xffff'0000'0000'0000;
+
+inline constexpr PhysAddr kUart{0x0900'0000};            // PL011
+inline constexpr PhysAddr kGicDistributor{0x0800'0000};  // GICv2
+inline constexpr PhysAddr kGicCpu{0x0801'0000};
+
+// All of them.
+inline constexpr std::array kDevices{
+    DeviceRegion{"gic-distributor", kGicDistributor, kPageSize},
+    DeviceRegion{"gic-cpu", kGicCpu, kPageSize},
+    DeviceRegion{"uart", kUart, kPageSize},
+};
+
+}  // namespace layout

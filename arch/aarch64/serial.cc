@@ -1,0 +1,27 @@
+// The serial port, a PL011 UART (Arm DDI 0183, 3.3).
+#include "arch/arch.h"
+#include "kernel/mm/layout.h"
+
+namespace {
+
+constexpr std::uint64_t kData = 0x00;
+constexpr std::uint64_t kFlags = 0x18;
+constexpr std::uint32_t kReceiveEmpty = 1 << 4;
+constexpr std::uint32_t kTransmitFull = 1 << 5;
+
+volatile std::uint32_t& uart_register(std::uint64_t offset) {
+  return *static_cast<volatile std::uint32_t*>(pointer_to(layout::kUart + offset));
+}
+
+}  // namespace
+
+void Arch::console_write(char c) {
+  while ((uart_register(kFlags) & kTransmitFull) != 0) {
+  }
+  uart_register(kData) = static_cast<unsigned char>(c);
+}
+
+std::optional<char> Arch::console_read() {
+  if ((uart_register(kFlags) & kReceiveEmpty) != 0) return std::nullopt;
+  return static_cast<char>(uart_register(kData));
+}

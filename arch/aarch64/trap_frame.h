@@ -1,0 +1,24 @@
+// The registers of interrupted code as trap_entry.S saves them, lowest address first. Shared by assembly and C++.
+#pragma once
+
+#define TRAP_FRAME_X30 240
+#define TRAP_FRAME_ELR 256
+#define TRAP_FRAME_KIND 272
+#define TRAP_FRAME_SIZE 288
+
+#ifndef __ASSEMBLER__
+#include <cstddef>
+#include <cstdint>
+
+struct TrapFrame {
+  std::uint64_t x[31];
+  std::uint64_t sp;         // of the interrupted code
+  std::uint64_t elr, spsr;  // where it was, and in what state
+  std::uint64_t kind;       // which of the 16 vectors
+  std::uint64_t reserved;   // keeps the size a multiple of 16
+};
+static_assert(offsetof(TrapFrame, x[30]) == TRAP_FRAME_X30);
+static_assert(offsetof(TrapFrame, elr) == TRAP_FRAME_ELR);
+static_assert(offsetof(TrapFrame, kind) == TRAP_FRAME_KIND);
+static_assert(sizeof(TrapFrame) == TRAP_FRAME_SIZE);
+#endif

@@ -1,0 +1,11 @@
+// What the trap code of this ISA shares.
+#pragma once
+
+#include <cstdint>
+
+inline constexpr unsigned kTimerInterrupt = 27;  // the virtual timer's, private to the CPU (Arm BSA 3.8.1)
+
+// The interrupt controller and the timer (timer.cc).
+std::uint32_t acknowledge_interrupt();
+void end_of_interrupt(std::uint32_t acknowledged);
+void rearm_timer();

@@ -1,0 +1,36 @@
+// What this ISA offers to kernel/: the contract of arch/arch.h.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+
+#include "arch/x86_64/cpu.h"
+#include "arch/x86_64/layout.h"
+#include "arch/x86_64/paging.h"
+
+struct Arch {
+  using Paging = X86_64Paging;
+  static constexpr char kName[] = "x86_64";
+
+  static void console_write(char c);
+  static std::optional<char> console_read();
+  [[noreturn]] static void power_off();
+
+  static void install_traps();
+  static void breakpoint() { asm volatile("int3" ::: "memory"); }
+
+  static bool disable_interrupts();
+  static void restore_interrupts(bool were_enabled);
+  static void wait_for_interrupt();
+  static void start_timer(unsigned microseconds);
+
+  // x86 keeps loads by the walker behind earlier stores by itself (Intel SDM vol. 3, 4.10.2.3).
+  static void table_written() { asm volatile("" ::: "memory"); }
+  static void flush_page(VirtAddr va) { cpu::invlpg(va); }
+  static void flush_all();
+  static PhysAddr active_root(VirtAddr) { return PhysAddr{cpu::read_cr3() & Paging::kAddress}; }
+
+  static std::optional<std::uint32_t> probe_read(VirtAddr va);
+  static bool probe_write(VirtAddr va, std::uint32_t value);
+  static bool probe_execute(VirtAddr va);
+};

@@ -1,0 +1,26 @@
+// Where things are on this ISA: QEMU's microvm. kernel/mm/layout.h has the picture.
+#pragma once
+
+#include <array>
+
+#include "arch/device_region.h"
+#include "kernel/base/addr.h"
+
+namespace layout {
+
+inline constexpr PhysAddr kRamBase{0};
+
+// va - pa in the higher half: its first byte is the lowest canonical address of the upper half (Intel SDM vol. 1,
+// 3.3.7.1), slot 256 of the root.
+inline constexpr std::uint64_t kKernelOffset = 0xffff'8000'0000'0000;
+
+inline constexpr PhysAddr kLocalApic{0xfee0'0000};  // Intel SDM vol. 3, 11.4.1
+inline constexpr PhysAddr kPower{0xfea0'0000};      // ACPI sleep control register at + 0x200 (ACPI 4.8.3.7)
+
+// All of them.
+inline constexpr std::array kDevices{
+    DeviceRegion{"local-apic", kLocalApic, kPageSize},
+    DeviceRegion{"power", kPower, kPageSize},
+};
+
+}  // namespace layout

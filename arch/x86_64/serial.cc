@@ -1,0 +1,22 @@
+// The first serial port, a 16550 UART at I/O port 0x3f8.
+#include "arch/arch.h"
+
+namespace {
+
+constexpr std::uint16_t kData = 0x3f8;
+constexpr std::uint16_t kLineStatus = 0x3fd;
+constexpr std::uint8_t kDataReady = 1 << 0;
+constexpr std::uint8_t kTransmitterEmpty = 1 << 5;
+
+}  // namespace
+
+void Arch::console_write(char c) {
+  while ((cpu::in8(kLineStatus) & kTransmitterEmpty) == 0) {
+  }
+  cpu::out8(kData, static_cast<std::uint8_t>(c));
+}
+
+std::optional<char> Arch::console_read() {
+  if ((cpu::in8(kLineStatus) & kDataReady) == 0) return std::nullopt;
+  return static_cast<char>(cpu::in8(kData));
+}

@@ -1,0 +1,56 @@
+// From the IDT to C++ and back. Each of the 256 vectors has a stub of 16 bytes; all go on in trap_common.
+#include "arch/x86_64/trap_frame.h"
+
+        .text
+        .global trap_stubs
+        .balign 16
+trap_stubs:
+        .set    vector, 0
+        .rept   256
+        .balign 16
+        // These exceptions push an error code (Intel SDM vol. 3, table 6-1); for the others we push 0 in its place.
+        .if     vector != 8 && (vector < 10 || vector > 14) && vector != 17 && vector != 21 && vector != 29 && vector != 30
+        pushq   $0
+        .endif
+        pushq   $vector
+        jmp     trap_common
+        .set    vector, vector + 1
+        .endr
+
+// in: the vector, error code and the CPU's five words on the stack; interrupts are off (interrupt gates)
+trap_common:
+        pushq   %rax
+        pushq   %rcx
+        pushq   %rdx
+        pushq   %rbx
+        pushq   %rbp
+        pushq   %rsi
+        pushq   %rdi
+        pushq   %r8
+        pushq   %r9
+        pushq   %r10
+        pushq   %r11
+        pushq   %r12
+        pushq   %r13
+        pushq   %r14
+        pushq   %r15
+        cld                             // C++ expects it so
+        movq    %rsp, %rdi              // handle_trap(TrapFrame&)
+        call    handle_trap             // the frame is 176 bytes on a stack that the CPU aligned to 16
+        popq    %r15
+        popq    %r14
+        popq    %r13
+        popq    %r12
+        popq    %r11
+        popq    %r10
+        popq    %r9
+        popq    %r8
+        popq    %rdi
+        popq    %rsi
+        popq    %rbp
+        popq    %rbx
+        popq    %rdx
+        popq    %rcx
+        popq    %rax
+        addq    $16, %rsp               // vector and error code
+        iretq

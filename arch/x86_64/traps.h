@@ -1,0 +1,15 @@
+// The exception and interrupt vectors that this kernel gives a meaning (Intel SDM vol. 3, table 6-1).
+#pragma once
+
+#include <cstdint>
+
+inline constexpr unsigned kBreakpointVector = 3;
+inline constexpr unsigned kDoubleFaultVector = 8;
+inline constexpr unsigned kGeneralProtectionVector = 13;
+inline constexpr unsigned kPageFaultVector = 14;
+inline constexpr unsigned kTimerVector = 32;
+inline constexpr unsigned kSpuriousVector = 255;
+inline constexpr unsigned kVectors = 256;
+
+// Tells the local APIC that the interrupt has been handled (timer.cc).
+void end_of_interrupt();

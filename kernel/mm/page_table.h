@@ -1,0 +1,88 @@
+// The page-table engine: one piece of code for every ISA, format and memory. The format says how entries look, the
+// memory where tables are. What it does is in page_table_map.h (lab 1)...
+// @from 3
+// ...and page_table_unmap.h (lab 3).
+// @end
+#pragma once
+
+#include <cstdint>
+#include <optional>
+
+#include "kernel/base/addr.h"
+#include "kernel/base/result.h"
+#include "kernel/mm/page_flags.h"
+#include "kernel/mm/paging_format.h"
+// @from 3
+#include "kernel/mm/stale_tlb.h"
+// @end
+#include "kernel/mm/table_memory.h"
+
+// What a virtual address translates to.
+struct Mapping {
+  PhysAddr address;    // of the very byte that was asked for
+  std::uint64_t size;  // of the page or block around it
+  PageFlags flags;
+};
+
+template <PagingFormat F, TableMemory<typename F::Entry> M = WindowTables<typename F::Entry>>
+class PageTable {
+ public:
+  using Entry = typename F::Entry;
+
+  // Works on the tables below `root`, an existing table of the highest level. Owns nothing.
+  explicit PageTable(PhysAddr root, M memory = {}) : root_(root), memory_(memory) {}
+
+  PhysAddr root() const { return root_; }
+
+  // Maps the page (level 0) or block (a higher level) at `va` to `pa`. Makes the tables on the way that are missing.
+  // Fails, and changes nothing, with kAlreadyMapped if any part of it is mapped, kBadAddress if the format cannot
+  // translate `va`, kMisaligned if `va` or `pa` is not a multiple of the level's size, kNoMemory.
+  [[nodiscard]] Result<void> map(VirtAddr va, PhysAddr pa, PageFlags flags, unsigned level = 0);
+
+  // Maps `size` bytes from `va` to those from `pa`, with the largest blocks that both addresses permit. `size` is a
+  // multiple of the page size, and the range may end at the very end of the address space. On failure (as above) what
+  // was mapped before the failure stays.
+  [[nodiscard]] Result<void> map_range(VirtAddr va, PhysAddr pa, std::uint64_t size, PageFlags flags);
+
+  // What `va` translates to, or nothing if no leaf maps it. Never allocates.
+  std::optional<Mapping> lookup(VirtAddr va) const;
+
+  // @from 3
+  // Takes away the mapping of the page or block at `va`. Tables that are empty now are freed. kNotMapped if no leaf
+  // maps it; kMisaligned if `va` is not where that page or block begins.
+  [[nodiscard]] Result<StaleTlb> unmap(VirtAddr va);
+
+  // Gives the page or block at `va` other flags. Errors as for unmap().
+  [[nodiscard]] Result<StaleTlb> protect(VirtAddr va, PageFlags flags);
+  // @end
+
+ private:
+  // One entry of one table, and what it says.
+  struct Slot {
+    PhysAddr table;
+    unsigned level;
+    unsigned index;
+    Decoded decoded;
+  };
+
+  // Walks down from the root towards `va`. Stops at `level`, or above it at the first entry that is not a table.
+  Slot walk(VirtAddr va, unsigned level) const;
+
+  Slot slot(PhysAddr table, unsigned level, VirtAddr va) const {
+    const unsigned index = table_index<F>(va, level);
+    return {table, level, index, F::decode(level, memory_.read(table, index))};
+  }
+
+  // @from 3
+  // Whether no entry of `table` is in use.
+  bool is_empty(PhysAddr table) const;
+  // @end
+
+  PhysAddr root_;
+  [[no_unique_address]] M memory_;
+};
+
+#include "kernel/mm/page_table_map.h"
+// @from 3
+#include "kernel/mm/page_table_unmap.h"
+// @end
