@@ -45,12 +45,12 @@ std::uint64_t address_of(const char* label) {
 // If the fault is one that a probe waits for: prints it, makes the probe return false, and says true.
 bool handle_probe(TrapFrame& frame, const Fault& fault) {
   if (frame.rip == address_of(probe_read_access) || frame.rip == address_of(probe_write_access)) {
-    print_fault(fault);
+    print_fault(fault, Outcome::kGoesOn);
     frame.rip = address_of(probe_failed);
     return true;
   }
   if (g_probed_code == VirtAddr{frame.rip}) {
-    print_fault(fault);
+    print_fault(fault, Outcome::kGoesOn);
     frame.rip = *reinterpret_cast<const std::uint64_t*>(frame.rsp);  // as if the code had returned at once...
     frame.rsp += sizeof(std::uint64_t);
     g_probed_code.reset();  // ...but probe_execute() sees that it had not

@@ -3,17 +3,18 @@
 #include "arch/arch.h"
 #include "kernel/base/print.h"
 
-void print_fault(const Fault& fault) {
+void print_fault(const Fault& fault, Outcome outcome) {
   Fact("fault")
       .field("address", fault.address)
       .field("access", name(fault.access))
       .field("cause", name(fault.cause))
       .field("pc", fault.pc)
-      .field("mode", name(fault.mode));
+      .field("mode", name(fault.mode))
+      .flag("fatal", outcome == Outcome::kFatal);
 }
 
 void fatal_fault(const Fault& fault) {
-  print_fault(fault);
+  print_fault(fault, Outcome::kFatal);
   Line() << "The " << name(fault.mode) << " at " << fault.pc << " may not " << name(fault.access) << " "
          << fault.address << ": " << name(fault.cause) << ".";
   Arch::power_off();

@@ -56,8 +56,11 @@ constexpr std::string_view name(FaultCause cause) {
   return "unknown";
 }
 
-// Prints the line of facts: @fault address= access= cause= pc= mode=.
-void print_fault(const Fault& fault);
+// Whether the kernel goes on after a fault.
+enum class Outcome : std::uint8_t { kGoesOn, kFatal };
+
+// Prints the line of facts: @fault address= access= cause= pc= mode= fatal=.
+void print_fault(const Fault& fault, Outcome outcome);
 
 // A memory fault of the kernel that nobody waits for: reports it and stops the machine.
 [[noreturn]] void fatal_fault(const Fault& fault);

@@ -28,13 +28,14 @@ class Arguments {
 
 // A command registers itself: define a constant of this type in the section .data.rel.ro.commands (see any
 // *_commands.cc), and the linker collects it.
-struct Command {
+struct alignas(64) Command {
   std::string_view name;
   std::string_view usage;  // its arguments
   std::string_view help;   // one line
   unsigned least_arguments;
   void (*run)(const Arguments& arguments);
 };
+static_assert(sizeof(Command) == alignof(Command));  // one array, also of what comes from several files
 
 // All commands that are linked in.
 std::span<const Command> commands();

@@ -1,0 +1,82 @@
+"""The causes that a failure can have, by their stable names. docs/causes.md says more about each; a test compares."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Cause:
+    """`meaning` is one sentence; `file` is where to look first, with {isa} for the ISA."""
+
+    meaning: str
+    file: str
+
+
+_MAP = "kernel/mm/page_table_map.h"
+_BOOT_MAP = "arch/{isa}/boot_map.cc"
+_BOOT_HIGH = "arch/{isa}/boot_high.cc"
+_JUMP = "arch/{isa}/boot_high.S"
+
+CAUSES: dict[str, Cause] = {
+    # The run as a whole.
+    "does-not-compile": Cause("The tree does not build.", ""),
+    "triple-fault": Cause("The CPU could not even report the exception, and the machine reset.", _BOOT_MAP),
+    "recursive-vector": Cause("The exception handler's own first instructions fault, again and again.", _BOOT_MAP),
+    "hang": Cause("The kernel neither goes on nor stops.", ""),
+    "early-exit": Cause("The kernel turned the machine off before it came to the checkpoint.", ""),
+    "serial-flood": Cause("The kernel prints without end.", ""),
+    "kernel-check-failed": Cause("A CHECK of the kernel found a state that cannot be.", ""),
+    "unexpected-exception": Cause("An exception that no page table explains.", ""),
+    "unexpected-fault": Cause("A memory fault outside everything that the kernel maps.", ""),
+    "stack-overflow": Cause("The kernel stack ran out.", ""),
+    "wrong-answer": Cause("What the kernel says is not what its memory and registers hold.", ""),
+    # The engine.
+    "map-lookup-wrong": Cause("map, map_range or lookup do not do what page_table.h promises.", _MAP),
+    "double-map-accepted": Cause("A page that was taken has been mapped again.", _MAP),
+    "half-built-path": Cause("A map that failed left tables or entries behind.", _MAP),
+    "walks-disagree": Cause("The kernel's lookup, the outside walk and QEMU's walk differ.", _MAP),
+    "wrong-descriptor-type": Cause("An entry's type is not one that the manual permits at its level.", _MAP),
+    "table-entry-restricts": Cause("An entry above the leaf takes away a permission that the leaf grants.", _MAP),
+    "region-end-not-mapped": Cause("The last part of a region is missing from the map.", _MAP),
+    "too-many-tables": Cause("The map uses more tables than it needs: blocks were not used.", _MAP),
+    # The root and the registers.
+    "translation-off": Cause("The MMU is not on.", _BOOT_MAP),
+    "boot-root-still-active": Cause("The root in use is still the crude one of boot.S.", _BOOT_MAP),
+    "virtual-address-as-physical": Cause("A root or an entry holds a virtual address.", _BOOT_MAP),
+    "table-outside-memory": Cause("A root or an entry points to where no RAM is.", _BOOT_MAP),
+    "nx-not-enabled": Cause("EFER.NXE is off: bit 63 is reserved and nothing is protected from execution.", _BOOT_MAP),
+    "write-protect-off": Cause("CR0.WP is off: the kernel writes to read-only pages.", _BOOT_MAP),
+    "live-table-overwritten": Cause("A frame that holds a table in use was handed out or written as data.", _BOOT_MAP),
+    # What is missing from the map.
+    "vectors-not-mapped": Cause("The exception vectors are not in the root: any fault recurses.", _BOOT_MAP),
+    "image-not-mapped": Cause("A part of the kernel's image is not in the root.", _BOOT_MAP),
+    "stack-not-mapped": Cause("The kernel's stack is not in the root.", _BOOT_MAP),
+    "frames-not-mapped": Cause("The window's frames, where tables live, are not in the root.", _BOOT_MAP),
+    "device-not-mapped": Cause("A device's registers are not in the root.", _BOOT_MAP),
+    "parameters-not-mapped": Cause("The boot parameters are not in the root.", _BOOT_MAP),
+    # What is in the map and should not be so.
+    "wrong-frame": Cause("A page maps another frame than it should.", _BOOT_MAP),
+    "null-page-mapped": Cause("Page 0 is mapped: a null pointer would go unnoticed.", _BOOT_MAP),
+    "guard-page-mapped": Cause("The guard below a stack is mapped: an overflow would go unnoticed.", _BOOT_MAP),
+    "writable-and-executable": Cause("A page can be both written and executed.", _BOOT_MAP),
+    "user-access-to-kernel": Cause("User code could touch a page of the kernel.", _BOOT_MAP),
+    "user-writable-not-executable": Cause("Pages that EL0 may write are never executable at EL1.", _BOOT_MAP),
+    "wrong-permission": Cause("A region's permissions are not its own.", _BOOT_MAP),
+    "wrong-memory-type": Cause("RAM is mapped as device memory, or a device as normal memory.", _BOOT_MAP),
+    "access-flag-clear": Cause("The access flag of a leaf is clear: its first use faults.", _MAP),
+    "reserved-bit-set": Cause("An entry has a bit set that the manual reserves.", _MAP),
+    "fault-misreported": Cause("A fault was not reported with its address, access and cause.", "arch/{isa}/traps.cc"),
+    "trap-not-returned": Cause("An exception or interrupt was not taken, or did not come back.", "arch/{isa}/traps.cc"),
+    # The higher half.
+    "pc-still-low": Cause("The kernel still runs at its low addresses.", _JUMP),
+    "stack-still-low": Cause("The stack pointer is still a low address.", _JUMP),
+    "vectors-still-low": Cause("The CPU still finds its exception vectors by a low address.", _BOOT_HIGH),
+    "descriptor-tables-still-low": Cause("GDTR, IDTR, TR or the IST still hold low addresses.", _BOOT_HIGH),
+    "device-still-low": Cause("A device is reached by its low address, which is gone.", "arch/{isa}/timer.cc"),
+    "wrong-offset": Cause("va - pa is not the kernel offset for every page.", _BOOT_HIGH),
+    "base-outside-address-size": Cause("The kernel's base is outside what the root register translates.", _BOOT_MAP),
+    "high-half-not-mapped": Cause("The kernel moved before its high addresses were mapped.", _BOOT_HIGH),
+    "identity-still-mapped": Cause("The low addresses still translate.", _BOOT_HIGH),
+    "stale-identity": Cause("The identity map is gone from the tables but not from the TLB.", _BOOT_HIGH),
+    "kernel-root-changed": Cause("The kernel's root register was written again after the move.", _BOOT_HIGH),
+    "halves-share-a-table": Cause("The user half and the kernel half hang on a common table.", _BOOT_HIGH),
+}

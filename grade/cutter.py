@@ -1,0 +1,395 @@
+"""Cuts main into the tree of one lab: without later labs' files, with or without the solutions.
+
+Main is the finished kernel; marker comments say what of it a student writes and what comes later:
+
+    // @lab 1 begin: map            // @from 2
+    //: What to do, for the         ...lines that exist from lab 2 on...
+    //: starter to show.            // @end
+    ...the reference code...
+    // @lab 1 end
+
+In CMake, shell, TOML and Python files the comment begins with `#`; Markdown and linker scripts use their own.
+"""
+
+import os
+import re
+import shutil
+import subprocess
+from collections.abc import Container, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+
+from grade.labs import ISAS, Lab, LadderError, load_labs, owner_of
+
+COURSE_FILE = "labs/course.toml"
+
+_MARKED = ("kernel/", "arch/", "user/", "labs/", "CMakeLists.txt")
+_GRADER = ("grade/", ".ci/")
+_BUGS = re.compile(r"labs/[^/]+/bugs/")
+_KEPT_IN_TARGET = ("build", ".git")
+_NOT_SOURCE = {"build", ".git", "__pycache__", ".pytest_cache", ".hypothesis"}
+
+_COMMENTS = {
+    "//": (".h", ".cc", ".S", ".c", ".inc"),
+    "#": (".cmake", ".txt", ".sh", ".toml", ".py", ""),
+    "<!--": (".md",),
+    "/*": (".ld", ".lds"),
+}
+_CLOSING = {"//": "", "#": "", "<!--": "-->", "/*": r"\*/"}
+
+
+class MarkerError(LadderError):
+    """A marker comment that cannot be obeyed, with the file (from the root) and the line."""
+
+    def __init__(self, file: str, line: int, problem: str) -> None:
+        super().__init__(f"{file}:{line}: {problem}")
+        self.file, self.line, self.problem = file, line, problem
+
+
+@dataclass(frozen=True)
+class Hole:
+    """A function body that the student of `lab` writes; `line` is that of the begin marker in main."""
+
+    lab: int
+    function: str
+    file: str
+    line: int
+    hint: str
+
+
+@dataclass(frozen=True)
+class _Marker:
+    kind: str  # "begin", "end of hole", "from", "end"
+    line: int
+    lab: int = 0
+    function: str = ""
+
+
+@dataclass(frozen=True)
+class _HolePart:
+    marker: _Marker
+    indent: str
+    hint: list[str]
+    body: list[str]
+
+
+@dataclass(frozen=True)
+class _FromPart:
+    marker: _Marker
+    parts: list["str | _HolePart"]
+
+
+_Part = str | _HolePart | _FromPart
+
+
+def cut(
+    tree: Path, lab: int, solved: int, into: Path, isas: Sequence[str] = ISAS, *, with_grader: bool = False
+) -> None:
+    """Makes `into` the tree of lab `lab` with the reference code of labs 1..`solved`.
+
+    Touches no file whose content is right already, and neither build/ nor .git in `into`. LadderError if the
+    lab does not exist, `into` holds something else than a cut, or a marker is wrong (MarkerError).
+    """
+    labs = load_labs(tree)
+    _check_request(tree, labs, lab, solved, isas)
+    _check_target(into)
+    names = "".join(f'"{isa}", ' for isa in isas).removesuffix(", ")
+    course = f"# What this tree is; the grader reads it.\nlab = {lab}\nsolved = {solved}\nisas = [{names}]\n"
+    files = {COURSE_FILE: (course.encode(), 0o644)}  # first, so that a half-written cut can be told for a cut
+    later = [upper for upper in labs if upper.number > lab]
+    for path in sorted(_source_files(tree, into)):
+        if _BUGS.match(path) or (path.startswith(_GRADER) and not with_grader):
+            continue
+        if not any(upper.brings(path) for upper in later):
+            mode = (tree / path).stat().st_mode & 0o777
+            files[path] = (_cut_file(tree, path, labs, lab, solved), mode)
+    _remove_others(into, files.keys())
+    for path, (content, mode) in files.items():
+        _update(into / path, content, mode)
+
+
+def holes(tree: Path) -> list[Hole]:
+    """All holes of main, by lab, file and line. MarkerError if any marker of the tree is wrong."""
+    labs = load_labs(tree)
+    found: list[Hole] = []
+    for path in sorted(_source_files(tree, None)):
+        for part in _flat(_parts_of((tree / path).read_bytes(), path, owner_of(labs, path))):
+            if isinstance(part, _HolePart):
+                marker = part.marker
+                found.append(Hole(marker.lab, marker.function, path, marker.line, "\n".join(part.hint)))
+    return sorted(found, key=lambda hole: (hole.lab, hole.file, hole.line))
+
+
+# --- which files -------------------------------------------------------------------------------------------
+
+
+def _check_request(tree: Path, labs: list[Lab], lab: int, solved: int, isas: Sequence[str]) -> None:
+    if (tree / COURSE_FILE).exists():
+        raise LadderError(f"{tree} is a handed-out tree: only main can be cut")
+    if lab not in [known.number for known in labs]:
+        raise LadderError(f"there is no lab {lab}: labs/ holds {', '.join(str(known.number) for known in labs)}")
+    if not 0 <= solved <= lab:
+        raise LadderError(f"lab {lab} cannot have labs 1 to {solved} solved")
+    for isa in isas:
+        if isa not in ISAS:
+            raise LadderError(f"no ISA {isa}: known are {', '.join(ISAS)}")
+    if not isas:
+        raise LadderError("a course needs at least one ISA")
+
+
+def _check_target(into: Path) -> None:
+    """Everything else in `into` is going to be removed, so it must be a cut, or empty."""
+    if not into.exists() or (into / COURSE_FILE).exists():
+        return
+    if any(path.name not in _KEPT_IN_TARGET for path in into.iterdir()):
+        raise LadderError(f"{into} is neither empty nor a cut tree (it has no {COURSE_FILE}): left as it is")
+
+
+def _source_files(tree: Path, into: Path | None) -> Iterator[str]:
+    """The files git tracks or would track; without git, all but what is known not to be source."""
+    listed = _git_files(tree)
+    if listed is None:
+        listed = _walked_files(tree)
+    for path in listed:
+        file = tree / path
+        inside = into is not None and file.is_relative_to(into)
+        if not inside and path.split("/")[0] not in _NOT_SOURCE and file.is_file():
+            yield path
+
+
+def _git_files(tree: Path) -> list[str] | None:
+    if not (tree / ".git").exists():
+        return None
+    command = ["git", "ls-files", "-co", "--exclude-standard", "-z"]
+    # A hook of git runs with these set, and they would point git at another tree.
+    misleading = ("GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE", "GIT_PREFIX")
+    environment = {name: value for name, value in os.environ.items() if name not in misleading}
+    try:
+        output = subprocess.run(command, cwd=tree, env=environment, check=True, capture_output=True).stdout
+    except (OSError, subprocess.CalledProcessError):
+        return None
+    return [os.fsdecode(name) for name in output.split(b"\0") if name]
+
+
+def _walked_files(tree: Path) -> Iterator[str]:
+    for folder, folders, names in os.walk(tree):
+        folders[:] = [name for name in folders if name not in _NOT_SOURCE]
+        for name in names:
+            yield (Path(folder) / name).relative_to(tree).as_posix()
+
+
+# --- markers -----------------------------------------------------------------------------------------------
+
+
+def _cut_file(tree: Path, path: str, labs: list[Lab], lab: int, solved: int) -> bytes:
+    content = (tree / path).read_bytes()
+    parts = _parts_of(content, path, owner_of(labs, path))
+    if all(isinstance(part, str) for part in parts):
+        return content
+    lines, emptied = _rendered(parts, path, lab, solved)
+    return _formatted(tree, path, "\n".join(lines), emptied).encode(errors="surrogateescape")
+
+
+def _parts_of(content: bytes, path: str, owner: Lab | None) -> list[_Part]:
+    """The file as plain lines, holes and from-blocks, checked; nothing for a file that has no markers."""
+    comment = next((key for key, suffixes in _COMMENTS.items() if PurePosixPath(path).suffix in suffixes), None)
+    if not path.startswith(_MARKED) or comment is None or b"\0" in content:
+        return []
+    parts = _Parser(path, content.decode(errors="surrogateescape"), comment).parse()
+    for part in _flat(parts):
+        if isinstance(part, _HolePart):
+            _check_hole(part, path, owner)
+        elif isinstance(part, _FromPart) and owner is not None and part.marker.lab > owner.number:
+            problem = f"@from {part.marker.lab} in a file of lab {owner.number}: no later handout may touch it"
+            raise MarkerError(path, part.marker.line, problem)
+    return parts
+
+
+def _check_hole(hole: _HolePart, path: str, owner: Lab | None) -> None:
+    lab, line = hole.marker.lab, hole.marker.line
+    if owner is None:
+        raise MarkerError(path, line, f"a hole of lab {lab} in a file that no lab owns")
+    if owner.number != lab:
+        raise MarkerError(path, line, f"a hole of lab {lab} in a file that lab {owner.number} owns")
+    if not hole.hint:
+        raise MarkerError(path, line, "a hole without a hint line (//: What to do.) after its begin")
+
+
+def _flat(parts: Sequence[_Part]) -> Iterator[_Part]:
+    for part in parts:
+        yield part
+        if isinstance(part, _FromPart):
+            yield from part.parts
+
+
+class _Parser:
+    """Splits one file at its markers, by recursive descent."""
+
+    def __init__(self, path: str, text: str, comment: str) -> None:
+        opening, closing = re.escape(comment), _CLOSING[comment]
+        self.path = path
+        self.lines = text.split("\n")
+        self.next = 0
+        self.hole_allowed = comment == "//"
+        self.marker = re.compile(rf"\s*{opening}\s*@(lab|from|end)(?!\S)\s*(.*?)\s*{closing}\s*")
+        self.misplaced = re.compile(rf".*\S\s*{opening}\s*@(lab \d|from \d|end\s*$)")
+        self.hint = re.compile(r"(\s*)//:\s?(.*?)\s*")
+
+    def parse(self) -> list[_Part]:
+        return self._parts(None)
+
+    def _parts(self, block: _Marker | None) -> list[_Part]:
+        """The parts up to the @end of `block`, or to the end of the file."""
+        parts: list[_Part] = []
+        while self.next < len(self.lines):
+            line = self._take()
+            marker = self._marker(line)
+            if marker is None:
+                self._refuse_stray(line)
+                parts.append(line)
+            elif marker.kind == "begin":
+                parts.append(self._hole(marker, line))
+            elif marker.kind == "from" and block is None:
+                parts.append(_FromPart(marker, self._parts(marker)))
+            elif marker.kind == "end" and block is not None:
+                return parts
+            else:
+                raise self._misfit(marker, block)
+        if block is not None:
+            raise MarkerError(self.path, block.line, f"@from {block.lab} has no @end")
+        return parts
+
+    def _hole(self, begin: _Marker, line: str) -> _HolePart:
+        if not self.hole_allowed:
+            raise MarkerError(self.path, begin.line, "a hole can only be in a C++ or assembly file")
+        hint: list[str] = []
+        while self.next < len(self.lines) and (match := self.hint.fullmatch(self.lines[self.next])):
+            hint.append(match[2])
+            self._take()
+        body: list[str] = []
+        while self.next < len(self.lines):
+            inner = self._take()
+            marker = self._marker(inner)
+            if marker is None:
+                self._refuse_stray(inner)
+                body.append(inner)
+            elif marker.kind == "end of hole" and marker.lab == begin.lab:
+                return _HolePart(begin, line[: len(line) - len(line.lstrip())], hint, body)
+            else:
+                raise self._misfit(marker, begin)
+        raise MarkerError(self.path, begin.line, f"@lab {begin.lab} begin has no @lab {begin.lab} end")
+
+    def _take(self) -> str:
+        self.next += 1
+        return self.lines[self.next - 1]
+
+    def _marker(self, line: str) -> _Marker | None:
+        """The marker on the line just taken."""
+        match = self.marker.fullmatch(line)
+        if match is None:
+            return None
+        word, rest = match.groups()
+        if word == "end" and not rest:
+            return _Marker("end", self.next)
+        if word == "from" and rest.isdecimal():
+            return _Marker("from", self.next, int(rest))
+        if word == "lab" and (begin := re.fullmatch(r"(\d+) begin: ([A-Za-z_][\w:]*)", rest)):
+            return _Marker("begin", self.next, int(begin[1]), begin[2])
+        if word == "lab" and (end := re.fullmatch(r"(\d+) end", rest)):
+            return _Marker("end of hole", self.next, int(end[1]))
+        forms = "@lab N begin: function, @lab N end, @from N, @end"
+        raise MarkerError(self.path, self.next, f"unknown marker '@{word} {rest}'; known are {forms}")
+
+    def _refuse_stray(self, line: str) -> None:
+        """What looks like a part of a marker and would silently stay in a handout."""
+        if self.hole_allowed and self.hint.fullmatch(line):
+            raise MarkerError(self.path, self.next, "a hint line (//:) that does not follow a begin")
+        if self.misplaced.match(line):
+            raise MarkerError(self.path, self.next, "a marker must stand on a line of its own")
+
+    def _misfit(self, marker: _Marker, block: _Marker | None) -> MarkerError:
+        """Why `marker` cannot stand here, inside of `block`."""
+        names = {"begin": "@lab {} begin", "end of hole": "@lab {} end", "from": "@from {}", "end": "@end"}
+        name = names[marker.kind].format(marker.lab)
+        if block is not None:
+            outer = f"{names[block.kind].format(block.lab)} (line {block.line})"
+            what = "nested in" if marker.kind in ("begin", "from") else "does not close"
+            return MarkerError(self.path, marker.line, f"{name} {what} {outer}")
+        opener = {"end of hole": f"@lab {marker.lab} begin", "end": "@from"}[marker.kind]
+        return MarkerError(self.path, marker.line, f"{name} without {opener}")
+
+
+def _rendered(parts: list[_Part], path: str, lab: int, solved: int) -> tuple[list[str], list[tuple[int, int]]]:
+    """The lines of the cut file, and the first and last line (from 1) of each hole left for the student."""
+    out: list[str] = []
+    emptied: list[tuple[int, int]] = []
+
+    def add(some: Sequence[_Part]) -> None:
+        after_gap = False
+        for part in some:
+            if isinstance(part, str):
+                # A dropped block must not leave two empty lines in a row.
+                if not (after_gap and not part.strip() and (not out or not out[-1].strip())):
+                    out.append(part)
+            elif isinstance(part, _FromPart):
+                if part.marker.lab <= lab:
+                    add(part.parts)
+            elif part.marker.lab <= solved:
+                out.extend(part.body)
+            else:
+                first = len(out) + 1
+                out.extend(_starter(part, path))
+                emptied.append((first, len(out)))
+            after_gap = isinstance(part, _FromPart) and part.marker.lab > lab
+
+    add(parts)
+    return out, emptied
+
+
+def _starter(hole: _HolePart, path: str) -> list[str]:
+    lines = [f"{hole.indent}// {line}".rstrip() for line in hole.hint]
+    if path.endswith(".S"):
+        return [*lines, f"{hole.indent or '    '}lab_todo {hole.marker.lab}, {hole.marker.function}"]
+    return [*lines, f'{hole.indent}lab_todo({hole.marker.lab}, "{hole.marker.function}");']
+
+
+def _formatted(tree: Path, path: str, text: str, emptied: list[tuple[int, int]]) -> str:
+    """The text with the emptied holes in the tree's own style; the other lines stay as main has them."""
+    program = shutil.which("clang-format")
+    if not emptied or path.endswith(".S") or program is None or not (tree / ".clang-format").exists():
+        return text
+    lines = [f"--lines={first}:{last}" for first, last in emptied]
+    command = [program, f"--assume-filename={tree / path}", *lines]
+    result = subprocess.run(command, input=text.encode(errors="surrogateescape"), capture_output=True, check=False)
+    return text if result.returncode != 0 else result.stdout.decode(errors="surrogateescape")
+
+
+# --- writing -----------------------------------------------------------------------------------------------
+
+
+def _remove_others(into: Path, wanted: Container[str]) -> None:
+    """Removes the files that are not wanted, and the folders this leaves empty."""
+    seen: list[Path] = []
+    for folder, folders, names in os.walk(into):
+        here = Path(folder)
+        if here == into:
+            folders[:] = [name for name in folders if name not in _KEPT_IN_TARGET]
+            names = [name for name in names if name not in _KEPT_IN_TARGET]
+        for name in names:
+            if (here / name).relative_to(into).as_posix() not in wanted:
+                (here / name).unlink()
+        seen += [here / name for name in folders]
+    for path in reversed(seen):
+        if path.is_symlink():
+            path.unlink()
+        elif not any(path.iterdir()):
+            path.rmdir()
+
+
+def _update(file: Path, content: bytes, mode: int) -> None:
+    """Writes the file unless it is right already, so that its time of change says when it changed."""
+    if not file.exists() or file.read_bytes() != content:
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_bytes(content)
+    if file.stat().st_mode & 0o777 != mode:
+        file.chmod(mode)

@@ -1,0 +1,55 @@
+"""Remembers how a milestone failed, so that `./pagewalk gdb 2.4 --isa aarch64` can go back to that point."""
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+
+from grade.guest import Guest, Recipe
+from grade.run_plan import Target
+from grade.trees import find_root
+
+
+@dataclass(frozen=True)
+class FailedRun:
+    """A guest and where it stopped; `stop_at` is a code address, None if none was reached."""
+
+    recipe: Recipe
+    stop_at: int | None
+    tree: Path
+
+
+def _folder() -> Path:
+    return find_root(Path(__file__)) / "build" / "failed"
+
+
+def _path(lab: int, milestone: str, isa: str) -> Path:
+    return _folder() / f"lab{lab}-{milestone}-{isa}.json"
+
+
+def gdb_command(target: Target, milestone: str) -> str:
+    """What a student types to look at the failure."""
+    on = "" if milestone.startswith(f"{target.lab}.") else f" --lab {target.lab}"
+    return f"./pagewalk gdb {milestone} --isa {target.isa}{on}"
+
+
+def save(target: Target, milestone: str, guest: Guest) -> None:
+    """Keeps the recipe and the serial transcript of a failed guest."""
+    stop = guest.last_stop
+    path = _path(target.lab, milestone, target.isa)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    document = {
+        "recipe": guest.recipe.as_dict(),
+        "stop_at": stop.pc if stop is not None else None,
+        "tree": str(guest.tree),
+    }
+    path.with_suffix(".serial").write_text(guest.machine.serial(), encoding="utf-8")
+    path.write_text(json.dumps(document, indent=1) + "\n", encoding="utf-8")
+
+
+def load(lab: int, milestone: str, isa: str) -> FailedRun | None:
+    """What save() kept, or None."""
+    path = _path(lab, milestone, isa)
+    if not path.exists():
+        return None
+    document = json.loads(path.read_text(encoding="utf-8"))
+    return FailedRun(Recipe(**document["recipe"]), document["stop_at"], Path(document["tree"]))

@@ -1,0 +1,47 @@
+"""How a test says what went wrong: with a stable cause, what was expected, what was seen, and the walk."""
+
+from dataclasses import dataclass
+from typing import NoReturn
+
+from grade.causes import CAUSES
+from grade.walker import Walk
+
+
+@dataclass
+class Failure(AssertionError):
+    """A milestone that is not reached. `cause` is one of docs/causes.md."""
+
+    cause: str
+    expected: str
+    seen: str
+    walk: str = ""
+    file: str = ""
+
+    def __post_init__(self) -> None:
+        if self.cause not in CAUSES:
+            raise KeyError(f"{self.cause} is not in grade/causes.py")
+        super().__init__(f"{self.cause}: expected {self.expected}; seen {self.seen}")
+
+    def __str__(self) -> str:
+        return f"{self.cause}: expected {self.expected}; seen {self.seen}"
+
+
+class NotWritten(AssertionError):
+    """The kernel reached a function that the student has still to write."""
+
+    def __init__(self, function: str) -> None:
+        self.function = function
+        super().__init__(f"not written yet: {function}")
+
+
+def fail(cause: str, expected: str, seen: str, walk: Walk | None = None, file: str = "") -> NoReturn:
+    """Ends the test: the milestone fails."""
+    __tracebackhide__ = True
+    raise Failure(cause, expected, seen, walk.explain() if walk is not None else "", file)
+
+
+def expect(condition: bool, cause: str, expected: str, seen: str, walk: Walk | None = None, file: str = "") -> None:
+    """Goes on if `condition` holds, else fails."""
+    __tracebackhide__ = True
+    if not condition:
+        fail(cause, expected, seen, walk, file)

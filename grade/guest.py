@@ -1,0 +1,212 @@
+"""A kernel under examination: boots it with a script for its monitor, stops it at checkpoints, and looks from outside.
+
+    with Guest(kernel, "lookup 0x1000\\ncheckpoint ready") as guest:
+        guest.run_to("ready")
+        guest.walker().walk(0x1000)
+
+A guest that ends otherwise than it should raises a Failure that says why (grade/diagnose.py).
+"""
+
+import secrets
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Self
+
+from grade import diagnose
+from grade.build import Kernel
+from grade.cpu_state import CpuState, read_cpu_state
+from grade.failure import expect, fail
+from grade.kernel_image import KernelImage
+from grade.layout import Layout, layout_of
+from grade.machine.boot_parameters import BootParameters
+from grade.machine.facts import Fact
+from grade.machine.machine import Machine
+from grade.machine.stop import Stop, StopKind
+from grade.walker import RadixWalker, Walk, walker_for
+
+CHECKPOINT = "checkpoint_reached"
+_BREAKPOINT = 3  # Intel SDM vol. 3, table 6-1
+_TIMER = 32  # arch/x86_64/traps.h
+_CURRENT_LEVEL_SYNCHRONOUS = 0x200  # Arm ARM D1.3.1, table D1-7
+_CURRENT_LEVEL_INTERRUPT = 0x280
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """All it takes to boot the same guest again."""
+
+    isa: str
+    elf: str
+    script: str
+    nonce: int
+    ram_mib: int = 128
+    fail_allocation: int = 0
+    cpu: str | None = None
+    el2: bool = False
+
+    def as_dict(self) -> dict:
+        """For JSON."""
+        return asdict(self)
+
+
+class Guest:
+    """One boot of one kernel. A context manager."""
+
+    def __init__(
+        self,
+        kernel: Kernel,
+        script: str = "",
+        *,
+        ram_mib: int = 128,
+        fail_allocation: int = 0,
+        cpu: str | None = None,
+        el2: bool = False,
+        cpu_budget: float = 3.0,
+    ) -> None:
+        self.image = KernelImage(kernel.isa, kernel.elf)
+        self.layout: Layout = layout_of(self.image)
+        self.isa = kernel.isa
+        self.tree = kernel.tree
+        self.recipe = Recipe(
+            kernel.isa, str(kernel.elf), script, secrets.randbits(63), ram_mib, fail_allocation, cpu, el2
+        )
+        self.machine = machine_for(self.recipe, cpu_budget=cpu_budget)
+        self.last_stop: Stop | None = None
+
+    def __enter__(self) -> Self:
+        self.machine.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.machine.close()
+
+    # --- running ---
+
+    @property
+    def offset(self) -> int:
+        """va - pa of the kernel where it stays."""
+        return self.image.offset
+
+    def run_to(self, name: str) -> CpuState:
+        """Runs until the monitor's command `checkpoint NAME`. Anything else that stops the guest is a Failure."""
+        __tracebackhide__ = True
+        state = self.run_to_address(self.image.va(CHECKPOINT), f"the checkpoint {name}")
+        seen = self._text_at(state.first_argument)
+        expect(seen == name, "wrong-answer", f"a stop at the checkpoint {name}", f"one at {seen!r}")
+        self._check_nonce()
+        return state
+
+    def run_to_address(self, va: int, what: str) -> CpuState:
+        """Runs until the CPU is about to execute `va`."""
+        __tracebackhide__ = True
+        self.machine.insert_breakpoint(va)
+        stop = self.last_stop = self.machine.run()
+        if stop.kind is not StopKind.BREAKPOINT or stop.pc != va:
+            diagnose.unexpected_end(self, stop, what)
+        self.machine.remove_breakpoint(va)
+        return self.cpu()
+
+    def run_to_power_off(self) -> None:
+        """Runs until the guest turns the machine off by the monitor's command."""
+        __tracebackhide__ = True
+        stop = self.last_stop = self.machine.run()
+        if stop.kind is not StopKind.POWERED_OFF or not self.facts("poweroff"):
+            diagnose.unexpected_end(self, stop, "the end of the script")
+
+    # --- looking ---
+
+    def cpu(self) -> CpuState:
+        """The registers, as they are now."""
+        return read_cpu_state(self.machine)
+
+    def walker(self) -> RadixWalker:
+        """Our own walk, from the real root registers, of the real RAM."""
+        return walker_for(self.isa, self.machine.memory, self.machine.registers())
+
+    def walk(self, va: int) -> Walk:
+        """How `va` translates now."""
+        return self.walker().walk(va)
+
+    def facts(self, name: str) -> list[Fact]:
+        """What the kernel has said about `name`: the weakest of the witnesses."""
+        return [fact for fact in self.machine.facts() if fact.name == name]
+
+    def fact(self, name: str) -> Fact:
+        """The one fact `name`; a Failure if it is missing."""
+        __tracebackhide__ = True
+        found = self.facts(name)
+        expect(bool(found), "wrong-answer", f"the kernel prints @{name}", "it does not")
+        return found[-1]
+
+    def breakpoint_vector(self) -> int:
+        """Where the CPU goes on a breakpoint instruction of the kernel, as its registers and tables say."""
+        vectors = self.cpu().vectors
+        if "VBAR" in vectors:
+            return vectors["VBAR"] + _CURRENT_LEVEL_SYNCHRONOUS
+        return self.interrupt_handler(_BREAKPOINT)
+
+    def timer_vector(self) -> int:
+        """Where the CPU goes on a timer interrupt."""
+        vectors = self.cpu().vectors
+        if "VBAR" in vectors:
+            return vectors["VBAR"] + _CURRENT_LEVEL_INTERRUPT
+        return self.interrupt_handler(_TIMER)
+
+    def interrupt_handler(self, vector: int) -> int:
+        """The handler in the gate of an x86 vector."""
+        gate = self.cpu().vectors["IDT"] + vector * diagnose.GATE_SIZE
+        pa = self.walk(gate).pa
+        if pa is None:
+            fail("vectors-not-mapped", f"the IDT's gate {vector} at {gate:#x}", "it is not mapped", self.walk(gate))
+        return diagnose.gate_target(self.read_physical(pa, diagnose.GATE_SIZE))
+
+    def kernel_tables(self) -> dict[int, int]:
+        """Every table of the kernel's root: frame address to level."""
+        return self.walker().tables(self.cpu().roots["kernel"])
+
+    def tables_of_half(self, *, high: bool) -> set[int]:
+        """The frames of the tables that translate one half of the address space; a root that serves both is left out."""
+        walker = self.walker()
+        halves = [mapping.va for mapping in walker.mappings() if (mapping.va >= self.offset) == high]
+        tables = {step.table for va in halves for step in walker.walk(va).steps}
+        return tables if "user" in self.cpu().roots else tables - set(self.cpu().roots.values())
+
+    def read_physical(self, pa: int, size: int) -> bytes:
+        """Guest RAM."""
+        return self.machine.read_physical(pa, size)
+
+    def read_word(self, pa: int, size: int = 8) -> int:
+        """A little-endian number in guest RAM."""
+        return int.from_bytes(self.read_physical(pa, size), "little")
+
+    def place(self, pc: int) -> str:
+        """`function at file:line` of a code address."""
+        return self.image.place(pc)
+
+    def _text_at(self, va: int) -> str:
+        walk = self.walk(va)
+        if walk.pa is None:
+            fail("wrong-answer", "a checkpoint's name in memory", f"{va:#x} is not mapped", walk)
+        return self.read_physical(walk.pa, 32).split(b"\0")[0].decode(errors="replace")
+
+    def _check_nonce(self) -> None:
+        __tracebackhide__ = True
+        seen = self.fact("boot").values.get("nonce", "")
+        expect(
+            seen == f"{self.recipe.nonce:#x}", "wrong-answer", f"@boot gives back the nonce {self.recipe.nonce:#x}", seen
+        )
+
+
+def machine_for(recipe: Recipe, *, cpu_budget: float = 3.0, wall_backstop: float = 120.0) -> Machine:
+    """The machine that a recipe describes, not yet started."""
+    parameters = BootParameters(recipe.nonce, recipe.ram_mib << 20, recipe.script, recipe.fail_allocation)
+    return Machine(
+        recipe.isa,
+        Path(recipe.elf),
+        parameters,
+        ram_mib=recipe.ram_mib,
+        cpu=recipe.cpu,
+        el2=recipe.el2,
+        cpu_budget=cpu_budget,
+        wall_backstop=wall_backstop,
+    )

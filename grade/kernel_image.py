@@ -1,0 +1,60 @@
+"""The kernel's ELF file: its symbols, its offset, and the source line behind an address."""
+
+import subprocess
+from functools import cached_property
+from pathlib import Path
+
+from elftools.elf.elffile import ELFFile
+
+
+class KernelImage:
+    """What the tool chain says about a kernel. It comes from the build, never from the running guest."""
+
+    def __init__(self, isa: str, elf: Path) -> None:
+        self.isa = isa
+        self.elf = elf
+        with elf.open("rb") as file:
+            parsed = ELFFile(file)
+            load = next(segment for segment in parsed.iter_segments() if segment["p_type"] == "PT_LOAD")
+            table = parsed.get_section_by_name(".symtab")
+            self.symbols: dict[str, int] = {s.name: s["st_value"] for s in table.iter_symbols() if s.name}
+        self.load_address: int = load["p_paddr"]
+        self.offset: int = load["p_vaddr"] - load["p_paddr"]
+        """va - pa of the kernel where it stays: 0 for lab 1's, the start of the higher half from lab 2 on."""
+
+    def va(self, symbol: str) -> int:
+        """The address of `symbol` where the kernel stays. KeyError if there is none."""
+        return self.symbols[symbol]
+
+    def pa(self, symbol: str) -> int:
+        """The physical address of `symbol`."""
+        return self.symbols[symbol] - self.offset
+
+    @cached_property
+    def _sorted(self) -> list[tuple[int, str]]:
+        low, high = self.va("image_start"), self.va("image_end")
+        return sorted((value, name) for name, value in self.symbols.items() if low <= value < high)
+
+    def place(self, pc: int) -> str:
+        """`function at file:line` for a code address, high or low; '' if it is not in the image."""
+        high = pc if pc >= self.offset else pc + self.offset
+        if not self.va("image_start") <= high < self.va("text_end"):
+            return ""
+        tool = f"{self.isa}-linux-gnu-addr2line"
+        try:
+            run = subprocess.run(
+                [tool, "-f", "-C", "-e", str(self.elf), hex(high)], capture_output=True, text=True, check=True
+            )
+        except (OSError, subprocess.CalledProcessError):
+            return self.nearest(high)
+        function, line = (run.stdout.splitlines() + ["??", "??:0"])[:2]
+        line = line.partition(" ")[0]
+        return f"{function} at {line}" if not line.startswith("??") else self.nearest(high)
+
+    def nearest(self, va: int) -> str:
+        """The closest symbol at or below `va`, with the distance."""
+        below = [(value, name) for value, name in self._sorted if value <= va]
+        if not below:
+            return ""
+        value, name = below[-1]
+        return name if value == va else f"{name}+{va - value:#x}"

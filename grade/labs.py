@@ -1,0 +1,139 @@
+"""The ladder: what each labs/<N-name>/lab.toml says about the files of its lab.
+
+Which lab a file belongs to decides what a handout holds, and that a student's file is never touched
+by a later handout. So everything that could make that answer doubtful is refused here, by name.
+"""
+
+import re
+import tomllib
+from dataclasses import dataclass
+from itertools import combinations
+from pathlib import Path
+from typing import Any
+
+ISAS = ("x86_64", "aarch64")
+"""The ISAs that have a kernel. arch/ may describe the paging of more."""
+
+ISA_FIELD = "{isa}"
+
+
+class LadderError(Exception):
+    """The tree does not say clearly which lab is which; the message names the file and the key."""
+
+
+@dataclass(frozen=True)
+class Lab:
+    """One lab.toml. Patterns are paths from the root; `{isa}` stands for every ISA, an ending `/` for a folder."""
+
+    number: int
+    title: str
+    folder: Path
+    owned: tuple[str, ...]
+    adds: tuple[str, ...]
+    retires: tuple[str, ...]
+
+    @property
+    def prefix(self) -> str:
+        """The lab's own folder as it begins a path from the root: `labs/2-higher-half/`."""
+        return f"labs/{self.folder.name}/"
+
+    def owns(self, path: str) -> bool:
+        """Whether the student of this lab writes in the file `path` (from the root)."""
+        return any(_matches(pattern, path) for pattern in self.owned)
+
+    def brings(self, path: str) -> bool:
+        """Whether `path` first appears in this lab: owned, added, or in the lab's own folder."""
+        return path.startswith(self.prefix) or any(_matches(p, path) for p in self.owned + self.adds)
+
+
+def load_labs(tree: Path) -> list[Lab]:
+    """All labs of the tree in climbing order. LadderError if they contradict themselves or the files."""
+    labs = sorted(
+        (_read_lab(path, f"labs/{path.parent.name}/lab.toml") for path in tree.glob("labs/*/lab.toml")),
+        key=lambda lab: (lab.number, lab.folder),
+    )
+    for lower, upper in combinations(labs, 2):
+        if lower.number == upper.number:
+            raise LadderError(f"{upper.prefix}lab.toml: number: {lower.prefix}lab.toml is lab {lower.number} too")
+    isas = sorted(path.name for path in tree.glob("arch/*/"))
+    for lab in labs:
+        _check_files_exist(tree, lab, isas)
+    for lower, upper in combinations(labs, 2):
+        _check_nothing_shared(lower, upper, isas)
+    return labs
+
+
+def owner_of(labs: list[Lab], path: str) -> Lab | None:
+    """The lab whose student writes in `path`, or None for a file of the course."""
+    return next((lab for lab in labs if lab.owns(path)), None)
+
+
+def _read_lab(path: Path, name: str) -> Lab:
+    try:
+        table = tomllib.loads(path.read_text(encoding="utf-8"))
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise LadderError(f"{name}: not TOML: {error}") from error
+    keys = {"number": int, "title": str, "owned": list, "adds": list, "retires": list}
+    for key in table:
+        if key not in keys:
+            raise LadderError(f"{name}: {key}: no such key; known are {', '.join(keys)}")
+    values = {key: _checked(name, table, key, kind) for key, kind in keys.items()}
+    if path.parent.name.split("-")[0] != str(values["number"]):
+        raise LadderError(f"{name}: number: is {values['number']}, but the folder is {path.parent.name}")
+    return Lab(folder=path.parent, **values)
+
+
+def _checked(name: str, table: dict[str, Any], key: str, kind: type) -> Any:
+    """The value of `key`, lists as tuples of str."""
+    if key not in table:
+        raise LadderError(f"{name}: {key}: missing")
+    value = table[key]
+    if type(value) is not kind:  # isinstance would take `true` for a number
+        raise LadderError(f"{name}: {key}: must be {_kind_in_words(kind)}, is {value!r}")
+    if kind is not list:
+        return value
+    for item in value:
+        if not isinstance(item, str):
+            raise LadderError(f"{name}: {key}: must be a list of strings, holds {item!r}")
+    return tuple(value)
+
+
+def _kind_in_words(kind: type) -> str:
+    return {int: "a whole number", str: "a string", list: "a list of strings"}[kind]
+
+
+def _matches(pattern: str, path: str) -> bool:
+    expression = r"[^/]+".join(re.escape(part) for part in pattern.split(ISA_FIELD))
+    if pattern.endswith("/"):
+        return re.match(expression, path) is not None
+    return re.fullmatch(expression, path) is not None
+
+
+def _expanded(pattern: str, isas: list[str]) -> list[str]:
+    return [pattern.replace(ISA_FIELD, isa) for isa in isas] if ISA_FIELD in pattern else [pattern]
+
+
+def _check_files_exist(tree: Path, lab: Lab, isas: list[str]) -> None:
+    """A name that fits no file would let that file slip into earlier handouts."""
+    for key, patterns in (("owned", lab.owned), ("adds", lab.adds)):
+        for pattern in patterns:
+            if not any((tree / path).exists() for path in _expanded(pattern, isas)):
+                raise LadderError(f"{lab.prefix}lab.toml: {key}: there is no {pattern}")
+
+
+def _check_nothing_shared(lower: Lab, upper: Lab, isas: list[str]) -> None:
+    for pattern in upper.owned + upper.adds:
+        for path in _expanded(pattern, isas):
+            for other in lower.owned + lower.adds:
+                if any(_overlap(path, other_path) for other_path in _expanded(other, isas)):
+                    key = "owned" if pattern in upper.owned else "adds"
+                    raise LadderError(f"{upper.prefix}lab.toml: {key}: {path} is claimed by {lower.prefix}lab.toml too")
+
+
+def _overlap(one: str, other: str) -> bool:
+    """Whether two paths name a common file; one may be a folder (ending in /) that holds the other."""
+    return (
+        one == other
+        or (one.endswith("/") and other.startswith(one))
+        or (other.endswith("/") and one.startswith(other))
+    )

@@ -1,0 +1,115 @@
+"""What the kernel's map must consist of, worked out from the linked image and the machine, without asking the guest."""
+
+from dataclasses import dataclass
+
+from grade.kernel_image import KernelImage
+
+PAGE = 4096
+WINDOW_SIZE = 32 << 20
+PARAMETERS_SIZE = 64 << 10
+
+
+@dataclass(frozen=True)
+class Region:
+    """Physical memory `pa` .. `pa + size` that the kernel maps with one set of permissions."""
+
+    name: str
+    pa: int
+    size: int
+    write: bool = False
+    execute: bool = False
+    device: bool = False
+
+    @property
+    def end(self) -> int:
+        """The first physical address after it."""
+        return self.pa + self.size
+
+    @property
+    def permissions(self) -> str:
+        """As a person writes them: R-X, RW- ..."""
+        return f"R{'W' if self.write else '-'}{'X' if self.execute else '-'}"
+
+
+@dataclass(frozen=True)
+class Board:
+    """The parts of a machine that the kernel must know. Sources: QEMU's documentation of microvm and virt."""
+
+    ram_base: int
+    parameters: int
+    devices: tuple[Region, ...]
+
+
+BOARDS = {
+    "x86_64": Board(
+        0,
+        0x180000,
+        (
+            Region("local-apic", 0xFEE00000, PAGE, write=True, device=True),
+            Region("power", 0xFEA00000, PAGE, write=True, device=True),
+        ),
+    ),
+    "aarch64": Board(
+        0x4000_0000,
+        0x4018_0000,
+        (
+            Region("gic-distributor", 0x0800_0000, PAGE, write=True, device=True),
+            Region("gic-cpu", 0x0801_0000, PAGE, write=True, device=True),
+            Region("uart", 0x0900_0000, PAGE, write=True, device=True),
+        ),
+    ),
+}
+
+
+@dataclass(frozen=True)
+class Layout:
+    """Where everything of one kernel is, physically, and what must stay unmapped."""
+
+    regions: tuple[Region, ...]
+    guards: tuple[Region, ...]
+    ram_base: int
+
+    def region_at(self, pa: int) -> Region | None:
+        """The region or guard that holds `pa`."""
+        for region in (*self.regions, *self.guards):
+            if region.pa <= pa < region.end:
+                return region
+        return None
+
+    def names(self, va: int, offset: int) -> bool:
+        """Whether `va` is the low or the high alias of something that the kernel maps."""
+        pa = va - offset if va >= offset else va
+        return any(region.pa <= pa < region.end for region in self.regions)
+
+    def region(self, name: str) -> Region:
+        """The region or guard called `name`."""
+        return next(region for region in (*self.regions, *self.guards) if region.name == name)
+
+
+def layout_of(image: KernelImage) -> Layout:
+    """The layout of a linked kernel."""
+    board = BOARDS[image.isa]
+    pa = image.pa
+
+    def part(name: str, start: int, end: int, **permissions: bool) -> Region:
+        return Region(name, start, end - start, **permissions)
+
+    window_end = board.ram_base + WINDOW_SIZE
+    return Layout(
+        regions=(
+            part("text", pa("image_start"), pa("text_end"), execute=True),
+            part("rodata", pa("rodata_start"), pa("rodata_end")),
+            part("data", pa("data_start"), pa("data_end"), write=True),
+            part("boot-stack", pa("boot_stack"), pa("boot_stack_end"), write=True),
+            part("emergency-stack", pa("emergency_stack"), pa("emergency_stack_end"), write=True),
+            Region("parameters", board.parameters, PARAMETERS_SIZE),
+            part("frames", pa("image_end"), window_end, write=True),
+            *board.devices,
+        ),
+        guards=(
+            Region("page-0", 0, PAGE),
+            part("boot-stack-guard", pa("boot_stack") - 0x4000, pa("boot_stack")),
+            part("emergency-stack-guard", pa("emergency_stack") - 0x4000, pa("emergency_stack")),
+        ),
+        ram_base=board.ram_base,
+    )

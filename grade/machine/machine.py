@@ -1,0 +1,385 @@
+"""One guest machine, from before its first instruction to its post-mortem.
+
+    with Machine("aarch64", kernel, parameters) as machine:
+        machine.insert_breakpoint(symbols["checkpoint_reached"])
+        stop = machine.run()
+
+The guest runs only inside `run` and `step`; between them everything can be
+looked at, and nothing moves. Once QEMU has misbehaved the machine is broken,
+and every later call says so with the first reason.
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from enum import Enum
+from pathlib import Path
+from typing import Self
+
+from grade.machine.boot_parameters import BootParameters
+from grade.machine.channel import Channel
+from grade.machine.facts import Fact, parse_facts
+from grade.machine.gdb_registers import Register
+from grade.machine.gdb_remote import GdbRemote
+from grade.machine.platform import platform_of
+from grade.machine.process_times import cpu_time
+from grade.machine.qemu_process import GuestSetup, QemuProcess
+from grade.machine.qemu_version import require
+from grade.machine.qmp import QmpClient
+from grade.machine.run_watcher import Limits, RunWatcher
+from grade.machine.serial_line import SerialLine
+from grade.machine.stop import Stop, StopKind
+from grade.walker.memory import MappedMemory, OutsideMemory
+
+
+class MachineError(Exception):
+    """The machine cannot do what was asked in its present state."""
+
+
+class MachineBroken(MachineError):
+    """QEMU did not start, vanished or misbehaved; the machine is of no more use."""
+
+
+class State(Enum):
+    """Where a machine is in its life."""
+
+    NEW = "not started"
+    PAUSED = "paused"
+    RUNNING = "running"
+    ENDED = "frozen after its end"  # powered off or reset: can be looked at, not run
+    GONE = "without its QEMU"  # only the RAM and the serial text are left
+    BROKEN = "broken"
+    CLOSED = "closed"
+
+
+_RUNNABLE = (State.PAUSED,)
+_INSPECTABLE = (State.PAUSED, State.ENDED)
+_STARTED = tuple(state for state in State if state is not State.NEW)
+_RAM_IS_THERE = (State.PAUSED, State.RUNNING, State.ENDED, State.GONE)
+
+
+class Machine:
+    """A guest in QEMU. Use it as a context manager, or call `start` and `close`.
+
+    Methods raise MachineError in a state that does not allow them, MachineBroken if QEMU fails.
+    The thread that starts a machine must live as long as the machine does.
+    """
+
+    def __init__(
+        self,
+        isa: str,
+        kernel: Path,
+        parameters: BootParameters,
+        *,
+        ram_mib: int = 128,
+        cpu: str | None = None,
+        el2: bool = False,
+        cpu_budget: float = 3.0,
+        idle_backstop: float = 2.0,
+        wall_backstop: float = 120.0,
+        flood_limit: int = 4 << 20,
+        keep: Path | None = None,
+    ) -> None:
+        """Describe the machine; nothing is started yet.
+
+        `cpu_budget` is QEMU's CPU time since the start, `idle_backstop` the time asleep since the last
+        output, `wall_backstop` the time by the clock of one `run`, all in seconds. `flood_limit` is in
+        bytes of serial text; the file `keep` gets a copy of that text. Raises ValueError for an unknown
+        ISA, and for `el2` where the ISA has none.
+        """
+        self.platform = platform_of(isa)
+        if el2 and self.platform.el2_option is None:
+            raise ValueError(f"{isa} has no EL2")
+        self.kernel = kernel
+        self.parameters = parameters
+        self._ram_bytes = ram_mib << 20
+        self._cpu = cpu or self.platform.cpu
+        self._el2 = el2
+        self._limits = Limits(cpu_budget, idle_backstop, wall_backstop, flood_limit)
+        self._keep = keep
+        self._state = State.NEW
+        self._why_broken = ""
+        self._breakpoints: set[int] = set()
+        self._last_stop_pc: int | None = None
+
+    # Life
+
+    def start(self) -> Self:
+        """Start QEMU; the guest is paused before its first instruction.
+
+        Raises ToolMissing, ToolTooOld, ValueError if the boot parameters do not fit, OSError, and
+        MachineBroken with QEMU's own words, for a bad kernel file say.
+        """
+        self._demand(State.NEW)
+        setup = GuestSetup(
+            binary=require(self.platform.isa),
+            platform=self.platform,
+            kernel=self.kernel,
+            parameters=self.parameters,
+            ram_bytes=self._ram_bytes,
+            cpu=self._cpu,
+            el2=self._el2,
+        )
+        process = QemuProcess(setup)
+        limit = self._limits.serial_bytes
+        try:
+            serial = SerialLine(process.serial_out, process.serial_in, limit, self._keep)
+        except BaseException:
+            process.close()
+            raise
+        self._process, self._serial = process, serial
+        self._connect()
+        self.memory = MappedMemory(process.ram, self.platform.ram_base)
+        return self
+
+    def close(self) -> None:
+        """Kill QEMU and free its memory. Does nothing the second time, or before the start."""
+        if self._state not in (State.NEW, State.CLOSED):
+            if self._state is not State.BROKEN:
+                self._serial.drain()
+            self._serial.close()
+            self._process.close()
+        self._state = State.CLOSED
+
+    def __enter__(self) -> Self:
+        return self.start()
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    @property
+    def state(self) -> State:
+        """Where the machine is in its life."""
+        return self._state
+
+    @property
+    def pid(self) -> int:
+        """QEMU's process id."""
+        self._demand(*_STARTED)
+        return self._process.pid
+
+    # Running
+
+    def run(self, until: str | None = None) -> Stop:
+        """Let the guest run until something stops it.
+
+        With `until` this can also be that text on the serial line, looked for after the place where the
+        last such search ended. A guest paused by a limit may be run again, but a limit of CPU time or
+        serial text is used up for good.
+        """
+        with self._using_qemu(*_RUNNABLE):
+            try:
+                return self._run(until)
+            except ConnectionError:
+                return self._stopped(self._watcher.explain_exit())
+
+    def step(self) -> Stop:
+        """Let the guest run one instruction, with interrupts held back. The CPU budget does not count."""
+        with self._using_qemu(*_RUNNABLE):
+            return self._step()
+
+    def interrupt(self) -> None:
+        """Make a `run` in another thread return, with StopKind.PAUSED. Does nothing if none runs."""
+        if self._state is State.RUNNING:
+            self._gdb.interrupt()
+
+    def pause(self) -> Stop:
+        """Stop a guest that an exception, such as KeyboardInterrupt, has left running."""
+        with self._using_qemu(State.RUNNING):
+            self._gdb.interrupt()
+            return self._stopped(self._watcher.wait())
+
+    def insert_breakpoint(self, va: int) -> None:
+        """Stop before the instruction at `va`, in every address space. Twice is the same as once."""
+        with self._using_qemu(*_RUNNABLE):
+            if va not in self._breakpoints:
+                self._gdb.insert_breakpoint(va, self.platform.breakpoint_bytes)
+                self._breakpoints.add(va)
+
+    def remove_breakpoint(self, va: int) -> None:
+        """Take the breakpoint at `va` away, if there is one."""
+        with self._using_qemu(*_INSPECTABLE):
+            if va in self._breakpoints:
+                self._gdb.remove_breakpoint(va, self.platform.breakpoint_bytes)
+                self._breakpoints.remove(va)
+
+    def insert_watchpoint(self, va: int, size: int) -> None:
+        """Stop after a write to one of the `size` bytes at `va`, in every address space."""
+        with self._using_qemu(*_RUNNABLE):
+            self._gdb.insert_watchpoint(va, size)
+
+    def remove_watchpoint(self, va: int, size: int) -> None:
+        """Take away the watchpoint that was inserted with the same arguments. Raises GdbError."""
+        with self._using_qemu(*_INSPECTABLE):
+            self._gdb.remove_watchpoint(va, size)
+
+    # Looking
+
+    def registers(self) -> dict[str, int]:
+        """Return the general registers and the system registers of the platform, by their small names.
+
+        Registers wider than 64 bits are left out, and system registers that this CPU does not have.
+        """
+        with self._using_qemu(*_INSPECTABLE):
+            registers = self._gdb.read_general_registers()
+            for name, fallbacks in self.platform.system_registers.items():
+                register = self._gdb.register_map.find(name, *fallbacks)
+                if name not in registers and register is not None:
+                    registers[name] = self._gdb.read_register(register)
+            return registers
+
+    def read_register(self, name: str) -> int:
+        """Return one register, of all that QEMU offers. Raises KeyError if there is no such register."""
+        with self._using_qemu(*_INSPECTABLE):
+            return self._gdb.read_register(self._register(name))
+
+    def write_register(self, name: str, value: int) -> None:
+        """Set one register. Raises KeyError if there is none, MachineError if it keeps another value.
+
+        QEMU 7.2 says yes to every write of an aarch64 system register, and ignores it.
+        """
+        with self._using_qemu(*_RUNNABLE):
+            register = self._register(name)
+            self._gdb.write_register(register, value)
+            if (kept := self._gdb.read_register(register)) != value:
+                raise MachineError(f"QEMU does not set {name} to {value:#x}: it is {kept:#x}")
+
+    def read_virtual(self, va: int, size: int) -> bytes:
+        """Read as the CPU would see it now. Raises GdbError if a page is not mapped."""
+        with self._using_qemu(*_INSPECTABLE):
+            return self._gdb.read_memory(va, size)
+
+    def gva2gpa(self, va: int) -> int | None:
+        """Return what QEMU's own walk makes of `va` now, or None if it is not mapped."""
+        with self._using_qemu(*_INSPECTABLE):
+            answer = self._qmp.human_monitor_command(f"gva2gpa {va:#x}").strip()
+        return int(answer.removeprefix("gpa: "), 16) if answer.startswith("gpa: ") else None
+
+    def read_physical(self, pa: int, size: int) -> bytes:
+        """Read guest RAM. Raises OutsideMemory. Works while QEMU is frozen or gone, too."""
+        self._demand(*_RAM_IS_THERE)
+        return self.memory.read(pa, size)
+
+    def write_physical(self, pa: int, data: bytes) -> None:
+        """Write guest RAM; the guest sees it at once. Raises OutsideMemory."""
+        self._demand(*_RAM_IS_THERE)
+        start = pa - self.platform.ram_base
+        if start < 0 or start + len(data) > self._ram_bytes:
+            raise OutsideMemory(pa)
+        self._process.ram[start : start + len(data)] = data
+
+    def human_monitor_command(self, line: str) -> str:
+        """Run one line of QEMU's human monitor and return what it prints. Raises QmpError."""
+        with self._using_qemu(*_INSPECTABLE):
+            return self._qmp.human_monitor_command(line)
+
+    def cpu_time(self) -> float:
+        """Return the CPU time in seconds that QEMU has used since it started."""
+        with self._using_qemu(State.PAUSED, State.RUNNING, State.ENDED):
+            return cpu_time(self._process.pid)
+
+    # The serial line
+
+    def serial(self) -> str:
+        """Return all that the guest has printed so far, also after `close`."""
+        self._demand(*_STARTED)
+        return self._serial.text()
+
+    def facts(self) -> list[Fact]:
+        """Return the facts that the guest has printed so far, in order."""
+        return parse_facts(self.serial())
+
+    def send(self, text: str) -> None:
+        """Type `text` on the serial line; the guest gets it when it next runs and reads."""
+        with self._using_qemu(State.PAUSED, State.RUNNING):
+            self._serial.send(text)
+
+    # How it is done
+
+    def _connect(self) -> None:
+        """Get in touch with QEMU; if that fails, end it."""
+        process = self._process
+        self._qmp = QmpClient(Channel(process.qmp))
+        self._gdb = GdbRemote(Channel(process.gdb))
+        self._watcher = RunWatcher(process, self._gdb, self._qmp, self._serial, self._limits)
+        self._state = State.PAUSED
+        try:
+            with self._using_qemu(State.PAUSED):
+                self._qmp.negotiate()
+                self._gdb.connect()
+        except BaseException:
+            broken = self._state is State.BROKEN
+            self.close()
+            self._state = State.BROKEN if broken else State.CLOSED
+            raise
+
+    def _run(self, until: str | None) -> Stop:
+        if until is not None and self._serial.find(until):
+            return self._stopped(Stop(StopKind.OUTPUT, None, f"the guest had printed {until!r}"))
+        if stop := self._step_off_breakpoint():
+            return stop
+        self._state = State.RUNNING
+        self._gdb.resume()
+        return self._stopped(self._watcher.wait(until))
+
+    def _step_off_breakpoint(self) -> Stop | None:
+        """Where the last stop was at a breakpoint, QEMU would stop again at once: step past it first.
+
+        Returns the stop, if the step ended in more than a plain step.
+        """
+        pc = self._program_counter()
+        if pc != self._last_stop_pc or pc not in self._breakpoints:
+            return None
+        size = self.platform.breakpoint_bytes
+        self._gdb.remove_breakpoint(pc, size)
+        stop = self._step()
+        if stop.kind is not StopKind.EXITED:
+            self._gdb.insert_breakpoint(pc, size)
+        if stop.kind is not StopKind.STEP:
+            return stop
+        return replace(stop, kind=StopKind.BREAKPOINT) if stop.pc in self._breakpoints else None
+
+    def _step(self) -> Stop:
+        self._state = State.RUNNING
+        self._gdb.step()
+        stop = self._watcher.wait(cpu_limit=False)
+        if stop.kind is StopKind.BREAKPOINT:
+            stop = Stop(StopKind.STEP, None, "one instruction")
+        return self._stopped(stop)
+
+    def _stopped(self, stop: Stop) -> Stop:
+        """Take note of a stop and fill in where it was."""
+        if stop.kind is StopKind.EXITED:
+            self._state = State.GONE
+            return stop
+        self._state = State.ENDED if stop.kind.is_final else State.PAUSED
+        self._last_stop_pc = self._program_counter()
+        return replace(stop, pc=self._last_stop_pc)
+
+    def _program_counter(self) -> int:
+        return self._gdb.read_register(self._register(self.platform.program_counter))
+
+    def _register(self, name: str) -> Register:
+        """Find a register by its name or the platform's fallbacks. Raises KeyError."""
+        register = self._gdb.register_map.find(name, *self.platform.system_registers.get(name.lower(), ()))
+        if register is None:
+            raise KeyError(f"QEMU has no register {name} on {self.platform.isa}")
+        return register
+
+    def _demand(self, *allowed: State) -> None:
+        if self._state in allowed:
+            return
+        if self._state is State.BROKEN:
+            raise MachineBroken(self._why_broken)
+        raise MachineError(f"the machine is {self._state.value}")
+
+    @contextmanager
+    def _using_qemu(self, *allowed: State) -> Iterator[None]:
+        """Check the state, and turn a failure of QEMU into a machine that is broken for good."""
+        self._demand(*allowed)
+        try:
+            yield
+        except OSError as error:
+            self._state = State.BROKEN
+            self._why_broken = self._process.wait(0.5) or f"QEMU does not answer: {error}"
+            raise MachineBroken(self._why_broken) from error

@@ -1,0 +1,149 @@
+"""One QEMU process, tied to this one: no files, no ports, and no way to outlive us.
+
+QEMU inherits everything it shares with us: the guest's RAM and the boot
+parameters are anonymous files in memory, QMP and gdb are socket pairs, and the
+serial line is its standard input and output. Nothing has a name, so nothing can
+clash with another run, and nothing is left over, whichever way we end.
+"""
+
+import mmap
+import os
+import socket
+import subprocess
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+from typing import BinaryIO
+
+from grade.machine.boot_parameters import BootParameters
+from grade.machine.platform import Platform
+
+# The kernel kills a process that asked for it (setpriv --pdeathsig) when the thread that started it
+# ends. Should that thread have ended even before the request, the shell sees another parent.
+_WHILE_PARENT_LIVES = ("setpriv", "--pdeathsig", "KILL", "sh", "-c", '[ "$PPID" = "$0" ] && exec "$@"')
+
+# After a reset or a power-off the machine stays as it was, to be looked at.
+_FREEZE_AT_END = "reboot=shutdown,shutdown=pause,panic=pause"
+
+
+@dataclass(frozen=True)
+class GuestSetup:
+    """What to start: a board, a kernel (ELF) and its memory."""
+
+    binary: Path
+    platform: Platform
+    kernel: Path
+    parameters: BootParameters
+    ram_bytes: int
+    cpu: str
+    el2: bool
+
+
+class QemuProcess:
+    """A running QEMU, paused before the first instruction.
+
+    The thread that creates it must live as long as it does, for QEMU is killed when that thread ends.
+    """
+
+    ram: mmap.mmap
+    qmp: socket.socket
+    gdb: socket.socket
+    serial_out: BinaryIO  # what the guest prints
+    serial_in: BinaryIO  # what is typed
+    pid: int
+
+    def __init__(self, setup: GuestSetup) -> None:
+        """Start it. Raises OSError."""
+        with ExitStack() as owned:
+            self._errors = owned.enter_context(_memory_file("qemu-stderr"))
+            self.qmp, their_qmp = map(owned.enter_context, socket.socketpair())
+            self.gdb, their_gdb = map(owned.enter_context, socket.socketpair())
+            with _memory_file("guest-ram") as ram, _memory_file("boot-parameters") as parameters:
+                ram.truncate(setup.ram_bytes)
+                parameters.write(setup.parameters.encode())
+                self.ram = mmap.mmap(ram.fileno(), setup.ram_bytes)
+                owned.callback(_close_unless_viewed, self.ram)
+                shared = [each.fileno() for each in (ram, parameters, their_qmp, their_gdb)]
+                self._child = self._spawn(_command(setup, *shared), shared)
+                owned.callback(self._kill)
+            their_qmp.close()
+            their_gdb.close()
+            self.pid = self._child.pid
+            self.serial_in = owned.enter_context(self._child.stdin)
+            self.serial_out = owned.enter_context(self._child.stdout)
+            self._owned = owned.pop_all()
+
+    def wait(self, seconds: float) -> str | None:
+        """Wait for QEMU to end; return how it ended and what it wrote to stderr, or None if it runs on."""
+        try:
+            status = self._child.wait(seconds)
+        except subprocess.TimeoutExpired:
+            return None
+        how = f"status {status}" if status >= 0 else f"signal {-status}"
+        said = os.pread(self._errors.fileno(), 4096, 0).decode(errors="replace").strip()
+        return f"QEMU ended with {how}: {said or 'it gave no reason'}"
+
+    def close(self) -> None:
+        """Kill QEMU and free everything. Whoever still holds a view of the RAM keeps it."""
+        self._owned.close()
+
+    def _spawn(self, command: list[str], shared: list[int]) -> subprocess.Popen:
+        return subprocess.Popen(
+            command,
+            bufsize=0,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=self._errors,
+            pass_fds=shared,
+            start_new_session=True,  # a Ctrl-C on the terminal is for us, not for QEMU
+        )
+
+    def _kill(self) -> None:
+        self._child.kill()
+        self._child.wait()
+
+
+def _memory_file(name: str) -> BinaryIO:
+    """A file that exists only in memory, as long as someone has it open; `name` is for /proc only."""
+    return open(os.memfd_create(name), "w+b", buffering=0)
+
+
+def _close_unless_viewed(ram: mmap.mmap) -> None:
+    try:
+        ram.close()
+    except BufferError:
+        return  # a view of it exists, and the memory goes when the view does
+
+
+def _command(setup: GuestSetup, ram: int, parameters: int, qmp: int, gdb: int) -> list[str]:
+    """The command line. The last four are descriptors that QEMU inherits."""
+    platform = setup.platform
+    board = [platform.machine, "memory-backend=ram"]
+    if setup.el2:
+        board.append(platform.el2_option)
+    options = {
+        "-display": "none",
+        "-accel": "tcg",
+        "-object": f"memory-backend-file,id=ram,size={setup.ram_bytes},mem-path=/dev/fd/{ram},share=on",
+        "-m": f"{setup.ram_bytes // 1024}K",
+        "-machine": ",".join(board),
+        "-cpu": setup.cpu,
+        "-action": _FREEZE_AT_END,
+        "-serial": "chardev:serial",
+        "-mon": "chardev=qmp,mode=control",
+        "-gdb": "chardev:gdb",
+        "-kernel": str(setup.kernel),
+        "-device": f"loader,file=/dev/fd/{parameters},addr={platform.parameters_address:#x},force-raw=on",
+    }
+    channels = [
+        "stdio,id=serial,signal=off",
+        f"socket,id=qmp,fd={qmp}",
+        f"socket,id=gdb,fd={gdb}",
+    ]
+    words = [*_WHILE_PARENT_LIVES, str(os.getpid())]
+    words += [str(setup.binary), "-nodefaults", "-no-user-config", "-S"]
+    for channel in channels:
+        words += ["-chardev", channel]
+    for option, value in options.items():
+        words += [option, value]
+    return words

@@ -1,0 +1,56 @@
+"""Finds the QEMU that emulates an ISA and checks that it is new enough."""
+
+import re
+import shutil
+import subprocess
+from functools import lru_cache
+from pathlib import Path
+
+from grade.machine.platform import platform_of
+
+NEEDED = (7, 2)
+
+
+class ToolMissing(Exception):
+    """A program that the grader needs is not on PATH."""
+
+
+class ToolTooOld(Exception):
+    """A program that the grader needs is there, but its version is too old."""
+
+
+def require(isa: str) -> Path:
+    """Return the QEMU binary for `isa`.
+
+    Raises ToolMissing if PATH has none or it does not run, ToolTooOld if it is older than NEEDED,
+    ValueError for an unknown ISA.
+    """
+    platform = platform_of(isa)
+    needed = ".".join(map(str, NEEDED))
+    found = shutil.which(platform.qemu)
+    advice = f"{needed} or newer is needed; on Debian and Ubuntu it is in the package {platform.package}"
+    if found is None:
+        raise ToolMissing(f"{platform.qemu} is not on PATH: {advice}")
+    path = Path(found)
+    version = version_of(path, path.stat().st_mtime_ns)
+    if version is None:
+        raise ToolMissing(f"{path} does not tell its version, so it does not seem to work: {advice}")
+    if version < NEEDED:
+        raise ToolTooOld(f"{path} is version {'.'.join(map(str, version))}: {advice}")
+    return path
+
+
+@lru_cache
+def version_of(binary: Path, modified_ns: int) -> tuple[int, ...] | None:
+    """Return the version that `binary --version` prints, as numbers, or None if it prints none.
+
+    The answer is remembered, as asking takes QEMU about 15 ms; `modified_ns` makes it be asked
+    again if the file changes.
+    """
+    del modified_ns
+    try:
+        answer = subprocess.run([binary, "--version"], capture_output=True, text=True, timeout=60)
+    except (OSError, subprocess.TimeoutExpired):
+        return None
+    match = re.search(r"version (\d+(?:\.\d+)+)", answer.stdout)
+    return tuple(map(int, match[1].split("."))) if match else None

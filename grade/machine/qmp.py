@@ -1,0 +1,82 @@
+"""A client for QMP, QEMU's machine protocol: one JSON object a line.
+
+QEMU greets, the client answers `qmp_capabilities`, and from then on QEMU
+answers each command and sends events of its own in between. (QEMU's manual,
+docs/interop/qmp-spec.)
+"""
+
+import json
+from collections import deque
+from typing import Any
+
+from grade.machine.channel import Channel
+
+
+class QmpError(Exception):
+    """QEMU refused a command; the message names the command and QEMU's reason."""
+
+
+class QmpClient:
+    """Speaks QMP.
+
+    Any call may raise ConnectionError if QEMU has gone, and TimeoutError if it
+    does not answer in time.
+    """
+
+    def __init__(self, channel: Channel) -> None:
+        self._channel = channel
+        self._partial = b""
+        self._messages: deque[dict[str, Any]] = deque()
+        self.events: deque[dict[str, Any]] = deque()
+        self.greeting: dict[str, Any] = {}
+
+    def negotiate(self) -> None:
+        """Read the greeting and enter command mode. QEMU sends no events before this."""
+        self.greeting = self._next_message()
+        self.execute("qmp_capabilities")
+
+    def execute(self, command: str, **arguments: Any) -> Any:
+        """Run one command and return its result. Events that come meanwhile go to `events`.
+
+        An argument `cpu_index` is sent as `cpu-index`. Raises QmpError.
+        """
+        named = {name.replace("_", "-"): value for name, value in arguments.items()}
+        request = json.dumps({"execute": command, "arguments": named})
+        self._channel.send(request.encode() + b"\n")
+        while True:
+            message = self._next_message()
+            if "event" in message:
+                self.events.append(message)
+            elif "error" in message:
+                raise QmpError(f"QMP command {command} {named} failed: {message['error']['desc']}")
+            else:
+                return message["return"]
+
+    def human_monitor_command(self, line: str) -> str:
+        """Run one line of QEMU's human monitor on the first CPU and return what it prints."""
+        return self.execute("human-monitor-command", command_line=line, cpu_index=0)
+
+    def collect_events(self) -> None:
+        """Move what has already arrived to `events`, without waiting. To be called between commands only."""
+        self._take(self._channel.receive_arrived())
+        self.events.extend(self._messages)
+        self._messages.clear()
+
+    def wait_event(self, name: str) -> dict[str, Any]:
+        """Return the data of the oldest event called `name`, waiting for it if need be."""
+        while True:
+            for event in self.events:
+                if event["event"] == name:
+                    self.events.remove(event)
+                    return event.get("data", {})
+            self.events.append(self._next_message())
+
+    def _next_message(self) -> dict[str, Any]:
+        while not self._messages:
+            self._take(self._channel.receive())
+        return self._messages.popleft()
+
+    def _take(self, data: bytes) -> None:
+        """Queue the messages that `data` completes."""
+        *lines, self._partial = (self._partial + data).split(b"\n")
+        self._messages.extend(json.loads(line) for line in lines if line.strip())

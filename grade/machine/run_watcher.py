@@ -1,0 +1,137 @@
+"""Waits until something stops a running guest, and says what it was."""
+
+import select
+import time
+from dataclasses import dataclass
+
+from grade.machine.channel import ANSWER_TIMEOUT
+from grade.machine.gdb_remote import GdbError, GdbRemote, StopReply
+from grade.machine.process_times import SleepMeter, cpu_time
+from grade.machine.qemu_process import QemuProcess
+from grade.machine.qmp import QmpClient
+from grade.machine.serial_line import SerialLine
+from grade.machine.stop import Stop, StopKind
+
+# How often to look at the clocks and empty the serial pipe, when nothing else happens (milliseconds).
+# The pipe holds 64 KiB, so a guest that prints fast rarely waits.
+_TICK_MS = 10
+# The same while the caller waits for text, where each tick is a delay.
+_TICK_FOR_TEXT_MS = 1
+
+# gdb's signal numbers, as QEMU uses them.
+_INTERRUPTED, _SHUT_DOWN, _TRAP = 2, 3, 5
+
+
+@dataclass(frozen=True)
+class Limits:
+    """What a guest may use, in seconds and bytes."""
+
+    cpu: float  # QEMU's CPU time since it started
+    idle: float  # time asleep since the last output, in one run
+    wall: float  # time by the clock, in one run
+    serial_bytes: int
+
+
+class RunWatcher:
+    """Watches one machine while its guest runs."""
+
+    def __init__(
+        self, process: QemuProcess, gdb: GdbRemote, qmp: QmpClient, serial: SerialLine, limits: Limits
+    ) -> None:
+        self._process = process
+        self._gdb = gdb
+        self._qmp = qmp
+        self._serial = serial
+        self._limits = limits
+        self._sleep = SleepMeter(process.pid)
+        self._poller = select.poll()
+        # If QEMU dies, these reach their end, which wakes the poll too.
+        self._poller.register(process.gdb, select.POLLIN)
+        self._poller.register(process.qmp, select.POLLIN)
+
+    def wait(self, until: str | None = None, cpu_limit: bool = True) -> Stop:
+        """Wait for the stop of a guest that was just resumed; `pc` is left None.
+
+        With `until`, that text on the serial line ends the wait too; without `cpu_limit`, the CPU
+        time does not. Raises TimeoutError, GdbError or OSError if QEMU misbehaves; a QEMU that has
+        ended is an ordinary stop.
+        """
+        try:
+            seen = self._watch(until, cpu_limit)
+            if isinstance(seen, StopReply):
+                return self._explain(seen, None)
+            self._gdb.interrupt()
+            return self._explain(self._await_stop_reply(), seen)
+        except (ConnectionError, ProcessLookupError):
+            return self.explain_exit()
+
+    def explain_exit(self) -> Stop:
+        """Return the stop of a QEMU that has closed its connections."""
+        self._serial.drain()
+        how = self._process.wait(ANSWER_TIMEOUT)
+        return Stop(StopKind.EXITED, None, how or "QEMU closed its connections but did not end")
+
+    def _watch(self, until: str | None, cpu_limit: bool) -> StopReply | Stop:
+        """Return the guest's own stop, or the stop that we must now bring about."""
+        tick = _TICK_MS if until is None else _TICK_FOR_TEXT_MS
+        started = time.monotonic()
+        self._sleep.reset()
+        while True:
+            if reply := self._next_reply(tick):
+                return reply
+            if until is not None and self._serial.find(until):
+                return Stop(StopKind.OUTPUT, None, f"the guest printed {until!r}")
+            if reason := self._limit_reached(time.monotonic() - started, cpu_limit):
+                return reason
+
+    def _next_reply(self, tick: int) -> StopReply | None:
+        """Wait up to `tick` milliseconds for a stop reply, and empty everything that QEMU writes to."""
+        self._poller.poll(tick)
+        self._qmp.collect_events()
+        reply = self._gdb.poll_stop()
+        if self._serial.drain():
+            self._sleep.reset()
+        return reply
+
+    def _limit_reached(self, elapsed: float, cpu_limit: bool) -> Stop | None:
+        limits = self._limits
+        self._sleep.sample()
+        if self._serial.flooded:
+            return Stop(StopKind.FLOOD, None, f"the guest printed more than {limits.serial_bytes} bytes")
+        if cpu_limit and cpu_time(self._process.pid) > limits.cpu:
+            return Stop(StopKind.HANG, None, f"QEMU used up its {limits.cpu:g} s of CPU time")
+        if self._sleep.seconds > limits.idle:
+            return Stop(StopKind.HANG, None, f"the guest slept for {limits.idle:g} s and printed nothing")
+        if elapsed > limits.wall:
+            return Stop(StopKind.HANG, None, f"nothing stopped the guest within {limits.wall:g} s")
+        return None
+
+    def _await_stop_reply(self) -> StopReply:
+        deadline = time.monotonic() + ANSWER_TIMEOUT
+        while time.monotonic() < deadline:
+            if reply := self._next_reply(_TICK_MS):
+                return reply
+        raise TimeoutError(f"QEMU did not stop the guest within {ANSWER_TIMEOUT:g} s")
+
+    def _explain(self, reply: StopReply, asked: Stop | None) -> Stop:
+        """Name the stop. `asked` is the one we asked for, which the guest's own may have forestalled."""
+        if reply.exited:
+            return self.explain_exit()
+        if reply.signal == _INTERRUPTED:
+            return asked or Stop(StopKind.PAUSED, None, "the caller asked for it")
+        if reply.signal == _SHUT_DOWN:
+            return _explain_shutdown(self._qmp.wait_event("SHUTDOWN")["reason"])
+        if reply.signal != _TRAP:
+            raise GdbError(f"the guest stopped with the unexpected signal {reply.signal}")
+        if reply.watched is not None:
+            return Stop(StopKind.WATCHPOINT, None, f"a write to {reply.watched:#x}")
+        return Stop(StopKind.BREAKPOINT, None, "a breakpoint")
+
+
+def _explain_shutdown(reason: str) -> Stop:
+    """`reason` is QMP's ShutdownCause."""
+    if reason == "guest-shutdown":
+        return Stop(StopKind.POWERED_OFF, None, "the guest powered the machine off")
+    if reason == "guest-reset":
+        return Stop(StopKind.RESET, None, "the guest reset the machine, by a triple fault or by request")
+    return Stop(StopKind.RESET, None, f"the machine stopped for good: {reason}")

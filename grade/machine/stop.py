@@ -1,0 +1,33 @@
+"""Why a guest stopped running."""
+
+from dataclasses import dataclass
+from enum import Enum
+
+
+class StopKind(Enum):
+    """The reasons, and what can be done with the machine afterwards."""
+
+    BREAKPOINT = "breakpoint"  # paused before the instruction at a breakpoint
+    WATCHPOINT = "watchpoint"  # paused after a write to a watched address
+    STEP = "step"  # paused after one instruction
+    PAUSED = "paused"  # paused because the caller asked for it
+    OUTPUT = "output"  # paused because the awaited text came over the serial line
+    HANG = "hang"  # paused because a budget is used up
+    FLOOD = "flood"  # paused because the serial line carried too much
+    POWERED_OFF = "powered-off"  # over, by the guest's own wish; registers and RAM are intact
+    RESET = "reset"  # over: triple fault or a request for reset; registers and RAM are intact
+    EXITED = "exited"  # over: QEMU itself has gone; RAM is intact, registers are not
+
+    @property
+    def is_final(self) -> bool:
+        """True if the guest can never run again."""
+        return self in (StopKind.POWERED_OFF, StopKind.RESET, StopKind.EXITED)
+
+
+@dataclass(frozen=True)
+class Stop:
+    """One stop. `pc` is a virtual address, or None if QEMU has gone; `detail` is a sentence."""
+
+    kind: StopKind
+    pc: int | None
+    detail: str

@@ -1,0 +1,147 @@
+"""What must hold of the kernel's own map, read out of the tables: used by the milestones of several labs."""
+
+from collections.abc import Iterator
+
+from grade.failure import expect, fail
+from grade.fault_cause import cause_of_hole
+from grade.guest import Guest
+from grade.layout import PAGE, Region
+from grade.walker import Mapping, RadixWalker, coalesce
+
+_PAGE_FAULT = 14  # Intel SDM vol. 3, table 6-1
+_NXE = 1 << 11  # EFER, Intel SDM vol. 3, 2.2.1
+_WRITE_PROTECT = 1 << 16  # CR0, 2.5
+
+
+def kernel_mappings(guest: Guest) -> list[Mapping]:
+    """Every leaf of the kernel's half: all of them in lab 1, those at or above the offset from lab 2 on."""
+    return [mapping for mapping in guest.walker().mappings() if mapping.va >= guest.offset]
+
+
+def check_all_regions_mapped(guest: Guest) -> None:
+    """Each region is there from its first to its last page, at va - pa == offset."""
+    __tracebackhide__ = True
+    ranges = [(r.va, r.va + r.size) for r in coalesce(kernel_mappings(guest))]
+    walker = guest.walker()
+    for region in guest.layout.regions:
+        hole = _first_hole(ranges, region.pa + guest.offset, region.end + guest.offset)
+        if hole is None:
+            continue
+        cause = cause_of_hole(walker, region, guest.offset, hole - guest.offset)
+        walk = walker.walk(hole)
+        if walk.fault in ("wrong-type", "reserved-bit"):
+            cause = {"wrong-type": "wrong-descriptor-type", "reserved-bit": "reserved-bit-set"}[walk.fault]
+        start, end = region.pa + guest.offset, region.end + guest.offset
+        fail(cause, f"{region.name} is mapped from {start:#x} to {end:#x}", f"nothing maps {hole:#x}", walk)
+
+
+def _first_hole(ranges: list[tuple[int, int]], start: int, end: int) -> int | None:
+    """The first address of start..end that no range covers; ranges are in order."""
+    at = start
+    for low, high in ranges:
+        if low <= at < high:
+            at = high
+        if at >= end:
+            return None
+    return at
+
+
+def check_offset(guest: Guest, cause: str) -> None:
+    """Every leaf of the kernel's half has va - pa == offset."""
+    __tracebackhide__ = True
+    for mapping in kernel_mappings(guest):
+        if mapping.va - mapping.pa != guest.offset:
+            wanted = f"va - pa == {guest.offset:#x} for every page of the kernel"
+            seen = f"{mapping.va:#x} maps {mapping.pa:#x}, a difference of {mapping.va - mapping.pa:#x}"
+            fail(cause, wanted, seen, guest.walk(mapping.va))
+
+
+def check_census(guest: Guest) -> None:
+    """Permissions, memory types and access flags of every leaf; and the registers that make them count."""
+    __tracebackhide__ = True
+    _check_control_registers(guest)
+    walker = guest.walker()
+    mappings = kernel_mappings(guest)
+    for mapping in mappings:
+        _check_leaf(walker, mapping)
+    for region, mapping in _by_region(guest, mappings):
+        _check_region_leaf(walker, region, mapping)
+
+
+def _check_control_registers(guest: Guest) -> None:
+    __tracebackhide__ = True
+    if guest.isa != "x86_64":
+        return
+    registers = guest.cpu().registers
+    expect(bool(registers["efer"] & _NXE), "nx-not-enabled", "EFER.NXE is 1", f"EFER is {registers['efer']:#x}")
+    expect(bool(registers["cr0"] & _WRITE_PROTECT), "write-protect-off", "CR0.WP is 1", f"CR0 is {registers['cr0']:#x}")
+
+
+def _check_leaf(walker: RadixWalker, mapping: Mapping) -> None:
+    """What must hold of any page of the kernel."""
+    __tracebackhide__ = True
+    where = f"{mapping.va:#x}"
+    walk = walker.walk(mapping.va)
+    expect(walk.fault != "access-flag", "access-flag-clear", f"the access flag of {where} is set", "it is clear", walk)
+    expect(not mapping.user, "user-access-to-kernel", f"user code may not touch {where}", "it may", walk)
+    executable = mapping.kernel_execute or mapping.user_execute
+    both = mapping.write and executable
+    expect(not both, "writable-and-executable", f"{where} is not both writable and executable", "it is both", walk)
+
+
+def _by_region(guest: Guest, mappings: list[Mapping]) -> Iterator[tuple[Region, Mapping]]:
+    """Each leaf with each region that it holds a part of."""
+    for mapping in mappings:
+        low = mapping.va - guest.offset
+        for region in guest.layout.regions:
+            if low < region.end and region.pa < low + mapping.size:
+                yield region, mapping
+
+
+def _check_region_leaf(walker: RadixWalker, region: Region, mapping: Mapping) -> None:
+    """What must hold of a page of this region."""
+    __tracebackhide__ = True
+    walk = walker.walk(mapping.va)
+    seen = f"R{'W' if mapping.write else '-'}{'X' if mapping.kernel_execute else '-'}"
+    if seen != region.permissions:
+        cause = "table-entry-restricts" if mapping.restricted_by else "wrong-permission"
+        fail(cause, f"{region.name} is {region.permissions}", f"{mapping.va:#x} is {seen}", walk)
+    memory = "device" if region.device else "normal"
+    wanted = f"{region.name} is mapped as {memory} memory"
+    expect(mapping.memory == memory, "wrong-memory-type", wanted, f"{mapping.va:#x} is {mapping.memory} memory", walk)
+
+
+def check_everything_high(guest: Guest) -> None:
+    """Every address that the CPU itself holds is in the kernel's half."""
+    __tracebackhide__ = True
+    cpu = guest.cpu()
+    held = [("pc", cpu.pc, "pc-still-low"), ("sp", cpu.sp, "stack-still-low")]
+    held += [(name, va, _low_cause(name)) for name, va in cpu.vectors.items()]
+    if guest.isa == "x86_64":
+        held.append(("the page-fault handler", guest.interrupt_handler(_PAGE_FAULT), "vectors-still-low"))
+        held.append(("the emergency stack in the TSS", _emergency_stack(guest), "descriptor-tables-still-low"))
+    for name, va, cause in held:
+        expect(va >= guest.offset, cause, f"{name} is at or above {guest.offset:#x}", f"it is {va:#x}", guest.walk(va))
+
+
+def _low_cause(register: str) -> str:
+    return "vectors-still-low" if register == "VBAR" else "descriptor-tables-still-low"
+
+
+def _emergency_stack(guest: Guest) -> int:
+    """IST1, at byte 36 of the TSS (Intel SDM vol. 3, figure 7-11)."""
+    __tracebackhide__ = True
+    entry = guest.cpu().vectors["TSS"] + 36
+    walk = guest.walk(entry)
+    expect(walk.pa is not None, "descriptor-tables-still-low", f"the TSS at {entry - 36:#x} is mapped", "it is not", walk)
+    return guest.read_word(walk.pa)
+
+
+def check_nothing_at(guest: Guest, region: Region, cause: str) -> None:
+    """No page of a guard, or of page 0, is mapped."""
+    __tracebackhide__ = True
+    walker = guest.walker()
+    start = 0 if region.name == "page-0" else region.pa + guest.offset
+    for va in range(start, start + region.size, PAGE):
+        walk = walker.walk(va)
+        expect(walk.mapping is None, cause, f"nothing maps {va:#x} ({region.name})", f"it maps {walk.pa or 0:#x}", walk)

@@ -1,0 +1,98 @@
+"""A model of what `map` and `lookup` do, to compare a kernel with: random sequences through the monitor."""
+
+import random
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from grade.failure import expect
+from grade.layout import BOARDS, PAGE
+
+if TYPE_CHECKING:
+    from grade.guest import Guest
+
+# Where user roots begin and end: the lower half of the address space, above what any lab's identity map uses.
+_LOW = 1 << 40
+_HIGH = {"x86_64": 1 << 47, "aarch64": 1 << 48}
+_FLAGS = ("r", "w", "x", "wu", "xu", "ru")
+
+
+@dataclass
+class MapModel:
+    """The pages that were mapped, by address; `commands` makes random ones that often collide."""
+
+    isa: str
+    random: random.Random
+    pages: dict[int, tuple[int, str]] = field(default_factory=dict)
+
+    def commands(self, count: int) -> Iterator[tuple[str, dict[str, str]]]:
+        """Monitor commands, each with the values that the answer must have."""
+        bases = [_LOW, _HIGH[self.isa] - 64 * PAGE, *(self._page() for _ in range(3))]
+        for _ in range(count):
+            va = self.random.choice(bases) + self.random.randrange(64) * PAGE
+            if self.random.random() < 0.5:
+                yield self._map(va)
+            else:
+                yield self._lookup(va + self.random.randrange(PAGE))
+
+    def _page(self) -> int:
+        return self.random.randrange(_LOW, _HIGH[self.isa] - 64 * PAGE) // PAGE * PAGE
+
+    def _map(self, va: int) -> tuple[str, dict[str, str]]:
+        pa = BOARDS[self.isa].ram_base + (64 << 20) + self.random.randrange(4096) * PAGE
+        flags = self.random.choice(_FLAGS)
+        result = "already-mapped" if va in self.pages else "ok"
+        self.pages.setdefault(va, (pa, flags))
+        return f"map {va:#x} {pa:#x} {flags}", {"va": f"{va:#x}", "result": result}
+
+    def _lookup(self, va: int) -> tuple[str, dict[str, str]]:
+        page, offset = va - va % PAGE, va % PAGE
+        answer = {"va": f"{va:#x}", "mapped": "yes" if page in self.pages else "no"}
+        if page in self.pages:
+            pa, flags = self.pages[page]
+            answer |= {"pa": f"{pa + offset:#x}", "size": f"{PAGE:#x}"}
+            answer |= {name: "yes" if name[0] in flags else "no" for name in ("write", "user")}
+            answer["execute"] = "yes" if "x" in flags else "no"
+        return f"lookup {va:#x}", answer
+
+
+def play(boot: "Callable[..., Guest]", model: MapModel, operations: int) -> None:
+    """Boots a guest that carries out random operations; its answers and its tables must be the model's."""
+    __tracebackhide__ = True
+    commands = list(model.commands(operations))
+    guest = boot("\n".join([line for line, _ in commands] + ["checkpoint ready"]))
+    guest.run_to("ready")
+    answers = [fact for fact in guest.machine.facts() if fact.name in ("map", "lookup")]
+    expect(len(answers) == len(commands), "wrong-answer", f"{len(commands)} answers", f"{len(answers)} answers")
+    for (line, wanted), answer in zip(commands, answers, strict=True):
+        seen = {key: answer.values.get(key) for key in wanted}
+        twice = wanted.get("result") == "already-mapped" and seen["result"] == "ok"
+        cause = "double-map-accepted" if twice else "map-lookup-wrong"
+        walk = guest.walk(int(wanted["va"], 0))
+        expect(seen == wanted, cause, f"{line} answers {wanted}", f"{seen}", walk)
+    _check_tables(guest, model)
+
+
+def _check_tables(guest: "Guest", model: MapModel) -> None:
+    __tracebackhide__ = True
+    walker = guest.walker()
+    found = {m.va: m for m in walker.mappings(low=_LOW, high=_HIGH[model.isa])}
+    for va, (pa, flags) in model.pages.items():
+        mapping = found.get(va)
+        wanted = f"{va:#x} maps {pa:#x} with {flags}"
+        expect(mapping is not None, "map-lookup-wrong", wanted, "nothing is mapped there", walker.walk(va))
+        expect(mapping.pa == pa, "wrong-frame", wanted, f"it maps {mapping.pa:#x}", walker.walk(va))
+        _check_flags(mapping, flags, wanted, walker)
+    extra = sorted(set(found) - set(model.pages))
+    walk = walker.walk(extra[0]) if extra else None
+    expect(not extra, "map-lookup-wrong", "no page that was not asked for", f"{[hex(va) for va in extra[:4]]}", walk)
+
+
+def _check_flags(mapping, flags: str, wanted: str, walker) -> None:
+    __tracebackhide__ = True
+    walk = walker.walk(mapping.va)
+    user = "u" in flags
+    executes = mapping.user_execute if user else mapping.kernel_execute
+    seen = (mapping.write, mapping.user, executes)
+    cause = "table-entry-restricts" if mapping.restricted_by else "wrong-permission"
+    expect(seen == ("w" in flags, user, "x" in flags), cause, wanted, f"write, user, execute are {seen}", walk)

@@ -1,0 +1,200 @@
+"""The pytest plugin: labs/*/test_*.py with milestones become results.
+
+    @milestone("2.4", points=15, witness="KWQ")
+    def test_identity_is_gone(boot): ...
+
+Each such test runs once for every ISA and every lab whose kernel it is to hold on. `boot` starts a guest, `kernel` is
+the built kernel, `target` says which lab and ISA it is. A test without the mark is an ordinary test.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, dataclass
+from functools import partial
+from pathlib import Path
+
+import pytest
+
+from grade import build, report, run_plan
+from grade.build import BuildError, Kernel
+from grade.failed_run import gdb_command, save
+from grade.failure import Failure, NotWritten
+from grade.guest import Guest
+from grade.kernel_image import KernelImage
+from grade.labs import ISAS
+from grade.results import Result, Status, write_json, write_junit
+from grade.run_plan import Target
+from grade.trees import Tree, find_root
+
+RESULT = "pagewalk_result"
+
+
+def milestone(number: str, *, points: float, witness: str) -> pytest.MarkDecorator:
+    """Marks a test as the proof of a milestone. `witness`: letters of K, W, Q, H (docs/instructor.md)."""
+    if set(witness) <= {"K"}:
+        raise ValueError(f"milestone {number}: what the kernel says is no proof by itself; use another witness")
+    return pytest.mark.milestone(number, points=points, witness=witness)
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """The options that `./pagewalk grade` hands on."""
+    group = parser.getgroup("pagewalk", "grading")
+    group.addoption("--isa", action="append", choices=ISAS, help="grade on this ISA only (may be repeated)")
+    group.addoption("--tree", type=Path, help="grade this tree, with these tests")
+    group.addoption("--lab", action="append", type=int, help="grade the kernel of this lab (may be repeated)")
+    group.addoption("--results-json", type=Path, help="write the results as JSON")
+    group.addoption("--results-junit", type=Path, help="write the results as JUnit XML")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Registers the mark, and on the process that sees all results the collector."""
+    config.addinivalue_line("markers", "milestone(number, points, witness): the proof of a milestone")
+    if not hasattr(config, "workerinput"):
+        config.pluginmanager.register(Collector(config), "pagewalk-collector")
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """One test for each target on which the milestone must hold."""
+    if "target" not in metafunc.fixturenames:
+        return
+    mark = metafunc.definition.get_closest_marker("milestone")
+    number = mark.args[0] if mark else None
+    targets = [t for t in _plan(metafunc.config).targets if number is None or t.runs(number)]
+    metafunc.parametrize("target", targets, ids=str, scope="session")
+
+
+def _plan(config: pytest.Config) -> run_plan.Plan:
+    tree = Tree(config.getoption("--tree") or find_root(Path(__file__)))
+    folders = [Path(argument.partition("::")[0]) for argument in config.args]
+    return run_plan.plan(tree, config.getoption("--lab"), config.getoption("--isa"), folders)
+
+
+@pytest.fixture(scope="session")
+def kernel(target: Target) -> Kernel:
+    """The kernel of the target, built if need be."""
+    return build.build_kernel(target.prepared(), target.isa)
+
+
+@pytest.fixture(scope="session")
+def image(kernel: Kernel) -> KernelImage:
+    """The target's linked image: symbols and offset."""
+    return KernelImage(kernel.isa, kernel.elf)
+
+
+@pytest.fixture(scope="session")
+def host_tests(target: Target) -> Path:
+    """The folder of the target's built host tests."""
+    return build.build_host_tests(target.prepared())
+
+
+@dataclass
+class Boots:
+    """The guests that one test started, in order."""
+
+    guests: list[Guest]
+
+
+@pytest.fixture
+def boots(request: pytest.FixtureRequest) -> Iterator[Boots]:
+    """Keeps what was booted, for the report of a failure; stops it at the end of the test."""
+    started = Boots([])
+    request.node.stash[_BOOTS] = started
+    yield started
+    for guest in started.guests:
+        guest.machine.close()
+
+
+@pytest.fixture
+def boot(kernel: Kernel, boots: Boots) -> Callable[..., Guest]:
+    """Starts a guest: boot("lookup 0\\ncheckpoint ready"). Options as for Guest."""
+    return partial(_boot, boots, kernel)
+
+
+def _boot(boots: Boots, kernel: Kernel, script: str = "", **options: object) -> Guest:
+    guest = Guest(kernel, script, **options)
+    boots.guests.append(guest)
+    guest.machine.start()
+    return guest
+
+
+_BOOTS: pytest.StashKey[Boots] = pytest.StashKey()
+
+
+@pytest.hookimpl(hookwrapper=True)
+def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo) -> Iterator[None]:
+    """Turns how a milestone's test went into a Result, carried by the report so that xdist brings it along."""
+    outcome = yield
+    mark = item.get_closest_marker("milestone")
+    if mark is None or call.when == "teardown" or (call.when == "setup" and call.excinfo is None):
+        return
+    result = _result(item, mark, call)
+    outcome.get_result().user_properties.append((RESULT, json.dumps(asdict(result))))
+
+
+def _result(item: pytest.Function, mark: pytest.Mark, call: pytest.CallInfo) -> Result:
+    target: Target = item.callspec.params["target"]
+    number, own = mark.args[0], mark.args[0].split(".")[0] == str(target.lab)
+    most = mark.kwargs["points"] if own else 0
+    status, cause, message = _judged(call.excinfo.value if call.excinfo else None, target, item)
+    if status in (Status.FAILED,) and cause != "does-not-compile":
+        with contextlib.suppress(IndexError):
+            save(target, number, item.stash[_BOOTS].guests[-1])
+            message += f"\ntry        {gdb_command(target, number)}"
+    title = (item.function.__doc__ or number).strip().splitlines()[0].rstrip(".")
+    points = most if status is Status.PASSED else 0
+    return Result(target.lab, target.isa, number, title, points, most, status, cause, message, call.duration)
+
+
+def _judged(error: BaseException | None, target: Target, item: pytest.Item) -> tuple[Status, str | None, str]:
+    """Status, cause and the message that a student reads."""
+    match error:
+        case None:
+            return Status.PASSED, None, ""
+        case NotWritten():
+            return Status.TODO, None, str(error)
+        case Failure():
+            return Status.FAILED, error.cause, report.failure_text(error, target, _last_guest(item))
+        case BuildError():
+            return Status.FAILED, "does-not-compile", str(error)
+        case _:
+            return Status.ERROR, None, f"the grader could not judge: {type(error).__name__}: {error}"
+
+
+def _last_guest(item: pytest.Item) -> Guest | None:
+    boots = item.stash.get(_BOOTS, None)
+    return boots.guests[-1] if boots and boots.guests else None
+
+
+class Collector:
+    """Gathers the results of all workers; shows each as it comes, and writes them all at the end."""
+
+    def __init__(self, config: pytest.Config) -> None:
+        self.config = config
+        self.results: list[Result] = []
+        self.show: Callable[[Result], None] = lambda result: None
+
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        """A test of some worker has gone through one of its phases."""
+        for name, value in report.user_properties:
+            if name == RESULT:
+                fields = json.loads(value)
+                result = Result(**{**fields, "status": Status(fields["status"])})
+                self.results.append(result)
+                self.show(result)
+
+    def pytest_sessionfinish(self) -> None:
+        """Writes the files that were asked for."""
+        if path := self.config.getoption("--results-json"):
+            write_json(self.results, path)
+        if path := self.config.getoption("--results-junit"):
+            write_junit(self.results, path)
+
+    def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
+        """Where pytest itself is used, the table comes last."""
+        if self.results and not getattr(self.config, "pagewalk_front", False):
+            terminalreporter.write(report.table_text(self.results))
+
+

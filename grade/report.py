@@ -1,0 +1,109 @@
+"""What people read: one failure in full, and the table of all milestones."""
+
+import io
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from grade.causes import CAUSES
+from grade.failure import Failure
+from grade.results import Result, Status
+from grade.run_plan import Target
+
+if TYPE_CHECKING:
+    from grade.guest import Guest
+
+_LAST_LINES = 6
+_STYLES = {Status.PASSED: "green", Status.FAILED: "red", Status.TODO: "yellow", Status.ERROR: "magenta"}
+
+
+def failure_text(failure: Failure, target: Target, guest: "Guest | None") -> str:
+    """Everything about one failure: expected, seen, the walk, the cause, where to look."""
+    cause = CAUSES[failure.cause]
+    lines = [f"expected   {failure.expected}", f"seen       {failure.seen}"]
+    if failure.walk:
+        lines += _labelled("the walk", failure.walk.splitlines())
+    lines.append(f"cause      {failure.cause}: {cause.meaning} (docs/causes.md)")
+    if file := failure.file or cause.file.format(isa=target.isa):
+        lines.append(f"look at    {file}")
+    if guest is not None and (last := guest.machine.serial().splitlines()[-_LAST_LINES:]):
+        lines += _labelled("last words", [line[:160] for line in last])
+    return "\n".join(lines)
+
+
+def _labelled(label: str, lines: Sequence[str]) -> list[str]:
+    return [f"{label if i == 0 else '':10} {line}" for i, line in enumerate(lines)]
+
+
+def result_line(result: Result) -> Text:
+    """One milestone, in one line, as it comes in."""
+    line = Text(f"  lab {result.lab}  {result.isa:8} {result.milestone:5} ")
+    line.append(f"{result.status:7}", style=_STYLES[result.status])
+    line.append(f" {result.title}")
+    if result.status is Status.TODO:
+        line.append(f" ({result.message})", style="yellow")
+    elif result.cause:
+        line.append(f" ({result.cause})", style="red")
+    return line
+
+
+def table_text(results: Sequence[Result]) -> str:
+    """The table and the failures as plain text."""
+    out = io.StringIO()
+    print_report(Console(file=out, width=120, color_system=None), results)
+    return out.getvalue()
+
+
+def print_report(console: Console, results: Sequence[Result]) -> None:
+    """The failures in full, then the table of milestones by ISA."""
+    ordered = sorted(results, key=lambda result: result.sort_key)
+    _print_failures(console, ordered)
+    for lab in sorted({result.lab for result in ordered}):
+        console.print(_lab_table(lab, [result for result in ordered if result.lab == lab]))
+
+
+def _print_failures(console: Console, results: Sequence[Result]) -> None:
+    """Each message once, even if many milestones share it: a tree that does not build costs all of them."""
+    shared: dict[tuple[str, int, str], list[Result]] = {}
+    for result in results:
+        if result.status in (Status.FAILED, Status.ERROR):
+            key = result.message if result.cause == "does-not-compile" else f"{result.milestone} {result.message}"
+            shared.setdefault((key, result.lab, result.isa), []).append(result)
+    for same in shared.values():
+        first = same[0]
+        milestones = ", ".join(result.milestone for result in same)
+        title = f" {first.title}" if len(same) == 1 else " (this costs all of them)"
+        console.print()
+        console.print(Text(f"lab {first.lab}, {first.isa}, {milestones}:{title}", style="bold red"))
+        for line in first.message.splitlines():
+            console.print(Text("  " + line), soft_wrap=True)
+    if shared:
+        console.print()
+
+
+def _lab_table(lab: int, results: Sequence[Result]) -> Table:
+    isas = sorted({result.isa for result in results})
+    table = Table(title=f"Lab {lab}", title_justify="left", title_style="bold", show_footer=True)
+    table.add_column("", footer="")
+    table.add_column("milestone", footer="points")
+    for isa in isas:
+        mine = [result for result in results if result.isa == isa]
+        sum_points = f"{sum(r.points for r in mine):g} / {sum(r.max for r in mine):g}"
+        table.add_column(isa, footer=sum_points, justify="right")
+    by_milestone: dict[str, dict[str, Result]] = {}
+    for result in results:
+        by_milestone.setdefault(result.milestone, {})[result.isa] = result
+    for number, by_isa in by_milestone.items():
+        title = next(iter(by_isa.values())).title
+        table.add_row(number, title, *(_cell(by_isa.get(isa)) for isa in isas))
+    return table
+
+
+def _cell(result: Result | None) -> Text:
+    if result is None:
+        return Text("-")
+    points = f" {result.points:g}/{result.max:g}" if result.max else ""
+    return Text(f"{result.status}{points}", style=_STYLES[result.status])

@@ -1,0 +1,67 @@
+"""Which kernels a run grades, and which milestones must hold on each."""
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from grade.labs import LadderError
+from grade.trees import Tree, prepare
+
+
+@dataclass(frozen=True)
+class Target:
+    """The kernel of one lab on one ISA, from one tree."""
+
+    lab: int
+    isa: str
+    root: Path
+    retired: frozenset[str]
+    """Earlier labs' milestones that do not hold on this lab's kernel."""
+
+    def __str__(self) -> str:
+        return f"lab{self.lab}-{self.isa}"
+
+    def runs(self, milestone: str) -> bool:
+        """Whether `milestone` must hold here: it is of this lab, or of an earlier one and not retired."""
+        return int(milestone.split(".")[0]) <= self.lab and milestone not in self.retired
+
+    def prepared(self) -> Path:
+        """The folder to build in, brought up to date."""
+        return prepare(Tree(self.root), self.lab)
+
+
+@dataclass(frozen=True)
+class Plan:
+    """All targets of a run."""
+
+    targets: tuple[Target, ...]
+
+
+def plan(tree: Tree, labs: Sequence[int] | None, isas: Sequence[str] | None, folders: Sequence[Path] = ()) -> Plan:
+    """The targets for the labs and ISAs that were asked for.
+
+    Without labs: those whose folder is among `folders` (as in `pytest labs/1-identity-map`); else all that have tests;
+    in a handed-out tree the one that it is. Raises LadderError for a lab that is not there.
+    """
+    graded = graded_labs(tree)
+    if not labs:
+        named = {match[1] for folder in folders if (match := re.search(r"labs/(\d+)-", f"{folder.resolve()}/"))}
+        labs = sorted(int(number) for number in named) or ([tree.lab] if tree.course else graded)
+    for lab in labs:
+        if lab not in graded:
+            known = ", ".join(str(number) for number in graded)
+            raise LadderError(f"there is no lab {lab} to grade; there are labs {known}")
+    chosen = [isa for isa in tree.isas if not isas or isa in isas]
+    if not chosen:
+        raise LadderError(f"this tree is for {', '.join(tree.isas)} only")
+    return Plan(tuple(Target(lab, isa, tree.root, _retired(tree, lab), ) for lab in labs for isa in chosen))
+
+
+def graded_labs(tree: Tree) -> list[int]:
+    """The labs that have milestones, in climbing order."""
+    return [lab.number for lab in tree.labs if any(lab.folder.glob("test_*.py"))]
+
+
+def _retired(tree: Tree, lab: int) -> frozenset[str]:
+    return frozenset(number for known in tree.labs if known.number <= lab for number in known.retires)

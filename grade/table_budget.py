@@ -1,0 +1,32 @@
+"""How many tables a map needs at the least, counted from the regions alone."""
+
+from grade.layout import PAGE, Layout
+
+_INDEX_BITS = 9
+_LEVELS = 4
+# The largest leaf: 2 MiB on x86_64, where not every CPU has 1 GiB pages; 1 GiB on aarch64.
+_LARGEST_LEAF = {"x86_64": 1, "aarch64": 2}
+
+
+def tables_needed(isa: str, layout: Layout, offset: int) -> int:
+    """The number of tables, root included, when every leaf is as large as its region's alignment allows."""
+    tables: set[tuple[int, int]] = {(_LEVELS - 1, 0)}
+    for region in layout.regions:
+        at = region.pa
+        while at < region.end:
+            level = _leaf_level(at, region.end, _LARGEST_LEAF[isa])
+            for above in range(level, _LEVELS - 1):
+                tables.add((above, at + offset >> _shift(above + 1)))
+            at += 1 << _shift(level)
+    return len(tables)
+
+
+def _shift(level: int) -> int:
+    return PAGE.bit_length() - 1 + level * _INDEX_BITS
+
+
+def _leaf_level(at: int, end: int, largest: int) -> int:
+    level = largest
+    while level > 0 and (at % (1 << _shift(level)) or at + (1 << _shift(level)) > end):
+        level -= 1
+    return level

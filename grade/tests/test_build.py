@@ -1,0 +1,318 @@
+"""Building: what is rebuilt and when, what a student reads when it fails, and what an interruption leaves behind."""
+
+import fcntl
+import json
+import os
+import select
+import shutil
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from grade.build import BuildError, build_host_tests, build_kernel, find_first_error
+
+pytestmark = pytest.mark.skipif(shutil.which("ninja") is None, reason="needs cmake and ninja")
+
+PRESET = {"generator": "Ninja", "binaryDir": "${sourceDir}/build/${presetName}"}
+PRESETS = {
+    "version": 3,
+    "configurePresets": [
+        {"name": "base", "hidden": True, **PRESET},
+        {"name": "x86_64", "inherits": "base", "cacheVariables": {"WORD": "one"}},
+        {"name": "host", "inherits": "base"},
+    ],
+}
+# Only the C++ compiler of this machine is asked for, and not tried out, so that configuring is quick.
+CMAKE = """\
+cmake_minimum_required(VERSION 3.25)
+set(CMAKE_CXX_COMPILER_WORKS 1)
+project(tiny LANGUAGES CXX)
+add_executable(kernel kernel/main.cc kernel/answer.cc)
+set_target_properties(kernel PROPERTIES SUFFIX .elf)
+target_compile_definitions(kernel PRIVATE WORD="${WORD}")
+add_executable(host_tests kernel/answer.cc kernel/host.cc)
+"""
+FILES = {
+    "CMakeLists.txt": CMAKE,
+    "CMakePresets.json": json.dumps(PRESETS),
+    "kernel/answer.h": "const char* answer();\n",
+    "kernel/answer.cc": '#include "answer.h"\nconst char* answer() { return "A1"; }\n',
+    "kernel/main.cc": '#include <cstdio>\n#include "answer.h"\nint main() { std::printf("%s %s", WORD, answer()); }\n',
+    "kernel/host.cc": "int main() {}\n",
+}
+
+
+def write(root: Path, files: dict[str, str]) -> Path:
+    for path, text in files.items():
+        (root / path).parent.mkdir(parents=True, exist_ok=True)
+        (root / path).write_text(text, encoding="utf-8")
+    return root
+
+
+@pytest.fixture
+def tree(tmp_path: Path) -> Path:
+    return write(tmp_path / "tree", FILES)
+
+
+def output_of(tree: Path) -> str:
+    """What the kernel, built now, prints."""
+    return subprocess.run([build_kernel(tree, "x86_64").elf], capture_output=True, text=True, check=True).stdout
+
+
+def steps_of(tree: Path) -> list[str]:
+    """The steps that building now takes."""
+    steps: list[str] = []
+    build_kernel(tree, "x86_64", on_progress=lambda done, total, text: steps.append(text))
+    return steps
+
+
+def replace(file: Path, old: str, new: str) -> None:
+    text = file.read_text(encoding="utf-8")
+    assert old in text
+    file.write_text(text.replace(old, new), encoding="utf-8")
+
+
+# --- what is rebuilt ---------------------------------------------------------------------------------------
+
+
+def test_a_kernel_is_built_and_progress_told(tree: Path) -> None:
+    seen: list[tuple[int, int]] = []
+    kernel = build_kernel(tree, "x86_64", on_progress=lambda done, total, text: seen.append((done, total)))
+    assert (kernel.isa, kernel.elf, kernel.tree) == ("x86_64", tree / "build/x86_64/kernel.elf", tree)
+    assert kernel.elf.is_file()
+    assert seen == [(1, 3), (2, 3), (3, 3)]
+
+
+def test_host_tests_are_built(tree: Path) -> None:
+    assert build_host_tests(tree) == tree / "build/host"
+    assert (tree / "build/host/host_tests").is_file()
+    assert not (tree / "build/host/kernel.elf").exists()
+
+
+def test_another_build_folder(tree: Path, tmp_path: Path) -> None:
+    assert build_kernel(tree, "x86_64", build_dir=tmp_path / "out").elf == tmp_path / "out/kernel.elf"
+    assert (tmp_path / "out/kernel.elf").is_file()
+    assert not (tree / "build").exists()
+
+
+def test_only_what_changed_is_rebuilt(tree: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert len(steps_of(tree)) == 3
+    with monkeypatch.context() as patch:
+        patch.setenv("PATH", "")
+        assert steps_of(tree) == []  # not even cmake is asked
+    replace(tree / "kernel/answer.cc", "A1", "A2")
+    steps = steps_of(tree)
+    assert len(steps) == 2 and "answer.cc" in steps[0]
+    (tree / "build/x86_64/kernel.elf").unlink()
+    assert output_of(tree) == "one A2"
+
+
+def test_an_edit_of_equal_size_at_once_is_seen(tree: Path) -> None:
+    for number in range(2, 6):
+        replace(tree / "kernel/answer.cc", f"A{number - 1}", f"A{number}")
+        assert output_of(tree) == f"one A{number}"
+
+
+def test_a_file_replaced_by_an_older_one_is_seen(tree: Path) -> None:
+    older = tree / "kernel/answer.cc"
+    assert output_of(tree) == "one A1"
+    os.utime(older, ns=(0, 10**18))
+    output_of(tree)
+    backup = shutil.copy2(older, tree / "backup")
+    replace(older, "A1", "A2")
+    assert output_of(tree) == "one A2"
+    Path(backup).replace(older)
+    assert output_of(tree) == "one A1"
+
+
+def test_a_file_saved_while_it_is_compiled_is_seen(tree: Path) -> None:
+    def save(done: int, total: int, text: str) -> None:
+        if done < total:
+            (tree / "kernel/answer.cc").write_text(FILES["kernel/answer.cc"].replace("A1", "A2"), encoding="utf-8")
+
+    build_kernel(tree, "x86_64", on_progress=save)
+    assert output_of(tree) == "one A2"
+
+
+def test_changed_cmake_files_and_presets_are_seen(tree: Path) -> None:
+    assert output_of(tree) == "one A1"
+    replace(tree / "CMakeLists.txt", 'WORD="${WORD}"', 'WORD="${WORD}!"')
+    assert output_of(tree) == "one! A1"
+    replace(tree / "CMakePresets.json", '"one"', '"two"')
+    assert output_of(tree) == "two! A1"
+
+
+def test_a_tree_that_moved_is_built_anew(tree: Path, tmp_path: Path) -> None:
+    output_of(tree)
+    moved = tree.rename(tmp_path / "moved")
+    replace(moved / "kernel/answer.cc", "A1", "A2")
+    assert output_of(moved) == "one A2"
+
+
+# --- errors ------------------------------------------------------------------------------------------------
+
+
+def failure_of(tree: Path) -> BuildError:
+    with pytest.raises(BuildError) as caught:
+        build_kernel(tree, "x86_64")
+    return caught.value
+
+
+def test_a_compiler_error_is_told_in_place(tree: Path) -> None:
+    output_of(tree)
+    replace(tree / "kernel/answer.h", "char", "chaos")
+    error = failure_of(tree)
+    assert error.first_error is not None
+    assert (error.first_error.file, error.first_error.line, error.first_error.column) == ("kernel/answer.h", 1, 7)
+    text = str(error)
+    assert text.startswith("kernel/answer.h:1:7: error: ")
+    assert "    1 | const chaos* answer();\n" in text and "^~~~~" in text
+    assert text.endswith(f"The kernel for x86_64 does not build. The whole log: {tree}/build/x86_64/build.log")
+    assert "FAILED:" in Path(error.log).read_text(encoding="utf-8")
+    assert failure_of(tree).first_error == error.first_error  # and is not forgotten
+    replace(tree / "kernel/answer.h", "chaos", "char")
+    assert output_of(tree) == "one A1"
+
+
+def test_a_linker_error_names_the_file(tree: Path) -> None:
+    replace(tree / "kernel/answer.cc", "answer()", "question()")
+    error = failure_of(tree).first_error
+    assert error is not None and "undefined reference to `answer()'" in error.message
+
+
+def test_a_cmake_error_is_told_in_place(tree: Path) -> None:
+    replace(tree / "CMakeLists.txt", "add_executable(kernel", 'message(FATAL_ERROR "no way\\n  here")\nadd_executable(kernel')
+    for _ in range(2):
+        assert str(failure_of(tree)).startswith("CMakeLists.txt:4: error: no way here\n")
+    write(tree, {"CMakeLists.txt": CMAKE})
+    assert output_of(tree) == "one A1"
+    write(tree, {"CMakeLists.txt": CMAKE + "nonsense()\n"})
+    assert 'CMakeLists.txt:8: error: Unknown CMake command "nonsense"' in str(failure_of(tree))
+
+
+def test_an_unknown_preset_is_an_error(tree: Path) -> None:
+    with pytest.raises(BuildError, match="vax"):
+        build_kernel(tree, "vax")
+
+
+def test_without_cmake_the_error_says_so(tree: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PATH", "")
+    assert "cmake is not installed: ./pagewalk setup" in str(failure_of(tree))
+
+
+AARCH64_LD = "/usr/lib/gcc-cross/aarch64-linux-gnu/12/../../../../aarch64-linux-gnu/bin/ld"
+
+
+@pytest.mark.parametrize(
+    ("log", "told"),
+    [
+        ("../../a.h:3:5: warning: hm\n../../a.h:4:5: fatal error: b.h: No such file", "a.h:4:5: error: b.h: No such file"),
+        ("{tree}/a.h:4:5: error: x [-Werror=y]\ncc1plus: all warnings ...", "a.h:4:5: error: x [-Werror=y]"),
+        ("\n../../a.S: Assembler messages:\n../../a.S:12: Error: no such instruction: `nope'", "a.S:12: error: no such"),
+        ("/usr/bin/ld: main.o: in function `f':\n/usr/bin/ld: {tree}/a.h:7: undefined reference to `g'", "a.h:7: error: und"),
+        ("/usr/bin/ld: main.o: in function `f':\na.h:7:(.text+0x5): undefined reference to `g'", "a.h:7: error: undefined"),
+        ("/usr/bin/ld: main.o:(.data+0x0): multiple definition of `g'; x.o: first defined", "main.o: error: multiple"),
+        (f"{AARCH64_LD}:{{tree}}/k.ld:9: syntax error", "k.ld:9: error: syntax error"),
+        (f"{AARCH64_LD}:../../k.ld:8: warning: hm\n{AARCH64_LD}:../../k.ld:9: bad", "k.ld:9: error: bad"),
+        (f"{AARCH64_LD}:../../k.ld:9: syntax error", "k.ld:9: error: syntax error"),
+        (f"{AARCH64_LD}: warning: x has a LOAD segment\n{AARCH64_LD}: kernel too large", "error: kernel too large"),
+        ("CMake Error: The source is missing.", "error: The source is missing."),
+        ("ninja: error: '../../x.cc', needed by 'x.o', missing", "error: '../../x.cc', needed by 'x.o', missing"),
+        ("x86_64-linux-gnu-g++: fatal error: Killed signal terminated", "error: Killed signal terminated"),
+    ],
+)
+def test_the_first_error_is_found(tree: Path, log: str, told: str) -> None:
+    write(tree, {"a.h": "", "a.S": "", "k.ld": ""})
+    folder = tree / "build/x86_64"
+    folder.mkdir(parents=True)
+    error = find_first_error("[1/3] Building build: x\n" + log.format(tree=tree) + "\nninja: build stopped", tree, folder)
+    assert str(error).startswith(told)
+
+
+def test_a_log_without_errors_has_none(tree: Path) -> None:
+    assert find_first_error("[1/2] Building x\nx.h:1:2: warning: y\nninja: build stopped", tree, tree) is None
+
+
+# --- one at a time, and interruptions ----------------------------------------------------------------------
+
+BUILD = """\
+import pathlib, sys
+from grade.build import build_kernel
+print(build_kernel(pathlib.Path(sys.argv[1]), "x86_64").elf)
+"""
+SLOW = "\nadd_custom_command(TARGET kernel PRE_LINK COMMAND sh ${CMAKE_SOURCE_DIR}/slow.sh)\n"
+
+
+def start_build(tree: Path) -> subprocess.Popen[str]:
+    return subprocess.Popen(
+        [sys.executable, "-c", BUILD, str(tree)],
+        cwd=Path(__file__).parents[2],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        text=True,
+    )
+
+
+def test_builds_of_one_folder_wait_for_each_other(tree: Path) -> None:
+    """A link step that fails if it meets another one."""
+    write(tree, {"slow.sh": "mkdir busy && sleep 0.2 && rmdir busy\n", "CMakeLists.txt": CMAKE + SLOW})
+    builds = [start_build(tree) for _ in range(3)]
+    outputs = [build.communicate()[0].strip() for build in builds]
+    assert outputs == [str(tree / "build/x86_64/kernel.elf")] * 3
+    assert output_of(tree) == "one A1"
+
+
+@pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGKILL])
+def test_an_interrupted_build_does_no_harm(tree: Path, how: signal.Signals) -> None:
+    """The link step reports that it has begun, then blocks until the test lets go of the pipe."""
+    os.mkfifo(tree / "begun")
+    os.mkfifo(tree / "hold")
+    write(tree, {"slow.sh": "cd ${0%/*}; echo > begun; read line < hold\n", "CMakeLists.txt": CMAKE + SLOW})
+    build = start_build(tree)
+    wait_until_written(tree / "begun")
+    build.send_signal(how)
+    assert build.wait(60) == -how
+    if how == signal.SIGKILL:
+        assert is_locked(tree / "build/x86_64.lock")  # by what is left of the build
+        hold = os.open(tree / "hold", os.O_RDWR)
+        os.write(hold, b"go\n")
+    write(tree, {"slow.sh": ""})
+    replace(tree / "kernel/answer.cc", "A1", "A2")
+    os.utime(tree / "kernel/answer.cc", ns=(0, 10**18))
+    assert output_of(tree) == "one A2"
+    if how == signal.SIGKILL:
+        os.close(hold)
+    build.communicate()
+
+
+def test_an_interrupted_configuration_does_no_harm(tree: Path) -> None:
+    os.mkfifo(tree / "begun")
+    os.mkfifo(tree / "hold")
+    script = "echo > ${CMAKE_SOURCE_DIR}/begun; read line < ${CMAKE_SOURCE_DIR}/hold"
+    write(tree, {"CMakeLists.txt": CMAKE + f'execute_process(COMMAND sh -c "{script}")\n'})
+    build = start_build(tree)
+    wait_until_written(tree / "begun")
+    build.send_signal(signal.SIGINT)
+    build.communicate(timeout=60)
+    assert not (tree / "build/x86_64/build.ninja").exists()
+    write(tree, {"CMakeLists.txt": CMAKE, "build/x86_64/CMakeCache.txt": "CMAKE_HOME_DIRECTORY:INTERNAL=/nowhere\n"})
+    assert output_of(tree) == "one A1"
+
+
+def wait_until_written(pipe: Path) -> None:
+    reader = os.open(pipe, os.O_RDONLY | os.O_NONBLOCK)
+    ready, _, _ = select.select([reader], [], [], 60)
+    os.close(reader)
+    assert ready, "the build did not come that far"
+
+
+def is_locked(path: Path) -> bool:
+    with path.open("a") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return True
+        return False

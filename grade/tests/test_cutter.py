@@ -1,0 +1,346 @@
+"""The ladder and its cuts: which files a lab's tree holds, and what becomes of the marker comments."""
+
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from grade.cutter import Hole, MarkerError, cut, holes
+from grade.labs import LadderError, load_labs
+
+MAP_H = """\
+#pragma once
+
+int map() {
+    // @lab 1 begin: map
+    //: Walk down the table.
+    //:
+    //: Then write the entry.
+    return walk() + 1;
+    // @lab 1 end
+}
+"""
+
+SWITCH_S = """\
+switch_to:
+    // @lab 2 begin: switch_to
+    //: Save, then load.
+    mov %rsp, (%rdi)
+    // @lab 2 end
+    ret
+"""
+
+MAIN_CC = """\
+void kernel_main() {
+    start();
+
+    // @from 2
+    move_up();
+    // @end
+
+    run();
+}
+"""
+
+
+def lab_toml(number: int, owned: str = "", adds: str = "", retires: str = "") -> str:
+    return f'number = {number}\ntitle = "Lab {number}"\nowned = [{owned}]\nadds = [{adds}]\nretires = [{retires}]\n'
+
+
+MAIN_FILES = {
+    "CMakeLists.txt": "project(x)\n# @from 2\nset(HIGH 1)\n# @end\n",
+    "README.md": "<!-- @from 2 -->\nkept as it is\n",
+    "pagewalk": "#!/bin/sh\n",
+    "arch/aarch64/boot.S": "nop\n",
+    "arch/x86_64/boot.S": "nop\n",
+    "arch/x86_64/kernel.ld": "a\n/* @from 2 */\nb\n/* @end */\nc\n",
+    "arch/x86_64/switch.S": SWITCH_S,
+    "build/x86_64/kernel.elf": "not source",
+    "docs/markers.md": "// @lab 9 begin\n",
+    "grade/cutter.py": "# @end\n",
+    "kernel/logo.h": "// caf\u00e9\n",
+    "kernel/main.cc": MAIN_CC,
+    "kernel/map.h": MAP_H,
+    "labs/1-map/README.md": "one\n<!-- @from 2 -->\ntwo\n<!-- @end -->\n",
+    "labs/1-map/bugs/off_by_one.patch": "+1\n",
+    "labs/1-map/lab.toml": lab_toml(1, owned='"kernel/map.h"'),
+    "labs/2-high/lab.toml": lab_toml(2, '"arch/{isa}/switch.S"', '"user/"', '"1.3"'),
+    "labs/2-high/test_high.py": "",
+    "user/sh.cc": "int main() {}\n",
+}
+
+
+def write(root: Path, files: dict[str, str]) -> Path:
+    for path, text in files.items():
+        (root / path).parent.mkdir(parents=True, exist_ok=True)
+        (root / path).write_text(text, encoding="utf-8")
+    return root
+
+
+def listing(root: Path) -> set[str]:
+    return {path.relative_to(root).as_posix() for path in root.rglob("*") if path.is_file()}
+
+
+@pytest.fixture
+def main(tmp_path: Path) -> Path:
+    return write(tmp_path / "main", MAIN_FILES)
+
+
+@pytest.fixture
+def into(tmp_path: Path) -> Path:
+    return tmp_path / "cut"
+
+
+# --- labs --------------------------------------------------------------------------------------------------
+
+
+def test_labs_are_read_in_order(main: Path) -> None:
+    first, second = load_labs(main)
+    assert (first.number, first.title, first.folder) == (1, "Lab 1", main / "labs/1-map")
+    assert (second.owned, second.adds, second.retires) == (("arch/{isa}/switch.S",), ("user/",), ("1.3",))
+    assert second.owns("arch/aarch64/switch.S") and not second.owns("arch/x86_64/deep/switch.S")
+    assert second.brings("user/lib/crt0.S") and not second.owns("user/lib/crt0.S")
+    assert second.brings("labs/2-high/README.md") and not second.brings("labs/1-map/README.md")
+
+
+@pytest.mark.parametrize(
+    ("path", "text", "message"),
+    [
+        ("labs/2-high/lab.toml", 'number = 2\nowned = []\nadds = []\nretires = []\n', "title: missing"),
+        ("labs/2-high/lab.toml", lab_toml(2).replace("2", '"2"', 1), "number: must be a whole number"),
+        ("labs/2-high/lab.toml", lab_toml(2).replace("2", "true", 1), "number: must be a whole number"),
+        ("labs/2-high/lab.toml", lab_toml(2, adds="7"), "adds: must be a list of strings, holds 7"),
+        ("labs/2-high/lab.toml", lab_toml(2) + 'retire = []\n', "retire: no such key"),
+        ("labs/2-high/lab.toml", "number = \n", "not TOML"),
+        ("labs/2-high/lab.toml", lab_toml(3), "number: is 3, but the folder is 2-high"),
+        ("labs/1-xyz/lab.toml", lab_toml(1), "number: labs/1-map/lab.toml is lab 1 too"),
+        ("labs/2-high/lab.toml", lab_toml(2, '"kernel/map.h"'), "owned: kernel/map.h is claimed by labs/1-map/"),
+        ("labs/2-high/lab.toml", lab_toml(2, "", '"kernel/"'), "adds: kernel/ is claimed by labs/1-map/lab.toml"),
+        ("labs/2-high/lab.toml", lab_toml(2, '"arch/{isa}/swich.S"'), "owned: there is no arch/{isa}/swich.S"),
+        ("labs/2-high/lab.toml", lab_toml(2, "", '"usr/"'), "adds: there is no usr/"),
+    ],
+)
+def test_a_ladder_that_is_not_clear_is_refused(main: Path, path: str, text: str, message: str) -> None:
+    write(main, {path: text})
+    with pytest.raises(LadderError) as caught:
+        load_labs(main)
+    assert message in str(caught.value)
+    assert str(caught.value).startswith(path)
+
+
+def test_a_file_cannot_come_out_of_an_earlier_labs_folder(main: Path) -> None:
+    write(main, {"labs/1-map/lab.toml": lab_toml(1, adds='"arch/"')})
+    with pytest.raises(LadderError, match="owned: arch/x86_64/switch.S is claimed by labs/1-map/lab.toml too"):
+        load_labs(main)
+
+
+def test_one_isa_and_every_isa_can_claim_the_same_file(main: Path) -> None:
+    write(main, {"labs/1-map/lab.toml": lab_toml(1, '"arch/x86_64/switch.S"')})
+    with pytest.raises(LadderError, match="arch/x86_64/switch.S is claimed by labs/1-map"):
+        load_labs(main)
+
+
+# --- files -------------------------------------------------------------------------------------------------
+
+LAB_1 = {
+    "CMakeLists.txt",
+    "README.md",
+    "pagewalk",
+    "arch/aarch64/boot.S",
+    "arch/x86_64/boot.S",
+    "arch/x86_64/kernel.ld",
+    "docs/markers.md",
+    "kernel/logo.h",
+    "kernel/main.cc",
+    "kernel/map.h",
+    "labs/1-map/README.md",
+    "labs/1-map/lab.toml",
+    "labs/course.toml",
+}
+LAB_2 = LAB_1 | {"arch/x86_64/switch.S", "labs/2-high/lab.toml", "labs/2-high/test_high.py", "user/sh.cc"}
+
+
+def test_a_cut_holds_the_files_of_its_lab(main: Path, into: Path) -> None:
+    cut(main, 1, 1, into)
+    assert listing(into) == LAB_1
+    cut(main, 2, 1, into)
+    assert listing(into) == LAB_2
+    cut(main, 1, 0, into, with_grader=True)
+    assert listing(into) == LAB_1 | {"grade/cutter.py"}
+    assert (into / "grade/cutter.py").read_text() == MAIN_FILES["grade/cutter.py"]
+
+
+def test_git_says_what_is_source(main: Path, into: Path) -> None:
+    subprocess.run(["git", "init", "-q"], cwd=main, check=True)
+    write(main, {".gitignore": "*.o\nbuild/\n", "kernel/map.o": "x", "kernel/new.cc": "", "kernel/gone.cc": ""})
+    subprocess.run(["git", "add", "kernel/gone.cc"], cwd=main, check=True)
+    (main / "kernel/gone.cc").unlink()
+    cut(main, 1, 1, into)
+    assert listing(into) == LAB_1 | {".gitignore", "kernel/new.cc"}
+
+
+def test_a_cut_inside_of_main_is_not_cut_again(main: Path) -> None:
+    into = main / "out"
+    cut(main, 1, 1, into)
+    cut(main, 1, 1, into)
+    assert listing(into) == LAB_1
+
+
+def test_what_did_not_change_is_not_touched(main: Path, into: Path) -> None:
+    cut(main, 2, 2, into)
+    write(into, {"build/x86_64/main.o": "built", "kernel/stray.cc": "", "labs/9-old/README.md": ""})
+    (main / "pagewalk").chmod(0o755)
+    before = {path: (into / path).stat().st_mtime_ns for path in LAB_2}
+    write(main, {"kernel/main.cc": MAIN_CC.replace("run();", "run_all();")})
+    cut(main, 2, 2, into)
+    assert listing(into) == LAB_2 | {"build/x86_64/main.o"}
+    assert not (into / "labs/9-old").exists()
+    touched = {path for path in LAB_2 if (into / path).stat().st_mtime_ns != before[path]}
+    assert touched == {"kernel/main.cc"}
+    assert (into / "pagewalk").stat().st_mode & 0o777 == 0o755
+
+
+def test_a_folder_of_something_else_is_left_alone(main: Path, into: Path) -> None:
+    write(into, {"thesis.tex": "years of work"})
+    with pytest.raises(LadderError, match="neither empty nor a cut"):
+        cut(main, 1, 1, into)
+    assert listing(into) == {"thesis.tex"}
+
+
+def test_the_course_file_says_what_the_tree_is(main: Path, into: Path) -> None:
+    cut(main, 2, 1, into, ["aarch64"])
+    assert (into / "labs/course.toml").read_text().splitlines()[1:] == ["lab = 2", "solved = 1", 'isas = ["aarch64"]']
+    with pytest.raises(LadderError, match="only main can be cut"):
+        cut(into, 1, 1, into / "again")
+
+
+@pytest.mark.parametrize(
+    ("lab", "solved", "isas", "message"),
+    [(3, 3, ["x86_64"], "no lab 3"), (1, 2, ["x86_64"], "1 to 2 solved"), (1, 1, ["vax"], "vax"), (1, 1, [], "one ISA")],
+)
+def test_impossible_cuts_are_refused(
+    main: Path, into: Path, lab: int, solved: int, isas: list[str], message: str
+) -> None:
+    with pytest.raises(LadderError, match=message):
+        cut(main, lab, solved, into, isas)
+    assert not into.exists()
+
+
+# --- markers -----------------------------------------------------------------------------------------------
+
+
+def test_a_solved_hole_keeps_only_its_code(main: Path, into: Path) -> None:
+    cut(main, 2, 2, into)
+    assert (into / "kernel/map.h").read_text() == "#pragma once\n\nint map() {\n    return walk() + 1;\n}\n"
+    assert (into / "arch/x86_64/switch.S").read_text() == "switch_to:\n    mov %rsp, (%rdi)\n    ret\n"
+
+
+def test_a_starter_has_the_hint_and_stops(main: Path, into: Path) -> None:
+    cut(main, 1, 0, into)
+    assert (into / "kernel/map.h").read_text() == (
+        "#pragma once\n\nint map() {\n    // Walk down the table.\n    //\n    // Then write the entry.\n"
+        '    lab_todo(1, "map");\n}\n'
+    )
+    cut(main, 2, 1, into)
+    assert "return walk() + 1;" in (into / "kernel/map.h").read_text()
+    assert (into / "arch/x86_64/switch.S").read_text() == (
+        "switch_to:\n    // Save, then load.\n    lab_todo 2, switch_to\n    ret\n"
+    )
+
+
+def test_lines_of_a_later_lab_are_left_out(main: Path, into: Path) -> None:
+    cut(main, 1, 1, into)
+    assert (into / "kernel/main.cc").read_text() == "void kernel_main() {\n    start();\n\n    run();\n}\n"
+    assert (into / "CMakeLists.txt").read_text() == "project(x)\n"
+    assert (into / "arch/x86_64/kernel.ld").read_text() == "a\nc\n"
+    assert (into / "labs/1-map/README.md").read_text() == "one\n"
+    cut(main, 2, 2, into)
+    assert (into / "kernel/main.cc").read_text() == "".join(
+        line for line in MAIN_CC.splitlines(keepends=True) if "@" not in line
+    )
+    assert (into / "CMakeLists.txt").read_text() == "project(x)\nset(HIGH 1)\n"
+    assert (into / "arch/x86_64/kernel.ld").read_text() == "a\nb\nc\n"
+    assert (into / "labs/1-map/README.md").read_text() == "one\ntwo\n"
+
+
+@pytest.mark.skipif(shutil.which("clang-format") is None, reason="needs clang-format")
+def test_only_the_hole_is_formatted(main: Path, into: Path) -> None:
+    hint = "//: " + "word " * 30
+    ugly = MAP_H.replace("int map() {", "int  map( ) {").replace("//: Walk down the table.", hint)
+    write(main, {".clang-format": "BasedOnStyle: Google\nColumnLimit: 80\nIndentWidth: 4\n", "kernel/map.h": ugly})
+    cut(main, 1, 0, into)
+    text = (into / "kernel/map.h").read_text()
+    assert "int  map( ) {" in text
+    assert text.count("word") == 30 and max(len(line) for line in text.splitlines()) <= 80
+    cut(main, 1, 1, into)
+    assert "int  map( ) {\n    return walk() + 1;" in (into / "kernel/map.h").read_text()
+
+
+def test_holes_are_listed(main: Path) -> None:
+    assert holes(main) == [
+        Hole(1, "map", "kernel/map.h", 4, "Walk down the table.\n\nThen write the entry."),
+        Hole(2, "switch_to", "arch/x86_64/switch.S", 2, "Save, then load."),
+    ]
+
+
+BEGIN, HINT, END = "// @lab 1 begin: map\n", "//: Do it.\n", "// @lab 1 end\n"
+
+
+@pytest.mark.parametrize(
+    ("text", "line", "problem"),
+    [
+        (BEGIN + HINT, 1, "@lab 1 begin has no @lab 1 end"),
+        ("\n" + END, 2, "@lab 1 end without @lab 1 begin"),
+        (BEGIN + HINT + BEGIN + END, 3, "@lab 1 begin nested in @lab 1 begin (line 1)"),
+        (BEGIN + HINT + "// @from 1\n", 3, "@from 1 nested in @lab 1 begin (line 1)"),
+        (BEGIN + HINT + "// @end\n", 3, "@end does not close @lab 1 begin"),
+        (BEGIN + HINT + "// @lab 2 end\n", 3, "@lab 2 end does not close @lab 1 begin"),
+        ("// @end\n", 1, "@end without @from"),
+        ("// @from 1\n\n", 1, "@from 1 has no @end"),
+        ("// @from 1\n// @from 1\n// @end\n// @end\n", 2, "@from 1 nested in @from 1 (line 1)"),
+        ("// @from 1\n" + END, 2, "@lab 1 end does not close @from 1"),
+        (BEGIN + "code\n" + END, 1, "a hole without a hint line"),
+        (BEGIN + HINT + "code\n" + HINT + END, 4, "a hint line (//:) that does not follow a begin"),
+        (HINT, 1, "a hint line (//:) that does not follow a begin"),
+        ("// @lab 1 start: map\n", 1, "unknown marker '@lab 1 start: map'"),
+        ("// @lab one begin: map\n", 1, "unknown marker '@lab one begin: map'"),
+        ("// @lab 1 begin: two words\n", 1, "unknown marker"),
+        ("// @lab 1 begin\n", 1, "unknown marker"),
+        ("// @from lab 2\n", 1, "unknown marker"),
+        ("code();  // @from 2\n", 1, "a marker must stand on a line of its own"),
+        (BEGIN.replace("1", "2") + HINT + END.replace("1", "2"), 1, "a hole of lab 2 in a file that lab 1 owns"),
+        ("// @from 2\n// @end\n", 1, "no later handout may touch it"),
+    ],
+)
+def test_a_wrong_marker_is_refused(main: Path, into: Path, text: str, line: int, problem: str) -> None:
+    write(main, {"kernel/map.h": text})
+    with pytest.raises(MarkerError) as caught:
+        cut(main, 1, 1, into)
+    assert (caught.value.file, caught.value.line) == ("kernel/map.h", line)
+    assert problem in caught.value.problem
+    assert str(caught.value).startswith(f"kernel/map.h:{line}: ")
+    with pytest.raises(MarkerError):
+        holes(main)
+    assert not into.exists()
+
+
+@pytest.mark.parametrize(
+    ("path", "text", "problem"),
+    [
+        ("kernel/main.cc", BEGIN + HINT + END, "a hole of lab 1 in a file that no lab owns"),
+        ("labs/1-map/test_map.py", "# @lab 1 begin: map\n# @lab 1 end\n", "a hole can only be in"),
+        ("CMakeLists.txt", "# @end\n", "@end without @from"),
+    ],
+)
+def test_a_marker_in_the_wrong_file_is_refused(main: Path, path: str, text: str, problem: str) -> None:
+    write(main, {path: text})
+    with pytest.raises(MarkerError, match=problem):
+        holes(main)
+
+
+def test_from_may_hold_a_hole(main: Path, into: Path) -> None:
+    write(main, {"kernel/map.h": "// @from 1\n" + BEGIN + HINT + "code\n" + END + "// @end\n"})
+    assert [(hole.lab, hole.line) for hole in holes(main)] == [(1, 2), (2, 2)]
+    cut(main, 1, 0, into)
+    assert (into / "kernel/map.h").read_text() == '// Do it.\nlab_todo(1, "map");\n'

@@ -1,0 +1,107 @@
+"""The tree that is graded: main with all its labs, or the handed-out tree of one lab.
+
+Main is never graded as it stands: lab N is graded on a cut of lab N, kept up to date in build/cut/lab-N.
+A handed-out tree says in labs/course.toml what it is, and is graded as the student left it.
+"""
+
+import fcntl
+import tomllib
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+from grade.cutter import COURSE_FILE, cut
+from grade.labs import ISAS, Lab, LadderError, load_labs
+
+
+@dataclass(frozen=True)
+class Course:
+    """labs/course.toml: the tree of lab `lab`, with the reference code of labs 1..`solved`, for these ISAs."""
+
+    lab: int
+    solved: int
+    isas: tuple[str, ...]
+
+
+class Tree:
+    """A Pagewalk tree at `root`. What it says about itself is read when first asked; LadderError if wrong."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+
+    @cached_property
+    def course(self) -> Course | None:
+        """What the handout says about itself; None for main."""
+        path = self.root / COURSE_FILE
+        return _read_course(path) if path.exists() else None
+
+    @cached_property
+    def labs(self) -> list[Lab]:
+        """The labs that this tree holds, in climbing order."""
+        return load_labs(self.root)
+
+    @property
+    def lab(self) -> int:
+        """The highest lab of the tree."""
+        if self.course is not None:
+            return self.course.lab
+        if not self.labs:
+            raise LadderError(f"{self.root} holds no labs/*/lab.toml")
+        return self.labs[-1].number
+
+    @property
+    def isas(self) -> tuple[str, ...]:
+        """The ISAs that are graded."""
+        return ISAS if self.course is None else self.course.isas
+
+
+def find_root(start: Path) -> Path:
+    """The innermost folder at or above `start` that holds `pagewalk` and `kernel/`. LadderError if none does."""
+    for folder in (start.resolve(), *start.resolve().parents):
+        if (folder / "pagewalk").is_file() and (folder / "kernel").is_dir():
+            return folder
+    raise LadderError(f"{start} is not in a Pagewalk tree (no folder above it holds pagewalk and kernel/)")
+
+
+def prepare(tree: Tree, lab: int) -> Path:
+    """The folder to build and grade lab `lab` in.
+
+    For main the cut of that lab with labs 1..`lab` solved, brought up to date; several processes may ask at
+    once. A handed-out tree is graded as it stands, for its own lab and all before it.
+    """
+    if lab not in [known.number for known in tree.labs]:
+        raise LadderError(f"there is no lab {lab} here: this tree goes up to lab {tree.lab}")
+    if tree.course is not None:
+        return tree.root
+    into = tree.root / "build" / "cut" / f"lab-{lab}"
+    with locked(into.with_suffix(".lock")):
+        cut(tree.root, lab, lab, into, tree.isas)
+    return into
+
+
+@contextmanager
+def locked(path: Path) -> Iterator[int]:
+    """Holds the lock file `path`, which is made if need be; yields its descriptor.
+
+    A child that inherits the descriptor keeps the lock for as long as it lives.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.open("a") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield file.fileno()
+
+
+def _read_course(path: Path) -> Course:
+    try:
+        table = tomllib.loads(path.read_text(encoding="utf-8"))
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise LadderError(f"{COURSE_FILE}: not TOML: {error}") from error
+    for key in ("lab", "solved"):
+        if type(table.get(key)) is not int:
+            raise LadderError(f"{COURSE_FILE}: {key}: must be a whole number")
+    isas = table.get("isas")
+    if not isinstance(isas, list) or not isas or any(isa not in ISAS for isa in isas):
+        raise LadderError(f"{COURSE_FILE}: isas: must be a list of {', '.join(ISAS)}")
+    return Course(table["lab"], table["solved"], tuple(isas))

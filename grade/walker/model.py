@@ -1,0 +1,132 @@
+"""What a walk of page tables finds. Values only: nothing here reads memory or knows a format.
+
+Levels count down to 0, the table of pages. Sizes are in bytes, addresses are plain unsigned integers.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from .explain import explain
+
+# Why a walk ends without a page; these words are stable, tests and post-mortems compare them.
+FAULTS = (
+    "not-present",  # the entry says that nothing is here
+    "reserved-bit",  # the entry has a bit or a combination of bits that the manual reserves
+    "non-canonical",  # x86_64, RISC-V: the upper bits of the va do not repeat its top translated bit
+    "outside-address-size",  # the va is outside TnSZ (Arm) or 32 bits; or an Arm address is wider than TCR.IPS
+    "translation-off",  # the registers do not turn on the paging mode that this walker reads
+    "walk-disabled",  # Arm: TCR_EL1.EPD0 or EPD1 forbids walks of this half
+    "wrong-type",  # the entry's type is not allowed at its level (a block in the table of pages, ...)
+    "access-flag",  # Arm: AF is 0. The only fault that comes with a mapping
+    "table-outside-memory",  # the entry points to a table that is not in memory
+)
+
+# What would_fault() can add: the page is mapped, the access is refused.
+REFUSALS = ("no-read", "no-write", "no-execute", "user-denied", "kernel-execute-denied")
+
+
+class TooManyTables(Exception):
+    """An enumeration visited more tables than any sane set of tables holds: they loop or share without end."""
+
+
+@dataclass(frozen=True)
+class Bit:
+    """One named field of an entry: `width` bits from bit `low` on, its value, and what that value means."""
+
+    name: str
+    low: int
+    width: int
+    value: int
+    meaning: str
+
+
+@dataclass(frozen=True)
+class Step:
+    """One entry that a walk read. `entry` is None when kind is 'unreadable'."""
+
+    level: int
+    table: int
+    index: int
+    entry_address: int
+    entry: int | None
+    kind: str  # 'empty' | 'table' | 'leaf' | 'reserved' | 'unreadable'
+    bits: tuple[Bit, ...]
+    name: str = ""  # the manual's name of an entry at this level, such as PDPTE
+
+    def bit(self, name: str) -> Bit:
+        """Return the field called `name`; KeyError if entries of this kind have none."""
+        for bit in self.bits:
+            if bit.name == name:
+                return bit
+        raise KeyError(name)
+
+
+@dataclass(frozen=True)
+class Mapping:
+    """One page or block: `size` bytes at virtual `va` and physical `pa` (both its first byte).
+
+    The permissions are effective: what the leaf grants and no table entry above it takes away, as the control
+    registers have it. `restricted_by` lists the levels whose table entry took away what the leaf grants.
+    A fact the format does not keep is None (dirty on Arm).
+    """
+
+    va: int
+    pa: int
+    size: int
+    level: int
+    write: bool  # by the kernel
+    kernel_execute: bool
+    user_execute: bool
+    user_read: bool
+    user_write: bool
+    global_: bool
+    memory: str  # 'normal' | 'device' | 'normal-noncacheable' | 'unknown'
+    accessed: bool
+    dirty: bool | None
+    entry: int
+    entry_address: int
+    restricted_by: tuple[int, ...]
+    read: bool = True  # by the kernel; False only for RISC-V's execute-only pages
+
+    @property
+    def end(self) -> int:
+        """The first virtual address after the page."""
+        return self.va + self.size
+
+    @property
+    def user(self) -> bool:
+        """User mode can do something with this page."""
+        return self.user_read or self.user_write or self.user_execute
+
+    @classmethod
+    def stamped(cls, shape: dict, va: int, pa: int, entry: int, entry_address: int) -> Mapping:
+        """Return a mapping with all other fields taken from `shape`.
+
+        It fills the object's dictionary at once: a frozen dataclass's own constructor, one guarded assignment per
+        field, is five times slower, and a table holds 512 pages that differ in these four fields only.
+        """
+        mapping = object.__new__(cls)
+        mapping.__dict__.update(shape, va=va, pa=pa, entry=entry, entry_address=entry_address)
+        return mapping
+
+
+@dataclass(frozen=True)
+class Walk:
+    """How one virtual address translates: the entries read, and the page or the fault they end in."""
+
+    va: int
+    root: int | None  # None if the registers choose no root for this address
+    steps: tuple[Step, ...]
+    mapping: Mapping | None
+    fault: str | None  # None or one of FAULTS
+    detail: str = ""  # the fault in the manual's terms, such as "XD is reserved while EFER.NXE is 0"
+
+    @property
+    def pa(self) -> int | None:
+        """The physical address of exactly `va`, or None if no page maps it."""
+        return None if self.mapping is None else self.mapping.pa + self.va - self.mapping.va
+
+    def explain(self) -> str:
+        """Return the walk as text: one aligned line per level, then the page or why the walk ends."""
+        return explain(self)

@@ -1,0 +1,298 @@
+"""The walk that all formats share: a radix tree of tables, read one entry per level.
+
+A format (x86_64.py, aarch64.py, ...) says where the trees start, how wide a level's index is and what an entry
+means. Here is the rest: one address (walk), all pages (mappings), all tables (tables). Every walk is at most as
+long as the tree is deep, so no entry, however wrong, makes it loop.
+"""
+
+from __future__ import annotations
+
+import struct
+from abc import ABC, abstractmethod
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import ClassVar, Self
+
+from .entry import EVERYTHING, PERMISSIONS, Decoded, Field
+from .memory import OutsideMemory, PhysicalMemory
+from .model import Mapping, Step, Walk
+from .traversal import Traversal
+
+PAGE_BITS = 12  # all four formats have pages of 4 KiB
+
+
+@dataclass(frozen=True)
+class Window:
+    """A stretch [low, high) of virtual addresses that one root translates.
+
+    Formats with a hole in the middle have two windows; on x86_64 and RISC-V both start from the same root.
+    `entries` is the number of entries in the root's table. `fault` means that no walk is made, and why.
+    """
+
+    half: str
+    low: int
+    high: int
+    root: int
+    top: int
+    entries: int
+    fault: str | None = None
+    detail: str = ""
+
+
+class RadixWalker(ABC):
+    """Reads the page tables that `registers` (names to values) point to in `memory`."""
+
+    isa: ClassVar[str]
+    index_bits: ClassVar[int] = 9
+    entry_bytes: ClassVar[int] = 8
+    halves: ClassVar[tuple[str, ...]] = ("root",)
+    outside: ClassVar[str] = "non-canonical"  # the fault of an address in no window
+
+    def __init__(self, memory: PhysicalMemory, registers: dict[str, int]) -> None:
+        self.memory = memory
+        self.registers = dict(registers)
+        self.windows = self._windows()
+
+    # ---- what a format says ----
+
+    @abstractmethod
+    def _windows(self) -> tuple[Window, ...]:
+        """Return the windows in order of address; called once, with self.registers set."""
+
+    @abstractmethod
+    def translation_on(self) -> bool:
+        """Return whether the registers turn on the kind of paging that this class reads."""
+
+    @abstractmethod
+    def with_root(self, root: int, half: str | None = None) -> Self:
+        """Return a walker of the same memory and registers but for the root (aarch64: of `half`, 'low' if None)."""
+
+    @abstractmethod
+    def entry_name(self, level: int) -> str:
+        """Return what the manual calls an entry of this level."""
+
+    @abstractmethod
+    def decode(self, level: int, entry: int) -> Decoded:
+        """Return what `entry` is in a table of `level`."""
+
+    @abstractmethod
+    def table_address(self, entry: int) -> int:
+        """Return where the table is that a table entry points to."""
+
+    @abstractmethod
+    def page_address(self, level: int, entry: int) -> int:
+        """Return where the page is that a leaf points to."""
+
+    @abstractmethod
+    def frame_bits(self, level: int) -> int:
+        """Return the bits of a leaf of `level` that only say where the page is: decode() ignores them."""
+
+    @abstractmethod
+    def attributes(self, level: int, entry: int, grants: int) -> dict[str, object]:
+        """Return Mapping's permissions, memory, accessed, dirty and global_ of a leaf whose path lets `grants` by."""
+
+    @abstractmethod
+    def fields(self, level: int, kind: str) -> tuple[Field, ...]:
+        """Return the named fields of an entry of this kind."""
+
+    # ---- one address ----
+
+    def walk(self, va: int) -> Walk:
+        """Return how `va` translates for a read by the kernel; permissions do not make it a fault."""
+        return self._walk(va, with_bits=True)
+
+    def would_fault(self, va: int, access: str, user: bool) -> str | None:
+        """Return why an access ('read', 'write' or 'execute') faults: one of FAULTS or REFUSALS, or None.
+
+        What the kernel lifts around its own accesses to user memory (SMAP, PAN, SUM) is taken as lifted.
+        """
+        if access not in ("read", "write", "execute"):
+            raise ValueError(f"access is read, write or execute, not {access!r}")
+        walk = self._walk(va, with_bits=False)
+        if walk.fault is not None:
+            return walk.fault
+        return user_refusal(walk.mapping, access) if user else kernel_refusal(walk.mapping, access)
+
+    def parts(self, va: int) -> list[tuple[int, int]]:
+        """Return (level, index) from the root down; empty if `va` is in no window."""
+        window = self._window_of(va)
+        if window is None:
+            return []
+        return [(level, self._index(window, level, va)) for level in range(window.top, -1, -1)]
+
+    def page_offset(self, va: int) -> int:
+        """Return the part of `va` below a 4 KiB page."""
+        return va & (1 << PAGE_BITS) - 1
+
+    # ---- all of them ----
+
+    def roots(self) -> dict[str, int]:
+        """Return the address of the root in the registers, by half; whether translation is on does not matter."""
+        return {window.half: window.root for window in self.windows}
+
+    def mappings(
+        self, root: int | None = None, low: int | None = None, high: int | None = None, half: str | None = None
+    ) -> Iterator[Mapping]:
+        """Yield every page that has a byte in [low, high), in order of va; none if translation is off.
+
+        Arm's pages with AF=0 are among them. `root` stands in for the register (aarch64: of `half`, 'low' if None,
+        and only that half is enumerated).
+        A table that is reached twice is enumerated twice, as the processor sees it, self-references too.
+        Raises TooManyTables instead of going on for ever.
+        """
+        walker = self if root is None else self.with_root(root, half)
+        traversal = Traversal(walker, 0 if low is None else low, 1 << 64 if high is None else high)
+        for window in walker._active_windows(root, half):
+            yield from traversal.pages(window)
+
+    def defects(self, root: int | None = None, half: str | None = None) -> Iterator[Walk]:
+        """Yield the walk to every entry that is neither empty nor usable: reserved, of a wrong type, unreadable.
+
+        mappings() and tables() pass over these. Raises TooManyTables as mappings() does.
+        """
+        walker = self if root is None else self.with_root(root, half)
+        traversal = Traversal(walker, 0, 1 << 64)
+        for window in walker._active_windows(root, half):
+            for _ in traversal.pages(window):
+                pass
+        yield from map(walker.walk, traversal.unusable)
+
+    def tables(self, root: int | None = None, half: str | None = None) -> dict[int, int]:
+        """Return address -> level of every table in memory that can be reached, roots included.
+
+        A table in use at several levels has the highest. `root` and `half` are as in mappings().
+        """
+        walker = self if root is None else self.with_root(root, half)
+        found: dict[int, int] = {}
+        starts = {(window.root, window.top, window.entries) for window in walker._active_windows(root, half)}
+        for table, top, count in starts:
+            walker._tables_below(table, top, count, found, set())
+        return found
+
+    # ---- within a walk ----
+
+    def shift(self, level: int) -> int:
+        """Return the lowest bit of a va that the index into a table of `level` uses."""
+        return PAGE_BITS + level * self.index_bits
+
+    def read_table(self, table: int, count: int) -> tuple[int, ...] | None:
+        """Return the table's entries, or None if it is not in memory."""
+        try:
+            data = self.memory.read(table, count * self.entry_bytes)
+        except OutsideMemory:
+            return None
+        return struct.unpack(f"<{count}{'Q' if self.entry_bytes == 8 else 'I'}", data)
+
+    def shape(self, level: int, entry: int, grants: int, path: tuple[tuple[int, int], ...]) -> dict[str, object]:
+        """Return all fields of a leaf's Mapping that do not depend on frame_bits().
+
+        `path` has (level, rights taken away) for every table entry above that takes any.
+        """
+        allowed = grants
+        for _, taken in path:
+            allowed &= ~taken
+        restricting = tuple(above for above, taken in path if grants & taken & PERMISSIONS)
+        where = {"size": 1 << self.shift(level), "level": level, "restricted_by": restricting}
+        return {"read": True, **self.attributes(level, entry, allowed), **where}
+
+    def _active_windows(self, root: int | None, half: str | None) -> list[Window]:
+        """Return the windows that can be walked: all of them, or of one half if `root` or `half` was given."""
+        if root is not None and half is None:
+            half = self.halves[0]
+        if half is not None and half not in self.halves:
+            raise ValueError(f"{self.isa} has no half {half!r}, only {', '.join(self.halves)}")
+        if not self.translation_on():
+            return []
+        return [window for window in self.windows if window.fault is None and half in (None, window.half)]
+
+    def _window_of(self, va: int) -> Window | None:
+        return next((window for window in self.windows if window.low <= va < window.high), None)
+
+    def _index(self, window: Window, level: int, va: int) -> int:
+        count = window.entries if level == window.top else 1 << self.index_bits
+        return va >> self.shift(level) & count - 1
+
+    def _walk(self, va: int, with_bits: bool) -> Walk:
+        if not self.translation_on():
+            return Walk(va, None, (), None, "translation-off")
+        window = self._window_of(va)
+        if window is None:
+            return Walk(va, None, (), None, self.outside)
+        if window.fault is not None:
+            return Walk(va, window.root, (), None, window.fault, window.detail)
+        return self._descend(window, va, with_bits)
+
+    def _descend(self, window: Window, va: int, with_bits: bool) -> Walk:
+        steps: list[Step] = []
+        path: tuple[tuple[int, int], ...] = ()
+        table = window.root
+        for level in range(window.top, -1, -1):
+            step, decoded = self._step(level, table, self._index(window, level, va), with_bits)
+            steps.append(step)
+            if decoded.kind == "leaf":
+                page = self._page(step, decoded, path, va)
+                return Walk(va, window.root, tuple(steps), page, decoded.fault, decoded.detail)
+            if decoded.kind != "table":
+                return Walk(va, window.root, tuple(steps), None, decoded.fault, decoded.detail)
+            if decoded.grants != EVERYTHING:
+                path += ((level, EVERYTHING & ~decoded.grants),)
+            table = self.table_address(step.entry)
+        raise AssertionError(f"{self.isa}: decode() calls an entry of level 0 a table")
+
+    def _step(self, level: int, table: int, index: int, with_bits: bool) -> tuple[Step, Decoded]:
+        address = table + index * self.entry_bytes
+        name = self.entry_name(level)
+        try:
+            entry = int.from_bytes(self.memory.read(address, self.entry_bytes), "little")
+        except OutsideMemory:
+            unreadable = Decoded("unreadable", fault="table-outside-memory")
+            return Step(level, table, index, address, None, "unreadable", (), name), unreadable
+        decoded = self.decode(level, entry)
+        fields = self.fields(level, decoded.kind) if with_bits else ()
+        bits = tuple(field.of(entry) for field in fields)
+        return Step(level, table, index, address, entry, decoded.kind, bits, name), decoded
+
+    def _page(self, step: Step, decoded: Decoded, path: tuple[tuple[int, int], ...], va: int) -> Mapping:
+        shape = self.shape(step.level, step.entry, decoded.grants, path)
+        pa = self.page_address(step.level, step.entry)
+        start = va & -(1 << self.shift(step.level))
+        return Mapping(va=start, pa=pa, entry=step.entry, entry_address=step.entry_address, **shape)
+
+    def _tables_below(self, table: int, level: int, count: int, found: dict[int, int], seen: set) -> None:
+        """Add `table` and all tables below it to `found`; `seen` has (table, level) and ends every loop."""
+        if (table, level) in seen:
+            return
+        seen.add((table, level))
+        entries = self.read_table(table, count)
+        if entries is None:
+            return
+        found[table] = max(level, found.get(table, 0))
+        if level == 0:
+            return
+        for entry in filter(None, entries):
+            if self.decode(level, entry).kind == "table":
+                self._tables_below(self.table_address(entry), level - 1, 1 << self.index_bits, found, seen)
+
+
+def kernel_refusal(page: Mapping, access: str) -> str | None:
+    """Return why the kernel's access to a mapped page is refused, or None."""
+    if access == "read":
+        return None if page.read else "no-read"
+    if access == "write":
+        return None if page.write else "no-write"
+    if page.kernel_execute:
+        return None
+    return "kernel-execute-denied" if page.user_execute else "no-execute"
+
+
+def user_refusal(page: Mapping, access: str) -> str | None:
+    """Return why user mode's access to a mapped page is refused, or None."""
+    if not page.user:
+        return "user-denied"
+    allowed = {"read": page.user_read, "write": page.user_write, "execute": page.user_execute}[access]
+    if allowed:
+        return None
+    # An execute-only page: RISC-V has it without R for anyone, Arm with AP[1]=0 for user mode alone.
+    if not page.user_read and page.read:
+        return "user-denied"
+    return f"no-{access}"

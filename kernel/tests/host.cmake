@@ -1,0 +1,17 @@
+# The host tests: the ISA-free code and all paging formats in one ordinary program, with GoogleTest.
+# Included by the top CMakeLists.txt for the preset `host`.
+find_package(GTest REQUIRED)
+enable_testing()
+
+# Not panic.cc, memory.cc: host_isa.cc and the host's own library stand in for them.
+file(GLOB test_sources CONFIGURE_DEPENDS kernel/tests/*.cc)
+add_executable(host_tests ${test_sources}
+  kernel/base/boot_parameters.cc kernel/base/print.cc kernel/mm/frame.cc kernel/mm/frame_allocator.cc)
+target_link_libraries(host_tests PRIVATE GTest::gtest_main)
+
+# The first error ends the program: a test that went on would test nothing.
+set(sanitizers -fsanitize=address,undefined -fno-sanitize-recover=all)
+target_compile_options(host_tests PRIVATE -O1 ${sanitizers})
+target_link_options(host_tests PRIVATE ${sanitizers})
+
+add_test(NAME host_tests COMMAND host_tests --gtest_brief=1)

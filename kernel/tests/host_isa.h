@@ -1,0 +1,64 @@
+// The ISA of the host tests: a CPU that does nothing, and a stretch of RAM that is an array (host_isa.cc).
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <cstdio>
+#include <functional>
+#include <optional>
+#include <stdexcept>
+#include <vector>
+
+#include "arch/device_region.h"
+#include "arch/x86_64/paging.h"
+
+namespace layout {
+
+// Not 0, so that a physical address taken for an offset, or the reverse, is noticed.
+inline constexpr PhysAddr kRamBase{0x4000'0000};
+inline constexpr std::uint64_t kKernelOffset = 0xffff'8000'0000'0000;
+inline constexpr std::array<DeviceRegion, 0> kDevices{};
+
+}  // namespace layout
+
+// Thrown by a CHECK that fails, so that a test can expect it. what() is the condition.
+struct CheckFailed : std::logic_error {
+  using std::logic_error::logic_error;
+};
+
+// What the tests see of the CPU.
+struct HostCpu {
+  bool interrupts = true;
+  std::vector<VirtAddr> flushed;           // by flush_page(), in order
+  std::function<void(VirtAddr)> on_flush;  // called by flush_page(), if set
+};
+HostCpu& host_cpu();
+
+// What the host tests exit with when the code that they call is still to be written.
+inline constexpr int kTodoStatus = 97;
+
+struct Arch {
+  using Paging = X86_64Paging;  // of the kernel's own tables; the tests choose their formats themselves
+  static constexpr char kName[] = "host";
+
+  static void console_write(char c) { std::putchar(c); }
+  static std::optional<char> console_read() { return {}; }
+  [[noreturn]] static void power_off();
+
+  static void install_traps() {}
+  static void breakpoint() {}
+
+  static bool disable_interrupts();
+  static void restore_interrupts(bool were_enabled);
+  static void wait_for_interrupt() {}
+  static void start_timer(unsigned microseconds) {}
+
+  static void table_written() {}
+  static void flush_page(VirtAddr va);
+  static void flush_all() {}
+  static PhysAddr active_root(VirtAddr va) { return {}; }
+
+  static std::optional<std::uint32_t> probe_read(VirtAddr va) { return {}; }
+  static bool probe_write(VirtAddr va, std::uint32_t value) { return false; }
+  static bool probe_execute(VirtAddr va) { return false; }
+};

@@ -1,0 +1,47 @@
+// What every test of frames and tables starts from: a machine just switched on.
+#pragma once
+
+#include <gtest/gtest.h>
+
+#include <cstring>
+#include <ostream>
+#include <string_view>
+
+#include "kernel/base/addr.h"
+#include "kernel/base/result.h"
+#include "kernel/mm/frame_allocator.h"
+#include "kernel/mm/layout.h"
+
+// frames() has charge of the last MiB of the window and of 16 frames beyond it.
+inline constexpr PhysAddr kFirstFrame = layout::kWindowEnd - kMiB;
+inline constexpr PhysAddr kLastFrameEnd = layout::kWindowEnd + 16 * kPageSize;
+
+// RAM is full of rubbish, and no frame is in use.
+inline void switch_on() {
+  host_cpu() = {};
+  std::memset(pointer_to(kFirstFrame), 0xa5, layout::kWindowEnd - kFirstFrame);
+  auto allocator = frames().lock();
+  *allocator = {};
+  allocator->initialise(kFirstFrame, layout::kWindowEnd, kLastFrameEnd);
+}
+
+class MachineTest : public testing::Test {
+ protected:
+  MachineTest() { switch_on(); }
+};
+
+inline FrameCounts frame_counts() {
+  return frames().lock()->counts();
+}
+
+// "ok", or the error's name.
+template <typename T>
+std::string_view outcome(const Result<T>& result) {
+  return result ? "ok" : name(result.error());
+}
+
+// How a failed test prints an address.
+template <typename Space>
+void PrintTo(Address<Space> address, std::ostream* out) {
+  *out << "0x" << std::hex << address.raw() << std::dec;
+}

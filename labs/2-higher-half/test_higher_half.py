@@ -1,0 +1,152 @@
+"""Lab 2: the kernel moves out from under itself."""
+
+from collections.abc import Callable
+
+from grade.failure import expect
+from grade.guest import Guest
+from grade.kernel_image import KernelImage
+from grade.layout import PAGE, layout_of
+from grade.map_checks import (
+    check_all_regions_mapped,
+    check_census,
+    check_everything_high,
+    check_offset,
+    kernel_mappings,
+)
+from grade.plugin import milestone
+
+Boot = Callable[..., Guest]
+
+_LOW_PAGE = 0x5000_0000_0000
+"""A user address that no lab maps."""
+
+
+@milestone("2.1", points=15, witness="Q")
+def test_cpu_is_high(boot: Boot) -> None:
+    """pc, sp, vectors, and on x86 GDT, TSS and emergency stack are all in the high half"""
+    guest = boot("checkpoint ready")
+    guest.run_to("ready")
+    check_everything_high(guest)
+
+
+@milestone("2.2", points=15, witness="WQ")
+def test_offset(boot: Boot) -> None:
+    """va - pa is the kernel offset for every kernel page, and the base fits the address size"""
+    guest = boot("checkpoint ready")
+    guest.run_to("ready")
+    check_offset(guest, "wrong-offset")
+    check_all_regions_mapped(guest)
+    for region in guest.layout.regions:
+        for pa in (region.pa, region.end - 1):
+            seen = guest.machine.gva2gpa(pa + guest.offset)
+            wanted = f"QEMU translates {pa + guest.offset:#x} ({region.name}) to {pa:#x}"
+            expect(seen == pa, "walks-disagree", wanted, f"{seen}", guest.walk(pa + guest.offset))
+
+
+@milestone("2.3", points=10, witness="KW")
+def test_devices_are_high(boot: Boot, image: KernelImage) -> None:
+    """Devices answer at their high addresses after the low map is dropped"""
+    devices = [region for region in layout_of(image).regions if region.device]
+    lines = [f"peek {device.pa + image.offset:#x}" for device in devices]
+    guest = boot("\n".join(["ticks 3", *lines, "checkpoint ready"]))
+    guest.run_to("ready")
+    walker = guest.walker()
+    for device in devices:
+        walk = walker.walk(device.pa + image.offset)
+        expect(walk.pa == device.pa, "device-not-mapped", f"{device.name} is mapped high", "it is not", walk)
+        low = walker.walk(device.pa)
+        expect(low.mapping is None, "identity-still-mapped", f"{device.name} is not mapped low", "it is", low)
+    answers = [int(fact.values["va"], 0) for fact in guest.facts("peek")]
+    wanted = [device.pa + image.offset for device in devices]
+    expect(answers == wanted, "device-not-mapped", f"answers from {_hex(wanted)}", f"{_hex(answers)}")
+    expect(bool(guest.facts("ticks")), "device-not-mapped", "the timer's interrupts come in", "they do not")
+
+
+def _hex(values: list[int]) -> str:
+    return ", ".join(f"{value:#x}" for value in values)
+
+
+@milestone("2.4", points=15, witness="KWQ")
+def test_identity_is_gone(boot: Boot, image: KernelImage) -> None:
+    """The identity map is gone: the load address does not translate, and touching it is reported"""
+    layout = layout_of(image)
+    touched = [layout.region(name).pa for name in ("text", "rodata", "data", "boot-stack", "frames")]
+    guest = boot("\n".join([f"peek {pa:#x}" for pa in touched] + ["checkpoint ready"]))
+    guest.run_to("ready")
+    low = [m for m in guest.walker().mappings() if m.va < guest.offset]
+    first = low[0].va if low else image.load_address
+    walk = guest.walk(first)
+    expect(not low, "identity-still-mapped", "nothing is mapped in the lower half", f"{len(low)} pages are", walk)
+    for pa in touched:
+        seen = guest.machine.gva2gpa(pa)
+        wanted = f"QEMU finds nothing at {pa:#x}"
+        expect(seen is None, "identity-still-mapped", wanted, f"it finds {seen or 0:#x}", guest.walk(pa))
+    faults = [(int(f.values["address"], 0), f.values["cause"]) for f in guest.facts("fault")]
+    read = [fact.values["va"] for fact in guest.facts("peek")]
+    expect(not read, "stale-identity", "reading a low address faults", f"{', '.join(read)} could be read")
+    wanted_faults = [(pa, "not-present") for pa in touched]
+    expect(faults == wanted_faults, "fault-misreported", f"the reports {wanted_faults}", f"{faults}")
+
+
+@milestone("2.5", points=15, witness="KQ")
+def test_traps_return(boot: Boot) -> None:
+    """Exceptions and 1000 timer interrupts are taken and returned from"""
+    guest = boot("breakpoint\npeek 0\ncheckpoint before\nticks 1000\ncheckpoint after", cpu_budget=10.0)
+    before = guest.run_to("before")
+    faulted = bool(guest.facts("breakpoint")) and bool(guest.facts("fault"))
+    expect(faulted, "trap-not-returned", "a breakpoint and a fault are returned from", "they are not")
+    vector = guest.timer_vector()
+    expect(vector >= guest.offset, "vectors-still-low", "the timer's vector is high", f"it is {vector:#x}")
+    for number in range(1, 11):
+        cpu = guest.run_to_address(vector, f"timer interrupt {number}")
+        expect(cpu.sp >= guest.offset, "stack-still-low", "the interrupted stack is high", f"sp is {cpu.sp:#x}")
+    after = guest.run_to("after")
+    counted = guest.fact("ticks").values
+    count = int(counted["after"]) - int(counted["before"])
+    expect(count >= 1000, "trap-not-returned", "1000 timer interrupts", f"{count}")
+    expect(after.sp == before.sp, "trap-not-returned", f"sp is {before.sp:#x} again", f"it is {after.sp:#x}")
+
+
+@milestone("2.6", points=10, witness="W")
+def test_census(boot: Boot) -> None:
+    """The permission census of lab 1 still holds at the high addresses"""
+    guest = boot("checkpoint ready")
+    guest.run_to("ready")
+    check_all_regions_mapped(guest)
+    check_census(guest)
+
+
+@milestone("2.7", points=10, witness="W")
+def test_ram_sizes(boot: Boot) -> None:
+    """It holds for 64 MiB, 256 MiB and 2 GiB of RAM"""
+    for ram_mib in (64, 256, 2048):
+        probe = boot("checkpoint ready", ram_mib=ram_mib)
+        last = probe.layout.ram_base + (ram_mib << 20) - PAGE
+        lines = [f"map {_LOW_PAGE:#x} {last:#x} w", f"poke {_LOW_PAGE:#x} {ram_mib}", "frames", "checkpoint ready"]
+        guest = boot("\n".join(lines), ram_mib=ram_mib)
+        guest.run_to("ready")
+        check_all_regions_mapped(guest)
+        check_offset(guest, "wrong-offset")
+        seen = guest.read_word(last, 4)
+        walk = guest.walk(_LOW_PAGE)
+        expect(seen == ram_mib, "wrong-frame", f"the last frame of {ram_mib} MiB holds {ram_mib}", f"{seen}", walk)
+
+
+@milestone("2.8", points=10, witness="WQ")
+def test_kernel_root_is_settled(boot: Boot) -> None:
+    """The kernel's root stays as it is after the move, and the two halves share no table"""
+    guest = boot(f"map {_LOW_PAGE:#x} {_LOW_PAGE:#x} w\nbreakpoint\ncheckpoint before\nticks 20\ncheckpoint after")
+    settled = guest.run_to_address(guest.image.va("kernel_main"), "kernel_main at its high address").roots["kernel"]
+    guest.run_to("before")
+    vector = guest.timer_vector()
+    for number in range(1, 6):
+        _expect_root(guest, settled, guest.run_to_address(vector, f"timer interrupt {number}").roots["kernel"])
+    _expect_root(guest, settled, guest.run_to("after").roots["kernel"])
+    shared = sorted(guest.tables_of_half(high=False) & guest.tables_of_half(high=True))
+    expect(not shared, "halves-share-a-table", "no table in both halves", f"{_hex(shared)} are in both")
+    expect(bool(kernel_mappings(guest)), "high-half-not-mapped", "the kernel's half maps something", "it is empty")
+
+
+def _expect_root(guest: Guest, settled: int, seen: int) -> None:
+    __tracebackhide__ = True
+    expect(seen == settled, "kernel-root-changed", f"the kernel's root stays at {settled:#x}", f"it is {seen:#x}")
