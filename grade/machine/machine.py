@@ -134,11 +134,12 @@ class Machine:
 
     def close(self) -> None:
         """Kill QEMU and free its memory. Does nothing the second time, or before the start."""
-        if self._state not in (State.NEW, State.CLOSED):
-            if self._state is not State.BROKEN:
-                self._serial.drain()
-            self._serial.close()
-            self._process.close()
+        if self._state in (State.NEW, State.CLOSED):
+            return
+        if self._state is not State.BROKEN:
+            self._serial.drain()
+        self._serial.close()
+        self._process.close()
         self._state = State.CLOSED
 
     def __enter__(self) -> Self:

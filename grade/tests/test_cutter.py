@@ -131,7 +131,7 @@ def test_a_ladder_that_is_not_clear_is_refused(main: Path, path: str, text: str,
 
 def test_a_file_cannot_come_out_of_an_earlier_labs_folder(main: Path) -> None:
     write(main, {"labs/1-map/lab.toml": lab_toml(1, adds='"arch/"')})
-    with pytest.raises(LadderError, match="owned: arch/x86_64/switch.S is claimed by labs/1-map/lab.toml too"):
+    with pytest.raises(LadderError, match="owned: arch/[^ ]*/switch.S is claimed by labs/1-map/lab.toml too"):
         load_labs(main)
 
 
@@ -217,7 +217,12 @@ def test_the_course_file_says_what_the_tree_is(main: Path, into: Path) -> None:
 
 @pytest.mark.parametrize(
     ("lab", "solved", "isas", "message"),
-    [(3, 3, ["x86_64"], "no lab 3"), (1, 2, ["x86_64"], "1 to 2 solved"), (1, 1, ["vax"], "vax"), (1, 1, [], "one ISA")],
+    [
+        (3, 3, ["x86_64"], "no lab 3"),
+        (1, 2, ["x86_64"], "1 to 2 solved"),
+        (1, 1, ["vax"], "no ISA vax"),
+        (1, 1, [], "at least one ISA"),
+    ],
 )
 def test_impossible_cuts_are_refused(
     main: Path, into: Path, lab: int, solved: int, isas: list[str], message: str

@@ -208,3 +208,5 @@ def test_a_machine_not_started_says_so(isa):
     with pytest.raises(MachineError, match="not started"):
         machine.run()
     machine.close()
+    with pytest.raises(MachineError, match="not started"):
+        machine.serial()

@@ -1,0 +1,153 @@
+"""The commands of ./pagewalk. Exit status: 0 all passed, 1 something failed, 2 it could not run."""
+
+import sys
+from collections.abc import Callable
+from functools import wraps
+from pathlib import Path
+
+import click
+from rich.console import Console
+
+from grade.build import BuildError
+from grade.cutter import MarkerError, cut
+from grade.labs import ISAS, LadderError
+from grade.machine.qemu_version import ToolMissing, ToolTooOld
+from grade.trees import Tree, find_root
+
+CANNOT_RUN = 2
+
+isa_option = click.option(
+    "--isa", "isas", multiple=True, type=click.Choice(ISAS), help="Only this ISA (may be repeated; default: all)."
+)
+one_isa_option = click.option("--isa", type=click.Choice(ISAS), default=ISAS[0], show_default=True, help="The ISA.")
+json_option = click.option(
+    "--json", "json_file", type=click.Path(dir_okay=False, path_type=Path), help="Write the results as JSON."
+)
+
+
+class CannotRun(click.ClickException):
+    """Something that is missing or wrong keeps the command from running at all."""
+
+    exit_code = CANNOT_RUN
+
+
+def reports_what_is_missing(command: Callable) -> Callable:
+    """Turns the errors that a user can mend into one clear line and exit status 2."""
+
+    @wraps(command)
+    def wrapped(*args: object, **kwargs: object) -> None:
+        try:
+            command(*args, **kwargs)
+        except (ToolMissing, ToolTooOld, LadderError, MarkerError, BuildError) as error:
+            raise CannotRun(str(error)) from error
+
+    return wrapped
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+def pagewalk() -> None:
+    """Pagewalk, a teaching operating system about paging."""
+
+
+@pagewalk.command()
+@click.argument("labs", nargs=-1, type=int, metavar="[LAB]...")
+@isa_option
+@click.option("-k", "expression", metavar="EXPR", help="Only tests that match, as for pytest -k.")
+@click.option("--milestone", "milestones", multiple=True, metavar="N.M", help="Only this milestone (may be repeated).")
+@json_option
+@click.option(
+    "--junit", "junit_file", type=click.Path(dir_okay=False, path_type=Path), help="Write the results as JUnit XML."
+)
+@click.option(
+    "--tree",
+    type=click.Path(exists=True, file_okay=False, path_type=Path),
+    help="Grade another tree, a student's say, with the tests of this one.",
+)
+@click.option("-j", "jobs", type=click.IntRange(1), help="Guests at the same time (default: one for each core).")
+@reports_what_is_missing
+def grade(**options: object) -> None:
+    """Grade labs (default: all of them, on both ISAs).
+
+    Builds the kernels, boots them in QEMU, and proves each milestone from outside the guest.
+    """
+    from grade.grading import GradeOptions, run
+
+    sys.exit(run(GradeOptions(**options), terminal()))
+
+
+@pagewalk.command()
+@click.option("--quick", is_flag=True, help="Leave out the planted bugs.")
+@click.option("-j", "jobs", type=click.IntRange(1), help="Tests at the same time (default: one for each core).")
+@reports_what_is_missing
+def test(quick: bool, jobs: int | None) -> None:
+    """Test everything: host tests, the grader's own tests, starters, planted bugs, the labs themselves."""
+    from grade.testing import run
+
+    sys.exit(run(terminal(), quick=quick, jobs=jobs))
+
+
+@pagewalk.command()
+@one_isa_option
+@click.option("--lab", type=int, help="The kernel of this lab (default: the whole tree).")
+@click.option("--ram", default=128, show_default=True, type=click.IntRange(64, 2048), help="RAM in MiB.")
+@click.option("--script", default="", help="Monitor commands to begin with, separated by ';'.")
+@reports_what_is_missing
+def run(isa: str, lab: int | None, ram: int, script: str) -> None:
+    """Boot to the monitor on this terminal. Ctrl-A X ends it."""
+    from grade.interactive import run_on_terminal
+
+    sys.exit(run_on_terminal(own_tree(), isa, lab, ram, script.replace(";", "\n")))
+
+
+@pagewalk.command()
+@click.argument("what", default="", metavar="[LAB|MILESTONE]")
+@one_isa_option
+@click.option("--lab", type=int, help="On the kernel of this lab, for a milestone that failed there.")
+@reports_what_is_missing
+def gdb(what: str, isa: str, lab: int | None) -> None:
+    """Boot under GDB: a lab from its first instruction, or a milestone at the point where it failed last."""
+    from grade.interactive import run_under_gdb
+
+    sys.exit(run_under_gdb(own_tree(), what, isa, lab))
+
+
+@pagewalk.command()
+@json_option
+@click.option("--runs", default=20, show_default=True, type=click.IntRange(1), help="Boots for each median.")
+@reports_what_is_missing
+def bench(json_file: Path | None, runs: int) -> None:
+    """Measure: boots, walks, builds, grading, lines of code."""
+    from grade.bench import run_bench
+
+    run_bench(own_tree(), terminal(), runs, json_file)
+
+
+@pagewalk.command("cut")
+@click.argument("lab", type=int)
+@click.argument("into", type=click.Path(file_okay=False, path_type=Path))
+@click.option("--solved", type=int, help="Labs 1 to this one have their reference code (default: LAB - 1).")
+@click.option("--with-grader", is_flag=True, help="With grade/ and the launcher, so that the tree can grade itself.")
+@isa_option
+@reports_what_is_missing
+def cut_command(lab: int, into: Path, solved: int | None, with_grader: bool, isas: tuple[str, ...]) -> None:
+    """Write the tree of LAB, as a student gets it, to the folder INTO."""
+    tree = own_tree()
+    if lab not in [known.number for known in tree.labs]:
+        raise LadderError(f"there is no lab {lab}; there are labs 1 to {tree.lab}")
+    cut(tree.root, lab, lab - 1 if solved is None else solved, into, isas or ISAS, with_grader=with_grader)
+    click.echo(f"lab {lab} is in {into}")
+
+
+def own_tree() -> Tree:
+    """The tree that this package is part of."""
+    return Tree(find_root(Path(__file__)))
+
+
+def terminal() -> Console:
+    """The console on today's standard output, whatever is put in its place later; wide where nobody looks."""
+    return Console(file=sys.stdout, width=None if sys.stdout.isatty() else 120, highlight=False)
+
+
+def main() -> None:
+    """The entry point: all commands, with exit status 2 for a wrong command line, too."""
+    pagewalk(prog_name="./pagewalk")

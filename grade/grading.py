@@ -1,0 +1,136 @@
+"""./pagewalk grade: builds, then runs pytest over the labs' milestones, with progress, and shows what came out."""
+
+import contextlib
+import io
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn
+
+from grade import report
+from grade.build import BuildError, build_host_tests, build_kernel
+from grade.labs import LadderError
+from grade.machine.qemu_version import require
+from grade.plugin import Collector
+from grade.results import Result, Status
+from grade.run_plan import Plan, Target, plan
+from grade.trees import Tree, find_root
+
+PASSED, FAILED, CANNOT_RUN = 0, 1, 2
+
+
+@dataclass(frozen=True)
+class GradeOptions:
+    """The command line of `grade`."""
+
+    labs: Sequence[int] = ()
+    isas: Sequence[str] = ()
+    expression: str | None = None
+    milestones: Sequence[str] = ()
+    json_file: Path | None = None
+    junit_file: Path | None = None
+    tree: Path | None = None
+    jobs: int | None = None
+
+
+def run(options: GradeOptions, console: Console) -> int:
+    """Grades and returns the exit status. Raises ToolMissing, ToolTooOld and LadderError if it cannot begin."""
+    tests = find_root(Path(__file__))
+    tree = Tree(options.tree.resolve() if options.tree else tests)
+    for path in (options.json_file, options.junit_file):
+        if path is not None and not path.resolve().parent.is_dir():
+            raise LadderError(f"cannot write {path}: there is no folder {path.parent}")
+    targets = plan(tree, list(options.labs), options.isas)
+    for isa in dict.fromkeys(target.isa for target in targets.targets):
+        require(isa)
+    _build_all(targets, console)
+    front = _Front(console)
+    output = io.StringIO()
+    with contextlib.redirect_stdout(output):
+        status = pytest.main(_pytest_arguments(options, tests, targets), plugins=[front])
+    results = front.results
+    if status == pytest.ExitCode.NO_TESTS_COLLECTED and not results:
+        raise LadderError("no milestone matches")
+    if status not in (pytest.ExitCode.OK, pytest.ExitCode.TESTS_FAILED, pytest.ExitCode.INTERRUPTED):
+        console.print(output.getvalue(), markup=False, highlight=False)
+        return CANNOT_RUN
+    report.print_report(console, results)
+    if status == pytest.ExitCode.INTERRUPTED:
+        console.print("Interrupted: this is what was graded until then.")
+        return CANNOT_RUN
+    return _exit_status(results)
+
+
+def _exit_status(results: Sequence[Result]) -> int:
+    if any(result.status is Status.ERROR for result in results):
+        return CANNOT_RUN
+    return PASSED if all(result.status is Status.PASSED for result in results) else FAILED
+
+
+def _pytest_arguments(options: GradeOptions, tests: Path, targets: Plan) -> list[str]:
+    """What plain pytest would be given: the lab folders, and the options of grade/plugin.py."""
+    labs = sorted({target.lab for target in targets.targets})
+    folders = [lab.folder for lab in Tree(tests).labs if lab.number <= max(labs) and any(lab.folder.glob("test_*.py"))]
+    arguments = ["-qq", "--no-header", "--no-summary", "--tb=no", "-p", "no:cacheprovider", f"--rootdir={tests}"]
+    arguments += ["-n", str(options.jobs or os.cpu_count() or 1), *map(str, folders)]
+    arguments += [f"--lab={lab}" for lab in labs] + [f"--isa={isa}" for isa in options.isas]
+    arguments += [f"--milestone={number}" for number in options.milestones]
+    for name, value in (("-k", options.expression), ("--tree", options.tree and options.tree.resolve())):
+        arguments += [name, str(value)] if value else []
+    for name, path in (("--results-json", options.json_file), ("--results-junit", options.junit_file)):
+        arguments += [name, str(path.resolve())] if path else []
+    return arguments
+
+
+class _Front:
+    """Shows each result as it comes; pytest's own output goes elsewhere."""
+
+    def __init__(self, console: Console) -> None:
+        self._console = console
+        self.results: list[Result] = []
+
+    def pytest_collection_finish(self, session: pytest.Session) -> None:
+        """Before the first test: takes over what the collector shows."""
+        self._attach(session.config)
+
+    def pytest_sessionstart(self, session: pytest.Session) -> None:
+        """Under xdist this process collects nothing."""
+        self._attach(session.config)
+
+    def _attach(self, config: pytest.Config) -> None:
+        collector: Collector | None = config.pluginmanager.get_plugin("pagewalk-collector")
+        if collector is not None:
+            config.pagewalk_front = True
+            self.results = collector.results
+            collector.show = lambda result: self._console.print(report.result_line(result), soft_wrap=True)
+
+
+def _build_all(targets: Plan, console: Console) -> None:
+    """Builds everything first, with progress. What does not build is reported by the milestones that it costs."""
+    columns = (SpinnerColumn(), TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
+    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as progress:
+        for target in targets.targets:
+            _build(progress, console, f"building lab {target.lab} for {target.isa}", target, for_host=False)
+        for target in {target.lab: target for target in targets.targets}.values():
+            _build(progress, console, f"building lab {target.lab}'s host tests", target, for_host=True)
+
+
+def _build(progress: Progress, console: Console, what: str, target: Target, *, for_host: bool) -> None:
+    task = progress.add_task(what, total=None)
+    if not console.is_terminal:
+        console.print(what)
+
+    def on_progress(done: int, total: int, _: str) -> None:
+        progress.update(task, completed=done, total=total)
+
+    with contextlib.suppress(BuildError):
+        folder = target.prepared()
+        if for_host:
+            build_host_tests(folder, on_progress=on_progress)
+        else:
+            build_kernel(folder, target.isa, on_progress=on_progress)
+    progress.remove_task(task)

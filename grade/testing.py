@@ -1,0 +1,89 @@
+"""./pagewalk test: everything that can be tested, one step after the other, all of them even if one fails."""
+
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from rich.console import Console
+from rich.table import Table
+
+from grade import grading
+from grade.build import BuildError, build_host_tests, build_kernel
+from grade.grading import GradeOptions
+from grade.labs import ISAS
+from grade.trees import find_root
+
+
+@dataclass(frozen=True)
+class _Step:
+    """One part of the tests. `run` returns whether it passed."""
+
+    name: str
+    run: Callable[[], bool]
+
+
+def run(console: Console, *, quick: bool, jobs: int | None) -> int:
+    """Runs all steps, shows a summary, and returns the exit status."""
+    root = find_root(Path(__file__))
+    workers = str(jobs or os.cpu_count() or 1)
+    without_bugs = ["--deselect", "grade/tests/test_bugs.py"] if quick else []
+    steps = [
+        _Step("both kernels build, and each header compiles alone", lambda: _build_everything(root, console)),
+        _Step("host tests of the engine, under ASan and UBSan", lambda: _host_tests(root, console)),
+        _Step("the grader's own tests" + (" without the planted bugs" if quick else " and the planted bugs"),
+              lambda: _pytest(root, ["grade/tests", "-n", workers, *without_bugs])),
+        _Step("the milestones of every lab", lambda: grading.run(GradeOptions(jobs=jobs), console) == grading.PASSED),
+    ]  # fmt: skip
+    table = Table(title="./pagewalk test", title_justify="left")
+    for column in ("", "result", "seconds"):
+        table.add_column(column)
+    passed = True
+    for step in steps:
+        console.rule(step.name, align="left")
+        start = time.monotonic()
+        step_passed = step.run()
+        passed = passed and step_passed
+        result = "[green]passed[/]" if step_passed else "[red]failed[/]"
+        table.add_row(step.name, result, f"{time.monotonic() - start:.0f}")
+    console.print(table)
+    return grading.PASSED if passed else grading.FAILED
+
+
+def _build_everything(root: Path, console: Console) -> bool:
+    try:
+        for isa in ISAS:
+            build_kernel(root, isa)
+            _run(["cmake", "--build", f"build/{isa}", "--target", "headers"], root)
+    except (BuildError, subprocess.CalledProcessError) as error:
+        console.print(str(error), markup=False)
+        return False
+    return True
+
+
+def _host_tests(root: Path, console: Console) -> bool:
+    try:
+        build_host_tests(root)
+        _run(["ctest", "--preset", "host", "--quiet"], root)
+    except (BuildError, subprocess.CalledProcessError) as error:
+        console.print(str(error), markup=False)
+        return False
+    return True
+
+
+def _pytest(root: Path, arguments: list[str]) -> bool:
+    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", f"--rootdir={root}", *arguments]
+    return subprocess.run(command, cwd=root, check=False).returncode == 0
+
+
+def _run(command: list[str], root: Path) -> None:
+    """Runs a command of the tool chain; its output is shown by itself only where it fails."""
+    done = subprocess.run(command, cwd=root, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False)
+    if done.returncode != 0:
+        sys.stdout.write(done.stdout)
+    done.check_returncode()
+
+
