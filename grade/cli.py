@@ -1,6 +1,7 @@
 """The commands of ./pagewalk. Exit status: 0 all passed, 1 something failed, 2 it could not run."""
 
 import sys
+import traceback
 from collections.abc import Callable
 from functools import wraps
 from pathlib import Path
@@ -149,5 +150,9 @@ def terminal() -> Console:
 
 
 def main() -> None:
-    """The entry point: all commands, with exit status 2 for a wrong command line, too."""
-    pagewalk(prog_name="./pagewalk")
+    """The entry point: all commands, with exit status 2 for a wrong command line, and for a bug of the grader's own."""
+    try:
+        pagewalk(prog_name="./pagewalk")
+    except Exception:  # whatever it is, it is no verdict about a student
+        traceback.print_exc()
+        sys.exit(CANNOT_RUN)

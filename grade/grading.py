@@ -44,7 +44,7 @@ def run(options: GradeOptions, console: Console) -> int:
     for path in (options.json_file, options.junit_file):
         if path is not None and not path.resolve().parent.is_dir():
             raise LadderError(f"cannot write {path}: there is no folder {path.parent}")
-    targets = plan(tree, list(options.labs), options.isas)
+    targets = plan(tree, Tree(tests), list(options.labs), options.isas)
     for isa in dict.fromkeys(target.isa for target in targets.targets):
         require(isa)
     _build_all(targets, console)

@@ -1,6 +1,7 @@
 """./pagewalk run and ./pagewalk gdb: a guest on this terminal, or under GDB."""
 
 import os
+import re
 import shutil
 import subprocess
 import tempfile
@@ -33,6 +34,8 @@ def run_under_gdb(tree: Tree, what: str, isa: str, lab: int | None) -> int:
 
     `what` is a lab, or a milestone that failed before: then the machine runs to the point where it failed.
     """
+    if what and not re.fullmatch(r"\d+(\.\d+)?", what):
+        raise LadderError(f"{what} is neither a lab nor a milestone")
     gdb = shutil.which("gdb-multiarch") or shutil.which("gdb")
     if gdb is None:
         raise LadderError("gdb-multiarch is not installed: ./pagewalk setup")
@@ -40,14 +43,14 @@ def run_under_gdb(tree: Tree, what: str, isa: str, lab: int | None) -> int:
     if failed is not None:
         recipe, stop_at = failed.recipe, failed.stop_at
     else:
-        number = int(what) if what.isdecimal() else lab
+        number = int(what) if what else lab
         recipe, stop_at = Recipe(isa, str(_kernel(tree, isa, number)), "", 0), None
     with tempfile.TemporaryDirectory(prefix="pagewalk-") as folder:
         return _debug(gdb, recipe, stop_at, Path(folder))
 
 
 def _failed_run(milestone: str, isa: str, lab: int | None) -> FailedRun:
-    number = lab or int(milestone.split(".")[0]) if milestone.split(".")[0].isdecimal() else 0
+    number = lab or int(milestone.split(".")[0])
     failed = load(number, milestone, isa)
     if failed is None:
         raise LadderError(f"milestone {milestone} has not failed on {isa}: ./pagewalk grade {number} --isa {isa}")

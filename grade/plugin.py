@@ -83,9 +83,11 @@ def _has_no_target(item: pytest.Item) -> bool:
 
 
 def _plan(config: pytest.Config) -> run_plan.Plan:
-    tree = Tree(config.getoption("--tree") or find_root(Path(__file__)))
+    tests = Tree(find_root(Path(__file__)))
+    given = config.getoption("--tree")
+    tree = Tree(given.resolve()) if given else tests
     folders = [Path(argument.partition("::")[0]) for argument in config.args]
-    return run_plan.plan(tree, config.getoption("--lab"), config.getoption("--isa"), folders)
+    return run_plan.plan(tree, tests, config.getoption("--lab"), config.getoption("--isa"), folders)
 
 
 @pytest.fixture(scope="session")

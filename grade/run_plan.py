@@ -38,13 +38,17 @@ class Plan:
     targets: tuple[Target, ...]
 
 
-def plan(tree: Tree, labs: Sequence[int] | None, isas: Sequence[str] | None, folders: Sequence[Path] = ()) -> Plan:
-    """The targets for the labs and ISAs that were asked for.
+def plan(
+    tree: Tree, tests: Tree, labs: Sequence[int] | None, isas: Sequence[str] | None, folders: Sequence[Path] = ()
+) -> Plan:
+    """The targets in `tree` for the labs and ISAs that were asked for, as the labs of `tests` have it.
 
     Without labs: those whose folder is among `folders` (as in `pytest labs/1-identity-map`); else all that have tests;
     in a handed-out tree the one that it is. Raises LadderError for a lab that is not there.
     """
-    graded = graded_labs(tree)
+    if not (tree.root / "kernel").is_dir():
+        raise LadderError(f"{tree.root} is not a Pagewalk tree: there is no kernel/ in it")
+    graded = graded_labs(tests)
     if not labs:
         named = {match[1] for folder in folders if (match := re.search(r"labs/(\d+)-", f"{folder.resolve()}/"))}
         labs = sorted(int(number) for number in named) or ([tree.lab] if tree.course else graded)
@@ -52,10 +56,12 @@ def plan(tree: Tree, labs: Sequence[int] | None, isas: Sequence[str] | None, fol
         if lab not in graded:
             known = ", ".join(str(number) for number in graded)
             raise LadderError(f"there is no lab {lab} to grade; there are labs {known}")
+        if lab > tree.lab:
+            raise LadderError(f"{tree.root} goes up to lab {tree.lab}; it cannot be graded as lab {lab}")
     chosen = [isa for isa in tree.isas if not isas or isa in isas]
     if not chosen:
         raise LadderError(f"this tree is for {', '.join(tree.isas)} only")
-    return Plan(tuple(Target(lab, isa, tree.root, _retired(tree, lab), ) for lab in labs for isa in chosen))
+    return Plan(tuple(Target(lab, isa, tree.root, _retired(tests, lab)) for lab in labs for isa in chosen))
 
 
 def graded_labs(tree: Tree) -> list[int]:

@@ -1,8 +1,5 @@
 // The page-table engine: one piece of code for every ISA, format and memory. The format says how entries look, the
-// memory where tables are. What it does is in page_table_map.h (lab 1)...
-// @from 3
-// ...and page_table_unmap.h (lab 3).
-// @end
+// memory where tables are. What the functions do stands in the files included at the end: the labs write them.
 #pragma once
 
 #include <cstdint>

@@ -1,0 +1,150 @@
+"""The commands as a user types them: exit statuses, messages, and the files that are written."""
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+import xml.etree.ElementTree as xml
+from pathlib import Path
+
+import pytest
+
+from grade.cutter import cut
+from grade.results import Result, Status, write_json, write_junit
+from grade.trees import find_root
+
+ROOT = find_root(Path(__file__))
+
+
+def pagewalk(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
+    """Runs the Python side of ./pagewalk."""
+    return subprocess.run(
+        [sys.executable, "-m", "grade", *arguments],
+        cwd=ROOT, capture_output=True, text=True, env={**os.environ, **environment}, check=False,
+    )  # fmt: skip
+
+
+def test_a_milestone_that_passes(tmp_path: Path) -> None:
+    json_file, junit_file = tmp_path / "r.json", tmp_path / "r.xml"
+    run = pagewalk(
+        "grade", "2", "--isa", "aarch64", "--milestone", "2.1", "--json", str(json_file), "--junit", str(junit_file)
+    )
+    assert run.returncode == 0, run.stdout + run.stderr
+    assert "passed 15/15" in run.stdout
+    document = json.loads(json_file.read_text())
+    assert document["version"] == 1
+    (result,) = document["results"]
+    assert result.pop("duration") > 0
+    assert result == {
+        "lab": 2, "isa": "aarch64", "milestone": "2.1", "points": 15, "max": 15, "status": "passed", "cause": None,
+        "message": "", "title": "pc, sp, vectors, and on x86 GDT, TSS and emergency stack are all in the high half",
+    }  # fmt: skip
+    (case,) = xml.parse(junit_file).iter("testcase")
+    assert case.get("classname") == "lab2.aarch64" and case.find("failure") is None
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (("grade", "9"), "there is no lab 9 to grade; there are labs 1, 2"),
+        (("grade", "3"), "there is no lab 3 to grade"),
+        (("grade", "one"), "'one' is not a valid integer"),
+        (("grade", "--isa", "vax"), "'vax' is not one of 'x86_64', 'aarch64'"),
+        (("grade", "--tree", "/nowhere"), "'/nowhere' does not exist"),
+        (("grade", "--tree", "/"), "is not a Pagewalk tree"),
+        (("grade", "1", "--json", "/nowhere/r.json"), "there is no folder /nowhere"),
+        (("grade", "1", "-k", "nothing_like_that"), "no milestone matches"),
+        (("gdb", "1.99"), "milestone 1.99 has not failed on x86_64: ./pagewalk grade 1 --isa x86_64"),
+        (("gdb", "spam"), "spam is neither a lab nor a milestone"),
+        (("cut", "7", "/tmp/nowhere"), "there is no lab 7"),
+        (("no-such-command",), "No such command"),
+    ],
+)
+def test_bad_input_has_a_clear_message_and_status_2(arguments: tuple[str, ...], message: str) -> None:
+    run = pagewalk(*arguments)
+    assert run.returncode == 2, run.stdout + run.stderr
+    assert message in run.stderr
+    assert "Traceback" not in run.stderr + run.stdout
+
+
+@pytest.mark.parametrize("command", ["grade", "test", "run", "gdb", "bench", "cut"])
+def test_every_command_has_help(command: str) -> None:
+    run = pagewalk(command, "--help")
+    assert run.returncode == 0 and f"Usage: ./pagewalk {command}" in run.stdout
+
+
+def test_no_qemu(tmp_path: Path) -> None:
+    run = pagewalk("grade", "1", PATH=str(tmp_path))
+    assert run.returncode == 2
+    assert "qemu-system-x86_64" in run.stderr and "qemu-system-x86" in run.stderr
+
+
+def test_qemu_too_old(tmp_path: Path) -> None:
+    fake = tmp_path / "qemu-system-aarch64"
+    fake.write_text("#!/bin/sh\necho 'QEMU emulator version 6.2.0'\n")
+    fake.chmod(0o755)
+    run = pagewalk("grade", "1", "--isa", "aarch64", PATH=f"{tmp_path}:{os.environ['PATH']}")
+    assert run.returncode == 2
+    assert "6.2" in run.stderr and "7.2" in run.stderr
+
+
+def test_a_tree_that_does_not_compile(tmp_path: Path) -> None:
+    """The first error with file and line, once, and the milestones that it costs."""
+    tree = tmp_path / "tree"
+    cut(ROOT, 1, 1, tree)
+    owned = tree / "arch" / "x86_64" / "boot_map.cc"
+    lines = owned.read_text().splitlines()
+    lines.insert(10, "this is not C++;")
+    owned.write_text("\n".join(lines) + "\n")
+    json_file = tmp_path / "r.json"
+    run = pagewalk("grade", "1", "--isa", "x86_64", "--tree", str(tree), "--json", str(json_file))
+    assert run.returncode == 1, run.stdout + run.stderr
+    assert run.stdout.count("arch/x86_64/boot_map.cc:11:1: error:") == 1
+    assert "1.2, 1.3, 1.4, 1.5, 1.6, 1.7, 1.8, 1.9: (this costs all of them)" in run.stdout
+    results = {result["milestone"]: result for result in json.loads(json_file.read_text())["results"]}
+    assert results["1.1"]["status"] == "passed"  # the host tests do not need that file
+    assert {results[f"1.{n}"]["cause"] for n in range(2, 10)} == {"does-not-compile"}
+
+
+def test_plain_pytest_does_the_same(tmp_path: Path) -> None:
+    """An instructor may leave the front out."""
+    json_file = tmp_path / "r.json"
+    run = subprocess.run(
+        [sys.executable, "-m", "pytest", "labs/1-identity-map", "--isa", "aarch64", "--milestone", "1.2",
+         "--results-json", str(json_file)],
+        cwd=ROOT, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert run.returncode == 0, run.stdout
+    assert [result["status"] for result in json.loads(json_file.read_text())["results"]] == ["passed"]
+
+
+def test_a_tree_can_be_graded_by_another(tmp_path: Path) -> None:
+    """The tests in the graded tree do not matter."""
+    tree = tmp_path / "tree"
+    cut(ROOT, 2, 2, tree)
+    for folder in (tree / "labs").glob("*-*"):
+        shutil.rmtree(folder)
+    run = pagewalk("grade", "2", "--isa", "x86_64", "--milestone", "2.2", "--tree", str(tree))
+    assert run.returncode == 0, run.stdout + run.stderr
+    assert "passed 15/15" in run.stdout
+
+
+def result(**changes: object) -> Result:
+    """A failed result."""
+    fields = {
+        "lab": 1, "isa": "x86_64", "milestone": "1.3", "title": "t", "points": 0, "max": 15, "status": Status.FAILED,
+        "cause": "wrong-frame", "message": "expected a\nseen \x1b[31mb\x00", "duration": 0.5,
+    }  # fmt: skip
+    return Result(**{**fields, **changes})
+
+
+def test_results_are_sorted_by_number_and_junit_holds_any_text(tmp_path: Path) -> None:
+    results = [result(milestone="1.10"), result(milestone="1.9", status=Status.TODO), result(status=Status.ERROR)]
+    write_json(results, tmp_path / "r.json")
+    order = [entry["milestone"] for entry in json.loads((tmp_path / "r.json").read_text())["results"]]
+    assert order == ["1.3", "1.9", "1.10"]
+    write_junit(results, tmp_path / "r.xml")
+    cases = list(xml.parse(tmp_path / "r.xml").iter("testcase"))
+    assert [child.tag for case in cases for child in case] == ["error", "skipped", "failure"]
+    assert "wrong-frame" in cases[2].find("failure").get("type", "")

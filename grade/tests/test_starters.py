@@ -1,0 +1,92 @@
+"""The ladder from below: each lab's starter builds, fails exactly its new milestones, and says what is to be written."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from grade.build import build_host_tests, build_kernel
+from grade.cutter import cut
+from grade.labs import ISAS
+from grade.run_plan import graded_labs
+from grade.trees import Tree, find_root, locked
+
+ROOT = find_root(Path(__file__))
+LABS = graded_labs(Tree(ROOT))
+
+# The first function that a kernel of the starter comes to.
+FIRST_HOLE = {1: "turn_on_paging", 2: "map_high_half"}
+
+
+def starter(lab: int) -> Path:
+    """The starter tree of a lab, kept up to date in build/starters/."""
+    into = ROOT / "build" / "starters" / f"lab-{lab}"
+    with locked(into.with_suffix(".lock")):
+        cut(ROOT, lab, lab - 1, into, ISAS)
+    return into
+
+
+def grade(lab: int, isa: str, tree: Path, folder: Path) -> dict[str, dict]:
+    """The results by milestone of grading `tree` with the tests of this one."""
+    out = folder / "results.json"
+    command = [sys.executable, "-m", "grade", "grade", str(lab), "--isa", isa, "--tree", str(tree), "--json", str(out)]
+    run = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    assert run.returncode == 1, run.stdout + run.stderr
+    return {result["milestone"]: result for result in json.loads(out.read_text())["results"]}
+
+
+@pytest.mark.parametrize("isa", ISAS)
+@pytest.mark.parametrize("lab", LABS)
+def test_starter_fails_exactly_its_new_milestones(lab: int, isa: str, tmp_path: Path) -> None:
+    tree = starter(lab)
+    build_kernel(tree, isa)
+    build_host_tests(tree)
+    results = grade(lab, isa, tree, tmp_path)
+    new = {number for number in results if number.startswith(f"{lab}.")}
+    assert {number for number, result in results.items() if result["status"] != "passed"} == new
+    assert len(new) >= 8
+    for number in new:
+        result = results[number]
+        assert (result["status"], result["points"]) == ("todo", 0)
+        assert result["message"].startswith("not written yet: ")
+        if number != "1.1":
+            assert result["message"] == f"not written yet: {FIRST_HOLE[lab]}"
+
+
+@pytest.mark.parametrize("lab", LABS)
+def test_no_marker_and_no_later_file_is_left_in_a_starter(lab: int) -> None:
+    tree = starter(lab)
+    for folder in ("kernel", "arch"):
+        for path in filter(Path.is_file, (tree / folder).rglob("*")):
+            text = path.read_text(encoding="utf-8")
+            for marker in ("@lab", "@from", "@end", "//:"):
+                assert marker not in text, path
+    for later in Tree(ROOT).labs:
+        files = [pattern.replace("{isa}", isa) for pattern in later.owned + later.adds for isa in ISAS]
+        assert later.number <= lab or not any((tree / file).exists() for file in files)
+
+
+@pytest.mark.parametrize("lab", LABS)
+def test_no_solution_is_left_in_a_starter(lab: int) -> None:
+    """In the files that the student owns, no line of code of any hole is left."""
+    owned = next(known.owned for known in Tree(ROOT).labs if known.number == lab)
+    for file in {pattern.replace("{isa}", isa) for pattern in owned for isa in ISAS}:
+        inside, outside = split_at_holes((ROOT / file).read_text(encoding="utf-8"))
+        assert inside
+        left = {line.strip() for line in (starter(lab) / file).read_text(encoding="utf-8").splitlines()}
+        assert not left & (inside - outside), file
+
+
+def split_at_holes(text: str) -> tuple[set[str], set[str]]:
+    """The lines of code inside the holes of a file of main, and those outside."""
+    inside: set[str] = set()
+    outside: set[str] = set()
+    in_hole = False
+    for line in (line.strip() for line in text.splitlines()):
+        if line.startswith("// @lab"):
+            in_hole = " begin: " in line
+        elif line and not line.startswith("//"):
+            (inside if in_hole else outside).add(line)
+    return inside, outside
