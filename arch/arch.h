@@ -15,12 +15,15 @@ concept ArchContract = requires(char c, bool were_enabled, VirtAddr va, std::uin
   requires PagingFormat<typename A::Paging>;
   { A::kName } -> std::convertible_to<const char*>;
 
+  // Prepares the serial port. Until then it sends, but takes only one character at a time.
+  { A::console_start() } -> std::same_as<void>;
   // Sends a character over the serial port; waits until the port takes it.
   { A::console_write(c) } -> std::same_as<void>;
   // The next character that arrived on the serial port, if there is one. Does not wait.
   { A::console_read() } -> std::same_as<std::optional<char>>;
-  // Turns the machine off. Does not return.
+  // Turns the machine off, or stops the CPU for ever where even that would fault. Do not return.
   { A::power_off() } -> std::same_as<void>;
+  { A::halt() } -> std::same_as<void>;
 
   // Points the CPU at the kernel's exception vectors and what they need (x86: GDT, TSS, IDT), at the addresses where
   // the code runs now. Call it again after the addresses have changed.

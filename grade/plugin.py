@@ -9,7 +9,6 @@ the built kernel, `target` says which lab and ISA it is. A test without the mark
 
 from __future__ import annotations
 
-import contextlib
 import json
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
@@ -46,6 +45,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group.addoption("--tree", type=Path, help="grade this tree, with these tests")
     group.addoption("--lab", action="append", type=int, help="grade the kernel of this lab (may be repeated)")
     group.addoption("--milestone", action="append", help="only this milestone, such as 1.3 (may be repeated)")
+    group.addoption("--forget-failures", action="store_true", help="leave no failed run behind for ./pagewalk gdb")
     group.addoption("--results-json", type=Path, help="write the results as JSON")
     group.addoption("--results-junit", type=Path, help="write the results as JUnit XML")
 
@@ -70,14 +70,14 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Takes out the tests for which there is no target: milestones of later labs, retired ones, those not asked for."""
-    aimless = [item for item in items if _has_no_target(item)]
-    if aimless:
-        config.hook.pytest_deselected(items=aimless)
-        items[:] = [item for item in items if not _has_no_target(item)]
+    """Takes out the tests that have no target; pytest would show each as skipped."""
+    without = [item for item in items if _lacks_target(item)]
+    if without:
+        config.hook.pytest_deselected(items=without)
+        items[:] = [item for item in items if item not in without]
 
 
-def _has_no_target(item: pytest.Item) -> bool:
+def _lacks_target(item: pytest.Item) -> bool:
     parameters = item.callspec.params if hasattr(item, "callspec") else {}
     return "target" in parameters and not isinstance(parameters["target"], Target)
 
@@ -166,10 +166,10 @@ def _result(item: pytest.Function, mark: pytest.Mark, call: pytest.CallInfo) -> 
     number, own = mark.args[0], mark.args[0].split(".")[0] == str(target.lab)
     most = mark.kwargs["points"] if own else 0
     status, cause, message = _judged(call.excinfo.value if call.excinfo else None, target, item)
-    if status is Status.FAILED and cause != "does-not-compile":
-        with contextlib.suppress(IndexError):
-            save(target, number, item.stash[_BOOTS].guests[-1])
-            message += f"\ntry        {gdb_command(target, number)}"
+    guest = _last_guest(item)
+    if status is Status.FAILED and guest is not None and not item.config.getoption("--forget-failures"):
+        save(target, number, guest)
+        message += f"\ntry        {gdb_command(target, number)}"
     title = (item.function.__doc__ or number).strip().splitlines()[0].rstrip(".")
     points = most if status is Status.PASSED else 0
     return Result(target.lab, target.isa, number, title, points, most, status, cause, message, call.duration)

@@ -9,6 +9,7 @@
 
 // Runs at physical addresses, where the kernel was loaded.
 extern "C" void start_low() {
+  Arch::console_start();
   Arch::install_traps();
   initialise_frames();
   turn_on_paging();

@@ -40,5 +40,10 @@ void Arch::power_off() {
   } else {
     asm volatile("smc #0" : "+r"(function)::"memory");
   }
+  halt();
+}
+
+void Arch::halt() {
+  asm volatile("msr daifset, #0xf");
   for (;;) asm volatile("wfi");
 }

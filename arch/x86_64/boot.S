@@ -1,6 +1,6 @@
 // From power-on to C++. QEMU starts us by PVH (Xen's boot protocol for PCs): 32-bit protected mode, paging off, at
-// pvh_entry. We turn on a crude map (the first GiB, va == pa, everything permitted) only because long mode cannot be
-// without one, and call start_low.
+// pvh_entry. We turn on a crude map (va == pa, everything permitted; the first GiB, and the fourth with the devices) only
+// because long mode cannot be without one, and call start_low.
 //
 // Names ending in _pa are physical addresses; the linker script defines them.
 
@@ -57,18 +57,26 @@ boot_gdt_pointer:
         .long   boot_gdt_pa
         .global boot_gdt
 
-        // The crude map: 512 blocks of 2 MiB, present, writable.
+        // The crude map: twice 512 blocks of 2 MiB, present, writable.
         .balign 4096
-        .global boot_page_table, boot_page_table_2, boot_page_table_1
+        .global boot_page_table, boot_page_table_2, boot_page_table_1, boot_page_table_devices
 boot_page_table:
         .quad   boot_page_table_2_pa + 3
         .fill   511, 8, 0
 boot_page_table_2:
         .quad   boot_page_table_1_pa + 3
-        .fill   511, 8, 0
-boot_page_table_1:
-        .set    block, 0
+        .quad   0, 0
+        .quad   boot_page_table_devices_pa + 3
+        .fill   508, 8, 0
+
+.macro blocks_from first
+        .set    block, \first
         .rept   512
         .quad   block + 0x83            // bit 7: a block
         .set    block, block + 0x200000
         .endr
+.endm
+boot_page_table_1:
+        blocks_from 0
+boot_page_table_devices:
+        blocks_from 0xc0000000

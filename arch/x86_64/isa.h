@@ -12,9 +12,11 @@ struct Arch {
   using Paging = X86_64Paging;
   static constexpr char kName[] = "x86_64";
 
+  static void console_start();
   static void console_write(char c);
   static std::optional<char> console_read();
   [[noreturn]] static void power_off();
+  [[noreturn]] static void halt();
 
   static void install_traps();
   static void breakpoint() { asm volatile("int3" ::: "memory"); }

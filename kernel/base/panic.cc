@@ -3,8 +3,10 @@
 #include "kernel/base/check.h"
 #include "kernel/base/print.h"
 #include "kernel/base/todo.h"
+#include "kernel/base/trap.h"
 
 void check_failed(const char* condition, const char* file, int line, std::uint64_t first, std::uint64_t second) {
+  begin_last_report();
   Line() << "kernel bug: CHECK(" << condition << ") failed at " << file << ":" << static_cast<unsigned>(line);
   Fact("panic")
       .field("file", file)
@@ -15,6 +17,7 @@ void check_failed(const char* condition, const char* file, int line, std::uint64
 }
 
 void lab_todo(int lab, const char* function) {
+  begin_last_report();
   Line() << "Lab " << static_cast<unsigned>(lab) << ": " << function << " is not written yet.";
   Fact("todo").field("lab", static_cast<unsigned>(lab)).field("function", function);
   Arch::power_off();

@@ -59,6 +59,10 @@ constexpr std::string_view name(FaultCause cause) {
 // Whether the kernel goes on after a fault.
 enum class Outcome : std::uint8_t { kGoesOn, kFatal };
 
+// Call this before the last report of a kernel that is about to stop. A fault in the middle of that report would be
+// reported in turn, and so on for ever: the second call halts the CPU, and the first report stands.
+void begin_last_report();
+
 // Prints the line of facts: @fault address= access= cause= pc= mode= fatal=.
 void print_fault(const Fault& fault, Outcome outcome);
 

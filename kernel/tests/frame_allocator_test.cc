@@ -116,7 +116,7 @@ TEST_F(FrameAllocatorTest, TheKthAllocationFails) {
   EXPECT_EQ(drain(Zone::kWindow).size(), kWindowFrames - 1) << "only one allocation fails";
 }
 
-TEST_F(FrameAllocatorTest, AFailureThatWasAskedForCanBeTakenBack) {
+TEST_F(FrameAllocatorTest, AFailureThatWasAskedForCanBeWithdrawn) {
   allocator_.fail_allocation(1);
   allocator_.fail_allocation(0);
   EXPECT_EQ(outcome(allocator_.allocate(Zone::kWindow)), "ok");

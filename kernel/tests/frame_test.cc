@@ -21,7 +21,7 @@ OwnedFrame allocate(Zone zone = Zone::kWindow) {
 
 static_assert(!std::is_copy_constructible_v<OwnedFrame> && !std::is_copy_assignable_v<OwnedFrame>);
 
-TEST_F(OwnedFrameTest, IsGivenBackAtTheEndOfItsLife) {
+TEST_F(OwnedFrameTest, IsGivenBackWhenItDies) {
   {
     const OwnedFrame frame = allocate();
     EXPECT_EQ(frame_counts().used, 1u);
@@ -106,7 +106,7 @@ TEST_F(OwnedFrameTest, FramesBeyondTheWindowAreNotTouched) {
   EXPECT_EQ(frame_counts().used, 0u);
 }
 
-TEST_F(OwnedFrameTest, OutOfMemoryIsAnError) {
+TEST_F(OwnedFrameTest, FailsIfNoFrameCanBeHad) {
   frames().lock()->fail_allocation(1);
   EXPECT_EQ(outcome(OwnedFrame::allocate_zeroed()), "no-memory");
   EXPECT_EQ(outcome(OwnedFrame::allocate_zeroed()), "ok");

@@ -41,9 +41,11 @@ struct Arch {
   using Paging = X86_64Paging;  // of the kernel's own tables; the tests choose their formats themselves
   static constexpr char kName[] = "host";
 
+  static void console_start() {}
   static void console_write(char c) { std::putchar(c); }
   static std::optional<char> console_read() { return {}; }
   [[noreturn]] static void power_off();
+  [[noreturn]] static void halt() { power_off(); }
 
   static void install_traps() {}
   static void breakpoint() {}

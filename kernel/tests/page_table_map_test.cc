@@ -70,7 +70,7 @@ void expect_all_flags(const std::vector<unsigned>& order, unsigned level) {
   expect_sound(table);
 }
 
-TYPED_TEST(PageTableMap, EachLeafHasItsOwnPermissions) {
+TYPED_TEST(PageTableMap, IntermediateEntriesPermitEverything) {
   std::vector<unsigned> order(32);
   std::ranges::generate(order, [i = 0u]() mutable { return i++; });
   for (unsigned level = 0; level <= TypeParam::kLargestLeaf; ++level) {
@@ -80,26 +80,26 @@ TYPED_TEST(PageTableMap, EachLeafHasItsOwnPermissions) {
   }
 }
 
-TYPED_TEST(PageTableMap, ReadOnlyFirstThenWritableExecutableUser) {
+TYPED_TEST(PageTableMap, IntermediateEntriesMadeForAReadOnlyPage) {
   auto table = first_table<TypeParam>();
   const PageFlags kinds[] = {{}, {.write = true}, {.execute = true}, {.user = true}, {.execute = true, .user = true}};
   for (unsigned i = 0; i < std::size(kinds); ++i) {
     ASSERT_EQ(outcome(table.map(kVa + i * kPageSize, kPa, kinds[i])), "ok");
   }
   for (unsigned i = 0; i < std::size(kinds); ++i) {
-    EXPECT_EQ(look_up(table, kVa + i * kPageSize)->flags, TypeParam::honoured(kinds[i]));
+    EXPECT_EQ(look_up(table, kVa + i * kPageSize).value().flags, TypeParam::honoured(kinds[i]));
   }
 }
 
 // Expects that map() refuses, and that nothing has changed.
 template <typename F>
-void expect_refused(PageTable<F>& table, std::string_view error, VirtAddr va, PhysAddr pa, unsigned level = 0) {
+void expect_refused(Table<F>& table, std::string_view error, VirtAddr va, PhysAddr pa, unsigned level = 0) {
   const Snapshot before = snapshot(table);
   EXPECT_EQ(outcome(table.map(va, pa, {.write = true}, level)), error) << testing::PrintToString(va);
   EXPECT_EQ(snapshot(table), before);
 }
 
-TYPED_TEST(PageTableMap, RefusesAPageThatIsMapped) {
+TYPED_TEST(PageTableMap, RefusesAPageAlreadyMapped) {
   auto table = first_table<TypeParam>();
   ASSERT_EQ(outcome(table.map(kVa, kPa, {})), "ok");
   expect_refused(table, "already-mapped", kVa, kPa);
@@ -107,7 +107,7 @@ TYPED_TEST(PageTableMap, RefusesAPageThatIsMapped) {
   EXPECT_EQ(look_up(table, kVa), (Translation{kPa, kPageSize, TypeParam::honoured({})}));
 }
 
-TYPED_TEST(PageTableMap, RefusesWhatABlockCovers) {
+TYPED_TEST(PageTableMap, RefusesWhatABlockHasTaken) {
   for (unsigned level = 1; level <= TypeParam::kLargestLeaf; ++level) {
     auto table = first_table<TypeParam>();
     ASSERT_EQ(outcome(table.map(kBlockVa, kBlockPa, {}, level)), "ok");
@@ -119,7 +119,7 @@ TYPED_TEST(PageTableMap, RefusesWhatABlockCovers) {
   }
 }
 
-TYPED_TEST(PageTableMap, RefusesABlockOverWhatIsMapped) {
+TYPED_TEST(PageTableMap, RefusesABlockOverAPageAlreadyMapped) {
   for (unsigned level = 1; level <= TypeParam::kLargestLeaf; ++level) {
     for (unsigned smaller = 0; smaller < level; ++smaller) {
       auto table = first_table<TypeParam>();
@@ -156,7 +156,7 @@ TYPED_TEST(PageTableMap, TablesAreSharedByNeighbours) {
   }
   EXPECT_EQ(tree_of(table).leaves.size(), kEntriesPerTable<TypeParam>);
   EXPECT_EQ(frame_counts().used, TypeParam::kLevels) << "one table of each level is enough";
-  EXPECT_EQ(look_up(table, kBlockVa + 300 * kPageSize)->address, kPa + 300 * kPageSize);
+  EXPECT_EQ(look_up(table, kBlockVa + 300 * kPageSize).value().address, kPa + 300 * kPageSize);
 }
 
 }  // namespace

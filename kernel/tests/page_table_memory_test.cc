@@ -1,5 +1,5 @@
 // map() when memory runs out, and map() while the hardware looks on.
-#include "kernel/tests/watched_tables.h"
+#include "kernel/tests/page_table_test.h"
 
 namespace {
 
@@ -7,7 +7,7 @@ template <typename F>
 class PageTableMapMemory : public testing::Test {};
 TYPED_TEST_SUITE(PageTableMapMemory, Formats, FormatName);
 
-TYPED_TEST(PageTableMapMemory, AFailedAllocationChangesNothing) {
+TYPED_TEST(PageTableMapMemory, OutOfMemoryChangesNothing) {
   for (unsigned level = 0; level <= TypeParam::kLargestLeaf; ++level) {
     auto table = first_table<TypeParam>();
     const Snapshot before = snapshot(table);
@@ -24,7 +24,7 @@ TYPED_TEST(PageTableMapMemory, AFailedAllocationChangesNothing) {
 }
 
 // The same below tables that exist already.
-TYPED_TEST(PageTableMapMemory, AFailedAllocationLeavesOtherPagesAlone) {
+TYPED_TEST(PageTableMapMemory, OutOfMemoryLeavesOtherPagesAlone) {
   auto table = first_table<TypeParam>();
   ASSERT_EQ(outcome(table.map(kBlockVa, kPa, {})), "ok");
   const VirtAddr beside = kBlockVa + level_size<TypeParam>(1);
@@ -35,7 +35,7 @@ TYPED_TEST(PageTableMapMemory, AFailedAllocationLeavesOtherPagesAlone) {
   EXPECT_EQ(look_up(table, beside), std::nullopt);
 }
 
-TYPED_TEST(PageTableMapMemory, FailsWhenNoFrameIsLeft) {
+TYPED_TEST(PageTableMapMemory, OutOfMemoryWhenNoFrameIsLeft) {
   auto table = first_table<TypeParam>();
   ASSERT_EQ(outcome(table.map(kBlockVa, kPa, {})), "ok");
   std::vector<OwnedFrame> hoard;
@@ -48,25 +48,25 @@ TYPED_TEST(PageTableMapMemory, FailsWhenNoFrameIsLeft) {
 }
 
 // A new page appears by one write, complete; and nothing else appears or changes on the way.
-TYPED_TEST(PageTableMapMemory, TheHardwareMayLookAtAnyMoment) {
+TYPED_TEST(PageTableMapMemory, TheWalkerMayLookAtAnyMoment) {
   for (unsigned level = 0; level <= TypeParam::kLargestLeaf; ++level) {
     Watch watch{hardware_of<TypeParam>(), first_root()};
-    WatchedTable<TypeParam> table(watch.root, WatchedTables<typename TypeParam::Entry>(watch));
+    auto table = watched_table<TypeParam>(watch);
     const std::uint64_t size = level_size<TypeParam>(level);
     const VirtAddr places[] = {kBlockVa, kBlockVa + size, VirtAddr{0}, VirtAddr{size * 7}, VirtAddr{0x4000'0000}};
     for (unsigned i = 0; i < std::size(places); ++i) {
       ASSERT_EQ(outcome(table.map(places[i], kBlockPa, {.write = true}, level)), "ok");
       EXPECT_EQ(watch.changes, i + 1) << "map() must change what the hardware sees in one step";
       EXPECT_EQ(watch.leaves.size(), i + 1);
-      EXPECT_EQ(look_up(table, places[i])->size, size);
+      EXPECT_EQ(look_up(table, places[i]).value().size, size);
     }
     expect_sound(table);
   }
 }
 
-TYPED_TEST(PageTableMapMemory, TheHardwareMayLookWhileMapFails) {
+TYPED_TEST(PageTableMapMemory, TheWalkerMayLookWhileMapFails) {
   Watch watch{hardware_of<TypeParam>(), first_root()};
-  WatchedTable<TypeParam> table(watch.root, WatchedTables<typename TypeParam::Entry>(watch));
+  auto table = watched_table<TypeParam>(watch);
   for (unsigned k = 1; k < TypeParam::kLevels; ++k) {
     frames().lock()->fail_allocation(k);
     EXPECT_EQ(outcome(table.map(kVa, kPa, {})), "no-memory");

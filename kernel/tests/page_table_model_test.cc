@@ -60,7 +60,7 @@ class Comparison {
 
   Chance chance_;
   VirtAddr half_;
-  PageTable<F> table_ = first_table<F>();
+  Table<F> table_ = first_table<F>();
   PageTableModel model_{hardware_of<F>()};
   History history_;
 };
@@ -70,7 +70,7 @@ class PageTableMapModel : public testing::Test {};
 TYPED_TEST_SUITE(PageTableMapModel, Formats, FormatName);
 
 TYPED_TEST(PageTableMapModel, AgreesWithTheEngine) {
-  constexpr unsigned kRounds = 30, kSteps = 200;
+  constexpr unsigned kRounds = 20, kSteps = 200;
   for (unsigned round = 0; round < kRounds; ++round) {
     Comparison<TypeParam> comparison(round, hardware_of<TypeParam>().edges[round % 2 == 0 ? 0 : 2]);
     for (unsigned step = 0; step < kSteps; ++step) {

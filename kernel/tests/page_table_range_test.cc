@@ -25,7 +25,7 @@ TYPED_TEST(PageTableMapRange, ChoosesTheLargestBlocks) {
   ASSERT_EQ(outcome(table.map_range(kBlockVa - below, kBlockPa - below, below + block + below, {})), "ok");
   EXPECT_EQ(leaf_sizes(table), expected);
   for (const std::uint64_t offset : {std::uint64_t{0}, below, below + block / 2, below + block + below - 1}) {
-    EXPECT_EQ(look_up(table, kBlockVa - below + offset)->address, kBlockPa - below + offset);
+    EXPECT_EQ(look_up(table, kBlockVa - below + offset).value().address, kBlockPa - below + offset);
   }
   EXPECT_EQ(look_up(table, kBlockVa - below - 1), std::nullopt);
   EXPECT_EQ(look_up(table, kBlockVa + block + below), std::nullopt);
@@ -49,7 +49,7 @@ TYPED_TEST(PageTableMapRange, BothAddressesLimitTheBlocks) {
   auto table = first_table<TypeParam>();
   ASSERT_EQ(outcome(table.map_range(kBlockVa, kBlockPa + kPageSize, 2 * kBlock, {})), "ok");
   EXPECT_EQ(leaf_sizes(table), pages);
-  EXPECT_EQ(look_up(table, kBlockVa + kBlock + 5)->address, kBlockPa + kPageSize + kBlock + 5);
+  EXPECT_EQ(look_up(table, kBlockVa + kBlock + 5).value().address, kBlockPa + kPageSize + kBlock + 5);
 
   table = first_table<TypeParam>();
   ASSERT_EQ(outcome(table.map_range(kBlockVa + kPageSize, kBlockPa, 2 * kBlock, {})), "ok");
@@ -71,8 +71,8 @@ TYPED_TEST(PageTableMapRange, KeepsTheFlagsThroughout) {
   constexpr PageFlags kFlags{.write = true, .user = true, .global = true, .memory = MemoryType::kDevice};
   auto table = first_table<TypeParam>();
   ASSERT_EQ(outcome(table.map_range(kBlockVa, kBlockPa, kBlock + kPageSize, kFlags)), "ok");
-  EXPECT_EQ(look_up(table, kBlockVa)->flags, TypeParam::honoured(kFlags));
-  EXPECT_EQ(look_up(table, kBlockVa + kBlock)->flags, TypeParam::honoured(kFlags));
+  EXPECT_EQ(look_up(table, kBlockVa).value().flags, TypeParam::honoured(kFlags));
+  EXPECT_EQ(look_up(table, kBlockVa + kBlock).value().flags, TypeParam::honoured(kFlags));
 }
 
 TYPED_TEST(PageTableMapRange, EndsWhereTheAddressSpaceEnds) {
@@ -82,7 +82,7 @@ TYPED_TEST(PageTableMapRange, EndsWhereTheAddressSpaceEnds) {
   auto table = first_table<TypeParam>();
   ASSERT_EQ(outcome(table.map_range(start, kBlockPa - kPageSize, kPageSize + kBlock, {})), "ok");
   EXPECT_EQ(leaf_sizes(table), (Sizes{kPageSize, kBlock}));
-  EXPECT_EQ(look_up(table, last_page + 0xfff)->address, kBlockPa + kBlock - 1);
+  EXPECT_EQ(look_up(table, last_page + 0xfff).value().address, kBlockPa + kBlock - 1);
 
   table = first_table<TypeParam>();
   ASSERT_EQ(outcome(table.map_range(last_page, kPa, kPageSize, {})), "ok");
@@ -97,17 +97,17 @@ TYPED_TEST(PageTableMapRange, StopsWhereTheLowerHalfEnds) {
 
   table = first_table<TypeParam>();
   EXPECT_EQ(outcome(table.map_range(last_page, kPa, 2 * kPageSize, {})), "bad-address");
-  EXPECT_EQ(look_up(table, last_page)->address, kPa) << "what was mapped before the failure stays";
+  EXPECT_EQ(look_up(table, last_page).value().address, kPa) << "what was mapped before the failure stays";
   expect_sound(table);
 }
 
-TYPED_TEST(PageTableMapRange, StopsAtAPageThatIsTaken) {
+TYPED_TEST(PageTableMapRange, StopsAtAPageAlreadyTaken) {
   auto table = first_table<TypeParam>();
   ASSERT_EQ(outcome(table.map(kVa + 2 * kPageSize, kPa, {.write = true})), "ok");
   EXPECT_EQ(outcome(table.map_range(kVa, kBlockPa, 4 * kPageSize, {})), "already-mapped");
-  EXPECT_EQ(look_up(table, kVa)->address, kBlockPa);
-  EXPECT_EQ(look_up(table, kVa + kPageSize)->address, kBlockPa + kPageSize);
-  EXPECT_EQ(look_up(table, kVa + 2 * kPageSize)->address, kPa) << "the page that was there is unchanged";
+  EXPECT_EQ(look_up(table, kVa).value().address, kBlockPa);
+  EXPECT_EQ(look_up(table, kVa + kPageSize).value().address, kBlockPa + kPageSize);
+  EXPECT_EQ(look_up(table, kVa + 2 * kPageSize).value().address, kPa) << "the page that was there is unchanged";
   EXPECT_EQ(look_up(table, kVa + 3 * kPageSize), std::nullopt);
 }
 

@@ -8,13 +8,16 @@
 #include <optional>
 #include <ostream>
 #include <string>
-#include <tuple>
 #include <vector>
 
 #include "kernel/mm/frame.h"
 #include "kernel/mm/page_table.h"
 #include "kernel/tests/hardware.h"
 #include "kernel/tests/machine_test.h"
+#include "kernel/tests/test_tables.h"
+
+template <typename F>
+using Table = PageTable<F, TestTables<typename F::Entry>>;
 
 using Formats = testing::Types<X86_64Paging, Aarch64Paging, Sv39Paging, I386Paging>;
 
@@ -38,13 +41,19 @@ inline PhysAddr first_root() {
 }
 
 template <typename F>
-PageTable<F> first_table() {
-  return PageTable<F>(first_root());
+Table<F> first_table() {
+  return Table<F>(first_root());
+}
+
+// The same under watch.
+template <typename F>
+Table<F> watched_table(Watch& watch) {
+  return Table<F>(watch.root, TestTables<typename F::Entry>(watch));
 }
 
 // What lookup() says, after comparing it with what the hardware makes of `va`.
-template <typename F, typename M>
-std::optional<Translation> look_up(const PageTable<F, M>& table, VirtAddr va) {
+template <typename F>
+std::optional<Translation> look_up(const Table<F>& table, VirtAddr va) {
   const auto seen = translate(hardware_of<F>(), table.root(), va);
   const std::optional<Mapping> mapping = table.lookup(va);
   std::optional<Translation> found;
@@ -53,14 +62,14 @@ std::optional<Translation> look_up(const PageTable<F, M>& table, VirtAddr va) {
   return found;
 }
 
-template <typename F, typename M>
-Tree tree_of(const PageTable<F, M>& table) {
+template <typename F>
+Tree tree_of(const Table<F>& table) {
   return tree_of(hardware_of<F>(), table.root());
 }
 
 // The sizes of all pages and blocks, by address.
-template <typename F, typename M>
-std::vector<std::uint64_t> leaf_sizes(const PageTable<F, M>& table) {
+template <typename F>
+std::vector<std::uint64_t> leaf_sizes(const Table<F>& table) {
   std::vector<std::uint64_t> sizes;
   for (const Leaf& leaf : tree_of(table).leaves) sizes.push_back(leaf.size);
   return sizes;
@@ -74,14 +83,14 @@ struct Snapshot {
   bool operator==(const Snapshot&) const = default;
 };
 
-template <typename F, typename M>
-Snapshot snapshot(const PageTable<F, M>& table) {
+template <typename F>
+Snapshot snapshot(const Table<F>& table) {
   return {tree_of(table), frame_counts().used};
 }
 
 // All frames in use are tables that the hardware can reach, and each entry is one that the manual permits.
-template <typename F, typename M>
-void expect_sound(const PageTable<F, M>& table) {
+template <typename F>
+void expect_sound(const Table<F>& table) {
   const Snapshot now = snapshot(table);
   EXPECT_EQ(now.tree.broken, std::vector<std::string>{});
   EXPECT_EQ(now.frames_used, now.tree.tables.size()) << "a frame in use is no table, or a table no frame in use";

@@ -2,7 +2,6 @@
 #include <set>
 
 #include "kernel/tests/page_table_model.h"
-#include "kernel/tests/watched_tables.h"
 
 namespace {
 
@@ -21,8 +20,8 @@ TYPED_TEST(PageTableUnmap, TakesOnePageAway) {
   ASSERT_EQ(outcome(table.map_range(kVa, kPa, 3 * kPageSize, {})), "ok");
   EXPECT_EQ(flush(table.unmap(kVa + kPageSize)), "ok");
   EXPECT_EQ(look_up(table, kVa + kPageSize), std::nullopt);
-  EXPECT_EQ(look_up(table, kVa)->address, kPa);
-  EXPECT_EQ(look_up(table, kVa + 2 * kPageSize)->address, kPa + 2 * kPageSize);
+  EXPECT_EQ(look_up(table, kVa).value().address, kPa);
+  EXPECT_EQ(look_up(table, kVa + 2 * kPageSize).value().address, kPa + 2 * kPageSize);
   EXPECT_EQ(frame_counts().used, TypeParam::kLevels) << "the table is still needed";
   expect_sound(table);
 }
@@ -117,9 +116,9 @@ TYPED_TEST(PageTableUnmap, FlushesBeforeATableIsGivenBack) {
   EXPECT_EQ(used_at_flush.front(), TypeParam::kLevels) << "a table was given back before any flush";
 }
 
-TYPED_TEST(PageTableUnmap, TheHardwareMayLookAtAnyMoment) {
+TYPED_TEST(PageTableUnmap, TheWalkerMayLookAtAnyMoment) {
   Watch watch{hardware_of<TypeParam>(), first_root()};
-  WatchedTable<TypeParam> table(watch.root, WatchedTables<typename TypeParam::Entry>(watch));
+  auto table = watched_table<TypeParam>(watch);
   ASSERT_EQ(outcome(table.map_range(kVa, kPa, 2 * kPageSize, {})), "ok");
   watch.changes = 0;
   EXPECT_EQ(flush(table.protect(kVa, {.write = true, .global = true})), "ok");
@@ -257,7 +256,7 @@ class Comparison {
 
   Chance chance_;
   VirtAddr half_;
-  PageTable<F> table_ = first_table<F>();
+  Table<F> table_ = first_table<F>();
   PageTableModel model_{hardware_of<F>()};
   History history_;
 };
