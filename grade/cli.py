@@ -45,7 +45,10 @@ def reports_what_is_missing(command: Callable) -> Callable:
     return wrapped
 
 
-@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+@click.group(
+    context_settings={"help_option_names": ["-h", "--help"]},
+    epilog="./pagewalk setup [--check] installs what is missing, or only says what is. Every other command does so by itself.",
+)
 def pagewalk() -> None:
     """Pagewalk, a teaching operating system about paging."""
 

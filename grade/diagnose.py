@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, NoReturn
 
 from grade.cpu_state import CpuState
 from grade.failure import Failure, NotWritten, fail
-from grade.fault_cause import Access, cause_of_fault
+from grade.fault_cause import Access, Attempt, cause_of_fault
 from grade.machine.facts import Fact
 from grade.machine.stop import Stop, StopKind
 
@@ -16,6 +16,10 @@ if TYPE_CHECKING:
     from grade.guest import Guest
 
 _VECTOR_TABLE_SIZE = 0x800  # Arm ARM D1.3.1
+# Exception classes of ESR_EL1 (Arm ARM D17.2.37): aborts of instruction fetches and of data accesses.
+_FETCH_ABORTS = (0x20, 0x21)
+_DATA_ABORTS = (0x24, 0x25)
+_WRITE_NOT_READ = 1 << 6
 _PAGE_FAULT = 14
 GATE_SIZE = 16
 
@@ -68,8 +72,11 @@ def _panic(guest: "Guest", fact: Fact, wanted: str) -> NoReturn:
 
 
 def _overflow(guest: "Guest", fact: Fact, wanted: str) -> NoReturn:
+    """A stack that ran out, or one that is not there any more."""
     __tracebackhide__ = True
-    fail("stack-overflow", wanted, fact.line, guest.walk(int(fact.values["sp"], 0)))
+    top, pc = int(fact.values["sp"], 0) - 8, int(fact.values["pc"], 0)
+    cause = cause_of_fault(guest, Attempt(top, Access.WRITE, _has_moved(guest, pc), "the stack"))
+    fail(cause if cause != "unexpected-fault" else "stack-overflow", wanted, fact.line, guest.walk(top))
 
 
 def _exception(guest: "Guest", fact: Fact, wanted: str) -> NoReturn:
@@ -86,21 +93,26 @@ def _fault(guest: "Guest", fact: Fact, wanted: str) -> NoReturn:
 
 def _explained(guest: "Guest", address: int, access: Access, pc: int, wanted: str) -> Failure:
     """The failure that an access to `address` explains."""
-    walker = guest.walker()
-    walk = walker.walk(address)
-    cause = cause_of_fault(guest.layout, guest.offset, walker, walk, access)
+    cause = cause_of_fault(guest, Attempt(address, access, _has_moved(guest, pc)))
     place = guest.place(pc)
     seen = f"a fault: {access.value} of {address:#x} by {pc:#x}" + (f" ({place})" if place else "")
-    return Failure(cause, wanted, seen, walk.explain())
+    return Failure(cause, wanted, seen, guest.walk(address).explain())
+
+
+def _has_moved(guest: "Guest", pc: int) -> bool:
+    """Whether the kernel was at its high addresses: by its pc, or by its stack if handlers run low."""
+    return max(pc, guest.cpu().sp) >= guest.offset
 
 
 # --- the kernel could not report -------------------------------------------------------------------------------------
 
 
 def _reset(guest: "Guest", wanted: str) -> NoReturn:
-    """A triple fault (x86): the fault, and then whatever kept its handler from being reached."""
+    """x86: a triple fault, that is a fault, and then whatever kept its handler from being reached. Arm has none."""
     __tracebackhide__ = True
     cpu = guest.cpu()
+    if "VBAR" in cpu.vectors:
+        fail("early-exit", wanted, f"the kernel reset the machine, {_doing(guest, cpu)}")
     raise _unreachable_handler(guest, cpu, wanted) or Failure(
         "triple-fault", wanted, f"the machine reset, {_doing(guest, cpu)}", guest.walk(cpu.fault_address).explain()
     )
@@ -110,17 +122,38 @@ def _hang(guest: "Guest", stop: Stop, wanted: str) -> NoReturn:
     """A budget is used up. A kernel that faults while it reports a fault looks the same from outside as a loop."""
     __tracebackhide__ = True
     cpu = guest.cpu()
-    if _is_in_vectors(cpu):
-        raise _unreachable_handler(guest, cpu, wanted) or Failure(
-            "recursive-vector", wanted, f"the exception vector at {cpu.pc:#x} faults again and again"
-        )
-    walker = guest.walker()
-    walk = walker.walk(cpu.fault_address)
-    cause = cause_of_fault(guest.layout, guest.offset, walker, walk, Access.READ)
-    if walk.mapping is None and cause != "unexpected-fault" and guest.layout.names(cpu.fault_address, guest.offset):
-        seen = f"the report of a fault faults itself: at {cpu.fault_address:#x}; the kernel is {_doing(guest, cpu)}"
-        raise Failure(cause, wanted, seen, walk.explain())
+    in_vectors = _is_in_vectors(cpu)
+    unreachable = _unreachable_handler(guest, cpu, wanted) if in_vectors else None
+    if explained := unreachable or _unreported_fault(guest, cpu, wanted):
+        raise explained
+    if in_vectors:
+        fail("recursive-vector", wanted, f"the exception vector at {cpu.pc:#x} faults again and again")
     fail("hang", wanted, f"{stop.detail}; the kernel is {_doing(guest, cpu)}")
+
+
+def _unreported_fault(guest: "Guest", cpu: CpuState, wanted: str) -> Failure | None:
+    """The last fault, if it has to do with the kernel's map, would come again, and the kernel did not report it."""
+    address, access = cpu.fault_address, _last_access(cpu)
+    reported = any(int(fact.values["address"], 0) == address for fact in guest.facts("fault"))
+    if access is None or reported or not guest.layout.names(address, guest.offset):
+        return None
+    if guest.walker().would_fault(address, access.value, user=False) is None:
+        return None
+    cause = cause_of_fault(guest, Attempt(address, access, _has_moved(guest, cpu.pc)))
+    seen = f"the report of a fault faults itself: {access.value} of {address:#x}; the kernel is {_doing(guest, cpu)}"
+    return Failure(cause, wanted, seen, guest.walk(address).explain())
+
+
+def _last_access(cpu: CpuState) -> Access | None:
+    """What the last exception's access was, if it was an access; x86 does not keep it in a register."""
+    if "esr_el1" not in cpu.registers:
+        return Access.READ
+    syndrome = cpu.registers["esr_el1"]
+    if syndrome >> 26 & 0x3F in _FETCH_ABORTS:
+        return Access.EXECUTE
+    if syndrome >> 26 & 0x3F not in _DATA_ABORTS:
+        return None
+    return Access.WRITE if syndrome & _WRITE_NOT_READ else Access.READ
 
 
 def _is_in_vectors(cpu: CpuState) -> bool:
@@ -131,15 +164,15 @@ def _is_in_vectors(cpu: CpuState) -> bool:
 
 def _unreachable_handler(guest: "Guest", cpu: CpuState, wanted: str) -> Failure | None:
     """The failure named by the first thing on the way to the exception handler that does not translate."""
+    if not cpu.translation_on:
+        return None
     for what, address, access in _way_to_handler(guest, cpu):
-        walker = guest.walker()
-        refused = walker.would_fault(address, access.value, user=False)
+        refused = guest.walker().would_fault(address, access.value, user=False)
         if refused is None:
             continue
-        walk = walker.walk(address)
-        cause = cause_of_fault(guest.layout, guest.offset, walker, walk, access, what)
-        return Failure(cause, wanted, f"no exception can be handled: {what} at {address:#x} is not reachable ({refused})",
-                       walk.explain())
+        cause = cause_of_fault(guest, Attempt(address, access, _has_moved(guest, cpu.pc), what))
+        seen = f"no exception can be handled: {what} at {address:#x} is not reachable ({refused})"
+        return Failure(cause, wanted, seen, guest.walk(address).explain())
     return None
 
 

@@ -1,13 +1,22 @@
 """Names the cause of a fault: from the address, what lies there, and the walk that could not reach it."""
 
+from copy import copy
+from dataclasses import dataclass, replace
 from enum import Enum
+from typing import TYPE_CHECKING
 
-from grade.layout import Layout, Region
+from grade.layout import Region
 from grade.walker import RadixWalker, Walk
 
+if TYPE_CHECKING:
+    from grade.guest import Guest
+
 _NO_EXECUTE_ENABLE = 1 << 11  # EFER.NXE, Intel SDM vol. 3, 2.2.1
+_ACCESSED_OR_DIRTY = 0x60  # set by the CPU in any entry, Intel SDM vol. 3, 4.8
 _DESCRIPTOR_TABLES = ("the IDT", "the GDT", "the TSS")
 _HANDLERS = ("the vector table", "the page-fault handler")
+_STACK = "the stack"
+_FREED = 0xCCCC_CCCC_CCCC_CCCC  # what kernel/mm/frame.cc fills a frame with that is given back
 
 
 class Access(Enum):
@@ -18,25 +27,74 @@ class Access(Enum):
     EXECUTE = "execute"
 
 
-def cause_of_fault(
-    layout: Layout, offset: int, walker: RadixWalker, walk: Walk, access: Access, what: str = ""
-) -> str:
-    """The stable name of why `walk` does not permit `access`.
+@dataclass(frozen=True)
+class Attempt:
+    """An access that the CPU could not make.
 
-    `offset` is the kernel's va - pa; `what` says what the CPU wanted there, if that is known (diagnose.py).
+    `moved` says whether the kernel was already at its high addresses, by its pc or its sp; `what` says what the CPU
+    itself wanted there, if it was not the program that wanted it (diagnose.py).
     """
+
+    va: int
+    access: Access
+    moved: bool
+    what: str = ""
+
+
+def cause_of_fault(guest: "Guest", attempt: Attempt) -> str:
+    """The stable name of why the tables do not permit the attempt."""
+    walker, offset = guest.walker(), guest.offset
+    walk = walker.walk(attempt.va)
+    if _is_overwritten(guest, walk):
+        return "live-table-overwritten"
+    high = offset > 0 and walk.va >= offset
+    pa = walk.va - offset if high else walk.va
+    if high and not attempt.moved and walk.fault in ("not-present", "translation-off", "non-canonical"):
+        return "high-half-not-mapped" if _is_the_jump(attempt) else "high-address-too-early"
     if walk.fault is not None and walk.fault != "not-present":
         return _cause_in_entry(walker, walk)
     if walk.mapping is not None:
-        return _cause_in_permission(walk, access)
-    high = offset > 0 and walk.va >= offset
-    pa = walk.va - offset if high else walk.va
-    region = layout.region_at(pa)
+        return _cause_in_permission(walk, attempt.access, offset)
+    if _has_other_levels(walker, walk.va, pa):
+        return "wrong-level-count"
+    if walk.root == _boot_root(guest):
+        return "boot-map-too-short"
+    region = guest.layout.region_at(pa)
     if offset > 0 and not high and region is not None and walker.walk(pa + offset).mapping is not None:
-        return _cause_still_low(region, access, what)
-    if high and region is not None and walker.walk(pa).mapping is not None:
-        return "high-half-not-mapped"
-    return _cause_missing(walker, region, walk.va - pa, pa, what)
+        return _cause_still_low(region, attempt)
+    return _cause_missing(walker, region, (offset if high else 0, pa), attempt.what)
+
+
+def _is_the_jump(attempt: Attempt) -> bool:
+    """Whether the attempt is what a kernel does that moves: fetch there, or use its stack there."""
+    return attempt.access is Access.EXECUTE or attempt.what == _STACK
+
+
+def _boot_root(guest: "Guest") -> int | None:
+    """The crude root of boot.S, where the ISA has one."""
+    return guest.image.pa("boot_page_table") if "boot_page_table" in guest.image.symbols else None
+
+
+def _is_overwritten(guest: "Guest", walk: Walk) -> bool:
+    """Whether the walk ends in a frame that was given back, or in a table of boot.S that is not as boot.S has it."""
+    if not walk.steps or walk.mapping is not None:
+        return False
+    if walk.steps[-1].entry == _FREED:
+        return True
+    if walk.root != _boot_root(guest):
+        return False
+    linked = guest.image.word("boot_page_table")
+    return (guest.read_word(walk.root) ^ linked) & ~_ACCESSED_OR_DIRTY != 0
+
+
+def _has_other_levels(walker: RadixWalker, va: int, pa: int) -> bool:
+    """Whether `va` would translate to `pa` if the CPU walked one level less, or one more, from the same root."""
+    for difference in (-1, 1):
+        other = copy(walker)
+        other.windows = tuple(replace(w, top=w.top + difference, entries=512) for w in walker.windows if w.top < 4)
+        if other.windows and other.windows[0].top <= 3 and other.walk(va).pa == pa:
+            return True
+    return False
 
 
 def _cause_in_entry(walker: RadixWalker, walk: Walk) -> str:
@@ -50,7 +108,7 @@ def _cause_in_entry(walker: RadixWalker, walk: Walk) -> str:
         "wrong-type": "wrong-descriptor-type",
         "access-flag": "access-flag-clear",
         "outside-address-size": "base-outside-address-size",
-        "walk-disabled": "high-half-not-mapped",
+        "walk-disabled": "upper-walks-disabled",
         "translation-off": "translation-off",
     }.get(walk.fault, "unexpected-fault")
 
@@ -62,8 +120,10 @@ def _looks_virtual(walk: Walk) -> bool:
     return address >= 1 << 46
 
 
-def _cause_in_permission(walk: Walk, access: Access) -> str:
+def _cause_in_permission(walk: Walk, access: Access, offset: int) -> str:
     mapping = walk.mapping
+    if any(step.kind == "table" and offset > 0 and step.entry & offset == offset for step in walk.steps):
+        return "virtual-address-as-physical"  # its upper bits are those of the kernel's base
     if mapping.restricted_by:
         return "table-entry-restricts"
     if access is Access.EXECUTE and mapping.user_write:
@@ -71,30 +131,31 @@ def _cause_in_permission(walk: Walk, access: Access) -> str:
     return "wrong-permission"
 
 
-def _cause_still_low(region: Region, access: Access, what: str) -> str:
-    """The kernel has moved; something still uses the low alias of `region`."""
-    if what in _DESCRIPTOR_TABLES:
+def _cause_still_low(region: Region, attempt: Attempt) -> str:
+    """The high alias of `region` is mapped, the low one that was used is not."""
+    if not attempt.moved:
+        return "identity-dropped-too-early"
+    if attempt.what in _DESCRIPTOR_TABLES:
         return "descriptor-tables-still-low"
-    if what in _HANDLERS:
+    if attempt.what in _HANDLERS:
         return "vectors-still-low"
     if region.device:
         return "device-still-low"
-    if access is Access.EXECUTE:
+    if attempt.access is Access.EXECUTE:
         return "pc-still-low"
-    return "stack-still-low" if "stack" in region.name else "unexpected-fault"
+    return "stack-still-low" if "stack" in region.name else "pointer-still-low"
 
 
-def _cause_missing(walker: RadixWalker, region: Region | None, offset: int, pa: int, what: str) -> str:
-    """Nothing maps `pa`, which belongs to `region`."""
-    if region is None:
-        return "unexpected-fault"
-    if what in _HANDLERS:
-        return "vectors-not-mapped"
-    if region.name == "page-0":
-        return "unexpected-fault"
+def _cause_missing(walker: RadixWalker, region: Region | None, where: tuple[int, int], what: str) -> str:
+    """Nothing maps the address; `where` is its va - pa and its pa, which belongs to `region`."""
+    offset, pa = where
+    if region is None or region.name == "page-0":
+        return "vectors-not-mapped" if region is None and what in _HANDLERS else "unexpected-fault"
     if region.name.endswith("-guard"):
         return "stack-overflow"
-    return cause_of_hole(walker, region, offset, pa)
+    if offset > 0 and any(m.pa <= pa < m.pa + m.size and m.va - m.pa not in (0, offset) for m in walker.mappings()):
+        return "wrong-offset"
+    return "vectors-not-mapped" if what in _HANDLERS else cause_of_hole(walker, region, offset, pa)
 
 
 def cause_of_hole(walker: RadixWalker, region: Region, offset: int, pa: int) -> str:

@@ -7,10 +7,10 @@ import subprocess
 import tempfile
 from pathlib import Path
 
-from grade.build import build_kernel
+from grade.build import Kernel, build_kernel
 from grade.failed_run import FailedRun, load
 from grade.guest import Recipe
-from grade.kernel_image import KernelImage
+from grade.kernel_image import DEBUG_ROOT, KernelImage
 from grade.labs import LadderError
 from grade.machine.boot_parameters import BootParameters
 from grade.machine.platform import platform_of
@@ -22,7 +22,7 @@ CANNOT_RUN = 2
 
 def run_on_terminal(tree: Tree, isa: str, lab: int | None, ram_mib: int, script: str) -> int:
     """Boots to the monitor; returns QEMU's exit status. Ctrl-A X ends it."""
-    elf = _kernel(tree, isa, lab)
+    elf = _kernel(tree, isa, lab).elf
     with tempfile.TemporaryDirectory(prefix="pagewalk-") as folder:
         command = _qemu(Recipe(isa, str(elf), script, 0, ram_mib), Path(folder))
         print("Ctrl-A X ends the machine.", flush=True)
@@ -41,12 +41,13 @@ def run_under_gdb(tree: Tree, what: str, isa: str, lab: int | None) -> int:
         raise LadderError("gdb-multiarch is not installed: ./pagewalk setup")
     failed = _failed_run(what, isa, lab) if "." in what else None
     if failed is not None:
-        recipe, stop_at = failed.recipe, failed.stop_at
+        recipe, stop_at, sources = failed.recipe, failed.stop_at, failed.tree
     else:
         number = int(what) if what else lab
-        recipe, stop_at = Recipe(isa, str(_kernel(tree, isa, number)), "", 0), None
+        kernel = _kernel(tree, isa, number)
+        recipe, stop_at, sources = Recipe(isa, str(kernel.elf), "", 0), None, kernel.tree
     with tempfile.TemporaryDirectory(prefix="pagewalk-") as folder:
-        return _debug(gdb, recipe, stop_at, Path(folder))
+        return _debug(gdb, recipe, stop_at, sources, Path(folder))
 
 
 def _failed_run(milestone: str, isa: str, lab: int | None) -> FailedRun:
@@ -59,23 +60,24 @@ def _failed_run(milestone: str, isa: str, lab: int | None) -> FailedRun:
     return failed
 
 
-def _debug(gdb: str, recipe: Recipe, stop_at: int | None, folder: Path) -> int:
+def _debug(gdb: str, recipe: Recipe, stop_at: int | None, sources: Path, folder: Path) -> int:
     socket = folder / "gdb"
     command = _qemu(recipe, folder)
     command += ["-serial", "stdio", "-S", "-gdb", f"unix:path={socket},server=on,wait=off"]
     command += ["-action", "reboot=shutdown,shutdown=pause"]
     qemu = subprocess.Popen(command, stdin=subprocess.DEVNULL, start_new_session=True)
     try:
-        return subprocess.run([gdb, "-q", *_gdb_commands(recipe, stop_at, socket)], check=False).returncode
+        return subprocess.run([gdb, "-q", *_gdb_commands(recipe, stop_at, sources, socket)], check=False).returncode
     finally:
         qemu.kill()
         qemu.wait()
 
 
-def _gdb_commands(recipe: Recipe, stop_at: int | None, socket: Path) -> list[str]:
+def _gdb_commands(recipe: Recipe, stop_at: int | None, sources: Path, socket: Path) -> list[str]:
     """Symbols for the low and the high addresses; then to where the run ended, or to the first instruction."""
     image = KernelImage(recipe.isa, Path(recipe.elf))
-    lines = ["set pagination off", "set confirm off", f"file {recipe.elf}"]
+    lines = ["set pagination off", "set confirm off", f"set substitute-path {DEBUG_ROOT} {sources}"]
+    lines.append(f"file {recipe.elf}")
     if image.offset:
         lines.append(f"add-symbol-file {recipe.elf} -o {-image.offset % (1 << 64):#x}")
     lines.append(f"target remote {socket}")
@@ -84,10 +86,10 @@ def _gdb_commands(recipe: Recipe, stop_at: int | None, socket: Path) -> list[str
     return [word for line in lines for word in ("-ex", line)]
 
 
-def _kernel(tree: Tree, isa: str, lab: int | None) -> Path:
+def _kernel(tree: Tree, isa: str, lab: int | None) -> Kernel:
     """The kernel of a lab, or of the whole tree."""
     folder = tree.root if lab is None else prepare(tree, lab)
-    return build_kernel(folder, isa).elf
+    return build_kernel(folder, isa)
 
 
 def _qemu(recipe: Recipe, folder: Path) -> list[str]:

@@ -1,10 +1,14 @@
 """The kernel's ELF file: its symbols, its offset, and the source line behind an address."""
 
+import os
 import subprocess
 from functools import cached_property
 from pathlib import Path
 
 from elftools.elf.elffile import ELFFile
+
+DEBUG_ROOT = "/pagewalk"
+"""What the debug information calls the folder of the tree (CMakeLists.txt)."""
 
 
 class KernelImage:
@@ -30,6 +34,16 @@ class KernelImage:
         """The physical address of `symbol`."""
         return self.symbols[symbol] - self.offset
 
+    def word(self, symbol: str) -> int:
+        """The 8 bytes at `symbol` as they were linked. KeyError if there is none."""
+        va = self.symbols[symbol]
+        with self.elf.open("rb") as file:
+            for segment in ELFFile(file).iter_segments("PT_LOAD"):
+                if segment["p_vaddr"] <= va < segment["p_vaddr"] + segment["p_filesz"]:
+                    file.seek(segment["p_offset"] + va - segment["p_vaddr"])
+                    return int.from_bytes(file.read(8), "little")
+        raise KeyError(f"{symbol} has no contents in {self.elf}")
+
     @cached_property
     def _sorted(self) -> list[tuple[int, str]]:
         low, high = self.va("image_start"), self.va("image_end")
@@ -48,7 +62,7 @@ class KernelImage:
         except (OSError, subprocess.CalledProcessError):
             return self.nearest(high)
         function, line = (run.stdout.splitlines() + ["??", "??:0"])[:2]
-        line = line.partition(" ")[0]
+        line = os.path.normpath(line.partition(" ")[0]).removeprefix(DEBUG_ROOT + "/")
         return f"{function} at {line}" if not line.startswith("??") else self.nearest(high)
 
     def nearest(self, va: int) -> str:

@@ -11,6 +11,7 @@ from grade.walker import Mapping, RadixWalker, coalesce
 _PAGE_FAULT = 14  # Intel SDM vol. 3, table 6-1
 _NXE = 1 << 11  # EFER, Intel SDM vol. 3, 2.2.1
 _WRITE_PROTECT = 1 << 16  # CR0, 2.5
+_PAGE_SIZE = 1 << 7  # in an entry of a higher table; in the table of pages the same bit is PAT (table 4-19)
 
 
 def kernel_mappings(guest: Guest) -> list[Mapping]:
@@ -18,9 +19,21 @@ def kernel_mappings(guest: Guest) -> list[Mapping]:
     return [mapping for mapping in guest.walker().mappings() if mapping.va >= guest.offset]
 
 
+def check_own_root(guest: Guest) -> None:
+    """Translation is on, with a root of the kernel's own making: no other table proves anything."""
+    __tracebackhide__ = True
+    cpu = guest.cpu()
+    expect(cpu.translation_on, "translation-off", "the MMU is on", "it is off")
+    if "boot_page_table" in guest.image.symbols:
+        crude = guest.image.pa("boot_page_table")
+        seen = f"the crude one at {crude:#x}"
+        expect(cpu.roots["kernel"] != crude, "boot-root-still-active", "a root of your own", seen)
+
+
 def check_all_regions_mapped(guest: Guest) -> None:
     """Each region is there from its first to its last page, at va - pa == offset."""
     __tracebackhide__ = True
+    check_own_root(guest)
     ranges = [(r.va, r.va + r.size) for r in coalesce(kernel_mappings(guest))]
     walker = guest.walker()
     for region in guest.layout.regions:
@@ -82,6 +95,9 @@ def _check_leaf(walker: RadixWalker, mapping: Mapping) -> None:
     __tracebackhide__ = True
     where = f"{mapping.va:#x}"
     walk = walker.walk(mapping.va)
+    page_size_bit = walker.isa == "x86_64" and mapping.level == 0 and bool(mapping.entry & _PAGE_SIZE)
+    wanted = f"bit 7 of the entry of page {where} is clear"
+    expect(not page_size_bit, "page-size-bit-in-page", wanted, "it is set", walk)
     expect(walk.fault != "access-flag", "access-flag-clear", f"the access flag of {where} is set", "it is clear", walk)
     expect(not mapping.user, "user-access-to-kernel", f"user code may not touch {where}", "it may", walk)
     executable = mapping.kernel_execute or mapping.user_execute

@@ -57,7 +57,7 @@ def test_help_names_every_command(boot: Boot) -> None:
         "help", "checkpoint", "breakpoint", "ticks", "overflow", "poweroff", "regions", "frames", "fail", "peek", "poke",
         "jump", "map", "lookup", "unmap", "protect",
     ):  # fmt: skip
-        assert sum(line.startswith(command + " ") for line in lines) == 1, command
+        assert sum(line.startswith((command + " ", command + ":")) for line in lines) == 1, command
 
 
 def test_regions_are_those_of_the_image(boot: Boot) -> None:

@@ -8,7 +8,7 @@
 
 // One line of text. It is written as it is put together; the line ends when this object dies.
 //   Line() << "frame " << frame.start() << " is free";
-class [[nodiscard]] Line {
+class Line {
  public:
   Line() = default;
   Line(const Line&) = delete;
@@ -27,7 +27,7 @@ struct Hex {
   std::uint64_t value;
 };
 
-class [[nodiscard]] Fact {
+class Fact {
  public:
   explicit Fact(std::string_view name);
 

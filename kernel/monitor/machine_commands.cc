@@ -16,7 +16,9 @@ extern "C" [[gnu::noinline, gnu::section(".text.alone")]] void checkpoint_reache
 namespace {
 
 void help(const Arguments&) {
-  for (const Command& command : commands()) Line() << command.name << " " << command.usage << "   " << command.help;
+  for (const Command& command : commands()) {
+    Line() << command.name << (command.usage.empty() ? "" : " ") << command.usage << ": " << command.help;
+  }
 }
 
 void checkpoint(const Arguments& arguments) {

@@ -16,6 +16,7 @@ from grade.map_checks import (
     check_census,
     check_nothing_at,
     check_offset,
+    check_own_root,
     kernel_mappings,
 )
 from grade.map_model import MapModel, play
@@ -69,14 +70,11 @@ def cause_of_host_test(name: str) -> str:
 def test_translation_is_on(boot: Boot) -> None:
     """Translation is on, with your root and not the boot-time one"""
     guest = boot("checkpoint ready")
-    cpu = guest.run_to("ready")
-    expect(cpu.translation_on, "translation-off", "the MMU is on", "it is off")
-    frames = guest.layout.region("frames")
-    root = cpu.roots["kernel"]
-    if "boot_page_table" in guest.image.symbols:
-        boot_root = guest.image.pa("boot_page_table")
-        expect(root != boot_root, "boot-root-still-active", "a root of your own", f"the crude one at {boot_root:#x}")
-    cause = "virtual-address-as-physical" if root >= 1 << 46 else "table-outside-memory"
+    root = guest.run_to("ready").roots["kernel"]
+    check_own_root(guest)
+    frames, ram_end = guest.layout.region("frames"), guest.layout.ram_base + (guest.recipe.ram_mib << 20)
+    cause = "table-outside-window" if frames.end <= root < ram_end else "table-outside-memory"
+    cause = "virtual-address-as-physical" if root >= 1 << 46 else cause
     expect(frames.pa <= root < frames.end, cause, "the root is a frame of the window", f"it is at {root:#x}")
 
 
@@ -85,6 +83,7 @@ def test_identity(boot: Boot) -> None:
     """Every mapped page has va == pa, and all that the kernel needs is mapped"""
     guest = boot("checkpoint ready")
     guest.run_to("ready")
+    check_own_root(guest)
     check_offset(guest, "wrong-frame")
     check_all_regions_mapped(guest)
 
@@ -94,6 +93,7 @@ def test_census(boot: Boot) -> None:
     """Permission census: text R-X, rodata R--, data RW-, devices as devices"""
     guest = boot("checkpoint ready")
     guest.run_to("ready")
+    check_all_regions_mapped(guest)
     check_census(guest)
 
 
@@ -106,6 +106,7 @@ def test_guards(boot: Boot, image: KernelImage) -> None:
     lines = [form.format(va) for va in touched for form, _ in tries]
     guest = boot("\n".join([*lines, "checkpoint ready"]))
     guest.run_to("ready")
+    check_all_regions_mapped(guest)
     for guard in guards:
         check_nothing_at(guest, guard, "null-page-mapped" if guard.name == "page-0" else "guard-page-mapped")
     faults = [(f.values["address"], f.values["access"], f.values["cause"]) for f in guest.facts("fault")]
@@ -124,6 +125,7 @@ def test_three_walks_agree(boot: Boot, image: KernelImage) -> None:
     addresses = ends + inside + anywhere
     guest = boot("\n".join([f"lookup {va:#x}" for va in addresses] + ["checkpoint ready"]))
     guest.run_to("ready")
+    check_own_root(guest)
     walker = guest.walker()
     answers = guest.facts("lookup")
     expect(len(answers) == len(addresses), "wrong-answer", f"{len(addresses)} answers", f"{len(answers)}")
@@ -150,6 +152,7 @@ def test_breakpoint_returns(boot: Boot) -> None:
     """A breakpoint instruction is taken through the vectors in the active root, and returned from"""
     guest = boot("checkpoint before\nbreakpoint\ncheckpoint after")
     before = guest.run_to("before")
+    check_own_root(guest)
     vector = guest.breakpoint_vector()
     walk = guest.walk(vector)
     refused = guest.walker().would_fault(vector, "execute", user=False)

@@ -1,0 +1,53 @@
+"""./pagewalk gdb with a real GDB: symbols and sources before and after the move, and the way back to a failure."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from grade.cutter import cut
+from grade.labs import ISAS
+from grade.trees import find_root
+
+ROOT = find_root(Path(__file__))
+
+
+def gdb(arguments: list[str], commands: list[str]) -> str:
+    """What GDB prints when these commands are typed."""
+    run = subprocess.run(
+        [sys.executable, "-m", "grade", "gdb", *arguments],
+        cwd=ROOT, input="\n".join([*commands, "quit"]) + "\n", capture_output=True, text=True, timeout=120, check=False,
+    )  # fmt: skip
+    assert run.returncode == 0, run.stdout + run.stderr
+    return run.stdout
+
+
+@pytest.mark.parametrize("isa", ISAS)
+def test_symbols_are_right_before_and_after_the_move(isa: str) -> None:
+    output = gdb(
+        ["2", "--isa", isa],
+        ["hbreak turn_on_paging", "continue", "print/x $pc", "hbreak run_monitor", "continue", "print/x $pc", "list"],
+    )
+    assert f"arch/{isa}/boot_map.cc" in output
+    low, high = (int(line.split()[-1], 16) for line in output.splitlines() if "$1 = " in line or "$2 = " in line)
+    assert low < 1 << 32 and high > 1 << 63
+    assert "run_script(boot_script());" in output
+
+
+@pytest.mark.parametrize("isa", ISAS)
+def test_a_failed_milestone_is_opened_where_it_failed(isa: str, tmp_path: Path) -> None:
+    """A kernel that forgets one region dies at the same instruction under GDB."""
+    tree = tmp_path / "tree"
+    cut(ROOT, 1, 1, tree)
+    owned = tree / "arch" / isa / "boot_map.cc"
+    broken = owned.read_text().replace("TRY(table.map_range(", 'if (region.name != "data") TRY(table.map_range(')
+    assert broken != owned.read_text()
+    owned.write_text(broken)
+    command = [sys.executable, "-m", "grade", "grade", "1", "--isa", isa, "--milestone", "1.8", "--tree", str(tree)]
+    run = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    assert run.returncode == 1, run.stdout + run.stderr
+    assert f"try        ./pagewalk gdb 1.8 --isa {isa}" in run.stdout
+    assert {"x86_64": "vectors-not-mapped", "aarch64": "image-not-mapped"}[isa] in run.stdout  # x86's IDT is data
+    output = gdb(["1.8", "--isa", isa], ["print/x $pc", "info symbol $pc"])
+    assert "Breakpoint 1" in output and "in section .text" in output
