@@ -103,9 +103,9 @@ def cut(
         if not any(upper.brings(path) for upper in later):
             mode = (tree / path).stat().st_mode & 0o777
             files[path] = (_cut_file(tree, path, labs, lab, solved), mode)
-    _remove_others(into, files.keys())
+    remove_others(into, files.keys())
     for path, (content, mode) in files.items():
-        _update(into / path, content, mode)
+        update(into / path, content, mode)
 
 
 def holes(tree: Path) -> list[Hole]:
@@ -367,7 +367,7 @@ def _formatted(tree: Path, path: str, text: str, emptied: list[tuple[int, int]])
 # --- writing -----------------------------------------------------------------------------------------------
 
 
-def _remove_others(into: Path, wanted: Container[str]) -> None:
+def remove_others(into: Path, wanted: Container[str]) -> None:
     """Removes the files that are not wanted, and the folders this leaves empty."""
     seen: list[Path] = []
     for folder, folders, names in os.walk(into):
@@ -386,7 +386,7 @@ def _remove_others(into: Path, wanted: Container[str]) -> None:
             path.rmdir()
 
 
-def _update(file: Path, content: bytes, mode: int) -> None:
+def update(file: Path, content: bytes, mode: int) -> None:
     """Writes the file unless it is right already, so that its time of change says when it changed."""
     if not file.exists() or file.read_bytes() != content:
         file.parent.mkdir(parents=True, exist_ok=True)

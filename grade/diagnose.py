@@ -21,7 +21,10 @@ _FETCH_ABORTS = (0x20, 0x21)
 _DATA_ABORTS = (0x24, 0x25)
 _WRITE_NOT_READ = 1 << 6
 _PAGE_FAULT = 14
+_EXCEPTIONS = 32  # vectors below are the CPU's own, Intel SDM vol. 3, table 6-1
 GATE_SIZE = 16
+_PRESENT_GATE = 0x8E  # byte 5 of an interrupt gate that is present, Intel SDM vol. 3, figure 6-8
+_FLOOD = 128 << 10  # far more than any milestone's script prints; a slow port may not reach the machine's own limit
 
 
 def unexpected_end(guest: "Guest", stop: Stop, wanted: str) -> NoReturn:
@@ -122,10 +125,12 @@ def _hang(guest: "Guest", stop: Stop, wanted: str) -> NoReturn:
     """A budget is used up. A kernel that faults while it reports a fault looks the same from outside as a loop."""
     __tracebackhide__ = True
     cpu = guest.cpu()
-    in_vectors = _is_in_vectors(cpu)
+    in_vectors = _is_in_vectors(guest, cpu)
     unreachable = _unreachable_handler(guest, cpu, wanted) if in_vectors else None
     if explained := unreachable or _unreported_fault(guest, cpu, wanted):
         raise explained
+    if len(guest.machine.serial()) > _FLOOD:
+        fail("serial-flood", wanted, f"{len(guest.machine.serial())} bytes on the serial line; {_doing(guest, cpu)}")
     if in_vectors:
         fail("recursive-vector", wanted, f"the exception vector at {cpu.pc:#x} faults again and again")
     fail("hang", wanted, f"{stop.detail}; the kernel is {_doing(guest, cpu)}")
@@ -135,7 +140,7 @@ def _unreported_fault(guest: "Guest", cpu: CpuState, wanted: str) -> Failure | N
     """The last fault, if it has to do with the kernel's map, would come again, and the kernel did not report it."""
     address, access = cpu.fault_address, _last_access(cpu)
     reported = any(int(fact.values["address"], 0) == address for fact in guest.facts("fault"))
-    if access is None or reported or not guest.layout.names(address, guest.offset):
+    if reported or not guest.layout.names(address, guest.offset):
         return None
     if guest.walker().would_fault(address, access.value, user=False) is None:
         return None
@@ -144,22 +149,24 @@ def _unreported_fault(guest: "Guest", cpu: CpuState, wanted: str) -> Failure | N
     return Failure(cause, wanted, seen, guest.walk(address).explain())
 
 
-def _last_access(cpu: CpuState) -> Access | None:
-    """What the last exception's access was, if it was an access; x86 does not keep it in a register."""
-    if "esr_el1" not in cpu.registers:
-        return Access.READ
-    syndrome = cpu.registers["esr_el1"]
+def _last_access(cpu: CpuState) -> Access:
+    """How the address that faulted last was accessed. Where no register keeps it, as on x86: read."""
+    syndrome = cpu.registers.get("esr_el1", 0)
     if syndrome >> 26 & 0x3F in _FETCH_ABORTS:
         return Access.EXECUTE
-    if syndrome >> 26 & 0x3F not in _DATA_ABORTS:
-        return None
-    return Access.WRITE if syndrome & _WRITE_NOT_READ else Access.READ
+    is_write = syndrome >> 26 & 0x3F in _DATA_ABORTS and syndrome & _WRITE_NOT_READ
+    return Access.WRITE if is_write else Access.READ
 
 
-def _is_in_vectors(cpu: CpuState) -> bool:
-    """Whether an Arm CPU is in its own exception vectors, where nothing can take long."""
-    base = cpu.vectors.get("VBAR")
-    return base is not None and base <= cpu.pc < base + _VECTOR_TABLE_SIZE
+def _is_in_vectors(guest: "Guest", cpu: CpuState) -> bool:
+    """Whether the CPU is at the very entrance of an exception handler, where nothing can take long."""
+    if "VBAR" in cpu.vectors:
+        return 0 <= cpu.pc - cpu.vectors["VBAR"] < _VECTOR_TABLE_SIZE
+    gates = guest.walk(cpu.vectors["IDT"]).pa
+    if gates is None:
+        return False
+    table = guest.read_physical(gates, _EXCEPTIONS * GATE_SIZE)
+    return cpu.pc in {gate_target(table[at : at + GATE_SIZE]) for at in range(0, len(table), GATE_SIZE)}
 
 
 def _unreachable_handler(guest: "Guest", cpu: CpuState, wanted: str) -> Failure | None:
@@ -184,8 +191,9 @@ def _way_to_handler(guest: "Guest", cpu: CpuState) -> list[tuple[str, int, Acces
     gate = cpu.vectors["IDT"] + _PAGE_FAULT * GATE_SIZE
     way = [("the IDT", gate, Access.READ)]
     pa = guest.walk(gate).pa
-    if pa is not None:
-        way.append(("the page-fault handler", gate_target(guest.read_physical(pa, GATE_SIZE)), Access.EXECUTE))
+    entry = guest.read_physical(pa, GATE_SIZE) if pa is not None else bytes(GATE_SIZE)
+    if entry[5] == _PRESENT_GATE:
+        way.append(("the page-fault handler", gate_target(entry), Access.EXECUTE))
     way.append(("the GDT", cpu.vectors["GDT"], Access.READ))
     way.append(("the TSS", cpu.vectors["TSS"], Access.READ))
     way.append(("the stack", cpu.sp - 8, Access.WRITE))

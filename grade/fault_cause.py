@@ -57,9 +57,9 @@ def cause_of_fault(guest: "Guest", attempt: Attempt) -> str:
         return _cause_in_permission(walk, attempt.access, offset)
     if _has_other_levels(walker, walk.va, pa):
         return "wrong-level-count"
-    if walk.root == _boot_root(guest):
-        return "boot-map-too-short"
     region = guest.layout.region_at(pa)
+    if walk.root == _boot_root(guest) and region is not None:
+        return "boot-map-too-short"
     if offset > 0 and not high and region is not None and walker.walk(pa + offset).mapping is not None:
         return _cause_still_low(region, attempt)
     return _cause_missing(walker, region, (offset if high else 0, pa), attempt.what)

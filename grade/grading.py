@@ -128,9 +128,8 @@ def _build(progress: Progress, console: Console, what: str, target: Target, *, f
         progress.update(task, completed=done, total=total)
 
     with contextlib.suppress(BuildError):
-        folder = target.prepared()
         if for_host:
-            build_host_tests(folder, on_progress=on_progress)
+            build_host_tests(target.prepared_for_host(), on_progress=on_progress)
         else:
-            build_kernel(folder, target.isa, on_progress=on_progress)
+            build_kernel(target.prepared(), target.isa, on_progress=on_progress)
     progress.remove_task(task)

@@ -185,9 +185,10 @@ class Guest:
 
     def _text_at(self, va: int) -> str:
         walk = self.walk(va)
-        if walk.pa is None:
+        pa = va if walk.fault == "translation-off" else walk.pa
+        if pa is None:
             fail("wrong-answer", "a checkpoint's name in memory", f"{va:#x} is not mapped", walk)
-        return self.read_physical(walk.pa, 32).split(b"\0")[0].decode(errors="replace")
+        return self.read_physical(pa, 32).split(b"\0")[0].decode(errors="replace")
 
     def _check_nonce(self) -> None:
         __tracebackhide__ = True

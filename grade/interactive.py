@@ -3,6 +3,7 @@
 import os
 import re
 import shutil
+import socket
 import subprocess
 import tempfile
 from pathlib import Path
@@ -61,26 +62,31 @@ def _failed_run(milestone: str, isa: str, lab: int | None) -> FailedRun:
 
 
 def _debug(gdb: str, recipe: Recipe, stop_at: int | None, sources: Path, folder: Path) -> int:
-    socket = folder / "gdb"
-    command = _qemu(recipe, folder)
-    command += ["-serial", "stdio", "-S", "-gdb", f"unix:path={socket},server=on,wait=off"]
-    command += ["-action", "reboot=shutdown,shutdown=pause"]
-    qemu = subprocess.Popen(command, stdin=subprocess.DEVNULL, start_new_session=True)
+    path = folder / "gdb"
+    with socket.socket(socket.AF_UNIX) as listener:  # open before either of them starts: GDB cannot come too early
+        listener.bind(os.fspath(path))
+        listener.listen(1)
+        command = _qemu(recipe, folder)
+        command += ["-chardev", f"socket,id=gdb,fd={listener.fileno()},server=on,wait=off", "-gdb", "chardev:gdb"]
+        command += ["-serial", "stdio", "-S", "-action", "reboot=shutdown,shutdown=pause"]
+        qemu = subprocess.Popen(
+            command, stdin=subprocess.DEVNULL, start_new_session=True, pass_fds=(listener.fileno(),)
+        )
     try:
-        return subprocess.run([gdb, "-q", *_gdb_commands(recipe, stop_at, sources, socket)], check=False).returncode
+        return subprocess.run([gdb, "-q", *_gdb_commands(recipe, stop_at, sources, path)], check=False).returncode
     finally:
         qemu.kill()
         qemu.wait()
 
 
-def _gdb_commands(recipe: Recipe, stop_at: int | None, sources: Path, socket: Path) -> list[str]:
+def _gdb_commands(recipe: Recipe, stop_at: int | None, sources: Path, path: Path) -> list[str]:
     """Symbols for the low and the high addresses; then to where the run ended, or to the first instruction."""
     image = KernelImage(recipe.isa, Path(recipe.elf))
     lines = ["set pagination off", "set confirm off", f"set substitute-path {DEBUG_ROOT} {sources}"]
     lines.append(f"file {recipe.elf}")
     if image.offset:
         lines.append(f"add-symbol-file {recipe.elf} -o {-image.offset % (1 << 64):#x}")
-    lines.append(f"target remote {socket}")
+    lines.append(f"target remote {path}")
     if stop_at is not None:
         lines += [f"hbreak *{stop_at:#x}", "continue"]
     return [word for line in lines for word in ("-ex", line)]

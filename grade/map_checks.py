@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 from grade.failure import expect, fail
-from grade.fault_cause import cause_of_hole
+from grade.fault_cause import Access, Attempt, cause_of_fault, cause_of_hole
 from grade.guest import Guest
 from grade.layout import PAGE, Region
 from grade.walker import Mapping, RadixWalker, coalesce
@@ -57,6 +57,15 @@ def _first_hole(ranges: list[tuple[int, int]], start: int, end: int) -> int | No
         if at >= end:
             return None
     return at
+
+
+def check_reachable(guest: Guest, va: int, access: Access) -> None:
+    """The tables permit the kernel that access."""
+    __tracebackhide__ = True
+    refused = guest.walker().would_fault(va, access.value, user=False)
+    if refused is not None:
+        cause = cause_of_fault(guest, Attempt(va, access, moved=True))
+        fail(cause, f"the kernel can {access.value} {va:#x}", refused, guest.walk(va))
 
 
 def check_offset(guest: Guest, cause: str) -> None:
@@ -133,11 +142,17 @@ def check_everything_high(guest: Guest) -> None:
     cpu = guest.cpu()
     held = [("pc", cpu.pc, "pc-still-low"), ("sp", cpu.sp, "stack-still-low")]
     held += [(name, va, _low_cause(name)) for name, va in cpu.vectors.items()]
-    if guest.isa == "x86_64":
-        held.append(("the page-fault handler", guest.interrupt_handler(_PAGE_FAULT), "vectors-still-low"))
-        held.append(("the emergency stack in the TSS", _emergency_stack(guest), "descriptor-tables-still-low"))
     for name, va, cause in held:
-        expect(va >= guest.offset, cause, f"{name} is at or above {guest.offset:#x}", f"it is {va:#x}", guest.walk(va))
+        _check_high(guest, name, va, cause)
+    if guest.isa == "x86_64":
+        _check_high(guest, "the page-fault handler", guest.interrupt_handler(_PAGE_FAULT), "vectors-still-low")
+        stack = _emergency_stack(guest)
+        _check_high(guest, "the emergency stack in the TSS", stack, "descriptor-tables-still-low")
+
+
+def _check_high(guest: Guest, name: str, va: int, cause: str) -> None:
+    __tracebackhide__ = True
+    expect(va >= guest.offset, cause, f"{name} is at or above {guest.offset:#x}", f"it is {va:#x}", guest.walk(va))
 
 
 def _low_cause(register: str) -> str:

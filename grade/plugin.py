@@ -66,7 +66,7 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     targets = [t for t in _plan(metafunc.config).targets if number is None or t.runs(number)]
     if (wanted := metafunc.config.getoption("--milestone")) and number not in wanted:
         targets = []
-    metafunc.parametrize("target", targets, ids=str, scope="session")
+    metafunc.parametrize("target", targets, ids=lambda target: f"{number or 'all'}-{target}", scope="session")
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
@@ -105,7 +105,7 @@ def image(kernel: Kernel) -> KernelImage:
 @pytest.fixture(scope="session")
 def host_tests(target: Target) -> Path:
     """The folder of the target's built host tests."""
-    return build.build_host_tests(target.prepared())
+    return build.build_host_tests(target.prepared_for_host())
 
 
 @dataclass
@@ -149,16 +149,10 @@ def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo) -> Itera
     if mark is None or call.when == "teardown" or (call.when == "setup" and call.excinfo is None):
         return
     result = _result(item, mark, call)
-    if _waits(result):
-        report = outcome.get_result()
+    report = outcome.get_result()
+    report.user_properties.append((RESULT, json.dumps({**asdict(result), "booted": _last_guest(item) is not None})))
+    if result.waits:
         report.outcome, report.longrepr = "skipped", (str(item.path), 0, result.message)
-        return
-    outcome.get_result().user_properties.append((RESULT, json.dumps(asdict(result))))
-
-
-def _waits(result: Result) -> bool:
-    """Whether an earlier lab's milestone cannot be judged yet, because this lab's code on the way is not written."""
-    return result.status is Status.TODO and not result.max
 
 
 def _result(item: pytest.Function, mark: pytest.Mark, call: pytest.CallInfo) -> Result:
@@ -201,6 +195,9 @@ class Collector:
     def __init__(self, config: pytest.Config) -> None:
         self.config = config
         self.results: list[Result] = []
+        self.waiting: list[Result] = []
+        self.boots: set[tuple[int, str]] = set()
+        """Lab and ISA of the kernels that have passed a milestone of their own by booting."""
         self.show: Callable[[Result], None] = lambda result: None
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
@@ -208,12 +205,27 @@ class Collector:
         for name, value in report.user_properties:
             if name == RESULT:
                 fields = json.loads(value)
-                result = Result(**{**fields, "status": Status(fields["status"])})
-                self.results.append(result)
-                self.show(result)
+                booted = fields.pop("booted")
+                self._take(Result(**{**fields, "status": Status(fields["status"])}), booted)
+
+    def _take(self, result: Result, booted: bool) -> None:
+        if result.waits:
+            self.waiting.append(result)
+            return
+        if booted and result.max and result.status is Status.PASSED:
+            self.boots.add((result.lab, result.isa))
+        self.results.append(result)
+        self.show(result)
 
     def pytest_sessionfinish(self) -> None:
-        """Writes the files that were asked for."""
+        """Writes the files that were asked for.
+
+        An earlier lab's milestone waits as long as this lab's kernel cannot boot; if it can, the milestone is missing.
+        """
+        for result in self.waiting:
+            if (result.lab, result.isa) in self.boots:
+                self.results.append(result)
+                self.show(result)
         if path := self.config.getoption("--results-json"):
             write_json(self.results, path)
         if path := self.config.getoption("--results-junit"):

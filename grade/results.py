@@ -38,6 +38,11 @@ class Result:
     duration: float
 
     @property
+    def waits(self) -> bool:
+        """Whether an earlier lab's milestone could not be judged, because code of this lab on the way is not written."""
+        return self.status is Status.TODO and not self.max
+
+    @property
     def sort_key(self) -> tuple:
         """By lab, then milestone as numbers, then ISA."""
         return (self.lab, [int(part) for part in self.milestone.split(".")], self.isa)

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from grade.labs import LadderError
-from grade.trees import Tree, prepare
+from grade.trees import Tree, find_root, prepare, with_tests_of
 
 
 @dataclass(frozen=True)
@@ -29,6 +29,13 @@ class Target:
     def prepared(self) -> Path:
         """The folder to build in, brought up to date."""
         return prepare(Tree(self.root), self.lab)
+
+    def prepared_for_host(self) -> Path:
+        """The same for the host tests. They come from this tree also where another one is graded."""
+        own = Tree(find_root(Path(__file__)))
+        if self.root == own.root:
+            return self.prepared()
+        return with_tests_of(prepare(own, self.lab), self.prepared(), own.root / "build" / "foreign")
 
 
 @dataclass(frozen=True)

@@ -5,15 +5,19 @@ A handed-out tree says in labs/course.toml what it is, and is graded as the stud
 """
 
 import fcntl
+import hashlib
+import os
 import tomllib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
-from grade.cutter import COURSE_FILE, cut
+from grade.cutter import COURSE_FILE, cut, remove_others, update
 from grade.labs import ISAS, Lab, LadderError, load_labs
+
+_HOST_TESTS = "kernel/tests"
 
 
 @dataclass(frozen=True)
@@ -79,6 +83,28 @@ def prepare(tree: Tree, lab: int) -> Path:
     with locked(into.with_suffix(".lock")):
         cut(tree.root, lab, lab, into, tree.isas)
     return into
+
+
+def with_tests_of(reference: Path, tree: Path, into: Path) -> Path:
+    """A tree in a folder below `into`: the code of `tree` with the host tests and the build files of `reference`.
+
+    What `tree` itself says about tests is not taken. Symbolic links in it are not followed.
+    """
+    place = into / hashlib.sha256(os.fspath(tree).encode()).hexdigest()[:16]
+    sources = {path: tree / path for path in _files(tree, ("kernel", "arch")) if not path.startswith(_HOST_TESTS)}
+    ours = _files(reference, (_HOST_TESTS,)) + ["CMakeLists.txt", "CMakePresets.json"]
+    sources.update({path: reference / path for path in ours})
+    with locked(place.with_suffix(".lock")):
+        remove_others(place, sources.keys())
+        for path, source in sources.items():
+            update(place / path, source.read_bytes(), 0o644)
+    return place
+
+
+def _files(root: Path, folders: Sequence[str]) -> list[str]:
+    """The ordinary files in these folders, as paths from the root."""
+    found = (path for folder in folders for path in sorted((root / folder).rglob("*")))
+    return [path.relative_to(root).as_posix() for path in found if path.is_file() and not path.is_symlink()]
 
 
 @contextmanager

@@ -19,7 +19,7 @@ void turn_on_paging() {
   // @lab 1 begin: turn_on_paging
   //: Paging is on already, with the crude map of boot.S. Make a better one and change over:
   //: 1. Allocate a cleared frame for the root. The CPU will own it: release() it. Map the kernel there, offset 0.
-  //: 2. Turn on what the entries rely on: EFER.NXE first, or bit 63 is a reserved bit (Intel SDM vol. 3, 4.1.4); then
+  //: 2. Turn on what the entries rely on: EFER.NXE first, or bit 63 is a reserved bit (Intel SDM vol. 3, 4.1.3); then
   //:    CR0.WP, so that the kernel obeys read-only pages, and CR4.PGE for global pages.
   //: 3. Load the root's physical address into CR3. The next instruction is fetched through the new map.
   auto root = OwnedFrame::allocate_zeroed();

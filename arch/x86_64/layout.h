@@ -14,7 +14,7 @@ inline constexpr PhysAddr kRamBase{0};
 // 3.3.7.1), slot 256 of the root.
 inline constexpr std::uint64_t kKernelOffset = 0xffff'8000'0000'0000;
 
-inline constexpr PhysAddr kLocalApic{0xfee0'0000};  // Intel SDM vol. 3, 11.4.1
+inline constexpr PhysAddr kLocalApic{0xfee0'0000};  // Intel SDM vol. 3, 10.4.1
 inline constexpr PhysAddr kPower{0xfea0'0000};      // ACPI sleep control register at + 0x200 (ACPI 4.8.3.7)
 
 // All of them.

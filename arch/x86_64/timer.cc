@@ -1,4 +1,4 @@
-// The timer of the local APIC (Intel SDM vol. 3, 11.4 and 11.5.4).
+// The timer of the local APIC (Intel SDM vol. 3, 10.4 and 10.5.4).
 #include "arch/arch.h"
 #include "arch/x86_64/traps.h"
 #include "kernel/mm/layout.h"

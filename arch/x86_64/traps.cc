@@ -107,7 +107,7 @@ extern "C" void handle_trap(TrapFrame& frame) {
       end_of_interrupt();
       timer_tick();
       return;
-    case kSpuriousVector:  // needs no end of interrupt (11.9)
+    case kSpuriousVector:  // needs no end of interrupt (10.9)
     case kBreakpointVector: return;
     case kPageFaultVector: {
       const Fault fault = decode_page_fault(frame);

@@ -148,3 +148,33 @@ def test_results_are_sorted_by_number_and_junit_holds_any_text(tmp_path: Path) -
     cases = list(xml.parse(tmp_path / "r.xml").iter("testcase"))
     assert [child.tag for case in cases for child in case] == ["error", "skipped", "failure"]
     assert "wrong-frame" in cases[2].find("failure").get("type", "")
+
+
+def test_the_host_tests_of_a_graded_tree_are_not_believed(tmp_path: Path) -> None:
+    """An engine that maps nothing, beside tests that all pass."""
+    tree = tmp_path / "tree"
+    cut(ROOT, 1, 0, tree)
+    for file in (tree / "kernel" / "tests").iterdir():
+        file.unlink()
+    (tree / "kernel" / "tests" / "host.cmake").write_text(
+        "find_package(GTest REQUIRED)\nadd_executable(host_tests kernel/tests/t.cc)\n"
+        "target_link_libraries(host_tests GTest::gtest_main)\n"
+    )
+    forged = "\n".join(f"TEST(Map, T{n}) {{}}" for n in range(60))
+    (tree / "kernel" / "tests" / "t.cc").write_text(f"#include <gtest/gtest.h>\n{forged}\n")
+    json_file = tmp_path / "r.json"
+    arguments = ("--tree", str(tree), "--milestone", "1.1", "--json", str(json_file))
+    run = pagewalk("grade", "1", "--isa", "x86_64", *arguments)
+    assert run.returncode == 1, run.stdout + run.stderr
+    (entry,) = json.loads(json_file.read_text())["results"]
+    assert entry["status"] == "todo"
+
+
+def test_a_tree_cannot_retire_its_own_milestones(tmp_path: Path) -> None:
+    tree = tmp_path / "tree"
+    cut(ROOT, 2, 1, tree)
+    toml = tree / "labs" / "2-higher-half" / "lab.toml"
+    toml.write_text(toml.read_text().replace('retires = ["1.3"]', 'retires = ["2.1", "2.2"]'))
+    run = pagewalk("grade", "2", "--isa", "x86_64", "--tree", str(tree))
+    assert run.returncode == 1
+    assert "0 / 100" in run.stdout

@@ -33,7 +33,7 @@ inline constexpr PhysAddr kBootParameters = kRamBase + 0x180000;
 inline constexpr std::uint64_t kSmallestRam = 64 * kMiB;
 
 // A kernel stack fills the upper half of a slot of twice its size; the lower half is the guard and stays unmapped.
-// So one bit of the stack pointer tells whether it is still in its stack (arch/aarch64/vectors.S tests it).
+// So one bit of the stack pointer tells whether it is still in its stack (arch/aarch64/trap_entry.S tests it).
 inline constexpr std::uint64_t kKernelStackSize = 16 * kKiB;
 
 }  // namespace layout

@@ -132,6 +132,7 @@ TYPED_TEST(PageTableMap, RefusesABlockOverAPageAlreadyMapped) {
 
 TYPED_TEST(PageTableMap, RefusesAddressesThatDoNotTranslate) {
   auto table = first_table<TypeParam>();
+  map_edges(table);
   for (const VirtAddr va : hardware_of<TypeParam>().untranslatable) {
     expect_refused(table, "bad-address", va, kPa);
     EXPECT_FALSE(table.lookup(va).has_value());

@@ -51,6 +51,16 @@ Table<F> watched_table(Watch& watch) {
   return Table<F>(watch.root, TestTables<typename F::Entry>(watch));
 }
 
+// Maps pages at the edges of both halves. Their indices are those of the untranslatable addresses: whoever looks at
+// the indices alone takes these for mapped. (On Arm both halves have the same edges here, for want of a second root.)
+template <typename F>
+void map_edges(Table<F>& table) {
+  for (const VirtAddr edge : hardware_of<F>().edges) {
+    if (table.lookup(edge)) continue;
+    EXPECT_EQ(outcome(table.map(edge, kPa, {})), "ok");
+  }
+}
+
 // What lookup() says, after comparing it with what the hardware makes of `va`.
 template <typename F>
 std::optional<Translation> look_up(const Table<F>& table, VirtAddr va) {

@@ -1,0 +1,38 @@
+"""The grader is graded: each planted bug makes its milestones fail, on each ISA, and the first names the right cause."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+from grade.bugs import Bug, check, load_bugs
+from grade.labs import load_labs
+from grade.trees import find_root
+
+ROOT = find_root(Path(__file__))
+BUGS = load_bugs(ROOT)
+PLANTS = [pytest.param(bug, isa, id=f"{bug.name}-{isa}") for bug in BUGS for isa in bug.isas]
+LEAST = {1: 12, 2: 9}
+"""How many bugs each lab has at the least."""
+
+
+@pytest.mark.parametrize(("bug", "isa"), PLANTS)
+def test_planted_bug_is_caught(bug: Bug, isa: str) -> None:
+    verdict = check(ROOT, bug, isa)
+    assert verdict.caught, f"{', '.join(verdict.missing)} did not fail\n\n{verdict.messages}"
+    assert verdict.cause_is_right, f"{verdict.cause_seen}, not {bug.causes[isa]}\n\n{verdict.messages}"
+
+
+@pytest.mark.parametrize("lab", sorted(LEAST))
+def test_each_lab_has_its_bugs(lab: int) -> None:
+    assert len([bug for bug in BUGS if bug.lab == lab]) >= LEAST[lab]
+
+
+def test_names_are_unique() -> None:
+    assert len({bug.name for bug in BUGS}) == len(BUGS)
+
+
+def test_each_milestone_is_failed_by_some_bug() -> None:
+    tests = [path.read_text(encoding="utf-8") for lab in load_labs(ROOT) for path in lab.folder.glob("test_*.py")]
+    milestones = set(re.findall(r'^@milestone\("([\d.]+)"', "\n".join(tests), re.MULTILINE))
+    assert milestones - {number for bug in BUGS for number in bug.fails} == set()
