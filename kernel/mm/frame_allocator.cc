@@ -6,11 +6,13 @@
 
 void FrameAllocator::initialise(PhysAddr first, PhysAddr window_end, PhysAddr end) {
   CHECK(first < window_end && window_end <= end, first.raw(), end.raw());
+  CHECK(is_aligned(first.raw() | window_end.raw() | end.raw(), kPageSize), first.raw(), end.raw());
   const std::uint64_t count = (end - first) / kPageSize;
   const PhysAddr after_records = first + round_up(count * sizeof(FrameRecord), kPageSize);
   CHECK(after_records < window_end, after_records.raw(), window_end.raw());
   first_ = first;
-  zones_ = {ZoneState{after_records, window_end, kNone, 0}, ZoneState{window_end, end, kNone, 0}};
+  zones_ = {ZoneState{after_records, after_records, window_end, kNone, 0},
+            ZoneState{window_end, window_end, end, kNone, 0}};
   total_ = (end - after_records) / kPageSize;
 }
 
@@ -65,9 +67,8 @@ FrameRecord& FrameAllocator::record(std::uint32_t number) const {
 
 FrameRecord& FrameAllocator::record_of(Frame frame) const {
   const auto& [window, beyond] = zones_;
-  CHECK(frame.start() >= first_ && frame.start() < beyond.end, frame.start().raw());
   const ZoneState& zone = frame.start() < window.end ? window : beyond;
-  CHECK(frame.start() <= zone.fresh, frame.start().raw(), zone.fresh.raw());
+  CHECK(frame.start() >= zone.start && frame.start() < zone.fresh, frame.start().raw(), zone.fresh.raw());
   return record(static_cast<std::uint32_t>((frame.start() - first_) / kPageSize));
 }
 

@@ -51,7 +51,7 @@ class FrameAllocator {
   // Frames from `fresh` to `end` were never handed out, and their records never written: start-up costs nothing,
   // whatever the size of RAM. Frames given back form a list through their records.
   struct ZoneState {
-    PhysAddr fresh, end;
+    PhysAddr start, fresh, end;
     std::uint32_t free_list;  // number of the first free frame; kNone: empty
     std::uint64_t returned;   // length of that list
   };

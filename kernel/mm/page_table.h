@@ -33,7 +33,7 @@ class PageTable {
 
   // Maps the page (level 0) or block (a higher level) at `va` to `pa`. Makes the tables on the way that are missing.
   // Fails, and changes nothing, with kAlreadyMapped if any part of it is mapped, kBadAddress if the format cannot
-  // translate `va`, kMisaligned if `va` or `pa` is not a multiple of the level's size, kNoMemory.
+  // translate `va` or hold `pa`, kMisaligned if `va` or `pa` is not a multiple of the level's size, kNoMemory.
   [[nodiscard]] Result<void> map(VirtAddr va, PhysAddr pa, PageFlags flags, unsigned level = 0);
 
   // Maps `size` bytes from `va` to those from `pa`, with the largest blocks that both addresses permit. `size` is a
@@ -46,7 +46,7 @@ class PageTable {
 
   // @from 3
   // Takes away the mapping of the page or block at `va`. Tables that are empty now are freed. kNotMapped if no leaf
-  // maps it; kMisaligned if `va` is not where that page or block begins.
+  // maps it; kBadAddress; kMisaligned if `va` is not where that page or block begins.
   [[nodiscard]] Result<StaleTlb> unmap(VirtAddr va);
 
   // Gives the page or block at `va` other flags. Errors as for unmap().

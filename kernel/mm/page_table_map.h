@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <array>
 
+#include "kernel/base/check.h"
 #include "kernel/base/todo.h"
 #include "kernel/mm/page_table.h"
 
@@ -22,9 +23,11 @@ auto PageTable<F, M>::walk(VirtAddr va, unsigned level) const -> Slot {
 
 template <PagingFormat F, TableMemory<typename F::Entry> M>
 Result<void> PageTable<F, M>::map(VirtAddr va, PhysAddr pa, PageFlags flags, unsigned level) {
+  CHECK(level <= F::kLargestLeaf, level);
   // @lab 1 begin: map
   //: Refuse what page_table.h says is refused. Then walk() down to `level`: if the slot where the walk stops is not
-  //: empty, something is mapped here already. If it stops early, tables are missing between it and `level`.
+  //: empty, something is mapped here already. If it stops early, tables are missing between it and `level`. Whether an
+  //: entry can hold `pa` the format says itself: decode() must give back what leaf() was given.
   //: Allocating can fail, and then nothing may have changed; and the hardware may walk the tables at any moment.
   //: Both hold if you build the missing path from the bottom up, the leaf first, and write the one entry that hangs
   //: it into the tree last. Until then the new tables are OwnedFrames, whose destructors free them; after it, the
@@ -35,9 +38,10 @@ Result<void> PageTable<F, M>::map(VirtAddr va, PhysAddr pa, PageFlags flags, uns
   }
   const Slot top = walk(va, level);
   if (top.decoded.kind != EntryKind::kEmpty) return std::unexpected(Error::kAlreadyMapped);
+  Entry entry = F::leaf(level, pa, flags);
+  if (F::decode(level, entry).address != pa) return std::unexpected(Error::kBadAddress);
 
   std::array<std::optional<OwnedFrame>, F::kLevels> path;
-  Entry entry = F::leaf(level, pa, flags);
   for (unsigned below = level; below < top.level; ++below) {
     path[below] = TRY(memory_.allocate());
     memory_.write(path[below]->address(), table_index<F>(va, below), entry);
@@ -56,8 +60,9 @@ Result<void> PageTable<F, M>::map_range(VirtAddr va, PhysAddr pa, std::uint64_t 
   // @lab 1 begin: map_range
   //: While bytes are left: choose the highest level, at most F::kLargestLeaf, whose size divides both addresses and is
   //: no more than what is left; map() one leaf of it; go on behind it. Count what is left, and do not compare
-  //: addresses: the range may end at the end of the address space, where `va + size` is 0.
+  //: addresses: the range may end at the end of the address space, where `va + size` is 0. It may not go on behind it.
   if (!is_aligned(size, kPageSize)) return std::unexpected(Error::kMisaligned);
+  if (size > 0 && va + (size - 1) < va) return std::unexpected(Error::kBadAddress);
   while (size > 0) {
     unsigned level = F::kLargestLeaf;
     while (level > 0 && (!is_aligned(va.raw() | pa.raw(), level_size<F>(level)) || size < level_size<F>(level))) {

@@ -193,3 +193,10 @@ TEST(InitialiseFrames, LessRamThanThatIsABug) {
 }
 
 }  // namespace
+
+TEST_F(FrameAllocatorTest, FramesThatWereNeverHandedOutAreABug) {
+  const Frame last = allocator_.allocate(Zone::kWindow).value();
+  for (const PhysAddr stranger : {last.start() + kPageSize, layout::kWindowEnd, kStart}) {
+    EXPECT_THROW(allocator_.release(Frame::containing(stranger)), CheckFailed) << testing::PrintToString(stranger);
+  }
+}

@@ -130,6 +130,20 @@ TYPED_TEST(PageTableMap, RefusesABlockOverAPageAlreadyMapped) {
   }
 }
 
+// An entry has room for so many bits of a frame's address; the others would set flags, or be lost.
+TYPED_TEST(PageTableMap, RefusesFramesThatAnEntryCannotHold) {
+  constexpr unsigned kPointerBits = 8 * sizeof(typename TypeParam::Entry);
+  auto table = first_table<TypeParam>();
+  for (const std::uint64_t bit : {std::uint64_t{1} << (kPointerBits - 1) << 1, std::uint64_t{1} << 63}) {
+    if (bit != 0) expect_refused(table, "bad-address", kVa, PhysAddr{bit | 0x3000});
+  }
+}
+
+TYPED_TEST(PageTableMap, ALeafAboveTheLargestBlockIsABug) {
+  auto table = first_table<TypeParam>();
+  EXPECT_THROW((void)table.map(VirtAddr{}, PhysAddr{}, {}, TypeParam::kLargestLeaf + 1), CheckFailed);
+}
+
 TYPED_TEST(PageTableMap, RefusesAddressesThatDoNotTranslate) {
   auto table = first_table<TypeParam>();
   map_edges(table);

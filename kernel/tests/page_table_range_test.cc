@@ -89,6 +89,13 @@ TYPED_TEST(PageTableMapRange, EndsWhereTheAddressSpaceEnds) {
   EXPECT_EQ(leaf_sizes(table), Sizes{kPageSize});
 }
 
+TYPED_TEST(PageTableMapRange, DoesNotGoOnAtPageZeroWhereTheAddressSpaceEnds) {
+  auto table = first_table<TypeParam>();
+  const VirtAddr last_page = hardware_of<TypeParam>().edges[3];
+  EXPECT_EQ(outcome(table.map_range(last_page, kPa, 2 * kPageSize, {})), "bad-address");
+  EXPECT_EQ(look_up(table, VirtAddr{}), std::nullopt);
+}
+
 TYPED_TEST(PageTableMapRange, StopsWhereTheLowerHalfEnds) {
   const Hardware& hardware = hardware_of<TypeParam>();
   auto table = first_table<TypeParam>();
