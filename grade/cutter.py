@@ -23,7 +23,7 @@ from grade.labs import ISAS, Lab, LadderError, load_labs, owner_of
 
 COURSE_FILE = "labs/course.toml"
 
-_MARKED = ("kernel/", "arch/", "user/", "labs/", "CMakeLists.txt")
+_MARKED = ("kernel/", "arch/", "user/", "labs/", "CMakeLists.txt", "README.md", "docs/map.md")
 _GRADER = ("grade/", ".ci/")
 _BUGS = re.compile(r"labs/[^/]+/bugs/")
 _KEPT_IN_TARGET = ("build", ".git")

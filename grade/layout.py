@@ -76,10 +76,9 @@ class Layout:
                 return region
         return None
 
-    def names(self, va: int, offset: int) -> bool:
-        """Whether `va` is the low or the high alias of something that the kernel maps."""
-        pa = va - offset if va >= offset else va
-        return any(region.pa <= pa < region.end for region in self.regions)
+    def region_of(self, va: int, offset: int) -> Region | None:
+        """The region or guard of which `va` is the low or the high alias."""
+        return self.region_at(va - offset if va >= offset else va)
 
     def region(self, name: str) -> Region:
         """The region or guard called `name`."""
