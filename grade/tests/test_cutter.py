@@ -50,7 +50,7 @@ def lab_toml(number: int, owned: str = "", adds: str = "", retires: str = "") ->
 
 MAIN_FILES = {
     "CMakeLists.txt": "project(x)\n# @from 2\nset(HIGH 1)\n# @end\n",
-    "README.md": "<!-- @from 2 -->\nkept as it is\n",
+    "README.md": "all\n<!-- @from 2 -->\nlater\n<!-- @end -->\n",
     "pagewalk": "#!/bin/sh\n",
     "arch/aarch64/boot.S": "nop\n",
     "arch/x86_64/boot.S": "nop\n",
@@ -260,6 +260,7 @@ def test_lines_of_a_later_lab_are_left_out(main: Path, into: Path) -> None:
     assert (into / "CMakeLists.txt").read_text() == "project(x)\n"
     assert (into / "arch/x86_64/kernel.ld").read_text() == "a\nc\n"
     assert (into / "labs/1-map/README.md").read_text() == "one\n"
+    assert (into / "README.md").read_text() == "all\n"
     cut(main, 2, 2, into)
     assert (into / "kernel/main.cc").read_text() == "".join(
         line for line in MAIN_CC.splitlines(keepends=True) if "@" not in line
