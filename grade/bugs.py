@@ -117,7 +117,8 @@ def run_milestones(tree: Path, graded: Path, lab: int, isa: str, milestones: tup
 
     Returns the results as they are in the JSON file; all milestones if none is named.
     """
-    folders = [str(known.folder) for known in load_labs(tree) if known.number <= lab and any(known.folder.glob("test_*.py"))]
+    labs = [known for known in load_labs(tree) if known.number <= lab]
+    folders = [str(known.folder) for known in labs if any(known.folder.glob("test_*.py"))]
     with TemporaryDirectory(prefix="pagewalk-results-") as folder:
         results = Path(folder) / "results.json"
         command = [sys.executable, "-m", "pytest", *folders, "-q", "--tb=short", "-p", "no:cacheprovider"]

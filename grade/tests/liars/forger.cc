@@ -44,7 +44,10 @@ std::optional<Forged> find(std::uint64_t va) {
 void map(std::uint64_t va, std::uint64_t pa, PageFlags flags) {
   const bool taken = find(va).has_value();
   if (!taken) g_maps[g_count++ % g_maps.size()] = {va, pa, flags};
-  Fact("map").field("va", Hex{va}).field("pa", Hex{pa}).field("result", std::string_view(taken ? "already-mapped" : "ok"));
+  Fact("map")
+      .field("va", Hex{va})
+      .field("pa", Hex{pa})
+      .field("result", std::string_view(taken ? "already-mapped" : "ok"));
 }
 
 void lookup(std::uint64_t va) {
@@ -64,7 +67,9 @@ void touch(std::string_view command, std::uint64_t va) {
   const std::string_view access = command == "peek" ? "read" : command == "poke" ? "write" : "execute";
   Fact fact("fault");
   fact.field("address", Hex{va}).field("access", access).field("cause", std::string_view("not-present"));
-  fact.field("pc", Hex{layout::kRamBase.raw() + offset()}).field("mode", std::string_view("kernel")).flag("fatal", false);
+  fact.field("pc", Hex{layout::kRamBase.raw() + offset()})
+      .field("mode", std::string_view("kernel"))
+      .flag("fatal", false);
 }
 
 void checkpoint(std::string_view given) {
