@@ -16,11 +16,11 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
-from grade.build import Kernel, build_kernel
-from grade.guest import CHECKPOINT, Guest
-from grade.labs import ISAS
+from grade.boot.guest import CHECKPOINT, Guest
+from grade.ladder.build import Kernel, build_kernel
+from grade.ladder.labs import ISAS
+from grade.ladder.trees import Tree, prepare
 from grade.machine.stop import StopKind
-from grade.trees import Tree, prepare
 
 _BOOTED_LAB = 2
 

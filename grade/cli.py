@@ -9,11 +9,11 @@ from pathlib import Path
 import click
 from rich.console import Console
 
-from grade.build import BuildError
-from grade.cutter import MarkerError, cut
-from grade.labs import ISAS, LadderError
+from grade.ladder.build import BuildError
+from grade.ladder.cutter import MarkerError, cut
+from grade.ladder.labs import ISAS, LadderError
+from grade.ladder.trees import Tree, find_root
 from grade.machine.qemu_version import ToolMissing, ToolTooOld
-from grade.trees import Tree, find_root
 
 CANNOT_RUN = 2
 

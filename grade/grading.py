@@ -12,13 +12,13 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn
 
 from grade import report
-from grade.build import BuildError, build_host_tests, build_kernel
-from grade.labs import LadderError
+from grade.ladder.build import BuildError, build_host_tests, build_kernel
+from grade.ladder.labs import LadderError
+from grade.ladder.trees import Tree, find_root
 from grade.machine.qemu_version import require
 from grade.plugin import Collector
 from grade.results import Result, Status
 from grade.run_plan import Plan, Target, plan
-from grade.trees import Tree, find_root
 
 PASSED, FAILED, CANNOT_RUN = 0, 1, 2
 

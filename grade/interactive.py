@@ -8,15 +8,15 @@ import subprocess
 import tempfile
 from pathlib import Path
 
-from grade.build import Kernel, build_kernel
-from grade.failed_run import FailedRun, load
-from grade.guest import Recipe
-from grade.kernel_image import DEBUG_ROOT, KernelImage
-from grade.labs import LadderError
+from grade.boot.failed_run import FailedRun, load
+from grade.boot.guest import Recipe
+from grade.boot.kernel_image import DEBUG_ROOT, KernelImage
+from grade.ladder.build import Kernel, build_kernel
+from grade.ladder.labs import LadderError
+from grade.ladder.trees import Tree, prepare
 from grade.machine.boot_parameters import BootParameters
 from grade.machine.platform import platform_of
 from grade.machine.qemu_version import require
-from grade.trees import Tree, prepare
 
 CANNOT_RUN = 2
 

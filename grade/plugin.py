@@ -17,16 +17,17 @@ from pathlib import Path
 
 import pytest
 
-from grade import build, report, run_plan
-from grade.build import BuildError, Kernel
-from grade.failed_run import gdb_command, save
-from grade.failure import Failure, NotWritten
-from grade.guest import Guest
-from grade.kernel_image import KernelImage
-from grade.labs import ISAS
+from grade import report, run_plan
+from grade.boot.failed_run import gdb_command, save
+from grade.boot.guest import Guest
+from grade.boot.kernel_image import KernelImage
+from grade.diagnosis.failure import Failure, NotWritten
+from grade.ladder import build
+from grade.ladder.build import BuildError, Kernel
+from grade.ladder.labs import ISAS
+from grade.ladder.trees import Tree, find_root
 from grade.results import Result, Status, write_json, write_junit
 from grade.run_plan import Target
-from grade.trees import Tree, find_root
 
 RESULT = "pagewalk_result"
 

@@ -8,13 +8,13 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from grade.causes import CAUSES
-from grade.failure import Failure
+from grade.diagnosis.causes import CAUSES
+from grade.diagnosis.failure import Failure
 from grade.results import Result, Status
 from grade.run_plan import Target
 
 if TYPE_CHECKING:
-    from grade.guest import Guest
+    from grade.boot.guest import Guest
 
 _LAST_LINES = 6
 _STYLES = {Status.PASSED: "green", Status.FAILED: "red", Status.TODO: "yellow", Status.ERROR: "magenta"}

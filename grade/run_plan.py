@@ -5,8 +5,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from grade.labs import LadderError
-from grade.trees import Tree, find_root, prepare, with_tests_of
+from grade.ladder.labs import LadderError
+from grade.ladder.trees import Tree, find_root, prepare, with_tests_of
 
 
 @dataclass(frozen=True)

@@ -12,10 +12,10 @@ from rich.console import Console
 from rich.table import Table
 
 from grade import grading
-from grade.build import BuildError, build_host_tests, build_kernel
 from grade.grading import GradeOptions
-from grade.labs import ISAS
-from grade.trees import find_root
+from grade.ladder.build import BuildError, build_host_tests, build_kernel
+from grade.ladder.labs import ISAS
+from grade.ladder.trees import find_root
 
 
 @dataclass(frozen=True)

@@ -1,12 +1,12 @@
-"""grade/bugs.py itself: headers are read and checked, diffs must fit, and a check can fail."""
+"""grade/ladder/bugs.py itself: headers are read and checked, diffs must fit, and a check can fail."""
 
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from grade.bugs import Bug, BugError, Verdict, check, load_bugs, plant
-from grade.trees import find_root
+from grade.ladder.bugs import Bug, BugError, Verdict, check, load_bugs, plant
+from grade.ladder.trees import find_root
 
 ROOT = find_root(Path(__file__))
 HEADER = """\

@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from grade.bugs import Bug, check, load_bugs
-from grade.labs import load_labs
-from grade.trees import find_root
+from grade.ladder.bugs import Bug, check, load_bugs
+from grade.ladder.labs import load_labs
+from grade.ladder.trees import find_root
 
 ROOT = find_root(Path(__file__))
 BUGS = load_bugs(ROOT)

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from grade.build import BuildError, build_host_tests, build_kernel, find_first_error
+from grade.ladder.build import BuildError, build_host_tests, build_kernel, find_first_error
 
 pytestmark = pytest.mark.skipif(shutil.which("ninja") is None, reason="needs cmake and ninja")
 
@@ -242,7 +242,7 @@ def test_a_log_without_errors_has_none(tree: Path) -> None:
 
 BUILD = """\
 import pathlib, sys
-from grade.build import build_kernel
+from grade.ladder.build import build_kernel
 print(build_kernel(pathlib.Path(sys.argv[1]), "x86_64").elf)
 """
 SLOW = "\nadd_custom_command(TARGET kernel PRE_LINK COMMAND sh ${CMAKE_SOURCE_DIR}/slow.sh)\n"

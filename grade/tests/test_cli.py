@@ -10,9 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from grade.cutter import cut
+from grade.ladder.cutter import cut
+from grade.ladder.trees import find_root
 from grade.results import Result, Status, write_json, write_junit
-from grade.trees import find_root
 
 ROOT = find_root(Path(__file__))
 

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from grade.cutter import Hole, MarkerError, cut, holes
-from grade.labs import LadderError, load_labs
+from grade.ladder.cutter import Hole, MarkerError, cut, holes
+from grade.ladder.labs import LadderError, load_labs
 
 MAP_H = """\
 #pragma once
@@ -58,7 +58,7 @@ MAIN_FILES = {
     "arch/x86_64/switch.S": SWITCH_S,
     "build/x86_64/kernel.elf": "not source",
     "docs/markers.md": "// @lab 9 begin\n",
-    "grade/cutter.py": "# @end\n",
+    "grade/ladder/cutter.py": "# @end\n",
     "kernel/logo.h": "// caf\u00e9\n",
     "kernel/main.cc": MAIN_CC,
     "kernel/map.h": MAP_H,
@@ -167,8 +167,8 @@ def test_a_cut_holds_the_files_of_its_lab(main: Path, into: Path) -> None:
     cut(main, 2, 1, into)
     assert listing(into) == LAB_2
     cut(main, 1, 0, into, with_grader=True)
-    assert listing(into) == LAB_1 | {"grade/cutter.py"}
-    assert (into / "grade/cutter.py").read_text() == MAIN_FILES["grade/cutter.py"]
+    assert listing(into) == LAB_1 | {"grade/ladder/cutter.py"}
+    assert (into / "grade/ladder/cutter.py").read_text() == MAIN_FILES["grade/ladder/cutter.py"]
 
 
 def test_git_says_what_is_source(main: Path, into: Path) -> None:

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from grade.causes import CAUSES
-from grade.trees import find_root
+from grade.diagnosis.causes import CAUSES
+from grade.ladder.trees import find_root
 
 ROOT = find_root(Path(__file__))
 DOCUMENTS = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md")), *sorted(ROOT.glob("labs/*/README.md"))]

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from grade.cutter import cut
-from grade.labs import ISAS
-from grade.trees import find_root
+from grade.ladder.cutter import cut
+from grade.ladder.labs import ISAS
+from grade.ladder.trees import find_root
 
 ROOT = find_root(Path(__file__))
 

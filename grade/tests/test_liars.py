@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from grade.bugs import run_milestones
-from grade.cutter import cut
-from grade.labs import ISAS, load_labs
-from grade.trees import find_root
+from grade.ladder.bugs import run_milestones
+from grade.ladder.cutter import cut
+from grade.ladder.labs import ISAS, load_labs
+from grade.ladder.trees import find_root
 
 ROOT = find_root(Path(__file__))
 LIARS = Path(__file__).with_name("liars")

@@ -6,12 +6,12 @@ from pathlib import Path
 
 import pytest
 
-from grade.build import Kernel, build_kernel
-from grade.guest import Guest
-from grade.labs import ISAS
-from grade.layout import PAGE, WINDOW_SIZE
+from grade.boot.guest import Guest
+from grade.boot.layout import PAGE, WINDOW_SIZE
+from grade.ladder.build import Kernel, build_kernel
+from grade.ladder.labs import ISAS
+from grade.ladder.trees import find_root
 from grade.machine.stop import StopKind
-from grade.trees import find_root
 
 ROOT = find_root(Path(__file__))
 LOW = 0x5000_0000_0000

@@ -7,11 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from grade.build import build_host_tests, build_kernel
-from grade.cutter import cut
-from grade.labs import ISAS
+from grade.ladder.build import build_host_tests, build_kernel
+from grade.ladder.cutter import cut
+from grade.ladder.labs import ISAS
+from grade.ladder.trees import Tree, find_root, locked
 from grade.run_plan import graded_labs
-from grade.trees import Tree, find_root, locked
 
 ROOT = find_root(Path(__file__))
 LABS = graded_labs(Tree(ROOT))

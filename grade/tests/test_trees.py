@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from grade.cutter import cut
-from grade.labs import LadderError
-from grade.trees import Course, Tree, find_root, locked, prepare
+from grade.ladder.cutter import cut
+from grade.ladder.labs import LadderError
+from grade.ladder.trees import Course, Tree, find_root, locked, prepare
 
 LAB = 'number = {0}\ntitle = "Lab {0}"\nowned = ["kernel/lab{0}.h"]\nadds = []\nretires = []\n'
 
@@ -90,7 +90,7 @@ def test_a_handout_is_graded_as_it_stands(main: Path, tmp_path: Path) -> None:
         prepare(Tree(handout), 3)
 
 
-PREPARE = "import sys, pathlib, grade.trees as t; t.prepare(t.Tree(pathlib.Path(sys.argv[1])), 1)"
+PREPARE = "import sys, pathlib, grade.ladder.trees as t; t.prepare(t.Tree(pathlib.Path(sys.argv[1])), 1)"
 
 
 def test_only_one_process_prepares_a_lab_at_a_time(main: Path) -> None:

@@ -7,11 +7,10 @@ import xml.etree.ElementTree as xml
 from collections.abc import Callable
 from pathlib import Path
 
-from grade.failure import NotWritten, expect, fail
-from grade.guest import Guest
-from grade.kernel_image import KernelImage
-from grade.layout import PAGE, layout_of
-from grade.map_checks import (
+from grade.boot.guest import Guest
+from grade.boot.kernel_image import KernelImage
+from grade.boot.layout import PAGE, layout_of
+from grade.checks.map_checks import (
     check_all_regions_mapped,
     check_census,
     check_nothing_at,
@@ -19,10 +18,11 @@ from grade.map_checks import (
     check_own_root,
     kernel_mappings,
 )
-from grade.map_model import MapModel, play
+from grade.checks.map_model import MapModel, play
+from grade.checks.table_budget import tables_needed
+from grade.diagnosis.failure import NotWritten, expect, fail
 from grade.plugin import milestone
 from grade.run_plan import Target
-from grade.table_budget import tables_needed
 
 Boot = Callable[..., Guest]
 

@@ -2,12 +2,10 @@
 
 from collections.abc import Callable
 
-from grade.failure import expect
-from grade.fault_cause import Access
-from grade.guest import Guest
-from grade.kernel_image import KernelImage
-from grade.layout import PAGE, layout_of
-from grade.map_checks import (
+from grade.boot.guest import Guest
+from grade.boot.kernel_image import KernelImage
+from grade.boot.layout import PAGE, layout_of
+from grade.checks.map_checks import (
     check_all_regions_mapped,
     check_census,
     check_everything_high,
@@ -16,6 +14,8 @@ from grade.map_checks import (
     check_reachable,
     kernel_mappings,
 )
+from grade.diagnosis.failure import expect
+from grade.diagnosis.fault_cause import Access
 from grade.plugin import milestone
 
 Boot = Callable[..., Guest]

@@ -1,6 +1,6 @@
 """How many tables a map needs at the least, counted from the regions alone."""
 
-from grade.layout import PAGE, Layout
+from grade.boot.layout import PAGE, Layout
 
 _INDEX_BITS = 9
 _LEVELS = 4

@@ -2,10 +2,10 @@
 
 from collections.abc import Iterator
 
-from grade.failure import expect, fail
-from grade.fault_cause import Access, Attempt, cause_of_fault, cause_of_hole
-from grade.guest import Guest
-from grade.layout import PAGE, Region
+from grade.boot.guest import Guest
+from grade.boot.layout import PAGE, Region
+from grade.diagnosis.failure import expect, fail
+from grade.diagnosis.fault_cause import Access, Attempt, cause_of_fault, cause_of_hole
 from grade.walker import Mapping, RadixWalker, coalesce
 
 _PAGE_FAULT = 14  # Intel SDM vol. 3, table 6-1

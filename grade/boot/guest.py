@@ -4,7 +4,7 @@
         guest.run_to("ready")
         guest.walker().walk(0x1000)
 
-A guest that ends otherwise than it should raises a Failure that says why (grade/diagnose.py).
+A guest that ends otherwise than it should raises a Failure that says why (grade/diagnosis/diagnose.py).
 """
 
 import secrets
@@ -12,12 +12,12 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Self
 
-from grade import diagnose
-from grade.build import Kernel
-from grade.cpu_state import CpuState, read_cpu_state
-from grade.failure import expect, fail
-from grade.kernel_image import KernelImage
-from grade.layout import Layout, layout_of
+from grade.boot.cpu_state import GATE_SIZE, CpuState, gate_target, read_cpu_state
+from grade.boot.kernel_image import KernelImage
+from grade.boot.layout import Layout, layout_of
+from grade.diagnosis import diagnose
+from grade.diagnosis.failure import expect, fail
+from grade.ladder.build import Kernel
 from grade.machine.boot_parameters import BootParameters
 from grade.machine.facts import Fact
 from grade.machine.machine import Machine
@@ -154,11 +154,11 @@ class Guest:
 
     def interrupt_handler(self, vector: int) -> int:
         """The handler in the gate of an x86 vector."""
-        gate = self.cpu().vectors["IDT"] + vector * diagnose.GATE_SIZE
+        gate = self.cpu().vectors["IDT"] + vector * GATE_SIZE
         pa = self.walk(gate).pa
         if pa is None:
             fail("vectors-not-mapped", f"the IDT's gate {vector} at {gate:#x}", "it is not mapped", self.walk(gate))
-        return diagnose.gate_target(self.read_physical(pa, diagnose.GATE_SIZE))
+        return gate_target(self.read_physical(pa, GATE_SIZE))
 
     def kernel_tables(self) -> dict[int, int]:
         """Every table of the kernel's root: frame address to level."""

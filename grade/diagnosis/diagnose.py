@@ -6,14 +6,14 @@ tell what the CPU was trying to do, and the walk of that address tells why it co
 
 from typing import TYPE_CHECKING, NoReturn
 
-from grade.cpu_state import CpuState
-from grade.failure import Failure, NotWritten, fail
-from grade.fault_cause import Access, Attempt, cause_of_fault
+from grade.boot.cpu_state import GATE_SIZE, CpuState, gate_target
+from grade.diagnosis.failure import Failure, NotWritten, fail
+from grade.diagnosis.fault_cause import Access, Attempt, cause_of_fault
 from grade.machine.facts import Fact
 from grade.machine.stop import Stop, StopKind
 
 if TYPE_CHECKING:
-    from grade.guest import Guest
+    from grade.boot.guest import Guest
 
 _VECTOR_TABLE_SIZE = 0x800  # Arm ARM D1.3.1
 # Exception classes of ESR_EL1 (Arm ARM D17.2.37): aborts of instruction fetches and of data accesses.
@@ -22,7 +22,6 @@ _DATA_ABORTS = (0x24, 0x25)
 _WRITE_NOT_READ = 1 << 6
 _PAGE_FAULT = 14
 _EXCEPTIONS = 32  # vectors below are the CPU's own, Intel SDM vol. 3, table 6-1
-GATE_SIZE = 16
 _PRESENT_GATE = 0x8E  # byte 5 of an interrupt gate that is present, Intel SDM vol. 3, figure 6-8
 # Exceptions that recur use up the stack again and again: a guest can be met just when it has run out.
 _AFTERMATH = ("stack-overflow", "unexpected-fault")
@@ -210,8 +209,3 @@ def _way_to_handler(guest: "Guest", cpu: CpuState) -> list[tuple[str, int, Acces
     way.append(("the TSS", cpu.vectors["TSS"], Access.READ))
     way.append(("the stack", cpu.sp - 8, Access.WRITE))
     return way + last
-
-
-def gate_target(gate: bytes) -> int:
-    """The handler's address in a 64-bit gate (Intel SDM vol. 3, figure 6-8)."""
-    return int.from_bytes(gate[0:2] + gate[6:12], "little")

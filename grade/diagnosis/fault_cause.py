@@ -5,11 +5,11 @@ from dataclasses import dataclass, replace
 from enum import Enum
 from typing import TYPE_CHECKING
 
-from grade.layout import Region
+from grade.boot.layout import Region
 from grade.walker import RadixWalker, Walk
 
 if TYPE_CHECKING:
-    from grade.guest import Guest
+    from grade.boot.guest import Guest
 
 _NO_EXECUTE_ENABLE = 1 << 11  # EFER.NXE, Intel SDM vol. 3, 2.2.1
 _ACCESSED_OR_DIRTY = 0x60  # set by the CPU in any entry, Intel SDM vol. 3, 4.8

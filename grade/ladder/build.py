@@ -18,7 +18,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import IO
 
-from grade.trees import locked
+from grade.ladder.trees import locked
 
 Progress = Callable[[int, int, str], None]
 """Called with the number of steps done, the number of all steps, and what the step was."""

@@ -5,11 +5,11 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from grade.failure import expect
-from grade.layout import BOARDS, PAGE
+from grade.boot.layout import BOARDS, PAGE
+from grade.diagnosis.failure import expect
 
 if TYPE_CHECKING:
-    from grade.guest import Guest
+    from grade.boot.guest import Guest
 
 # Where user roots begin and end: the lower half of the address space, above what any lab's identity map uses.
 _LOW = 1 << 40

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from grade.kernel_image import KernelImage
+from grade.boot.kernel_image import KernelImage
 
 PAGE = 4096
 WINDOW_SIZE = 32 << 20

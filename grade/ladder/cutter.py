@@ -19,7 +19,7 @@ from collections.abc import Container, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
-from grade.labs import ISAS, Lab, LadderError, load_labs, owner_of
+from grade.ladder.labs import ISAS, Lab, LadderError, load_labs, owner_of
 
 COURSE_FILE = "labs/course.toml"
 

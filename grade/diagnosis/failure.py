@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import NoReturn
 
-from grade.causes import CAUSES
+from grade.diagnosis.causes import CAUSES
 from grade.walker import Walk
 
 
@@ -19,7 +19,7 @@ class Failure(AssertionError):
 
     def __post_init__(self) -> None:
         if self.cause not in CAUSES:
-            raise KeyError(f"{self.cause} is not in grade/causes.py")
+            raise KeyError(f"{self.cause} is not in grade/diagnosis/causes.py")
         super().__init__(f"{self.cause}: expected {self.expected}; seen {self.seen}")
 
     def __str__(self) -> str:

@@ -4,9 +4,9 @@ import json
 from dataclasses import dataclass
 from pathlib import Path
 
-from grade.guest import Guest, Recipe
+from grade.boot.guest import Guest, Recipe
+from grade.ladder.trees import find_root
 from grade.run_plan import Target
-from grade.trees import find_root
 
 
 @dataclass(frozen=True)

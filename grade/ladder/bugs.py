@@ -21,11 +21,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from grade.causes import CAUSES
-from grade.cutter import cut
-from grade.labs import ISAS, Lab, LadderError, load_labs
+from grade.diagnosis.causes import CAUSES
+from grade.ladder.cutter import cut
+from grade.ladder.labs import ISAS, Lab, LadderError, load_labs
+from grade.ladder.trees import locked
 from grade.results import Status
-from grade.trees import locked
 
 _HEADER = re.compile(r"(Symptom|ISAs|Fails|Cause(?:-\w+)?|From): *(\S.*)")
 _NOT_PLANTED = shutil.ignore_patterns("build", "grade", "docs", "bugs", "__pycache__", ".git", ".?*_cache", ".hypothesis")
@@ -157,7 +157,7 @@ def _read_bug(path: Path, lab: Lab) -> Bug:
     causes = {isa: field(f"Cause-{isa}" if f"Cause-{isa}" in fields else "Cause") for isa in isas}
     for name in fields:
         if name.startswith("Cause") and fields[name] not in CAUSES:
-            raise BugError(path, lines[name], f"{name}: {fields[name]} is not in grade/causes.py")
+            raise BugError(path, lines[name], f"{name}: {fields[name]} is not in grade/diagnosis/causes.py")
     return Bug(path.stem, lab.number, path, field("Symptom"), isas, fails, causes, field("From"))
 
 

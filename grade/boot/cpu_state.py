@@ -28,6 +28,8 @@ def read_cpu_state(machine: Machine) -> CpuState:
     return _x86_64(machine, registers) if machine.platform.isa == "x86_64" else _aarch64(registers)
 
 
+GATE_SIZE = 16  # bytes of an IDT entry, Intel SDM vol. 3, figure 6-8
+
 _PAGING = 1 << 31  # CR0.PG, Intel SDM vol. 3, 2.5
 _ROOT = 0x000F_FFFF_FFFF_F000
 _MMU = 1 << 0  # SCTLR_EL1.M, Arm ARM D17.2.118
@@ -64,3 +66,8 @@ def _aarch64(registers: dict[str, int]) -> CpuState:
         fault_address=registers["far_el1"],
         registers=registers,
     )
+
+
+def gate_target(gate: bytes) -> int:
+    """The handler's address in a 64-bit gate (Intel SDM vol. 3, figure 6-8)."""
+    return int.from_bytes(gate[0:2] + gate[6:12], "little")

@@ -1,0 +1,1 @@
+"""What milestones of several labs ask of a map."""
