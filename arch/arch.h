@@ -1,5 +1,6 @@
 // The contract between kernel/ and an ISA: what kernel/ may ask of `Arch`. Each ISA implements it in arch/<isa>/, with
-// the same file names, so that `diff -r arch/x86_64 arch/aarch64` is a lesson. kernel/ includes no other file of arch/.
+// the same file names, so that `diff -r arch/x86_64 arch/aarch64` is a lesson. kernel/ includes no other file of arch/
+// but boot.h.
 #pragma once
 
 #include <concepts>
@@ -28,7 +29,7 @@ concept ArchContract = requires(char c, bool were_enabled, VirtAddr va, std::uin
   // Points the CPU at the kernel's exception vectors and what they need (x86: GDT, TSS, IDT), at the addresses where
   // the code runs now. Call it again after the addresses have changed.
   { A::install_traps() } -> std::same_as<void>;
-  // Runs a breakpoint instruction; the kernel's handler counts it and returns.
+  // Runs a breakpoint instruction; the kernel's handler returns behind it.
   { A::breakpoint() } -> std::same_as<void>;
 
   // Turns interrupts off and says whether they were on; the pair of it.

@@ -11,12 +11,11 @@ start:
         cmp     x0, #2
         b.ne    at_el1
 
-        // A hypervisor would stay at EL2. We go down: EL1 runs AArch64 (HCR_EL2.RW), uses the timers (CNTHCTL_EL2) and sees
-        // them unshifted, and starts with SCTLR_EL1 in its reset state.
+        // A hypervisor would stay at EL2. We go down: EL1 runs AArch64 (HCR_EL2.RW), sees the virtual timer unshifted
+        // (CNTVOFF_EL2), and starts with SCTLR_EL1 in its reset state.
         mov     x0, #(1 << 31)
         msr     hcr_el2, x0
-        mov     x0, #3
-        msr     cnthctl_el2, x0
+        msr     mdcr_el2, xzr           // debug exceptions stay at EL1
         msr     cntvoff_el2, xzr
         ldr     x0, =0x30d00800
         msr     sctlr_el1, x0

@@ -26,7 +26,8 @@ struct Arch {
   static void wait_for_interrupt();
   static void start_timer(unsigned microseconds);
 
-  // The walker sees a store only after a barrier, and the barrier must end before the next access (Arm ARM, "Ordering of memory accesses from translation table walks").
+  // The walker sees a store only after a barrier, and the barrier must end before the next access (Arm ARM, "Ordering
+  // of memory accesses from translation table walks").
   static void table_written() { asm volatile("dsb ishst; isb" ::: "memory"); }
   static void flush_page(VirtAddr va);
   static void flush_all();

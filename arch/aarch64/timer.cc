@@ -40,7 +40,7 @@ void Arch::start_timer(unsigned microseconds) {
 }
 
 void rearm_timer() {
-  asm volatile("msr cntv_tval_el0, %0" ::"r"(g_period));
+  asm volatile("msr cntv_tval_el0, %0; isb" ::"r"(g_period));
 }
 
 std::uint32_t acknowledge_interrupt() {

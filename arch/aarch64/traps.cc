@@ -12,7 +12,7 @@ extern "C" const char trap_vectors[];  // trap_entry.S
 extern "C" const char probe_read_access[], probe_write_access[], probe_failed[];
 extern "C" bool probe_read_at(std::uint64_t va, std::uint32_t* value);
 extern "C" bool probe_write_at(std::uint64_t va, std::uint32_t value);
-extern "C" bool probe_execute_at(std::uint64_t va);
+extern "C" void probe_execute_at(std::uint64_t va);
 
 namespace {
 
@@ -23,7 +23,7 @@ constinit std::optional<VirtAddr> g_probed_code;
 constexpr std::uint64_t kKinds = 4;
 constexpr std::uint64_t kSynchronous = 0;
 constexpr std::uint64_t kInterrupt = 1;
-constexpr std::uint64_t kFromLowerLevel = 2 * kKinds;
+constexpr std::uint64_t kFastInterrupt = 2;  // stays masked
 
 // Exception classes, ESR_EL1 bits 31:26 (D17.2.37).
 constexpr unsigned kFetchAbortFromUser = 0x20;
@@ -105,9 +105,11 @@ constexpr std::string_view exception_name(unsigned exception_class) {
   }
 }
 
-void handle_interrupt() {
+void handle_interrupt(const TrapFrame& frame) {
   const std::uint32_t acknowledged = acknowledge_interrupt();
-  if ((acknowledged & 0x3ff) != kTimerInterrupt) return;  // 1023: it went away by itself
+  const std::uint32_t number = acknowledged & kInterruptNumber;
+  if (number >= kFirstSpecialInterrupt) return;  // it went away by itself, and needs no end
+  if (number != kTimerInterrupt) fatal_exception("unexpected-interrupt", number, VirtAddr{frame.elr}, mode_of(frame));
   rearm_timer();
   end_of_interrupt(acknowledged);
   timer_tick();
@@ -130,10 +132,9 @@ void handle_synchronous(TrapFrame& frame) {
 extern "C" void handle_trap(TrapFrame& frame) {
   switch (frame.kind % kKinds) {
     case kSynchronous: return handle_synchronous(frame);
-    case kInterrupt: return handle_interrupt();
-    default:
-      fatal_exception(frame.kind < kFromLowerLevel ? "system-error" : "system-error-from-user", cpu::read_esr(),
-                      VirtAddr{frame.elr}, mode_of(frame));
+    case kInterrupt: return handle_interrupt(frame);
+    case kFastInterrupt: fatal_exception("fast-interrupt", 0, VirtAddr{frame.elr}, mode_of(frame));
+    default: fatal_exception("system-error", cpu::read_esr(), VirtAddr{frame.elr}, mode_of(frame));
   }
 }
 
@@ -143,6 +144,7 @@ extern "C" [[noreturn]] void handle_stack_overflow(std::uint64_t sp, std::uint64
 
 void Arch::install_traps() {
   cpu::write_vbar(address_of(trap_vectors));
+  asm volatile("msr daifclr, #4" ::: "memory");  // from here on a system error is reported
 }
 
 std::optional<std::uint32_t> Arch::probe_read(VirtAddr va) {

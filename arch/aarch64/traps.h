@@ -5,6 +5,11 @@
 
 inline constexpr unsigned kTimerInterrupt = 27;  // the virtual timer's, private to the CPU (Arm BSA 3.8.1)
 
+// The interrupt's number in what acknowledge_interrupt() returns (GICC_IAR, Arm IHI 0048, 4.4.4). From the first
+// special number on there is none.
+inline constexpr std::uint32_t kInterruptNumber = 0x3ff;
+inline constexpr std::uint32_t kFirstSpecialInterrupt = 1020;
+
 // The interrupt controller and the timer (timer.cc).
 std::uint32_t acknowledge_interrupt();
 void end_of_interrupt(std::uint32_t acknowledged);

@@ -26,7 +26,7 @@ struct Arch {
   static void wait_for_interrupt();
   static void start_timer(unsigned microseconds);
 
-  // x86 keeps loads by the walker behind earlier stores by itself (Intel SDM vol. 3, 4.10.2.3).
+  // An entry that becomes present needs no invalidation (Intel SDM vol. 3, 4.10.4.3), and x86 keeps stores in order.
   static void table_written() { asm volatile("" ::: "memory"); }
   static void flush_page(VirtAddr va) { cpu::invlpg(va); }
   static void flush_all();

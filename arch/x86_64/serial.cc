@@ -7,9 +7,9 @@ constexpr std::uint16_t kData = 0x3f8;
 constexpr std::uint16_t kFifoControl = 0x3fa;
 constexpr std::uint16_t kLineStatus = 0x3fd;
 constexpr std::uint8_t kDataReady = 1 << 0;
-constexpr std::uint8_t kTransmitterEmpty = 1 << 5;
+constexpr std::uint8_t kHoldingRegisterEmpty = 1 << 5;
 constexpr std::uint8_t kEnableFifos = 1 << 0;
-constexpr std::uint8_t kTriggerAt14 = 3 << 6;  // the fill at which the sender is held back
+constexpr std::uint8_t kTriggerAt14 = 3 << 6;  // in QEMU, the fill at which the sender is held back
 
 }  // namespace
 
@@ -19,7 +19,7 @@ void Arch::console_start() {
 }
 
 void Arch::console_write(char c) {
-  while ((cpu::in8(kLineStatus) & kTransmitterEmpty) == 0) {
+  while ((cpu::in8(kLineStatus) & kHoldingRegisterEmpty) == 0) {
   }
   cpu::out8(kData, static_cast<std::uint8_t>(c));
 }

@@ -1,11 +1,9 @@
 // The registers of interrupted code as trap_entry.S saves them, lowest address first. Shared by assembly and C++.
 #pragma once
 
-#define TRAP_FRAME_VECTOR 120
 #define TRAP_FRAME_SIZE 176
 
 #ifndef __ASSEMBLER__
-#include <cstddef>
 #include <cstdint>
 
 struct TrapFrame {
@@ -15,6 +13,5 @@ struct TrapFrame {
   // Pushed by the CPU; where it has no error code, trap_entry.S pushes 0 (Intel SDM vol. 3, 6.14.2).
   std::uint64_t error, rip, cs, rflags, rsp, ss;
 };
-static_assert(offsetof(TrapFrame, vector) == TRAP_FRAME_VECTOR);
 static_assert(sizeof(TrapFrame) == TRAP_FRAME_SIZE);
 #endif

@@ -11,7 +11,7 @@
 extern "C" const char probe_read_access[], probe_write_access[], probe_failed[];
 extern "C" bool probe_read_at(std::uint64_t va, std::uint32_t* value);
 extern "C" bool probe_write_at(std::uint64_t va, std::uint32_t value);
-extern "C" bool probe_execute_at(std::uint64_t va);
+extern "C" void probe_execute_at(std::uint64_t va);
 
 namespace {
 
@@ -114,9 +114,11 @@ extern "C" void handle_trap(TrapFrame& frame) {
       if (!handle_probe(frame, fault)) fatal_fault(fault);
       return;
     }
-    case kGeneralProtectionVector:
-      if (handle_probe(frame, decode_non_canonical(frame))) return;
+    case kGeneralProtectionVector: {
+      const Fault fault = decode_non_canonical(frame);
+      if (!can_translate<Arch::Paging>(fault.address) && handle_probe(frame, fault)) return;
       break;
+    }
     case kDoubleFaultVector: handle_double_fault(frame);
     default: break;
   }

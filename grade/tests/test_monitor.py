@@ -254,3 +254,27 @@ def test_other_cpus(isa: str, options: dict) -> None:
     with Guest(build_kernel(ROOT, isa), "breakpoint\npeek 0\nticks 5\npoweroff", **options) as guest:
         assert guest.machine.run().kind is StopKind.POWERED_OFF, guest.machine.serial()
         assert guest.facts("breakpoint") and guest.facts("fault") and guest.facts("ticks") and guest.facts("poweroff")
+
+
+def test_an_interrupt_that_nobody_expects_is_reported(boot: Boot) -> None:
+    """One that the CPU sends to itself: a software-generated interrupt of the GIC, an IPI of the local APIC."""
+    registers = {"x86_64": (0xFEE00300, 0x40040), "aarch64": (0x08000F00, 0x02000005)}
+    probe = boot("checkpoint ready")
+    pa, value = registers[probe.isa]
+    guest = boot(f"poke {pa + probe.offset:#x} {value:#x}", "ticks 5")
+    assert guest.machine.run().kind is StopKind.POWERED_OFF, guest.machine.serial()
+    assert values(guest, "exception", "name") == ["unexpected-interrupt"]
+
+
+def test_a_protection_fault_is_not_called_non_canonical(kernel: Kernel, boot: Boot) -> None:
+    if kernel.isa != "x86_64":
+        pytest.skip("other ISAs report such addresses as ordinary faults")
+    probe = boot("checkpoint ready")
+    pa = ram(probe, 5)
+    code = LOW + 0x1010  # in rdi when it is called; its lower half is a selector beyond the GDT
+    guest = boot("checkpoint ready", f"map {LOW + PAGE:#x} {pa:#x} x", f"jump {code:#x}")
+    guest.run_to("ready")
+    guest.machine.write_physical(pa + code % PAGE, bytes.fromhex("8edf" "c3"))  # mov %edi, %ds; ret
+    assert guest.machine.run().kind is StopKind.POWERED_OFF
+    assert values(guest, "exception", "name") == ["general-protection"]
+    assert not guest.facts("fault")

@@ -26,7 +26,9 @@ Result<OwnedFrame> OwnedFrame::allocate(Zone zone) {
 }
 
 OwnedFrame::~OwnedFrame() {
-  if (owned_ && frames().lock()->release(frame_)) fill(frame_, kPoison);
+  if (!owned_) return;
+  auto allocator = frames().lock();  // held until the frame is filled: nobody may be given it before
+  if (allocator->release(frame_)) fill(frame_, kPoison);
 }
 
 OwnedFrame OwnedFrame::share() const {

@@ -11,7 +11,7 @@
 //   | data   RW-                | ---- va - pa is one ---> |                          |
 //   | rodata R--                |      constant            |                          |
 //   | text   R-X                |                          |                          |
-//   +---------------------------+ kKernelOffset + kImage   +--------------------------+ kImage = kRamBase + 2 MiB
+//   +---------------------------+                          +--------------------------+ kRamBase + 2 MiB
 //   | boot parameters R--       |                          | boot parameters          |
 //   +---------------------------+                          +--------------------------+ kRamBase + 1.5 MiB
 //   | nothing                   |                          | firmware                 |
@@ -35,6 +35,7 @@ inline constexpr std::uint64_t kSmallestRam = 64 * kMiB;
 // A kernel stack fills the upper half of a slot of twice its size; the lower half is the guard and stays unmapped.
 // So one bit of the stack pointer tells whether it is still in its stack (arch/aarch64/trap_entry.S tests it).
 inline constexpr std::uint64_t kKernelStackSize = 16 * kKiB;
+static_assert(kKernelStackSize == 1 << 14);  // as the linker script has it
 
 }  // namespace layout
 
@@ -62,9 +63,4 @@ inline VirtAddr to_virtual(PhysAddr pa) {
 }
 inline void* pointer_to(PhysAddr pa) {
   return reinterpret_cast<void*>(to_virtual(pa).raw());
-}
-
-// The physical address of `va`, an address of the window or the image.
-inline PhysAddr to_physical(VirtAddr va) {
-  return PhysAddr{va.raw() - linear_offset()};
 }

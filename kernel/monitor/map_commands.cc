@@ -32,9 +32,11 @@ void map(const Arguments& arguments) {
   const auto size = arguments.count() > 4 ? arguments.number(4) : std::optional(kPageSize);
   if (!va || !pa || !size) return report_misuse("map", "bad-number");
   if (!flags) return report_misuse("map", "bad-flags");
+  // First the work, then the line: the report of a fault in the work begins a line of its own.
+  const auto result = active_table(VirtAddr{*va}).map_range(VirtAddr{*va}, PhysAddr{*pa}, *size, *flags);
   Fact fact("map");
   fact.field("va", Hex{*va}).field("pa", Hex{*pa});
-  add_result(fact, active_table(VirtAddr{*va}).map_range(VirtAddr{*va}, PhysAddr{*pa}, *size, *flags));
+  add_result(fact, result);
 }
 
 void lookup(const Arguments& arguments) {

@@ -63,7 +63,7 @@ std::string_view read_line(std::span<char, kLineLength> buffer) {
       if (length == 0) continue;
       --length;
       echo("\b \b");
-    } else if (c >= ' ' && length < buffer.size()) {
+    } else if (c >= ' ' && c <= '~' && length < buffer.size()) {
       buffer[length++] = c;
       Arch::console_write(c);
     }

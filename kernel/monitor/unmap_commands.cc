@@ -13,9 +13,10 @@ Result<void> flushed(Result<StaleTlb> stale) {
 void unmap(const Arguments& arguments) {
   const auto va = arguments.number(1);
   if (!va) return report_misuse("unmap", "bad-number");
+  const auto result = flushed(active_table(VirtAddr{*va}).unmap(VirtAddr{*va}));
   Fact fact("unmap");
   fact.field("va", Hex{*va});
-  add_result(fact, flushed(active_table(VirtAddr{*va}).unmap(VirtAddr{*va})));
+  add_result(fact, result);
 }
 
 void protect(const Arguments& arguments) {
@@ -23,9 +24,10 @@ void protect(const Arguments& arguments) {
   const auto flags = parse_flags(arguments.word(2));
   if (!va) return report_misuse("protect", "bad-number");
   if (!flags) return report_misuse("protect", "bad-flags");
+  const auto result = flushed(active_table(VirtAddr{*va}).protect(VirtAddr{*va}, *flags));
   Fact fact("protect");
   fact.field("va", Hex{*va});
-  add_result(fact, flushed(active_table(VirtAddr{*va}).protect(VirtAddr{*va}, *flags)));
+  add_result(fact, result);
 }
 
 [[gnu::section(".data.rel.ro.commands"), gnu::used]] constinit const Command kCommands[] = {

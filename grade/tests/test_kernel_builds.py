@@ -1,0 +1,70 @@
+"""Other builds of the kernel, and kernels with one thing changed: what must be refused, reported or still work."""
+
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from grade.boot.guest import Guest
+from grade.ladder.build import BuildError, Kernel, build_kernel
+from grade.ladder.cutter import cut
+from grade.ladder.labs import ISAS
+from grade.ladder.trees import find_root
+from grade.machine.stop import StopKind
+
+ROOT = find_root(Path(__file__))
+
+POINTERS = "[[gnu::used]] constinit const char* g_names[] = {\"text\", \"data\"};\n"
+CONSTRUCTOR = "int answer() { int n = 5; asm volatile(\"\" : \"+r\"(n)); return n; }\nint g_answer = answer();\n"
+VIRTUAL = "struct Base { virtual int f() const { return 1; } };\n[[gnu::used]] Base g_base;\n"
+
+
+def changed_tree(folder: Path, file: str, old: str, new: str) -> Path:
+    """A cut of lab 1, solved, with one text in one file replaced."""
+    cut(ROOT, 1, 1, folder)
+    path = folder / file
+    text = path.read_text(encoding="utf-8")
+    assert old in text
+    path.write_text(text.replace(old, new, 1), encoding="utf-8")
+    return folder
+
+
+@pytest.mark.parametrize("isa", ISAS)
+@pytest.mark.parametrize(
+    ("code", "message"),
+    [(POINTERS, "holds an absolute pointer"), (VIRTUAL, "holds an absolute pointer"), (CONSTRUCTOR, "needs a constructor")],
+    ids=["pointers", "virtual-functions", "constructor"],
+)
+def test_the_linker_refuses_what_cannot_work(tmp_path: Path, isa: str, code: str, message: str) -> None:
+    tree = changed_tree(tmp_path / "tree", "kernel/base/clock.cc", "std::uint64_t ticks()", f"{code}\nstd::uint64_t ticks()")
+    with pytest.raises(BuildError, match=message):
+        build_kernel(tree, isa)
+
+
+@pytest.mark.parametrize("isa", ISAS)
+def test_a_fault_inside_a_command_begins_a_line_of_its_own(tmp_path: Path, isa: str) -> None:
+    """Else its facts would be lost in the line that the command had begun."""
+    tree = changed_tree(
+        tmp_path / "tree", "kernel/mm/page_table_map.h", "  const Slot top = walk(va, level);",
+        "  if (va == VirtAddr{0x777000}) *reinterpret_cast<volatile int*>(0x600000000000) = 1;\n"
+        "  const Slot top = walk(va, level);",
+    )  # fmt: skip
+    with Guest(build_kernel(tree, isa), "map 0x777000 0x4000000 r") as guest:
+        assert guest.machine.run().kind is StopKind.POWERED_OFF
+        (fault,) = guest.facts("fault")
+        assert fault.values["address"] == "0x600000000000" and fault.values["fatal"] == "yes"
+
+
+@pytest.mark.parametrize("isa", ISAS)
+def test_without_optimisation_the_kernel_builds_and_boots(tmp_path: Path, isa: str) -> None:
+    """The first thing a student tries who wants to see every variable in GDB."""
+    folder = tmp_path / "build"
+    for command in (
+        ["cmake", "--preset", isa, "-B", str(folder), "-DOPTIMISE=-O0"],
+        ["cmake", "--build", str(folder), "--target", "kernel"],
+    ):
+        subprocess.run(command, cwd=ROOT, check=True, capture_output=True)
+    kernel = Kernel(isa, folder / "kernel.elf", ROOT)
+    with Guest(kernel, "breakpoint\npeek 0\nmap 0x5000000000 0x4800000 w\nticks 5\npoweroff") as guest:
+        assert guest.machine.run().kind is StopKind.POWERED_OFF, guest.machine.serial()
+        assert all(guest.facts(name) for name in ("breakpoint", "fault", "map", "ticks", "poweroff"))
