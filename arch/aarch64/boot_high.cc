@@ -4,21 +4,11 @@
 #include "kernel/base/check.h"
 #include "kernel/base/todo.h"
 #include "kernel/mm/frame.h"
+#include "kernel/mm/free_tables.h"
 
 namespace {
 
 constexpr unsigned kRootLevel = Arch::Paging::kLevels - 1;
-
-// Given: frees the tables that `entry`, found at `level`, leads to. Leaves own nothing here.
-void free_tables(Arch::Paging::Entry entry, unsigned level) {
-  const Decoded decoded = Arch::Paging::decode(level, entry);
-  if (decoded.kind != EntryKind::kTable) return;
-  const OwnedFrame table = OwnedFrame::adopt(Frame::containing(decoded.address));
-  const WindowTables<Arch::Paging::Entry> memory;
-  for (unsigned i = 0; i < kEntriesPerTable<Arch::Paging>; ++i) {
-    free_tables(memory.read(table.address(), i), level - 1);
-  }
-}
 
 }  // namespace
 
@@ -49,7 +39,7 @@ void leave_low_half() {
     if (entry == 0) continue;
     memory.write(root, slot, 0);
     Arch::flush_all();
-    free_tables(entry, kRootLevel);
+    free_tables<Arch::Paging>(entry, kRootLevel);
   }
   // @lab 2 end
 }

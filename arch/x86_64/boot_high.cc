@@ -4,22 +4,12 @@
 #include "kernel/base/check.h"
 #include "kernel/base/todo.h"
 #include "kernel/mm/frame.h"
+#include "kernel/mm/free_tables.h"
 
 namespace {
 
 constexpr unsigned kRootLevel = Arch::Paging::kLevels - 1;
 constexpr unsigned kUserSlots = kEntriesPerTable<Arch::Paging> / 2;  // the lower half of the root
-
-// Given: frees the tables that `entry`, found at `level`, leads to. Leaves own nothing here.
-void free_tables(Arch::Paging::Entry entry, unsigned level) {
-  const Decoded decoded = Arch::Paging::decode(level, entry);
-  if (decoded.kind != EntryKind::kTable) return;
-  const OwnedFrame table = OwnedFrame::adopt(Frame::containing(decoded.address));
-  const WindowTables<Arch::Paging::Entry> memory;
-  for (unsigned i = 0; i < kEntriesPerTable<Arch::Paging>; ++i) {
-    free_tables(memory.read(table.address(), i), level - 1);
-  }
-}
 
 }  // namespace
 
@@ -45,7 +35,7 @@ void leave_low_half() {
     if (entry == 0) continue;
     memory.write(root, slot, 0);
     Arch::flush_all();
-    free_tables(entry, kRootLevel);
+    free_tables<Arch::Paging>(entry, kRootLevel);
   }
   // @lab 2 end
 }
