@@ -47,7 +47,7 @@ def run(options: GradeOptions, console: Console) -> int:
     targets = plan(tree, Tree(tests), list(options.labs), options.isas)
     for isa in dict.fromkeys(target.isa for target in targets.targets):
         require(isa)
-    _build_all(targets, console)
+    _build_all(targets, console, with_host_tests=not (options.milestones or options.expression))
     front = _Front(console)
     output = io.StringIO()
     with contextlib.redirect_stdout(output):
@@ -109,13 +109,13 @@ class _Front:
             collector.show = lambda result: self._console.print(report.result_line(result), soft_wrap=True)
 
 
-def _build_all(targets: Plan, console: Console) -> None:
+def _build_all(targets: Plan, console: Console, *, with_host_tests: bool) -> None:
     """Builds everything first, with progress. What does not build is reported by the milestones that it costs."""
     columns = (SpinnerColumn(), TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
     with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as progress:
         for target in targets.targets:
             _build(progress, console, f"building lab {target.lab} for {target.isa}", target, for_host=False)
-        for target in {target.lab: target for target in targets.targets}.values():
+        for target in {target.lab: target for target in targets.targets}.values() if with_host_tests else ():
             _build(progress, console, f"building lab {target.lab}'s host tests", target, for_host=True)
 
 

@@ -56,8 +56,11 @@ def _failed_run(milestone: str, isa: str, lab: int | None) -> FailedRun:
     failed = load(number, milestone, isa)
     if failed is None:
         raise LadderError(f"milestone {milestone} has not failed on {isa}: ./pagewalk grade {number} --isa {isa}")
-    if not Path(failed.recipe.elf).exists():
-        raise LadderError(f"the kernel of that run, {failed.recipe.elf}, is gone: grade again")
+    if not failed.is_current:
+        raise LadderError(
+            f"the kernel has changed since milestone {milestone} failed; see whether it still does: "
+            f"./pagewalk grade {number} --isa {isa} --milestone {milestone}"
+        )
     return failed
 
 

@@ -27,11 +27,18 @@ def failure_text(failure: Failure, target: Target, guest: "Guest | None") -> str
     if failure.walk:
         lines += _labelled("the walk", failure.walk.splitlines())
     lines.append(f"cause      {failure.cause}: {cause.meaning} (docs/causes.md)")
-    if file := failure.file or cause.file.format(isa=target.isa):
+    if file := failure.file or _file(cause.file, target):
         lines.append(f"look at    {file}")
     if guest is not None and (last := guest.machine.serial().splitlines()[-_LAST_LINES:]):
         lines += _labelled("last words", [line[:160] for line in last])
     return "\n".join(lines)
+
+
+def _file(pattern: str, target: Target) -> str:
+    """Where to look first. From lab 2 on the map of lab 1 has been proved before: look at what is new."""
+    if target.lab > 1:
+        pattern = pattern.replace("boot_map.cc", "boot_high.cc")
+    return pattern.format(isa=target.isa)
 
 
 def _labelled(label: str, lines: Sequence[str]) -> list[str]:
@@ -70,18 +77,23 @@ def _print_failures(console: Console, results: Sequence[Result]) -> None:
     shared: dict[tuple[str, int, str], list[Result]] = {}
     for result in results:
         if result.status in (Status.FAILED, Status.ERROR):
-            key = result.message if result.cause == "does-not-compile" else f"{result.milestone} {result.message}"
-            shared.setdefault((key, result.lab, result.isa), []).append(result)
+            shared.setdefault((_essence(result.message), result.lab, result.isa), []).append(result)
     for same in shared.values():
         first = same[0]
         milestones = ", ".join(result.milestone for result in same)
-        title = f" {first.title}" if len(same) == 1 else " (this costs all of them)"
+        title = f" {first.title}" if len(same) == 1 else " (this costs all of them)"  # the first is shown
         console.print()
         console.print(Text(f"lab {first.lab}, {first.isa}, {milestones}:{title}", style="bold red"))
         for line in first.message.splitlines():
             console.print(Text("  " + line), soft_wrap=True)
     if shared:
         console.print()
+
+
+def _essence(message: str) -> str:
+    """What two milestones that fail for the same reason have in common: not what was wanted, nor the last words."""
+    kept = [line for line in message.splitlines() if not line.startswith(("expected", "try "))]
+    return "\n".join(kept).partition("\nlast words")[0]
 
 
 def _lab_table(lab: int, results: Sequence[Result]) -> Table:

@@ -62,7 +62,7 @@ def plan(
     for lab in labs:
         if lab not in graded:
             known = ", ".join(str(number) for number in graded)
-            raise LadderError(f"there is no lab {lab} to grade; there are labs {known}")
+            raise LadderError(f"there is no lab {lab} to grade, only {known}")
         if lab > tree.lab:
             raise LadderError(f"{tree.root} goes up to lab {tree.lab}; it cannot be graded as lab {lab}")
     chosen = [isa for isa in tree.isas if not isas or isa in isas]

@@ -30,12 +30,13 @@ def run(console: Console, *, quick: bool, jobs: int | None) -> int:
     """Runs all steps, shows a summary, and returns the exit status."""
     root = find_root(Path(__file__))
     workers = str(jobs or os.cpu_count() or 1)
+    has_tests = (root / "grade" / "tests").is_dir()  # a handed-out tree has none
     without_bugs = ["--deselect", "grade/tests/test_bugs.py"] if quick else []
     steps = [
         _Step("both kernels build, and each header compiles alone", lambda: _build_everything(root, console)),
         _Step("host tests of the engine, under ASan and UBSan", lambda: _host_tests(root, console)),
         _Step("the grader's own tests" + (" without the planted bugs" if quick else " and the planted bugs"),
-              lambda: _pytest(root, ["grade/tests", "-n", workers, *without_bugs])),
+              lambda: not has_tests or _pytest(root, ["grade/tests", "-n", workers, *without_bugs])),
         _Step("the milestones of every lab", lambda: grading.run(GradeOptions(jobs=jobs), console) == grading.PASSED),
     ]  # fmt: skip
     table = Table(title="./pagewalk test", title_justify="left")

@@ -1,5 +1,6 @@
 """Remembers how a milestone failed, so that `./pagewalk gdb 2.4 --isa aarch64` can go back to that point."""
 
+import hashlib
 import json
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,6 +17,8 @@ class FailedRun:
     recipe: Recipe
     stop_at: int | None
     tree: Path
+    is_current: bool
+    """Whether the kernel's file is still the one that failed."""
 
 
 def _folder() -> Path:
@@ -41,6 +44,7 @@ def save(target: Target, milestone: str, guest: Guest) -> None:
         "recipe": guest.recipe.as_dict(),
         "stop_at": stop.pc if stop is not None else None,
         "tree": str(guest.tree),
+        "digest": _digest(Path(guest.recipe.elf)),
     }
     path.with_suffix(".serial").write_text(guest.machine.serial(), encoding="utf-8")
     path.write_text(json.dumps(document, indent=1) + "\n", encoding="utf-8")
@@ -52,4 +56,11 @@ def load(lab: int, milestone: str, isa: str) -> FailedRun | None:
     if not path.exists():
         return None
     document = json.loads(path.read_text(encoding="utf-8"))
-    return FailedRun(Recipe(**document["recipe"]), document["stop_at"], Path(document["tree"]))
+    recipe = Recipe(**document["recipe"])
+    is_current = document["digest"] == _digest(Path(recipe.elf))
+    return FailedRun(recipe, document["stop_at"], Path(document["tree"]), is_current)
+
+
+def _digest(elf: Path) -> str:
+    """What tells one build of a kernel from another; empty if it is gone."""
+    return hashlib.sha256(elf.read_bytes()).hexdigest() if elf.exists() else ""

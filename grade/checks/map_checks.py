@@ -168,6 +168,22 @@ def _emergency_stack(guest: Guest) -> int:
     return guest.read_word(walk.pa)
 
 
+def check_low_half_is_given_back(guest: Guest) -> None:
+    """The lower half's root is empty, and the only frames in use are the tables that can be reached."""
+    __tracebackhide__ = True
+    walker, roots = guest.walker(), guest.cpu().roots
+    root, slots = (roots["user"], 512) if "user" in roots else (roots["kernel"], 256)
+    if walker.walk(0).fault != "walk-disabled":
+        entries = [guest.read_word(root + 8 * slot) for slot in range(slots)]
+        used = next((slot for slot, entry in enumerate(entries) if entry), None)
+        wanted = f"the lower half of the root at {root:#x} is empty"
+        seen = f"slot {used} holds {entries[used or 0]:#x}"
+        expect(used is None, "freed-table-still-linked", wanted, seen, walker.walk((used or 0) << 39))
+    tables, frames = len(walker.tables()), int(guest.fact("frames").values["used"])
+    wanted = f"{tables} frames in use: the tables that the roots lead to"
+    expect(frames == tables, "tables-not-given-back", wanted, f"the kernel counts {frames}")
+
+
 def check_nothing_at(guest: Guest, region: Region, cause: str) -> None:
     """No page of a guard, or of page 0, is mapped."""
     __tracebackhide__ = True

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from grade.boot.layout import BOARDS, PAGE
+from grade.checks.map_checks import check_own_root
 from grade.diagnosis.failure import expect
 
 if TYPE_CHECKING:
@@ -62,6 +63,7 @@ def play(boot: "Callable[..., Guest]", model: MapModel, operations: int) -> None
     commands = list(model.commands(operations))
     guest = boot("\n".join([line for line, _ in commands] + ["checkpoint ready"]))
     guest.run_to("ready")
+    check_own_root(guest)
     answers = [fact for fact in guest.machine.facts() if fact.name in ("map", "lookup")]
     expect(len(answers) == len(commands), "wrong-answer", f"{len(commands)} answers", f"{len(answers)} answers")
     for (line, wanted), answer in zip(commands, answers, strict=True):

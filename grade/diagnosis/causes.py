@@ -85,6 +85,8 @@ CAUSES: dict[str, Cause] = {
     "high-half-not-mapped": Cause("The kernel moved before its high addresses were mapped.", _BOOT_HIGH),
     "identity-still-mapped": Cause("The low addresses still translate.", _BOOT_HIGH),
     "stale-identity": Cause("The identity map is gone from the tables but not from the TLB.", _BOOT_HIGH),
+    "freed-table-still-linked": Cause("The root still points to a table that was given back.", _BOOT_HIGH),
+    "tables-not-given-back": Cause("The tables of the identity map are still in use, though nothing leads to them.", _BOOT_HIGH),
     "kernel-root-changed": Cause("The kernel's root register was written again after the move.", _BOOT_HIGH),
     "halves-share-a-table": Cause("The user half and the kernel half hang on a common table.", _BOOT_HIGH),
 }

@@ -33,6 +33,8 @@ def unexpected_end(guest: "Guest", stop: Stop, wanted: str) -> NoReturn:
     """Raises the Failure, or NotWritten, that explains `stop`; `wanted` is what should have happened instead."""
     __tracebackhide__ = True
     _reported_end(guest, wanted)
+    if stop.kind is not StopKind.EXITED:
+        _check_code_is_high(guest, wanted)
     if stop.kind is StopKind.POWERED_OFF:
         fail("early-exit", wanted, f"the kernel turned the machine off, {_doing(guest, guest.cpu())}")
     if stop.kind is StopKind.EXITED:
@@ -50,6 +52,17 @@ def _doing(guest: "Guest", cpu: CpuState) -> str:
     """What the CPU was doing, in words."""
     place = guest.place(cpu.pc)
     return f"at {cpu.pc:#x}" + (f" ({place})" if place else "")
+
+
+def _check_code_is_high(guest: "Guest", wanted: str, pc: int | None = None) -> None:
+    """Fails if the stack has moved to the high addresses and the code has not; `pc` is where it was, if that is known."""
+    __tracebackhide__ = True
+    cpu, text = guest.cpu(), guest.layout.region("text")
+    if pc is None:  # in Arm's vectors the pc is theirs; the link register still tells who ran
+        pc = cpu.registers.get("x30", cpu.pc) if _is_in_vectors(guest, cpu) else cpu.pc
+    if guest.offset and cpu.sp >= guest.offset and text.pa <= pc < text.end:
+        seen = f"the stack is high ({cpu.sp:#x}), but the code runs low: at {pc:#x} ({guest.place(pc)})"
+        fail("pc-still-low", wanted, seen, guest.walk(pc))
 
 
 # --- the kernel could still report -----------------------------------------------------------------------------------
@@ -93,6 +106,7 @@ def _exception(guest: "Guest", fact: Fact, wanted: str) -> NoReturn:
 def _fault(guest: "Guest", fact: Fact, wanted: str) -> NoReturn:
     __tracebackhide__ = True
     address, pc = int(fact.values["address"], 0), int(fact.values["pc"], 0)
+    _check_code_is_high(guest, wanted, pc)
     raise _explained(guest, address, Access(fact.values["access"]), pc, wanted)
 
 

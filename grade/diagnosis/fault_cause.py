@@ -128,6 +128,8 @@ def _cause_in_permission(walk: Walk, access: Access, offset: int) -> str:
         return "table-entry-restricts"
     if access is Access.EXECUTE and mapping.user_write:
         return "user-writable-not-executable"
+    if mapping.user:
+        return "user-access-to-kernel"
     return "wrong-permission"
 
 

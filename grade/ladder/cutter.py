@@ -8,7 +8,7 @@ Main is the finished kernel; marker comments say what of it a student writes and
     ...the reference code...
     // @lab 1 end
 
-In CMake, shell, TOML and Python files the comment begins with `#`; Markdown and linker scripts use their own.
+`@main` ... `@end` stands for lines that no handout has. In CMake, shell, TOML and Python files the comment begins with `#`; Markdown and linker scripts use their own.
 """
 
 import os
@@ -24,7 +24,9 @@ from grade.ladder.labs import ISAS, Lab, LadderError, load_labs, owner_of
 COURSE_FILE = "labs/course.toml"
 
 _MARKED = ("kernel/", "arch/", "user/", "labs/", "CMakeLists.txt", "README.md", "docs/map.md")
-_GRADER = ("grade/", ".ci/")
+_GRADER = ("grade/",)
+_NEVER_CUT = ("grade/tests/", ".ci/", "docs/instructor.md")  # they tell how grades are defended, or need main
+_MAIN_ONLY = 1_000_000  # a lab that no ladder reaches
 _BUGS = re.compile(r"labs/[^/]+/bugs/")
 _KEPT_IN_TARGET = ("build", ".git")
 _NOT_SOURCE = {"build", ".git", "__pycache__", ".pytest_cache", ".hypothesis"}
@@ -98,7 +100,7 @@ def cut(
     files = {COURSE_FILE: (course.encode(), 0o644)}  # first, so that a half-written cut can be told for a cut
     later = [upper for upper in labs if upper.number > lab]
     for path in sorted(_source_files(tree, into)):
-        if _BUGS.match(path) or (path.startswith(_GRADER) and not with_grader):
+        if _BUGS.match(path) or path.startswith(_NEVER_CUT) or (path.startswith(_GRADER) and not with_grader):
             continue
         if not any(upper.brings(path) for upper in later):
             mode = (tree / path).stat().st_mode & 0o777
@@ -231,8 +233,8 @@ class _Parser:
         self.lines = text.split("\n")
         self.next = 0
         self.hole_allowed = comment == "//"
-        self.marker = re.compile(rf"\s*{opening}\s*@(lab|from|end)(?!\S)\s*(.*?)\s*{closing}\s*")
-        self.misplaced = re.compile(rf".*\S\s*{opening}\s*@(lab \d|from \d|end\s*$)")
+        self.marker = re.compile(rf"\s*{opening}\s*@(lab|from|main|end)(?!\S)\s*(.*?)\s*{closing}\s*")
+        self.misplaced = re.compile(rf".*\S\s*{opening}\s*@(lab \d|from \d|main\s*$|end\s*$)")
         self.hint = re.compile(r"(\s*)//:\s?(.*?)\s*")
 
     def parse(self) -> list[_Part]:
@@ -293,11 +295,13 @@ class _Parser:
             return _Marker("end", self.next)
         if word == "from" and rest.isdecimal():
             return _Marker("from", self.next, int(rest))
+        if word == "main" and not rest:
+            return _Marker("from", self.next, _MAIN_ONLY)
         if word == "lab" and (begin := re.fullmatch(r"(\d+) begin: ([A-Za-z_][\w:]*)", rest)):
             return _Marker("begin", self.next, int(begin[1]), begin[2])
         if word == "lab" and (end := re.fullmatch(r"(\d+) end", rest)):
             return _Marker("end of hole", self.next, int(end[1]))
-        forms = "@lab N begin: function, @lab N end, @from N, @end"
+        forms = "@lab N begin: function, @lab N end, @from N, @main, @end"
         raise MarkerError(self.path, self.next, f"unknown marker '@{word} {rest}'; known are {forms}")
 
     def _refuse_stray(self, line: str) -> None:

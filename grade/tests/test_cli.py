@@ -47,7 +47,7 @@ def test_a_milestone_that_passes(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (("grade", "9"), "there is no lab 9 to grade; there are labs 1, 2"),
+        (("grade", "9"), "there is no lab 9 to grade, only 1, 2"),
         (("grade", "3"), "there is no lab 3 to grade"),
         (("grade", "one"), "'one' is not a valid integer"),
         (("grade", "--isa", "vax"), "'vax' is not one of 'x86_64', 'aarch64'"),
@@ -178,3 +178,48 @@ def test_a_tree_cannot_retire_its_own_milestones(tmp_path: Path) -> None:
     run = pagewalk("grade", "2", "--isa", "x86_64", "--tree", str(tree))
     assert run.returncode == 1
     assert "0 / 100" in run.stdout
+
+
+def changed_cut(tmp_path: Path, file: str, old: str, new: str) -> Path:
+    """Lab 1, solved, with one text in one file replaced."""
+    tree = tmp_path / "tree"
+    cut(ROOT, 1, 1, tree)
+    text = (tree / file).read_text()
+    assert old in text
+    (tree / file).write_text(text.replace(old, new, 1))
+    return tree
+
+
+def test_an_engine_that_never_ends_is_the_students(tmp_path: Path) -> None:
+    tree = changed_cut(tmp_path, "kernel/mm/page_table_map.h", "here = slot(here.decoded.address, here.level - 1, va);",
+                       "here = slot(root_, F::kLevels - 1, va);")  # fmt: skip
+    run = pagewalk("grade", "1", "--isa", "x86_64", "--milestone", "1.1", "--tree", str(tree))
+    assert run.returncode == 1, run.stdout + run.stderr
+    assert "cause      hang" in run.stdout and "has not ended" in run.stdout and "PageTableMap" in run.stdout
+
+
+def test_a_wild_engine_is_shown_what_the_sanitizer_says(tmp_path: Path) -> None:
+    tree = changed_cut(tmp_path, "kernel/mm/page_table_map.h", "std::optional<OwnedFrame>, F::kLevels> path",
+                       "std::optional<OwnedFrame>, 1> path")  # fmt: skip
+    run = pagewalk("grade", "1", "--isa", "x86_64", "--milestone", "1.1", "--tree", str(tree))
+    assert run.returncode == 1, run.stdout + run.stderr
+    assert "kernel/mm/page_table_map.h:" in run.stdout, run.stdout
+
+
+def test_one_failure_of_many_milestones_is_shown_once(tmp_path: Path) -> None:
+    """And a fault that interrupts a line is found all the same."""
+    old = "TRY(table.map_range("
+    tree = changed_cut(tmp_path, "arch/aarch64/boot_map.cc", old, f'if (region.name != "parameters") {old}')
+    run = pagewalk("grade", "1", "--isa", "aarch64", "--tree", str(tree))
+    assert run.returncode == 1
+    assert run.stdout.count("cause      parameters-not-mapped") == 1, run.stdout
+    assert "1.2, 1.3, 1.4, 1.5, 1.6, 1.7, 1.8, 1.9:" in run.stdout
+
+
+def test_a_handed_out_tree_says_nothing_about_how_it_is_graded(tmp_path: Path) -> None:
+    tree = tmp_path / "tree"
+    cut(ROOT, 1, 0, tree, with_grader=True)
+    for gone in ("grade/tests", "docs/instructor.md", ".ci", "labs/1-identity-map/bugs", "labs/2-higher-half"):
+        assert not (tree / gone).exists(), gone
+    assert (tree / "grade" / "cli.py").exists()
+    assert "instructor" not in (tree / "README.md").read_text() + (tree / "docs" / "map.md").read_text()

@@ -4,6 +4,8 @@
 
 namespace {
 
+constinit bool g_line_is_open = false;
+
 void write(std::string_view text) {
   for (const char c : text) Arch::console_write(c);
 }
@@ -22,8 +24,14 @@ void write_hex(std::uint64_t value) {
 
 }  // namespace
 
+Line::Line() {
+  if (g_line_is_open) Arch::console_write('\n');
+  g_line_is_open = true;
+}
+
 Line::~Line() {
   Arch::console_write('\n');
+  g_line_is_open = false;
 }
 
 Line& Line::operator<<(std::string_view text) {

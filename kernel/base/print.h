@@ -6,11 +6,12 @@
 
 #include "kernel/base/addr.h"
 
-// One line of text. It is written as it is put together; the line ends when this object dies.
+// One line of text. It is written as it is put together; the line ends when this object dies. If another line is still
+// being put together, as when a fault interrupts it, that one ends first.
 //   Line() << "frame " << frame.start() << " is free";
 class Line {
  public:
-  Line() = default;
+  Line();
   Line(const Line&) = delete;
   Line& operator=(const Line&) = delete;
   ~Line();

@@ -36,9 +36,10 @@ class PageTable {
   // translate `va` or hold `pa`, kMisaligned if `va` or `pa` is not a multiple of the level's size, kNoMemory.
   [[nodiscard]] Result<void> map(VirtAddr va, PhysAddr pa, PageFlags flags, unsigned level = 0);
 
-  // Maps `size` bytes from `va` to those from `pa`, with the largest blocks that both addresses permit. `size` is a
-  // multiple of the page size, and the range may end at the very end of the address space. On failure (as above) what
-  // was mapped before the failure stays.
+  // Maps `size` bytes from `va` to those from `pa`, with the largest blocks that both addresses permit. The range may end
+  // at the very end of the address space. Maps nothing and fails with kMisaligned if `va`, `pa` or `size` is not a
+  // multiple of the page size, with kBadAddress if the range would go on behind the end of the address space. On other
+  // failures (as above) what was mapped before the failure stays.
   [[nodiscard]] Result<void> map_range(VirtAddr va, PhysAddr pa, std::uint64_t size, PageFlags flags);
 
   // What `va` translates to, or nothing if no leaf maps it. Never allocates.

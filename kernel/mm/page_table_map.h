@@ -60,7 +60,8 @@ Result<void> PageTable<F, M>::map_range(VirtAddr va, PhysAddr pa, std::uint64_t 
   // @lab 1 begin: map_range
   //: While bytes are left: choose the highest level, at most F::kLargestLeaf, whose size divides both addresses and is
   //: no more than what is left; map() one leaf of it; go on behind it. Count what is left, and do not compare
-  //: addresses: the range may end at the end of the address space, where `va + size` is 0. It may not go on behind it.
+  //: addresses: the range may end at the end of the address space, where `va + size` is 0. To go on
+  //: behind it is kBadAddress.
   if (!is_aligned(size, kPageSize)) return std::unexpected(Error::kMisaligned);
   if (size > 0 && va + (size - 1) < va) return std::unexpected(Error::kBadAddress);
   while (size > 0) {

@@ -9,6 +9,7 @@ from grade.checks.map_checks import (
     check_all_regions_mapped,
     check_census,
     check_everything_high,
+    check_low_half_is_given_back,
     check_offset,
     check_own_root,
     check_reachable,
@@ -77,7 +78,7 @@ def test_identity_is_gone(boot: Boot, image: KernelImage) -> None:
     layout = layout_of(image)
     parts = [layout.region(name) for name in ("text", "rodata", "data", "boot-stack")]
     touched = [pa for part in parts for pa in range(part.pa, part.end, PAGE)] + [layout.region("frames").pa]
-    guest = boot("\n".join([f"peek {pa:#x}" for pa in touched] + ["checkpoint ready"]))
+    guest = boot("\n".join([f"peek {pa:#x}" for pa in touched] + ["frames", "checkpoint ready"]))
     guest.run_to("ready")
     low = [m for m in guest.walker().mappings() if m.va < guest.offset]
     first = low[0].va if low else image.load_address
@@ -92,6 +93,7 @@ def test_identity_is_gone(boot: Boot, image: KernelImage) -> None:
     read = [fact.values["va"] for fact in guest.facts("peek")]
     expect(not read, "stale-identity", "reading a low address faults", f"{', '.join(read)} could be read")
     expect(not silent, "fault-misreported", "each fault is reported as not-present", f"{_hex(silent)} are not")
+    check_low_half_is_given_back(guest)
 
 
 @milestone("2.5", points=15, witness="KQ")
