@@ -7,7 +7,7 @@ from pathlib import Path
 
 from grade.diagnosis.failure import NotWritten, expect, fail
 
-_SECONDS = 30.0
+_SECONDS = 20.0
 """Many times what all tests take; a loop without end is told from a busy machine by the CPU time it has used."""
 _LEAST_CASES = 40
 _EXCERPT = 1500
