@@ -223,3 +223,15 @@ def test_a_handed_out_tree_says_nothing_about_how_it_is_graded(tmp_path: Path) -
         assert not (tree / gone).exists(), gone
     assert (tree / "grade" / "cli.py").exists()
     assert "instructor" not in (tree / "README.md").read_text() + (tree / "docs" / "map.md").read_text()
+
+
+def test_bench_measures_every_figure(tmp_path: Path) -> None:
+    """The names are promised; the values depend on the machine."""
+    run = pagewalk("bench", "--runs", "1", "--json", str(tmp_path / "b.json"))
+    assert run.returncode == 0, run.stdout + run.stderr
+    figures = json.loads((tmp_path / "b.json").read_text())["figures"]
+    assert all(figure["value"] > 0 and figure["unit"] for figure in figures)
+    names = {(figure["name"], figure["isa"]) for figure in figures}
+    for name in ("boot_wall_ms", "kernel_root_walk_ms", "cold_build_s", "arch_lines"):
+        assert {(name, "x86_64"), (name, "aarch64")} <= names
+    assert {("grade_warm_s", "all"), ("kernel_shared_lines", "all")} <= names
