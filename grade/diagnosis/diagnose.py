@@ -48,6 +48,11 @@ def unexpected_end(guest: "Guest", stop: Stop, wanted: str) -> NoReturn:
     fail("hang", wanted, f"the machine stopped ({stop.detail}), {_doing(guest, guest.cpu())}")
 
 
+def _source(guest: "Guest", pc: int) -> str:
+    """The file and line of a code address; empty if it is not the kernel's."""
+    return guest.place(pc).partition(" at ")[2]
+
+
 def _doing(guest: "Guest", cpu: CpuState) -> str:
     """What the CPU was doing, in words."""
     place = guest.place(cpu.pc)
@@ -100,7 +105,8 @@ def _overflow(guest: "Guest", fact: Fact, wanted: str) -> NoReturn:
 def _exception(guest: "Guest", fact: Fact, wanted: str) -> NoReturn:
     __tracebackhide__ = True
     pc = int(fact.values["pc"], 0)
-    fail("unexpected-exception", wanted, f"{fact.values['name']} at {pc:#x} ({guest.place(pc) or 'not kernel code'})")
+    seen = f"{fact.values['name']} at {pc:#x} ({guest.place(pc) or 'not kernel code'})"
+    fail("unexpected-exception", wanted, seen, file=_source(guest, pc))
 
 
 def _fault(guest: "Guest", fact: Fact, wanted: str) -> NoReturn:
@@ -115,7 +121,8 @@ def _explained(guest: "Guest", address: int, access: Access, pc: int, wanted: st
     cause = cause_of_fault(guest, Attempt(address, access, _has_moved(guest, pc)))
     place = guest.place(pc)
     seen = f"a fault: {access.value} of {address:#x} by {pc:#x}" + (f" ({place})" if place else "")
-    return Failure(cause, wanted, seen, guest.walk(address).explain())
+    file = _source(guest, pc) if cause == "unexpected-fault" else ""
+    return Failure(cause, wanted, seen, guest.walk(address).explain(), file)
 
 
 def _has_moved(guest: "Guest", pc: int) -> bool:
@@ -157,7 +164,7 @@ def _hang(guest: "Guest", stop: Stop, wanted: str) -> NoReturn:
         fail("serial-flood", wanted, f"{len(guest.machine.serial())} bytes on the serial line; {_doing(guest, cpu)}")
     if in_vectors:
         fail("recursive-vector", wanted, f"the exception vector at {cpu.pc:#x} faults again and again")
-    fail("hang", wanted, f"{stop.detail}; the kernel is {_doing(guest, cpu)}")
+    fail("hang", wanted, f"{stop.detail}; the kernel is {_doing(guest, cpu)}", file=_source(guest, cpu.pc))
 
 
 def _unreported_fault(guest: "Guest", cpu: CpuState, wanted: str) -> Failure | None:
