@@ -62,7 +62,9 @@ class Guest:
         cpu: str | None = None,
         el2: bool = False,
         cpu_budget: float = 3.0,
+        idle_backstop: float = 2.0,
     ) -> None:
+        """Describes the guest. `cpu_budget` and `idle_backstop` are in seconds, as for Machine."""
         self.image = KernelImage(kernel.isa, kernel.elf)
         self.layout: Layout = layout_of(self.image)
         self.isa = kernel.isa
@@ -70,7 +72,7 @@ class Guest:
         self.recipe = Recipe(
             kernel.isa, str(kernel.elf), script, secrets.randbits(63), ram_mib, fail_allocation, cpu, el2
         )
-        self.machine = machine_for(self.recipe, cpu_budget=cpu_budget)
+        self.machine = machine_for(self.recipe, cpu_budget, idle_backstop)
         self.last_stop: Stop | None = None
 
     def __enter__(self) -> Self:
@@ -198,7 +200,7 @@ class Guest:
         )
 
 
-def machine_for(recipe: Recipe, *, cpu_budget: float = 3.0, wall_backstop: float = 120.0) -> Machine:
+def machine_for(recipe: Recipe, cpu_budget: float, idle_backstop: float) -> Machine:
     """The machine that a recipe describes, not yet started."""
     parameters = BootParameters(recipe.nonce, recipe.ram_mib << 20, recipe.script, recipe.fail_allocation)
     return Machine(
@@ -209,5 +211,5 @@ def machine_for(recipe: Recipe, *, cpu_budget: float = 3.0, wall_backstop: float
         cpu=recipe.cpu,
         el2=recipe.el2,
         cpu_budget=cpu_budget,
-        wall_backstop=wall_backstop,
+        idle_backstop=idle_backstop,
     )
