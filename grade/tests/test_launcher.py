@@ -320,7 +320,7 @@ def test_all_packages_of_debian(debian: World, machine: str, compilers: str) -> 
     python = " ".join(f"python3-{name}" for name in modules.split())
     packages = f"cmake ninja-build qemu-system-x86 qemu-system-arm {compilers} clang-format libgtest-dev python3"
     assert debian.run("grade").returncode == 2
-    assert debian.calls("apt-get")[-1].endswith(f"=300 {packages} {python} gdb-multiarch")
+    assert debian.calls("apt-get")[-1].endswith(f"=300 {packages} {python} gdb-multiarch ccache")
 
 
 def test_only_the_modules_that_are_missing(debian: World) -> None:
