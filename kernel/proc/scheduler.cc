@@ -1,0 +1,101 @@
+#include "kernel/proc/scheduler.h"
+
+#include "arch/arch.h"
+#include "kernel/base/check.h"
+#include "kernel/base/clock.h"
+#include "kernel/mm/check_root.h"
+
+namespace {
+
+struct ReadyQueue {
+  Process* first = nullptr;
+  Process* last = nullptr;
+};
+constinit ReadyQueue g_ready;
+constinit Process* g_current = nullptr;
+
+Process* take_ready() {
+  Process* process = g_ready.first;
+  if (process != nullptr) g_ready.first = process->next_ready;
+  return process;
+}
+
+// Everything that belongs to a process and not to the kernel is exchanged here. Returns when `next` leaves the CPU to
+// the one that was running.
+void switch_to(Process& next) {
+  Process& previous = current();
+  next.state = ProcessState::kRunning;
+  if (&next == &previous) return;
+  check_root(next.space->root(), next.stack_top);
+  g_current = &next;
+  next.space->load();
+  UserMode::set_trap_stack(next.stack_top);
+  UserMode::switch_registers(previous.registers, next.registers);
+  switch_stacks(&previous.saved_stack_pointer, next.saved_stack_pointer);
+}
+
+}  // namespace
+
+Process& current() {
+  return *g_current;
+}
+
+void set_current(Process& process) {
+  g_current = &process;
+}
+
+void make_ready(Process& process) {
+  process.state = ProcessState::kReady;
+  process.next_ready = nullptr;
+  (g_ready.first == nullptr ? g_ready.first : g_ready.last->next_ready) = &process;
+  g_ready.last = &process;
+}
+
+void remove_ready(Process& process) {
+  Process* previous = nullptr;
+  Process** link = &g_ready.first;
+  while (*link != &process) {
+    CHECK(*link != nullptr, process.pid);
+    previous = *link;
+    link = &previous->next_ready;
+  }
+  *link = process.next_ready;
+  if (g_ready.last == &process) g_ready.last = previous;
+}
+
+void yield() {
+  if (g_ready.first == nullptr) return;
+  make_ready(current());
+  schedule();
+}
+
+void sleep_until(std::uint64_t tick) {
+  current().wake_at = tick;
+  current().state = ProcessState::kSleeping;
+  schedule();
+}
+
+void wait_for_child() {
+  current().state = ProcessState::kWaiting;
+  schedule();
+}
+
+void wake_waiting(Process& process) {
+  if (process.state == ProcessState::kWaiting) make_ready(process);
+}
+
+void wake_sleepers() {
+  for (Process& process : processes()) {
+    if (process.state == ProcessState::kSleeping && process.wake_at <= ticks()) make_ready(process);
+  }
+}
+
+void schedule() {
+  Process* next = take_ready();
+  while (next == nullptr && current().pid == 0) {
+    Arch::wait_for_interrupt();
+    wake_sleepers();
+    next = take_ready();
+  }
+  switch_to(next != nullptr ? *next : processes()[0]);
+}
