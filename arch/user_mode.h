@@ -10,9 +10,8 @@
 
 template <typename U>
 concept UserModeContract = requires(PhysAddr root, VirtAddr va, typename U::Registers& registers, unsigned id) {
-  // e_machine of an executable for this ISA, and what every instruction's address is a multiple of.
+  // e_machine of an executable for this ISA.
   { U::kElfMachine } -> std::convertible_to<std::uint16_t>;
-  { U::kInstructionAlignment } -> std::convertible_to<std::uint64_t>;
   // Whether one root serves both halves of the address space. Then each process's root holds the kernel's entries, too.
   { U::kOneRootForBothHalves } -> std::convertible_to<bool>;
 

@@ -13,7 +13,6 @@
 
 struct UserMode {
   static constexpr std::uint16_t kElfMachine = 183;  // EM_AARCH64
-  static constexpr std::uint64_t kInstructionAlignment = 4;
   static constexpr bool kOneRootForBothHalves = false;
 
   // The thread pointer, which user code may write.

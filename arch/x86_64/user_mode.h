@@ -14,7 +14,6 @@
 
 struct UserMode {
   static constexpr std::uint16_t kElfMachine = 62;  // EM_X86_64
-  static constexpr std::uint64_t kInstructionAlignment = 1;
   static constexpr bool kOneRootForBothHalves = true;
 
   // Segments that user code may load as it likes.

@@ -37,10 +37,6 @@ inline constexpr std::uint64_t kSmallestRam = 64 * kMiB;
 inline constexpr std::uint64_t kKernelStackSize = 16 * kKiB;
 static_assert(kKernelStackSize == 1 << 14);  // as the linker script has it
 
-// Where the addresses of user code end. The last page of the lower half stays out of reach, so that the address behind
-// an instruction is canonical, too.
-inline constexpr VirtAddr kUserEnd{0x7fff'ffff'f000};
-
 }  // namespace layout
 
 // What the linker knows of the image: physical addresses, as plain numbers that hold before and after lab 2's move.

@@ -50,12 +50,15 @@ bool has_children() {
   return false;
 }
 
+Result<Process*> start_program_of(const Arguments& arguments) {
+  ArgumentList list;
+  for (unsigned i = 1; i < arguments.count(); ++i) TRY(list.add(arguments.word(i)));
+  return start_program(current(), list);
+}
+
 // Starts the program that the command names, and says so; or says why not.
 Process* start_named(const Arguments& arguments) {
-  ArgumentList list;
-  Result<void> added{};
-  for (unsigned i = 1; i < arguments.count() && added; ++i) added = list.add(arguments.word(i));
-  const auto started = added ? start_program(current(), list) : std::unexpected(added.error());
+  const auto started = start_program_of(arguments);
   if (started) {
     tell(**started);
     return *started;
@@ -63,8 +66,8 @@ Process* start_named(const Arguments& arguments) {
   Fact fact("run");
   fact.field("program", arguments.word(1)).field("result", name(started.error()));
   if (started.error() == Error::kNotExecutable) {
-    const auto file = programs().find(arguments.word(1));
-    fact.field("why", name(parse_executable(*file, UserMode::kElfMachine, UserMode::kInstructionAlignment).error()));
+    const auto file = find_file(program_archive(), arguments.word(1));
+    fact.field("why", name(parse_executable(*file, UserMode::kElfMachine).error()));
   }
   return nullptr;
 }
@@ -108,7 +111,8 @@ void kill(const Arguments& arguments) {
 }
 
 void list_programs(const Arguments&) {
-  for (const ArchiveFile& file : programs()) Fact("program").field("name", file.name).field("size", file.contents.size());
+  ArchiveReader reader(program_archive());
+  while (const auto file = reader.next()) Fact("program").field("name", file->name).field("size", file->content.size());
 }
 
 void trace(const Arguments& arguments) {

@@ -59,9 +59,9 @@ Result<void> ArgumentList::add(std::string_view argument) {
 }
 
 Result<Process*> start_program(Process& parent, const ArgumentList& arguments) {
-  const auto file = programs().find(arguments.program());
+  const auto file = find_file(program_archive(), arguments.program());
   if (!file) return std::unexpected(Error::kNoProgram);
-  const auto executable = parse_executable(*file, UserMode::kElfMachine, UserMode::kInstructionAlignment);
+  const auto executable = parse_executable(*file, UserMode::kElfMachine);
   if (!executable) return std::unexpected(Error::kNotExecutable);
 
   Process& process = *TRY(new_process(parent, arguments.program()));
