@@ -9,6 +9,8 @@ Main is the finished kernel; marker comments say what of it a student writes and
     // @lab 1 end
 
 `@main` ... `@end` stands for lines that no handout has. In CMake, shell, TOML and Python files the comment begins with `#`; Markdown and linker scripts use their own.
+
+A file that a lab lends (lab.toml) is in the cuts until a later lab takes it back, and never in main.
 """
 
 import os
@@ -19,15 +21,14 @@ from collections.abc import Container, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
-from grade.ladder.labs import ISAS, Lab, LadderError, load_labs, owner_of
-
-COURSE_FILE = "labs/course.toml"
+from grade.ladder.labs import COURSE_FILE, ISAS, LENT_FOLDER, Lab, LadderError, Loan, load_labs, loans_of, owner_of
 
 _MARKED = ("kernel/", "arch/", "user/", "labs/", "CMakeLists.txt", "README.md", "docs/map.md")
 _GRADER = ("grade/",)
 _NEVER_CUT = ("grade/tests/", ".ci/", "docs/instructor.md")  # they tell how grades are defended, or need main
 _MAIN_ONLY = 1_000_000  # a lab that no ladder reaches
 _BUGS = re.compile(r"labs/[^/]+/bugs/")
+_LENT = re.compile(rf"(labs/[^/]+/){LENT_FOLDER}(.+)")
 _KEPT_IN_TARGET = ("build", ".git")
 _NOT_SOURCE = {"build", ".git", "__pycache__", ".pytest_cache", ".hypothesis"}
 
@@ -98,13 +99,14 @@ def cut(
     names = "".join(f'"{isa}", ' for isa in isas).removesuffix(", ")
     course = f"# What this tree is; the grader reads it.\nlab = {lab}\nsolved = {solved}\nisas = [{names}]\n"
     files = {COURSE_FILE: (course.encode(), 0o644)}  # first, so that a half-written cut can be told for a cut
-    later = [upper for upper in labs if upper.number > lab]
-    for path in sorted(_source_files(tree, into)):
-        if _BUGS.match(path) or path.startswith(_NEVER_CUT) or (path.startswith(_GRADER) and not with_grader):
+    later, loans = [upper for upper in labs if upper.number > lab], loans_of(labs)
+    for source in sorted(_source_files(tree, into)):
+        path = _path_in_cut(source, loans, lab)
+        if path is None or path.startswith(_NEVER_CUT) or (path.startswith(_GRADER) and not with_grader):
             continue
         if not any(upper.brings(path) for upper in later):
-            mode = (tree / path).stat().st_mode & 0o777
-            files[path] = (_cut_file(tree, path, labs, lab, solved), mode)
+            mode = (tree / source).stat().st_mode & 0o777
+            files[path] = (_cut_file(tree, source, labs, lab, solved), mode)
     remove_others(into, files.keys())
     for path, (content, mode) in files.items():
         update(into / path, content, mode)
@@ -145,6 +147,19 @@ def _check_target(into: Path) -> None:
         return
     if any(path.name not in _KEPT_IN_TARGET for path in into.iterdir()):
         raise LadderError(f"{into} is neither empty nor a cut tree (it has no {COURSE_FILE}): left as it is")
+
+
+def _path_in_cut(source: str, loans: list[Loan], lab: int) -> str | None:
+    """Where the cut of lab `lab` has main's file `source`; None for a planted bug and for what is not lent then."""
+    if _BUGS.match(source):
+        return None
+    lent = _LENT.fullmatch(source)
+    if lent is None:
+        return source
+    loan = next((loan for loan in loans if loan.source == source), None)
+    if loan is None:
+        raise LadderError(f"{lent[1]}lab.toml: lends: does not name {lent[2]}, but there is {source}")
+    return loan.path if loan.first <= lab <= loan.last else None
 
 
 def _source_files(tree: Path, into: Path | None) -> Iterator[str]:

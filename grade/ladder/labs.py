@@ -8,13 +8,19 @@ import re
 import tomllib
 from dataclasses import dataclass
 from itertools import combinations
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 ISAS = ("x86_64", "aarch64")
 """The ISAs that have a kernel. arch/ may describe the paging of more."""
 
 ISA_FIELD = "{isa}"
+
+COURSE_FILE = "labs/course.toml"
+"""Says of a handed-out tree what it is. Main has none."""
+
+LENT_FOLDER = "lent/"
+"""In a lab's folder in main: the files that the lab lends. No cut has this folder."""
 
 
 class LadderError(Exception):
@@ -31,6 +37,8 @@ class Lab:
     owned: tuple[str, ...]
     adds: tuple[str, ...]
     retires: tuple[str, ...]
+    lends: tuple[str, ...] = ()
+    takes_back: tuple[str, ...] = ()
 
     @property
     def prefix(self) -> str:
@@ -44,6 +52,20 @@ class Lab:
     def brings(self, path: str) -> bool:
         """Whether `path` first appears in this lab: owned, added, or in the lab's own folder."""
         return path.startswith(self.prefix) or any(_matches(p, path) for p in self.owned + self.adds)
+
+    def source_of(self, lent: str) -> str:
+        """Where main keeps a file that this lab lends under the path `lent`."""
+        return f"{self.prefix}{LENT_FOLDER}{lent}"
+
+
+@dataclass(frozen=True)
+class Loan:
+    """A provisional file, `source` in main: the cuts of labs `first` to `last` have it at `path`, the others do not."""
+
+    path: str
+    source: str
+    first: int
+    last: int
 
 
 def load_labs(tree: Path) -> list[Lab]:
@@ -60,6 +82,8 @@ def load_labs(tree: Path) -> list[Lab]:
         _check_files_exist(tree, lab, isas)
     for lower, upper in combinations(labs, 2):
         _check_nothing_shared(lower, upper, isas)
+    if not (tree / COURSE_FILE).exists():  # a handout knows the lab that lends a file, and not yet who takes it back
+        _check_loans(tree, labs)
     return labs
 
 
@@ -68,16 +92,26 @@ def owner_of(labs: list[Lab], path: str) -> Lab | None:
     return next((lab for lab in labs if lab.owns(path)), None)
 
 
+def loans_of(labs: list[Lab]) -> list[Loan]:
+    """All loans of main, whose labs these are."""
+    until = {path: taker.number - 1 for taker in labs for path in taker.takes_back}
+    return [
+        Loan(path, lender.source_of(path), lender.number, until[path]) for lender in labs for path in lender.lends
+    ]
+
+
 def _read_lab(path: Path, name: str) -> Lab:
     try:
         table = tomllib.loads(path.read_text(encoding="utf-8"))
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise LadderError(f"{name}: not TOML: {error}") from error
     keys = {"number": int, "title": str, "owned": list, "adds": list, "retires": list}
+    optional = {"lends": list, "takes_back": list}
+    keys |= optional
     for key in table:
         if key not in keys:
             raise LadderError(f"{name}: {key}: no such key; known are {', '.join(keys)}")
-    values = {key: _checked(name, table, key, kind) for key, kind in keys.items()}
+    values = {key: _checked(name, table, key, keys[key]) for key in keys if key in table or key not in optional}
     if path.parent.name.split("-")[0] != str(values["number"]):
         raise LadderError(f"{name}: number: is {values['number']}, but the folder is {path.parent.name}")
     return Lab(folder=path.parent, **values)
@@ -137,3 +171,42 @@ def _overlap(one: str, other: str) -> bool:
         or (one.endswith("/") and other.startswith(one))
         or (other.endswith("/") and one.startswith(other))
     )
+
+
+def _check_loans(tree: Path, labs: list[Lab]) -> None:
+    """Main has each lent file once, in its lender's folder, and each loan ends."""
+    lenders = _only_mention(labs, "lends", "lent")
+    takers = _only_mention(labs, "takes_back", "taken back")
+    for path, lender in lenders.items():
+        _check_lent_file(tree, labs, lender, path)
+        if path not in takers:
+            raise LadderError(f"{lender.prefix}lab.toml: lends: no lab takes {path} back")
+    for path, taker in takers.items():
+        if path not in lenders or lenders[path].number >= taker.number:
+            raise LadderError(f"{taker.prefix}lab.toml: takes_back: {path} is not lent by any lower lab")
+
+
+def _only_mention(labs: list[Lab], key: str, done: str) -> dict[str, Lab]:
+    """Every path that a lab has under `key`, with that lab. LadderError if a path is mentioned twice."""
+    mentions: dict[str, Lab] = {}
+    for lab in labs:
+        for path in lab.lends if key == "lends" else lab.takes_back:
+            if path in mentions:
+                other = mentions[path].prefix
+                raise LadderError(f"{lab.prefix}lab.toml: {key}: {path} is {done} in {other}lab.toml, too")
+            mentions[path] = lab
+    return mentions
+
+
+def _check_lent_file(tree: Path, labs: list[Lab], lender: Lab, path: str) -> None:
+    here = f"{lender.prefix}lab.toml: lends:"
+    plain = PurePosixPath(path)
+    if plain.is_absolute() or ".." in plain.parts or str(plain) != path:
+        raise LadderError(f"{here} {path!r} is not a plain path from the root")
+    if not (tree / lender.source_of(path)).is_file():
+        raise LadderError(f"{here} there is no {lender.source_of(path)}")
+    if (tree / path).exists():
+        raise LadderError(f"{here} main itself has {path}, so it cannot be lent")
+    claimant = next((lab for lab in labs if lab.brings(path)), None)
+    if claimant is not None:
+        raise LadderError(f"{here} {path} is claimed by {claimant.prefix}lab.toml, too")

@@ -14,8 +14,8 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
-from grade.ladder.cutter import COURSE_FILE, cut, remove_others, update
-from grade.ladder.labs import ISAS, Lab, LadderError, load_labs
+from grade.ladder.cutter import cut, remove_others, update
+from grade.ladder.labs import COURSE_FILE, ISAS, Lab, LadderError, load_labs
 
 _HOST_TESTS = "kernel/tests"
 

@@ -44,8 +44,9 @@ void kernel_main() {
 """
 
 
-def lab_toml(number: int, owned: str = "", adds: str = "", retires: str = "") -> str:
-    return f'number = {number}\ntitle = "Lab {number}"\nowned = [{owned}]\nadds = [{adds}]\nretires = [{retires}]\n'
+def lab_toml(number: int, owned: str = "", adds: str = "", retires: str = "", more: str = "") -> str:
+    lists = f"owned = [{owned}]\nadds = [{adds}]\nretires = [{retires}]\n{more}"
+    return f'number = {number}\ntitle = "Lab {number}"\n{lists}'
 
 
 MAIN_FILES = {
@@ -229,6 +230,140 @@ def test_impossible_cuts_are_refused(
 ) -> None:
     with pytest.raises(LadderError, match=message):
         cut(main, lab, solved, into, isas)
+    assert not into.exists()
+
+
+# --- lent files --------------------------------------------------------------------------------------------
+
+LENT = "kernel/copy_simply.cc"
+IN_FOLDER = "labs/1-map/lent/"
+LENDS, TAKES_BACK = f'lends = ["{LENT}"]\n', f'takes_back = ["{LENT}"]\n'
+LAB_1_TOML = lab_toml(1, owned='"kernel/map.h"', more=LENDS)
+LAB_3_TOML = lab_toml(3, more=TAKES_BACK)
+
+
+@pytest.fixture
+def lender(main: Path) -> Path:
+    """Main, where lab 1 lends a file and lab 3 takes it back."""
+    text = "int copy();\n// @from 2\nint two();\n// @end\n"
+    return write(main, {"labs/1-map/lab.toml": LAB_1_TOML, "labs/3-copy/lab.toml": LAB_3_TOML, IN_FOLDER + LENT: text})
+
+
+def test_a_lent_file_is_there_until_it_is_taken_back(lender: Path, into: Path) -> None:
+    cut(lender, 1, 1, into)
+    assert listing(into) == LAB_1 | {LENT}
+    cut(lender, 2, 2, into)
+    assert listing(into) == LAB_2 | {LENT}
+    cut(lender, 3, 3, into)
+    assert listing(into) == LAB_2 | {"labs/3-copy/lab.toml"}
+    cut(lender, 2, 0, into)
+    assert listing(into) == LAB_2 | {LENT}
+    assert not (lender / LENT).exists()
+
+
+def test_a_lent_file_is_not_there_before_it_is_lent(main: Path, into: Path) -> None:
+    write(main, {"labs/2-high/lab.toml": lab_toml(2, adds='"user/", "arch/x86_64/switch.S"', more=LENDS)})
+    write(main, {"labs/3-copy/lab.toml": LAB_3_TOML, f"labs/2-high/lent/{LENT}": "", "arch/x86_64/switch.S": ""})
+    for lab, there in ((1, False), (2, True), (3, False)):
+        cut(main, lab, lab, into)
+        assert (into / LENT).exists() == there
+
+
+def test_markers_in_a_lent_file_are_obeyed(lender: Path, into: Path) -> None:
+    cut(lender, 1, 1, into)
+    assert (into / LENT).read_text() == "int copy();\n"
+    cut(lender, 2, 2, into)
+    assert (into / LENT).read_text() == "int copy();\nint two();\n"
+    hole = "// @lab 1 begin: f\n//: Do it.\n// @lab 1 end\n"
+    for text, problem in ((hole, "a hole of lab 1 in a file that no lab owns"), ("// @end\n", "@end without @from")):
+        write(lender, {IN_FOLDER + LENT: text})
+        for read in (lambda: cut(lender, 1, 1, into), lambda: holes(lender)):
+            with pytest.raises(MarkerError, match=problem) as caught:
+                read()
+            assert caught.value.file == IN_FOLDER + LENT
+
+
+def test_a_handout_need_not_know_who_takes_a_file_back(lender: Path, into: Path) -> None:
+    cut(lender, 2, 2, into)
+    assert [lab.lends for lab in load_labs(into)] == [(LENT,), ()]
+    cut(lender, 3, 3, into)
+    assert [lab.takes_back for lab in load_labs(into)] == [(), (), (LENT,)]
+
+
+def lends(*paths: str) -> str:
+    return lab_toml(1, more=f"lends = [{', '.join(repr(path) for path in paths)}]\n")
+
+
+@pytest.mark.parametrize(
+    ("folder", "text", "blamed", "message"),
+    [
+        ("1-map", LAB_1_TOML + "lend = []\n", "1-map", "lend: no such key; known are number, "),
+        ("1-map", lab_toml(1, more="lends = 7\n"), "1-map", "lends: must be a list of strings, is 7"),
+        ("3-copy", lab_toml(3, more="takes_back = [7]\n"), "3-copy", "takes_back: must be a list of strings, holds 7"),
+        ("1-map", lends(LENT, "kernel/x.cc"), "1-map", f"lends: there is no {IN_FOLDER}kernel/x.cc"),
+        ("1-map", lends("kernel/"), "1-map", "lends: 'kernel/' is not a plain path"),
+        ("1-map", lends("../lab.toml"), "1-map", "lends: '../lab.toml' is not a plain path"),
+        ("1-map", lends("/etc/passwd"), "1-map", "lends: '/etc/passwd' is not a plain path"),
+        ("1-map", lends(LENT, LENT), "1-map", f"lends: {LENT} is lent in labs/1-map/lab.toml, too"),
+        ("2-high", lab_toml(2, more=LENDS), "2-high", f"lends: {LENT} is lent in labs/1-map/lab.toml, too"),
+        ("4-end", lab_toml(4, more=TAKES_BACK), "4-end", f"takes_back: {LENT} is taken back in labs/3-copy/lab.toml"),
+        ("3-copy", lab_toml(3), "1-map", f"lends: no lab takes {LENT} back"),
+        ("1-map", lab_toml(1), "3-copy", f"takes_back: {LENT} is not lent by any lower lab"),
+    ],
+)
+def test_a_loan_that_is_not_clear_is_refused(lender: Path, folder: str, text: str, blamed: str, message: str) -> None:
+    write(lender, {f"labs/{folder}/lab.toml": text})
+    with pytest.raises(LadderError) as caught:
+        load_labs(lender)
+    assert str(caught.value).startswith(f"labs/{blamed}/lab.toml: {message}")
+
+
+@pytest.mark.parametrize("lending", [2, 3])
+def test_a_file_is_taken_back_by_a_later_lab(main: Path, lending: int) -> None:
+    folders = {2: "2-high", 3: "3-copy"}
+    texts = {2: TAKES_BACK, 3: ""}
+    texts[lending] += LENDS
+    tomls = {f"labs/{folders[number]}/lab.toml": lab_toml(number, more=text) for number, text in texts.items()}
+    write(main, {**tomls, f"labs/{folders[lending]}/lent/{LENT}": ""})
+    with pytest.raises(LadderError, match=f"labs/2-high/lab.toml: takes_back: {LENT} is not lent by any lower lab"):
+        load_labs(main)
+
+
+def test_main_never_has_a_lent_file(lender: Path) -> None:
+    write(lender, {LENT: ""})
+    with pytest.raises(LadderError, match=f"labs/1-map/lab.toml: lends: main itself has {LENT}"):
+        load_labs(lender)
+
+
+@pytest.mark.parametrize("claim", [{"owned": '"kernel/new/"'}, {"adds": '"kernel/new/"'}])
+@pytest.mark.parametrize("claimant", ["1-map", "2-high"])
+def test_no_lab_claims_a_lent_file(lender: Path, claimant: str, claim: dict[str, str]) -> None:
+    """A folder that a lab owns or adds would bring the file, too."""
+    lent = "kernel/new/copy.cc"
+    more = {"1-map": f'lends = ["{lent}"]\n', "2-high": ""}
+    for folder, text in more.items():
+        toml = lab_toml(int(folder[0]), more=text, **(claim if folder == claimant else {}))
+        write(lender, {f"labs/{folder}/lab.toml": toml})
+    (lender / IN_FOLDER / LENT).unlink()
+    toml = lab_toml(3, more=f'takes_back = ["{lent}"]\n')
+    write(lender, {"kernel/new/other.cc": "", IN_FOLDER + lent: "", "labs/3-copy/lab.toml": toml})
+    with pytest.raises(LadderError, match=f"labs/1-map/lab.toml: lends: {lent} is claimed by labs/{claimant}/lab.toml"):
+        load_labs(lender)
+
+
+def test_no_lab_lends_into_the_folder_of_a_lab(lender: Path) -> None:
+    lent = "labs/2-high/new.py"
+    (lender / IN_FOLDER / LENT).unlink()
+    write(lender, {"labs/1-map/lab.toml": lab_toml(1, more=f'lends = ["{lent}"]\n'), IN_FOLDER + lent: ""})
+    write(lender, {"labs/3-copy/lab.toml": lab_toml(3, more=f'takes_back = ["{lent}"]\n')})
+    with pytest.raises(LadderError, match=f"lends: {lent} is claimed by labs/2-high/lab.toml"):
+        load_labs(lender)
+
+
+def test_a_file_in_the_lent_folder_is_not_forgotten(lender: Path, into: Path) -> None:
+    write(lender, {IN_FOLDER + "kernel/copy_too.cc": ""})
+    with pytest.raises(LadderError, match="labs/1-map/lab.toml: lends: does not name kernel/copy_too.cc"):
+        cut(lender, 1, 1, into)
     assert not into.exists()
 
 
