@@ -3,7 +3,7 @@
 #include <cstring>
 #include <optional>
 
-#include "kernel/mm/layout.h"
+#include "kernel/mm/user_layout.h"
 
 namespace {
 
