@@ -32,11 +32,8 @@ constexpr std::uint32_t kX = 1, kW = 2, kR = 4;
 class ElfFile {
  public:
   ElfFile() : bytes_(0x4008) {
-    std::memcpy(bytes_.data(),
-                "\x7f"
-                "ELF"
-                "\x02\x01\x01",
-                7);
+    const unsigned char ident[] = {0x7f, 'E', 'L', 'F', 2, 1, 1};  // 64 bits, little endian, version 1
+    std::memcpy(bytes_.data(), ident, sizeof ident);
     put<std::uint16_t>(kType, 2);
     put<std::uint16_t>(kMachine, kElfMachineX86_64);
     put<std::uint32_t>(kVersion, 1);
