@@ -21,8 +21,9 @@ constexpr Field kType{156, 1};
 constexpr Field kMagic{257, 8};  // and the version
 constexpr Field kPrefix{345, 155};
 
-using namespace std::string_view_literals;
-constexpr std::string_view kMagicAndVersion = "ustar\00000"sv;
+constexpr char kMagicAndVersion[] =
+    "ustar\0"
+    "00";
 
 using Header = std::span<const std::byte, kBlock>;
 
@@ -72,8 +73,8 @@ std::optional<ArchiveEntry> ArchiveReader::next() {
     const Header header = rest_.first<kBlock>();
     const auto name = text_of(header, kName);
     const auto size = number_of(header, kSize);
-    const bool is_header =
-        characters_of(header, kMagic) == kMagicAndVersion && number_of(header, kChecksum) == checksum_of(header);
+    const bool is_header = characters_of(header, kMagic) == std::string_view(kMagicAndVersion, kMagic.length) &&
+                           number_of(header, kChecksum) == checksum_of(header);
     if (!is_header || !name || !size || *size > rest_.size() - kBlock) break;
 
     const auto content = rest_.subspan(kBlock, *size);
