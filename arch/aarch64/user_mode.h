@@ -27,6 +27,7 @@ struct UserMode {
 
   static void set_trap_stack(VirtAddr top);
   static void* prepare_stack(VirtAddr top, VirtAddr pc, VirtAddr sp);
+  static void code_written(VirtAddr va, std::uint64_t size);
   static void switch_registers(Registers& from, const Registers& to);
   static std::array<Vital, 3> vitals();
 
