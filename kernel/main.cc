@@ -6,6 +6,9 @@
 #include "kernel/base/print.h"
 #include "kernel/mm/frame_allocator.h"
 #include "kernel/monitor/monitor.h"
+// @from 3
+#include "kernel/proc/start.h"
+// @end
 
 // Runs at physical addresses, where the kernel was loaded.
 extern "C" void start_low() {
@@ -25,6 +28,9 @@ extern "C" [[noreturn]] void kernel_main() {
   // @end
   Line() << "Pagewalk on " << Arch::kName;
   Fact("boot").field("isa", std::string_view(Arch::kName)).field("nonce", Hex{boot_parameters().nonce});
+  // @from 3
+  start_processes();
+  // @end
   Arch::start_timer(kTickMicroseconds);
   run_monitor();
 }

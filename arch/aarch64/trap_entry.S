@@ -51,9 +51,14 @@ trap_common:
         mrs     x1, elr_el1
         mrs     x2, spsr_el1
         stp     x1, x2, [sp, #TRAP_FRAME_ELR]
-        str     x0, [sp, #TRAP_FRAME_KIND]
+        mrs     x1, sp_el0
+        stp     x0, x1, [sp, #TRAP_FRAME_KIND]
         mov     x0, sp                  // handle_trap(TrapFrame&)
         bl      handle_trap
+        .global trap_return             // in: sp = a frame; goes on with what it holds
+trap_return:
+        ldr     x1, [sp, #TRAP_FRAME_SP_EL0]
+        msr     sp_el0, x1
         ldp     x1, x2, [sp, #TRAP_FRAME_ELR]
         msr     elr_el1, x1
         msr     spsr_el1, x2

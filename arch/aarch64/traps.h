@@ -3,6 +3,8 @@
 
 #include <cstdint>
 
+struct TrapFrame;
+
 inline constexpr unsigned kTimerInterrupt = 27;  // the virtual timer's, private to the CPU (Arm BSA 3.8.1)
 
 // The interrupt's number in what acknowledge_interrupt() returns (GICC_IAR, Arm IHI 0048, 4.4.4). From the first
@@ -14,3 +16,11 @@ inline constexpr std::uint32_t kFirstSpecialInterrupt = 1020;
 std::uint32_t acknowledge_interrupt();
 void end_of_interrupt(std::uint32_t acknowledged);
 void rearm_timer();
+
+// Takes the interrupt that is pending, whichever mode it came in (traps.cc).
+void handle_interrupt(const TrapFrame& frame);
+// @from 3
+
+// Everything that comes out of user mode (user_traps.cc).
+void handle_user_trap(TrapFrame& frame);
+// @end

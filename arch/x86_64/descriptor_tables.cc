@@ -4,6 +4,7 @@
 #include <cstdint>
 
 #include "arch/arch.h"
+#include "arch/x86_64/segments.h"
 #include "arch/x86_64/traps.h"
 #include "kernel/mm/layout.h"
 
@@ -16,9 +17,9 @@ constexpr std::uint64_t kStubSize = 16;
 // Segment descriptors (Intel SDM vol. 3, 3.4.5 and 5.2.1): present, code or data; L: 64-bit code.
 constexpr std::uint64_t kKernelCode = 0x00af'9b00'0000'ffff;
 constexpr std::uint64_t kKernelData = 0x00cf'9300'0000'ffff;
-constexpr std::uint16_t kKernelCodeSelector = 1 << 3;
-constexpr std::uint16_t kKernelDataSelector = 2 << 3;
-constexpr std::uint16_t kTssSelector = 3 << 3;
+constexpr std::uint64_t kUserData = 0x00cf'f300'0000'ffff;  // privilege level 3
+constexpr std::uint64_t kUserCode = 0x00af'fb00'0000'ffff;
+constexpr std::uint16_t kTssSelector = 5 << 3;
 
 // The 64-bit TSS (7.7): stack pointers for privilege changes, and the interrupt stack table.
 struct [[gnu::packed]] Tss {
@@ -44,18 +45,18 @@ struct [[gnu::packed]] TablePointer {
 };
 
 struct DescriptorTables {
-  std::array<std::uint64_t, 5> gdt;
+  std::array<std::uint64_t, 7> gdt;
   Tss tss;
   std::array<Gate, kVectors> idt;
 };
 constinit DescriptorTables g_tables;
 
-// An interrupt gate (type 14: interrupts go off) for the kernel alone. `stack`: 0 stays on the current stack, n takes
-// entry n - 1 of the interrupt stack table.
-Gate interrupt_gate(std::uint64_t handler, unsigned stack) {
+// An interrupt gate (type 14: interrupts go off). `stack`: 0 stays on the current stack, n takes entry n - 1 of the
+// interrupt stack table. `level`: who may use the gate by an `int` instruction, 0 the kernel alone, 3 users too.
+Gate interrupt_gate(std::uint64_t handler, unsigned stack, unsigned level) {
   constexpr std::uint64_t kPresentInterruptGate = 0x8e00'0000'0000;
   return {(handler & 0xffff) | std::uint64_t{kKernelCodeSelector} << 16 | std::uint64_t{stack} << 32 |
-              kPresentInterruptGate | (handler & 0xffff'0000) << 32,
+              kPresentInterruptGate | std::uint64_t{level} << 45 | (handler & 0xffff'0000) << 32,
           handler >> 32};
 }
 
@@ -91,10 +92,19 @@ void Arch::install_traps() {
   tables.tss.ist[0] = to_virtual(image_map.emergency_stack_end).raw();
   tables.tss.io_map_base = sizeof(Tss);
   const auto [tss_low, tss_high] = tss_descriptor(reinterpret_cast<std::uint64_t>(&tables.tss));
-  tables.gdt = {0, kKernelCode, kKernelData, tss_low, tss_high};
+  tables.gdt = {0, kKernelCode, kKernelData, kUserData, kUserCode, tss_low, tss_high};
   for (unsigned vector = 0; vector < kVectors; ++vector) {
     const std::uint64_t stub = reinterpret_cast<std::uint64_t>(trap_stubs) + vector * kStubSize;
-    tables.idt[vector] = interrupt_gate(stub, vector == kDoubleFaultVector ? 1 : 0);
+    const bool for_users = vector == kBreakpointVector || vector == kSystemCallVector;
+    tables.idt[vector] = interrupt_gate(stub, vector == kDoubleFaultVector ? 1 : 0, for_users ? 3 : 0);
   }
   load(tables);
+}
+
+void set_trap_stack(VirtAddr top) {
+  g_tables.tss.rsp[0] = top.raw();
+}
+
+VirtAddr descriptor_tables() {
+  return VirtAddr{reinterpret_cast<std::uint64_t>(&g_tables)};
 }

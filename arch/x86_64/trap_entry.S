@@ -37,6 +37,8 @@ trap_common:
         cld                             // C++ expects it so
         movq    %rsp, %rdi              // handle_trap(TrapFrame&)
         call    handle_trap             // the frame is 176 bytes on a stack that the CPU aligned to 16
+        .global trap_return             // in: rsp = a frame; goes on with what it holds
+trap_return:
         popq    %r15
         popq    %r14
         popq    %r13

@@ -1,8 +1,8 @@
-// What each exception means, and where it goes.
+// Where each exception goes, and the probes that may fault without harm.
 #include "arch/x86_64/traps.h"
 
 #include "arch/arch.h"
-#include "arch/x86_64/trap_frame.h"
+#include "arch/x86_64/decode_trap.h"
 #include "kernel/base/clock.h"
 #include "kernel/base/trap.h"
 #include "kernel/mm/layout.h"
@@ -17,26 +17,6 @@ namespace {
 
 // The address that probe_execute() is calling, or nothing.
 constinit std::optional<VirtAddr> g_probed_code;
-
-// Page-fault error code (Intel SDM vol. 3, 4.7).
-constexpr std::uint64_t kPresent = 1 << 0;
-constexpr std::uint64_t kWrite = 1 << 1;
-constexpr std::uint64_t kReserved = 1 << 3;
-constexpr std::uint64_t kFetch = 1 << 4;
-
-Mode mode_of(const TrapFrame& frame) {
-  return (frame.cs & 3) == 3 ? Mode::kUser : Mode::kKernel;
-}
-
-Fault decode_page_fault(const TrapFrame& frame) {
-  const Access access = (frame.error & kFetch) != 0   ? Access::kExecute
-                        : (frame.error & kWrite) != 0 ? Access::kWrite
-                                                      : Access::kRead;
-  const FaultCause cause = (frame.error & kReserved) != 0  ? FaultCause::kReservedBit
-                           : (frame.error & kPresent) != 0 ? FaultCause::kPermission
-                                                           : FaultCause::kNotPresent;
-  return {VirtAddr{cpu::read_cr2()}, access, cause, VirtAddr{frame.rip}, mode_of(frame)};
-}
 
 std::uint64_t address_of(const char* label) {
   return reinterpret_cast<std::uint64_t>(label);
@@ -68,29 +48,6 @@ Fault decode_non_canonical(const TrapFrame& frame) {
   return {VirtAddr{frame.rdi}, access, FaultCause::kNonCanonical, VirtAddr{frame.rip}, mode_of(frame)};
 }
 
-constexpr std::string_view exception_name(std::uint64_t vector) {
-  switch (vector) {
-    case 0: return "divide-error";
-    case 1: return "debug";
-    case 2: return "nmi";
-    case 4: return "overflow";
-    case 5: return "bound-range";
-    case 6: return "invalid-opcode";
-    case 7: return "device-not-available";
-    case 8: return "double-fault";
-    case 10: return "invalid-tss";
-    case 11: return "segment-not-present";
-    case 12: return "stack-segment";
-    case 13: return "general-protection";
-    case 16: return "x87";
-    case 17: return "alignment-check";
-    case 18: return "machine-check";
-    case 19: return "simd";
-    case 21: return "control-protection";
-    default: return vector < 32 ? "reserved-exception" : "unexpected-interrupt";
-  }
-}
-
 // A double fault right below a stack is a page fault whose own frame found no room.
 [[noreturn]] void handle_double_fault(const TrapFrame& frame) {
   if (VirtAddr{frame.rsp} - VirtAddr{cpu::read_cr2()} <= kPageSize) {
@@ -102,6 +59,9 @@ constexpr std::string_view exception_name(std::uint64_t vector) {
 }  // namespace
 
 extern "C" void handle_trap(TrapFrame& frame) {
+  // @from 3
+  if (mode_of(frame) == Mode::kUser) return handle_user_trap(frame);
+  // @end
   switch (frame.vector) {
     case kTimerVector:
       end_of_interrupt();

@@ -3,13 +3,21 @@
 
 #include <cstdint>
 
+struct TrapFrame;
+
 inline constexpr unsigned kBreakpointVector = 3;
 inline constexpr unsigned kDoubleFaultVector = 8;
 inline constexpr unsigned kGeneralProtectionVector = 13;
 inline constexpr unsigned kPageFaultVector = 14;
 inline constexpr unsigned kTimerVector = 32;
+inline constexpr unsigned kSystemCallVector = 0x80;
 inline constexpr unsigned kSpuriousVector = 255;
 inline constexpr unsigned kVectors = 256;
 
 // Tells the local APIC that the interrupt has been handled (timer.cc).
 void end_of_interrupt();
+// @from 3
+
+// Everything that comes out of user mode (user_traps.cc).
+void handle_user_trap(TrapFrame& frame);
+// @end

@@ -54,6 +54,11 @@ Line& Line::operator<<(VirtAddr address) {
   return *this;
 }
 
+void print_raw(std::string_view text) {
+  write(text);
+  if (!text.empty()) g_line_is_open = text.back() != '\n';
+}
+
 Fact::Fact(std::string_view name) {
   line_ << "@" << name;
 }

@@ -22,6 +22,9 @@ class Line {
   Line& operator<<(VirtAddr address);
 };
 
+// Text as a user program writes it: any characters, and the line may stay open. The next Line begins a new one.
+void print_raw(std::string_view text);
+
 // A fact: `@name key=value key=value`. The kernel prints facts, never verdicts; the grader judges.
 //   Fact("peek").field("va", va).field("value", Hex{value});
 struct Hex {

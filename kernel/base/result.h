@@ -13,6 +13,12 @@ enum class Error : std::uint8_t {
   kNotMapped,      // no entry maps this address
   kBadAddress,     // the paging format cannot translate this address
   kMisaligned,     // not a multiple of the page or block size
+  kNoSlot,         // every temporary mapping is in use
+  kNoProgram,      // the archive has no such program
+  kNotExecutable,  // not an executable file for this machine
+  kNoProcess,      // every process slot is taken
+  kNoChild,        // the process has no such child
+  kTooLong,        // an argument list or a name does not fit
 };
 
 constexpr std::string_view name(Error error) {
@@ -22,6 +28,12 @@ constexpr std::string_view name(Error error) {
     case Error::kNotMapped: return "not-mapped";
     case Error::kBadAddress: return "bad-address";
     case Error::kMisaligned: return "misaligned";
+    case Error::kNoSlot: return "no-slot";
+    case Error::kNoProgram: return "no-such-program";
+    case Error::kNotExecutable: return "not-executable";
+    case Error::kNoProcess: return "no-process-slot";
+    case Error::kNoChild: return "no-such-child";
+    case Error::kTooLong: return "too-long";
   }
   return "unknown";
 }

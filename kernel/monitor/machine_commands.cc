@@ -7,7 +7,7 @@
 #include "kernel/base/print.h"
 #include "kernel/monitor/monitor.h"
 
-// The grader and GDB stop here; the body must not be optimised away, nor the call. It has a page of its own: QEMU runs
+// The body must not be optimised away, nor the call. It has a page of its own: QEMU runs
 // all code of a page that holds a breakpoint many times slower.
 extern "C" [[gnu::noinline, gnu::section(".text.alone")]] void checkpoint_reached(const char* name) {
   asm volatile("" ::"r"(name) : "memory");

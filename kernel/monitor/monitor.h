@@ -43,5 +43,8 @@ std::span<const Command> commands();
 // Prints why a command was not carried out.
 void report_misuse(std::string_view command, std::string_view reason);
 
+// The grader and GDB stop here: the command `checkpoint NAME` calls it, and others where something is worth a look.
+extern "C" void checkpoint_reached(const char* name);
+
 // Runs the script given at boot, then what is typed, for ever.
 [[noreturn]] void run_monitor();

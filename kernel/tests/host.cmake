@@ -7,6 +7,9 @@ enable_testing()
 file(GLOB test_sources CONFIGURE_DEPENDS kernel/tests/*.cc)
 add_executable(host_tests ${test_sources}
   kernel/base/boot_parameters.cc kernel/base/print.cc kernel/mm/frame.cc kernel/mm/frame_allocator.cc)
+# @from 3
+target_sources(host_tests PRIVATE kernel/proc/archive.cc kernel/proc/elf.cc)
+# @end
 target_link_libraries(host_tests PRIVATE GTest::gtest_main)
 
 # The first error ends the program: a test that went on would test nothing. Optimising would take three times as long

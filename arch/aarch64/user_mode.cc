@@ -1,0 +1,78 @@
+#include "arch/user_mode.h"
+
+#include "arch/aarch64/trap_frame.h"
+
+extern "C" const char trap_vectors[], trap_return[];  // trap_entry.S
+
+namespace {
+
+// SCTLR_EL1 (Arm ARM D17.2.118): a stack pointer that is not a multiple of 16 faults when it is used, at either level.
+constexpr std::uint64_t kStackAlignmentChecks = 1 << 3 | 1 << 4;
+
+// What a stack holds before its first switch_stacks(): see the picture in switch.S. Above it lies the trap frame.
+struct FirstContext {
+  std::uint64_t x19_to_x29[11];
+  std::uint64_t x30;
+  TrapFrame frame;
+};
+static_assert(sizeof(FirstContext) % 16 == 0);
+
+}  // namespace
+
+void UserMode::prepare() {
+  std::uint64_t control;
+  asm volatile("mrs %0, sctlr_el1" : "=r"(control));
+  cpu::write_sctlr(control | kStackAlignmentChecks);
+  // Each of these registers opens something to EL0 bit by bit: floating point and SIMD (CPACR_EL1, D17.2.30), the
+  // counters and timers (CNTKCTL_EL1, D17.9.14), debug channels (MDSCR_EL1, D19.3.20).
+  asm volatile("msr cpacr_el1, xzr; msr cntkctl_el1, xzr; msr mdscr_el1, xzr; isb");
+  asm volatile("msr tpidr_el0, xzr; msr tpidrro_el0, xzr");
+}
+
+// By ASID, which is 0 for all roots: translations of the kernel half are global, and stay (C5.5.3, TLBI ASIDE1).
+void UserMode::forget_user_translations() {
+  asm volatile("dsb ishst; tlbi aside1is, xzr; dsb ish; isb" ::: "memory");
+}
+
+// Nothing to do: a process leaves its kernel stack empty, and SP_EL1 stays where it is until the next trap.
+void UserMode::set_trap_stack(VirtAddr) {}
+
+void* UserMode::prepare_stack(VirtAddr top, VirtAddr pc, VirtAddr sp) {
+  auto* context = reinterpret_cast<FirstContext*>(top.raw()) - 1;
+  *context = {};
+  context->x30 = reinterpret_cast<std::uint64_t>(trap_return);
+  context->frame.elr = pc.raw();
+  context->frame.sp_el0 = sp.raw();
+  return context;  // spsr 0: EL0, interrupts on
+}
+
+// Data goes out of the data cache as far as instruction fetches can see it, and old instructions out of the instruction
+// cache, each line by line (Arm ARM B2.4.4). CTR_EL0 (D17.2.34) has the sizes, as powers of two words.
+void UserMode::code_written(VirtAddr va, std::uint64_t size) {
+  std::uint64_t cache_type;
+  asm volatile("mrs %0, ctr_el0" : "=r"(cache_type));
+  const std::uint64_t data_line = 4ull << (cache_type >> 16 & 0xf);
+  const std::uint64_t instruction_line = 4ull << (cache_type & 0xf);
+  const std::uint64_t start = va.raw(), end = start + size;
+  for (std::uint64_t at = round_down(start, data_line); at < end; at += data_line) {
+    asm volatile("dc cvau, %0" ::"r"(at) : "memory");
+  }
+  asm volatile("dsb ish" ::: "memory");
+  for (std::uint64_t at = round_down(start, instruction_line); at < end; at += instruction_line) {
+    asm volatile("ic ivau, %0" ::"r"(at) : "memory");
+  }
+  asm volatile("dsb ish; isb" ::: "memory");
+}
+
+void UserMode::switch_registers(Registers& from, const Registers& to) {
+  asm volatile("mrs %0, tpidr_el0" : "=r"(from.tpidr));
+  asm volatile("msr tpidr_el0, %0" ::"r"(to.tpidr));
+}
+
+std::array<Vital, 3> UserMode::vitals() {
+  const char* here = nullptr;
+  asm("adr %0, ." : "=r"(here));
+  return {Vital{"vectors", VirtAddr{reinterpret_cast<std::uint64_t>(trap_vectors)}},
+          Vital{"code", VirtAddr{reinterpret_cast<std::uint64_t>(here)}},
+          Vital{"stack", VirtAddr{reinterpret_cast<std::uint64_t>(__builtin_frame_address(0))}}};
+}

@@ -1,0 +1,50 @@
+// Everything that comes out of user mode: system calls, the timer, and what the process did wrong.
+#include "arch/aarch64/decode_trap.h"
+#include "arch/aarch64/traps.h"
+#include "arch/arch.h"
+#include "kernel/base/check.h"
+#include "kernel/proc/user_trap.h"
+
+namespace {
+
+constexpr std::uint64_t kAllButConditions = ~(std::uint64_t{0xf} << 28);  // of SPSR_EL1: all but N, Z, C and V
+
+// The signal that Linux sends for an exception.
+Signal signal_for(unsigned exception_class) {
+  switch (exception_class) {
+    case 0x26: return Signal::kBus;
+    case 0x30:
+    case 0x32:
+    case kBreakpoint: return Signal::kTrap;
+    default: return Signal::kIllegalInstruction;
+  }
+}
+
+void handle_synchronous(TrapFrame& frame) {
+  const std::uint64_t esr = cpu::read_esr();
+  if (exception_class(esr) == kSystemCall) {
+    const auto& x = frame.x;
+    frame.x[0] = handle_system_call(x[8], {x[0], x[1], x[2], x[3], x[4], x[5]});
+    return;
+  }
+  if (const auto fault = decode_fault(frame, esr)) return handle_user_fault(*fault);
+  const unsigned found = exception_class(esr);
+  handle_user_exception(exception_name(found), signal_for(found), esr, VirtAddr{frame.elr});
+}
+
+void handle(TrapFrame& frame) {
+  switch (trap_kind(frame)) {
+    case TrapKind::kSynchronous: return handle_synchronous(frame);
+    case TrapKind::kInterrupt: handle_interrupt(frame); return handle_user_tick();
+    case TrapKind::kFastInterrupt: fatal_exception("fast-interrupt", 0, VirtAddr{frame.elr}, Mode::kUser);
+    case TrapKind::kSystemError: fatal_exception("system-error", cpu::read_esr(), VirtAddr{frame.elr}, Mode::kUser);
+  }
+}
+
+}  // namespace
+
+void handle_user_trap(TrapFrame& frame) {
+  handle(frame);
+  // Nothing but EL0, with interrupts on and no single step, is gone back to.
+  CHECK((frame.spsr & kAllButConditions & 0xffff'ffff) == 0, frame.spsr);
+}

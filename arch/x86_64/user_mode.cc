@@ -1,0 +1,76 @@
+#include "arch/user_mode.h"
+
+#include "arch/x86_64/trap_frame.h"
+
+extern "C" const char trap_return[];  // trap_entry.S
+
+namespace {
+
+// CR0 and CR4 (Intel SDM vol. 3, 2.5). With TS set, any use of the FPU or of SSE registers is exception 7.
+constexpr std::uint64_t kCr0MonitorCoprocessor = 1 << 1;
+constexpr std::uint64_t kCr0TaskSwitched = 1 << 3;
+constexpr std::uint64_t kCr4SseEnabled = 1 << 9;         // without it, SSE is an invalid opcode
+constexpr std::uint64_t kCr4NoUserTableReads = 1 << 11;  // UMIP: no sgdt, sidt, str for users
+constexpr std::uint64_t kCr4NoUserExecution = 1 << 20;   // SMEP: the kernel executes no user page...
+constexpr std::uint64_t kCr4NoUserAccess = 1 << 21;      // SMAP: ...and touches none
+constexpr std::uint64_t kFlagsOfNewProcess = cpu::kFlagInterrupts | 1 << 1;  // bit 1 is always one
+
+struct Features {
+  std::uint32_t ebx, ecx;
+};
+
+// The structured extended features (Intel SDM vol. 2, CPUID, leaf 7).
+Features extended_features() {
+  std::uint32_t leaf = 0, ebx, ecx = 0, edx;
+  asm volatile("cpuid" : "+a"(leaf), "=b"(ebx), "+c"(ecx), "=d"(edx));
+  if (leaf < 7) return {};
+  leaf = 7;
+  ecx = 0;
+  asm volatile("cpuid" : "+a"(leaf), "=b"(ebx), "+c"(ecx), "=d"(edx));
+  return {ebx, ecx};
+}
+
+// What a stack holds before its first switch_stacks(): see the picture in switch.S. Above it lies the trap frame.
+struct FirstContext {
+  std::uint64_t r15, r14, r13, r12, rbp, rbx;
+  std::uint64_t return_address;
+  TrapFrame frame;
+};
+
+}  // namespace
+
+void UserMode::prepare() {
+  const Features features = extended_features();
+  std::uint64_t cr4 = cpu::read_cr4() | kCr4SseEnabled;
+  if ((features.ebx & 1 << 7) != 0) cr4 |= kCr4NoUserExecution;
+  if ((features.ebx & 1 << 20) != 0) cr4 |= kCr4NoUserAccess;
+  if ((features.ecx & 1 << 2) != 0) cr4 |= kCr4NoUserTableReads;
+  cpu::write_cr4(cr4);
+  cpu::write_cr0(cpu::read_cr0() | kCr0MonitorCoprocessor | kCr0TaskSwitched);
+}
+
+void* UserMode::prepare_stack(VirtAddr top, VirtAddr pc, VirtAddr sp) {
+  auto* context = reinterpret_cast<FirstContext*>(top.raw()) - 1;
+  *context = {};
+  context->return_address = reinterpret_cast<std::uint64_t>(trap_return);
+  context->frame.rip = pc.raw();
+  context->frame.cs = kUserCodeSelector;
+  context->frame.rflags = kFlagsOfNewProcess;
+  context->frame.rsp = sp.raw();
+  context->frame.ss = kUserDataSelector;
+  return context;
+}
+
+void UserMode::switch_registers(Registers& from, const Registers& to) {
+  asm volatile("mov %%ds, %0; mov %%es, %1; mov %%fs, %2; mov %%gs, %3"
+               : "=m"(from.ds), "=m"(from.es), "=m"(from.fs), "=m"(from.gs));
+  asm volatile("mov %0, %%ds; mov %1, %%es; mov %2, %%fs; mov %3, %%gs" ::"m"(to.ds), "m"(to.es), "m"(to.fs),
+               "m"(to.gs));
+}
+
+std::array<Vital, 3> UserMode::vitals() {
+  const char* here = nullptr;
+  asm("lea 0(%%rip), %0" : "=r"(here));
+  return {Vital{"vectors", descriptor_tables()}, Vital{"code", VirtAddr{reinterpret_cast<std::uint64_t>(here)}},
+          Vital{"stack", VirtAddr{reinterpret_cast<std::uint64_t>(__builtin_frame_address(0))}}};
+}

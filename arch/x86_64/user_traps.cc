@@ -1,0 +1,56 @@
+// Everything that comes out of user mode: system calls, the timer, and what the process did wrong.
+#include "arch/arch.h"
+#include "arch/x86_64/decode_trap.h"
+#include "arch/x86_64/segments.h"
+#include "arch/x86_64/traps.h"
+#include "kernel/base/check.h"
+#include "kernel/base/clock.h"
+#include "kernel/proc/user_trap.h"
+
+namespace {
+
+constexpr std::uint64_t kPrivilegeOfIo = 3 << 12;  // RFLAGS.IOPL
+
+// The signal that Linux sends for an exception.
+Signal signal_for(std::uint64_t vector) {
+  switch (vector) {
+    case 0:
+    case 16:
+    case 19: return Signal::kArithmetic;
+    case 1:
+    case kBreakpointVector: return Signal::kTrap;
+    case 6:
+    case 7: return Signal::kIllegalInstruction;
+    case 17: return Signal::kBus;
+    default: return Signal::kSegmentation;
+  }
+}
+
+void handle(TrapFrame& frame) {
+  switch (frame.vector) {
+    case kSystemCallVector:
+      frame.rax = handle_system_call(frame.rax, {frame.rdi, frame.rsi, frame.rdx, frame.r10, frame.r8, frame.r9});
+      return;
+    case kTimerVector:
+      end_of_interrupt();
+      timer_tick();
+      return handle_user_tick();
+    case kSpuriousVector: return;  // needs no end of interrupt (10.9)
+    case kPageFaultVector: return handle_user_fault(decode_page_fault(frame));
+    case 2:
+    case kDoubleFaultVector:
+    case 18:  // not the user's doing: NMI, double fault, machine check
+      fatal_exception(exception_name(frame.vector), frame.error, VirtAddr{frame.rip}, Mode::kUser);
+    default:
+      handle_user_exception(exception_name(frame.vector), signal_for(frame.vector), frame.error, VirtAddr{frame.rip});
+  }
+}
+
+}  // namespace
+
+void handle_user_trap(TrapFrame& frame) {
+  handle(frame);
+  // Nothing but user mode, with interrupts on, is gone back to.
+  CHECK(frame.cs == kUserCodeSelector && (frame.ss & 3) == 3, frame.cs, frame.ss);
+  CHECK((frame.rflags & (cpu::kFlagInterrupts | kPrivilegeOfIo)) == cpu::kFlagInterrupts, frame.rflags);
+}

@@ -1,0 +1,62 @@
+#include "kernel/mm/kernel_half.h"
+
+#include "kernel/base/check.h"
+#include "kernel/mm/frame.h"
+
+namespace {
+
+using Format = Arch::Paging;
+constexpr WindowTables<Format::Entry> kMemory;
+
+constinit PhysAddr g_root;
+constinit PhysAddr g_temp_window_table;
+
+// The table of pages that holds the entry of `va`. Makes what is missing on the way.
+PhysAddr permanent_table(VirtAddr va) {
+  PhysAddr table = g_root;
+  for (unsigned level = Format::kLevels - 1; level > 0; --level) {
+    const unsigned index = table_index<Format>(va, level);
+    if (kMemory.read(table, index) == 0) {
+      auto made = OwnedFrame::allocate_zeroed();
+      CHECK(made.has_value(), va.raw());
+      kMemory.write(table, index, Format::table(made->release().start()));
+    }
+    const Decoded entry = Format::decode(level, kMemory.read(table, index));
+    CHECK(entry.kind == EntryKind::kTable, va.raw(), level);
+    table = entry.address;
+  }
+  return table;
+}
+
+}  // namespace
+
+void prepare_kernel_half() {
+  g_root = Arch::active_root(VirtAddr{layout::kKernelOffset});
+  for (unsigned slot = 0; slot < layout::kMaxProcesses; ++slot) {
+    permanent_table(layout::kKernelStacks + slot * layout::kKernelStackSlot);
+  }
+  g_temp_window_table = permanent_table(layout::kTempWindow);
+}
+
+PhysAddr kernel_root() {
+  return g_root;
+}
+
+void map_kernel_page(Page page, Frame frame, PageFlags flags) {
+  const PhysAddr table = permanent_table(page.start());
+  const unsigned index = table_index<Format>(page.start(), 0);
+  CHECK(kMemory.read(table, index) == 0, page.start().raw());
+  kMemory.write(table, index, Format::leaf(0, frame.start(), flags));
+}
+
+void unmap_kernel_page(Page page) {
+  const PhysAddr table = permanent_table(page.start());
+  const unsigned index = table_index<Format>(page.start(), 0);
+  CHECK(kMemory.read(table, index) != 0, page.start().raw());
+  kMemory.write(table, index, 0);
+  Arch::flush_page(page.start());
+}
+
+PhysAddr temp_window_table() {
+  return g_temp_window_table;
+}

@@ -1,0 +1,34 @@
+// Where things are in the user half, the same for every process and ISA.
+//
+//   +-----------------------+ kUserEnd
+//   | nothing               |
+//   +-----------------------+ kUserStackTop, 1 GiB
+//   | stack                 |
+//   +-----------------------+ kUserStackTop - kUserStackSize
+//   | nothing: a stack that |
+//   | runs out faults here  |
+//   +-----------------------+
+//   | the program's text,   |
+//   | rodata, data          |
+//   +-----------------------+ 4 MiB, by the program's linker script
+//   | nothing: null         |
+//   +-----------------------+ 0
+#pragma once
+
+#include "kernel/base/addr.h"
+
+namespace layout {
+
+// The end of the user half. The last page of the lower half stays out of reach: so the address behind an instruction
+// is canonical, too, and a return to it cannot fault in the kernel (Intel SDM vol. 1, 3.3.7.1).
+inline constexpr VirtAddr kUserEnd{0x7fff'ffff'f000};
+
+inline constexpr VirtAddr kUserStackTop{0x4000'0000};
+inline constexpr std::uint64_t kUserStackSize = 16 * kKiB;
+
+// Whether all bytes from `start` on are in the user half, and none of them in page 0. Cannot overflow.
+constexpr bool is_user_range(VirtAddr start, std::uint64_t size) {
+  return start.raw() >= kPageSize && start <= kUserEnd && size <= kUserEnd - start;
+}
+
+}  // namespace layout

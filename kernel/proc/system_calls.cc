@@ -1,0 +1,194 @@
+// The system calls, with Linux's names, arguments and error numbers.
+#include <algorithm>
+#include <cstddef>
+
+#include "arch/arch.h"
+#include "kernel/base/clock.h"
+#include "kernel/base/print.h"
+#include "kernel/mm/user_copy.h"
+#include "kernel/proc/error_numbers.h"
+#include "kernel/proc/program.h"
+#include "kernel/proc/scheduler.h"
+#include "kernel/proc/system_call_numbers.h"
+#include "kernel/proc/user_trap.h"
+
+namespace {
+
+using Arguments = std::array<std::uint64_t, 6>;
+using Value = std::int64_t;
+
+Value error_number(Error error) {
+  switch (error) {
+    case Error::kNoMemory:
+    case Error::kNoSlot: return -error_numbers::kENOMEM;
+    case Error::kBadAddress: return -error_numbers::kEFAULT;
+    case Error::kNoProgram: return -error_numbers::kENOENT;
+    case Error::kNotExecutable: return -error_numbers::kENOEXEC;
+    case Error::kNoProcess: return -error_numbers::kEAGAIN;
+    case Error::kNoChild: return -error_numbers::kECHILD;
+    case Error::kTooLong: return -error_numbers::kE2BIG;
+    case Error::kAlreadyMapped:
+    case Error::kNotMapped:
+    case Error::kMisaligned: return -error_numbers::kEINVAL;
+  }
+  return -error_numbers::kEINVAL;
+}
+
+// The value of a result, or its error number.
+Value value_of(const Result<Value>& result) {
+  return result ? *result : error_number(result.error());
+}
+
+// How many bytes write and read move at a time, by way of the kernel's stack.
+constexpr std::size_t kPieceSize = 512;
+
+// Prints what the user's memory holds. Stops at the first piece that is not the user's: what was printed counts.
+Result<Value> write_console(VirtAddr from, std::uint64_t size) {
+  std::array<char, kPieceSize> buffer;
+  std::uint64_t done = 0;
+  while (done < size) {
+    const std::span piece(buffer.data(), std::min<std::uint64_t>(size - done, kPieceSize));
+    const auto copied = copy_from_user(*current().space, std::as_writable_bytes(piece), from + done);
+    if (!copied && done == 0) return std::unexpected(copied.error());
+    if (!copied) break;
+    print_raw({piece.data(), piece.size()});
+    done += piece.size();
+  }
+  return static_cast<Value>(done);
+}
+
+Value system_write(const Arguments& arguments) {
+  const auto [file, from, size, unused3, unused4, unused5] = arguments;
+  if (file != 1 && file != 2) return -error_numbers::kEBADF;
+  return value_of(write_console(VirtAddr{from}, size));
+}
+
+// Waits until something was typed, then takes what is there.
+Value system_read(const Arguments& arguments) {
+  const auto [file, to, size, unused3, unused4, unused5] = arguments;
+  if (file != 0) return -error_numbers::kEBADF;
+  std::array<char, kPieceSize> buffer;
+  std::size_t count = 0;
+  while (size > 0 && count == 0) {
+    while (count < std::min<std::uint64_t>(size, kPieceSize)) {
+      const auto typed = Arch::console_read();
+      if (!typed) break;
+      buffer[count++] = *typed;
+    }
+    if (count == 0) sleep_until(ticks() + 1);
+  }
+  const auto copied = copy_to_user(*current().space, VirtAddr{to}, std::as_bytes(std::span(buffer.data(), count)));
+  if (count > 0 && !copied) return error_number(copied.error());
+  return static_cast<Value>(count);
+}
+
+// As Linux's struct timespec.
+struct TimeSpan {
+  std::int64_t seconds, nanoseconds;
+};
+
+// Sleeps for at least that long, in whole ticks of kTickMicroseconds. Nothing interrupts a sleep, so the second
+// argument, which would tell what remained, is never written.
+Value system_nanosleep(const Arguments& arguments) {
+  constexpr std::int64_t kSecond = 1'000'000'000, kTick = std::int64_t{kTickMicroseconds} * 1000;
+  TimeSpan asked{};
+  const auto copied =
+      copy_from_user(*current().space, std::as_writable_bytes(std::span(&asked, 1)), VirtAddr{arguments[0]});
+  if (!copied) return error_number(copied.error());
+  if (asked.seconds < 0 || asked.nanoseconds < 0 || asked.nanoseconds >= kSecond) return -error_numbers::kEINVAL;
+  constexpr std::int64_t kLongest = 1 << 30;  // 34 years
+  const std::int64_t whole = std::min(asked.seconds, kLongest) * (kSecond / kTick);
+  const std::int64_t rest = (asked.nanoseconds + kTick - 1) / kTick;
+  sleep_until(ticks() + static_cast<std::uint64_t>(whole + rest) + 1);  // the current tick is over in part
+  return 0;
+}
+
+// A string of the user's, with its 0, into `buffer`. kTooLong if it does not fit. The buffer is filled page by page,
+// so that a string may end right before a page that is not the user's.
+Result<std::string_view> copy_string(std::span<char> buffer, VirtAddr from) {
+  std::size_t done = 0;
+  while (done < buffer.size()) {
+    const VirtAddr at = from + done;
+    const auto piece = buffer.subspan(done, std::min(buffer.size() - done, kPageSize - at.raw() % kPageSize));
+    TRY(copy_from_user(*current().space, std::as_writable_bytes(piece), at));
+    const auto end = std::ranges::find(piece, '\0');
+    done += static_cast<std::size_t>(end - piece.begin());
+    if (end != piece.end()) return std::string_view(buffer.data(), done);
+  }
+  return std::unexpected(Error::kTooLong);
+}
+
+// The program's name, and the arguments behind it; argv[0] is the name again.
+Result<ArgumentList> copy_arguments(VirtAddr name, VirtAddr argv) {
+  ArgumentList list;
+  std::array<char, 128> buffer;
+  TRY(list.add(TRY(copy_string(buffer, name))));
+  if (argv == VirtAddr{}) return list;
+  for (VirtAddr at = argv + sizeof(std::uint64_t);; at = at + sizeof(std::uint64_t)) {
+    std::uint64_t pointer = 0;
+    TRY(copy_from_user(*current().space, std::as_writable_bytes(std::span(&pointer, 1)), at));
+    if (pointer == 0) return list;
+    TRY(list.add(TRY(copy_string(buffer, VirtAddr{pointer}))));
+  }
+}
+
+Result<Value> spawn(VirtAddr name, VirtAddr argv) {
+  const Process* child = TRY(start_program(current(), TRY(copy_arguments(name, argv))));
+  return child->pid;
+}
+
+// A child that has ended: `pid`, or any if that is -1. Nothing if it still runs. kNoChild.
+Result<Process*> find_ended(std::int64_t pid) {
+  bool has_child = false;
+  for (Process& process : processes()) {
+    if (process.state == ProcessState::kFree || process.parent != &current()) continue;
+    if (pid != -1 && process.pid != static_cast<std::uint64_t>(pid)) continue;
+    has_child = true;
+    if (process.state == ProcessState::kZombie) return &process;
+  }
+  if (has_child) return nullptr;
+  return std::unexpected(Error::kNoChild);
+}
+
+Result<Value> wait_for(std::int64_t pid, VirtAddr status, bool may_wait) {
+  Process* ended = TRY(find_ended(pid));
+  while (ended == nullptr && may_wait) {
+    wait_for_child();
+    ended = TRY(find_ended(pid));
+  }
+  if (ended == nullptr) return 0;
+  if (status != VirtAddr{}) {  // first, so that a bad pointer does not lose the child
+    TRY(copy_to_user(*current().space, status, std::as_bytes(std::span(&ended->status, 1))));
+  }
+  const Value number = ended->pid;
+  reap(*ended);
+  return number;
+}
+
+Value system_wait4(const Arguments& arguments) {
+  const auto [pid, status, options, usage, unused4, unused5] = arguments;
+  // No process groups, and no accounting of resources.
+  const auto wanted = static_cast<std::int32_t>(pid);
+  if ((options & ~kWaitNoHang) != 0 || usage != 0 || wanted == 0 || wanted < -1) return -error_numbers::kEINVAL;
+  return value_of(wait_for(wanted, VirtAddr{status}, (options & kWaitNoHang) == 0));
+}
+
+Value dispatch(std::uint64_t number, const Arguments& arguments) {
+  switch (number) {
+    case system_calls::kRead: return system_read(arguments);
+    case system_calls::kWrite: return system_write(arguments);
+    case system_calls::kExit: end_current(exit_status(static_cast<unsigned>(arguments[0])));
+    case system_calls::kNanosleep: return system_nanosleep(arguments);
+    case system_calls::kSchedYield: yield(); return 0;
+    case system_calls::kGetpid: return current().pid;
+    case system_calls::kWait4: return system_wait4(arguments);
+    case system_calls::kSpawn: return value_of(spawn(VirtAddr{arguments[0]}, VirtAddr{arguments[1]}));
+    default: return -error_numbers::kENOSYS;
+  }
+}
+
+}  // namespace
+
+std::uint64_t handle_system_call(std::uint64_t number, const std::array<std::uint64_t, 6>& arguments) {
+  return static_cast<std::uint64_t>(dispatch(number, arguments));
+}

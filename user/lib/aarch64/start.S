@@ -1,0 +1,7 @@
+// Where a program begins. in: sp -> argc, argv[0] ... argv[argc-1], 0; sp is a multiple of 16. Does not return.
+        .section .text.start, "ax"
+        .global _start
+_start:
+        ldr     x0, [sp]                // argc
+        add     x1, sp, #8              // argv
+        bl      start_program           // user/lib/start.cc
