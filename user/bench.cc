@@ -14,9 +14,6 @@
 
 namespace {
 
-// Copies so many bytes from the program to the kernel, which forgets them; returns how many.
-constexpr std::uint64_t kCopyProbe = 1001;
-
 constexpr std::size_t kPageSize = 4096;
 alignas(kPageSize) constinit std::uint64_t g_page[kPageSize / sizeof(std::uint64_t)] = {};
 alignas(kPageSize) constinit std::uint64_t g_other_page[kPageSize / sizeof(std::uint64_t)] = {};
@@ -60,24 +57,6 @@ bool be_partner(Times times) {
   return true;
 }
 
-bool copy_to_kernel(Times times, std::size_t size) {
-  std::int64_t copied = 0;
-  mark_begin();
-  for (unsigned long i = 0; i < times.number; ++i) copied = system_call(kCopyProbe, bits_of(g_page), size);
-  mark_end();
-  return copied == static_cast<std::int64_t>(size);
-}
-
-// A page that the kernel takes from a program.
-bool copy_page_to_kernel(Times times) {
-  return copy_to_kernel(times, kPageSize);
-}
-
-// The same system call without a byte to take.
-bool copy_nothing_to_kernel(Times times) {
-  return copy_to_kernel(times, 0);
-}
-
 // A page copied word by word, for comparison.
 bool copy_page(Times times) {
   mark_begin();
@@ -110,8 +89,6 @@ constexpr Operation kOperations[] = {
     {"null", null_system_call},
     {"yield", yield},
     {"partner", be_partner},
-    {"copy_from_user", copy_page_to_kernel},
-    {"copy_nothing", copy_nothing_to_kernel},
     {"copy_page", copy_page},
     {"spawn", spawn_and_wait},
 };

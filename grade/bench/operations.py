@@ -17,24 +17,20 @@ _FIRST_WORDS = "bench is running"
 
 @dataclass(frozen=True)
 class Operation:
-    """A figure, and the monitor's command that does the operation {times} times between the two markers.
-
-    The count of `base`, a command of the same form, is what does not belong to the operation.
-    """
+    """A figure, and the monitor's command that does the operation {times} times between the two markers."""
 
     figure: str
     command: str
     times: int
-    base: str | None = None
 
 
 OPERATIONS = (
     Operation("null_syscall_insns", "run bench null {times}", 1000),
     Operation("yield_round_trip_insns", "run bench yield {times}", 1000),
-    Operation("copy_from_user_4k_insns", "run bench copy_from_user {times}", 100, "run bench copy_nothing {times}"),
     Operation("copy_page_insns", "run bench copy_page {times}", 100),
     Operation("spawn_exit_wait_insns", "run bench spawn {times}", 20),
-    # Programs cannot ask for it: the kernel executes the markers itself, around so many maps and unmaps.
+    # Programs cannot ask for these: the kernel executes the markers itself.
+    Operation("copy_from_user_4k_insns", "measure copy_from_user {times}", 100),
     Operation("temp_map_insns", "measure temp_map {times}", 1000),
 )
 
@@ -42,8 +38,6 @@ OPERATIONS = (
 def instructions(counter: Counter, operation: Operation) -> Figure:
     """What the operation takes, on average. NotMeasured if this kernel does not do it."""
     total = _counted(counter, operation.command, operation.times)
-    if operation.base is not None:
-        total -= _counted(counter, operation.base, operation.times)
     return Figure(operation.figure, counter.kernel.isa, total / operation.times, "instructions")
 
 

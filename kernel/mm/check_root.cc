@@ -39,8 +39,7 @@ void check_root(PhysAddr root, VirtAddr stack_top) {
     if (!is_same(kernel_half, kernel_root(), vital.address)) report(vital.name, vital.address, root);
   }
   const KernelTable table(kernel_half);
-  for (std::uint64_t below = kPageSize; below <= layout::kKernelStackSize; below += kPageSize) {
-    const VirtAddr page = stack_top - below;
+  for (const VirtAddr page : {stack_top - kPageSize, stack_top - layout::kKernelStackSize}) {
     const auto mapping = table.lookup(page);
     if (!mapping || !mapping->flags.write || mapping->flags.user) report("kernel-stack", page, root);
   }

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cstdint>
+#include <cstring>
 
 #include "kernel/base/addr.h"
 
@@ -50,13 +51,19 @@ std::optional<std::uint64_t> number_of(Header header, Field field) {
   return value;
 }
 
-// The sum of the header's bytes, those of the checksum counted as spaces.
+// The sum of the header's bytes, those of the checksum counted as spaces. Eight bytes are added at a time, in four lanes
+// of 16 bits, which hold the sum of 512 bytes: a program is found behind many headers.
 std::uint64_t checksum_of(Header header) {
-  std::uint64_t sum = kChecksum.length * ' ';
-  for (std::size_t i = 0; i < kBlock; ++i) {
-    const bool is_checksum = i >= kChecksum.offset && i < kChecksum.offset + kChecksum.length;
-    if (!is_checksum) sum += std::to_integer<unsigned>(header[i]);
+  constexpr std::uint64_t kEvenBytes = 0x00ff'00ff'00ff'00ff;
+  std::uint64_t lanes = 0;
+  for (std::size_t i = 0; i < kBlock; i += sizeof(std::uint64_t)) {
+    std::uint64_t word;
+    std::memcpy(&word, header.data() + i, sizeof(word));
+    lanes += (word & kEvenBytes) + (word >> 8 & kEvenBytes);
   }
+  std::uint64_t sum = kChecksum.length * ' ';
+  for (unsigned lane = 0; lane < 64; lane += 16) sum += lanes >> lane & 0xffff;
+  for (const char c : characters_of(header, kChecksum)) sum -= static_cast<unsigned char>(c);
   return sum;
 }
 
