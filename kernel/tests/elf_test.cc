@@ -8,7 +8,7 @@
 #include <string>
 #include <vector>
 
-#include "kernel/mm/layout.h"
+#include "kernel/mm/user_layout.h"
 
 namespace {
 
