@@ -1,6 +1,7 @@
 #include "kernel/proc/archive.h"
 
 #include <algorithm>
+#include <array>
 #include <cstdint>
 
 #include "kernel/base/addr.h"
@@ -21,8 +22,7 @@ constexpr Field kType{156, 1};
 constexpr Field kMagic{257, 8};  // and the version
 constexpr Field kPrefix{345, 155};
 
-using namespace std::string_view_literals;
-constexpr std::string_view kMagicAndVersion = "ustar\00000"sv;
+constexpr std::array kMagicAndVersion{'u', 's', 't', 'a', 'r', '\0', '0', '0'};
 
 using Header = std::span<const std::byte, kBlock>;
 
@@ -72,8 +72,8 @@ std::optional<ArchiveEntry> ArchiveReader::next() {
     const Header header = rest_.first<kBlock>();
     const auto name = text_of(header, kName);
     const auto size = number_of(header, kSize);
-    const bool is_header =
-        characters_of(header, kMagic) == kMagicAndVersion && number_of(header, kChecksum) == checksum_of(header);
+    const bool is_header = std::ranges::equal(characters_of(header, kMagic), kMagicAndVersion) &&
+                           number_of(header, kChecksum) == checksum_of(header);
     if (!is_header || !name || !size || *size > rest_.size() - kBlock) break;
 
     const auto content = rest_.subspan(kBlock, *size);
