@@ -26,7 +26,8 @@ Result<void> load(AddressSpace& space, const Executable& executable, std::span<c
   return {};
 }
 
-// Makes the stack, with the arguments on it, and returns the first stack pointer (System V ABI, "Process Initialization"):
+// Makes the stack, with the arguments on it, and returns the first stack pointer (System V ABI, "Process
+// Initialization"):
 //
 //   sp -> | count | pointer ... | 0 | 0 (no environment) | 0 0 (no auxiliary vector) | the strings | kUserStackTop
 Result<VirtAddr> make_stack(AddressSpace& space, const ArgumentList& arguments) {

@@ -27,6 +27,6 @@ class ArgumentList {
   unsigned count_ = 0;
 };
 
-// Starts the program as a child of `parent`; it is ready to run. kNoProgram, kNotExecutable, kNoProcess, kNoMemory: then
-// nothing is left of it.
+// Starts the program as a child of `parent`; it is ready to run. kNoProgram, kNotExecutable, kNoProcess, kNoMemory:
+// then nothing is left of it.
 Result<Process*> start_program(Process& parent, const ArgumentList& arguments);

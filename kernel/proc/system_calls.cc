@@ -87,8 +87,8 @@ struct TimeSpan {
   std::int64_t seconds, nanoseconds;
 };
 
-// Sleeps for at least that long, in whole ticks of kTickMicroseconds. Nothing interrupts a sleep, so the second argument,
-// which would tell what remained, is never written.
+// Sleeps for at least that long, in whole ticks of kTickMicroseconds. Nothing interrupts a sleep, so the second
+// argument, which would tell what remained, is never written.
 Value system_nanosleep(const Arguments& arguments) {
   constexpr std::int64_t kSecond = 1'000'000'000, kTick = std::int64_t{kTickMicroseconds} * 1000;
   TimeSpan asked{};
