@@ -173,9 +173,10 @@ def run_program(*arguments: str) -> subprocess.CompletedProcess[str]:
         (["echo", "--", "-n", "a", "--isa"], 0, "-n a --isa\n"),
         (["bench", "no-such-operation", "1"], 1, "@exit pid=2 status=1 signal=0"),
         (["nothing-of-that-name"], 1, "@run program=nothing-of-that-name result=no-such-program"),
-        (["family", "touch", "0"], 1, "@killed pid=2 program=family signal=11"),
+        (["child", "touch", "8"], 1, "@killed pid=2 program=child signal=11"),
+        (["family"], 0, "program=child signal=11"),
     ],
-    ids=["hello", "arguments", "status-1", "no-such-program", "killed"],
+    ids=["hello", "arguments", "status-1", "no-such-program", "killed", "killed-child"],
 )
 def test_programs(isa: str, words: list[str], status: int, output: str) -> None:
     run = run_program("--isa", isa, *words)
@@ -184,9 +185,9 @@ def test_programs(isa: str, words: list[str], status: int, output: str) -> None:
 
 
 def test_a_program_is_told_from_one_that_runs_beside_it() -> None:
-    run = run_program("--script", "start spin 1", "family", "exit", "3")
+    run = run_program("--script", "start spin 1", "child", "exit", "3")
     assert run.returncode == 1, run.stdout
-    run = run_program("--script", "start family exit 3", "spin", "30")
+    run = run_program("--script", "start child exit 3", "spin", "30")
     assert run.returncode == 0, run.stdout
     assert "@exit pid=2 status=3" in run.stdout
 

@@ -1,6 +1,7 @@
 #include "kernel/proc/archive.h"
 
 #include <algorithm>
+#include <array>
 #include <cstdint>
 #include <cstring>
 
@@ -22,9 +23,7 @@ constexpr Field kType{156, 1};
 constexpr Field kMagic{257, 8};  // and the version
 constexpr Field kPrefix{345, 155};
 
-constexpr char kMagicAndVersion[] =
-    "ustar\0"
-    "00";
+constexpr std::array kMagicAndVersion{'u', 's', 't', 'a', 'r', '\0', '0', '0'};
 
 using Header = std::span<const std::byte, kBlock>;
 
@@ -80,7 +79,7 @@ std::optional<ArchiveEntry> ArchiveReader::next() {
     const Header header = rest_.first<kBlock>();
     const auto name = text_of(header, kName);
     const auto size = number_of(header, kSize);
-    const bool is_header = characters_of(header, kMagic) == std::string_view(kMagicAndVersion, kMagic.length) &&
+    const bool is_header = std::ranges::equal(characters_of(header, kMagic), kMagicAndVersion) &&
                            number_of(header, kChecksum) == checksum_of(header);
     if (!is_header || !name || !size || *size > rest_.size() - kBlock) break;
 

@@ -142,10 +142,9 @@ class FakeCounter:
         return Counts(None, (Mark(1, 1000, 0), Mark(2, 1001 + self.counts[line], 0)), boot)
 
 
-def test_an_operation_is_the_average_without_its_base() -> None:
-    counter = FakeCounter({"run bench f 10": 5000, "run bench g 10": 1000}, "@exit pid=2 status=0 signal=0")
+def test_an_operation_is_the_average() -> None:
+    counter = FakeCounter({"run bench f 10": 5000}, "@exit pid=2 status=0 signal=0")
     assert instructions(counter, Operation("x", "run bench f {times}", 10)).value == 500
-    assert instructions(counter, Operation("x", "run bench f {times}", 10, "run bench g {times}")).value == 400
 
 
 @pytest.mark.parametrize("last", ["@exit pid=2 status=1 signal=0", "@exit pid=2 status=0 signal=11"])
