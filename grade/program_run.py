@@ -17,7 +17,7 @@ class BadProgram(Exception):
 
 
 def script_line(words: Sequence[str]) -> str:
-    """The monitor's command that runs a program; `words` are its name and arguments. BadProgram if there can be none."""
+    """The monitor's command that runs a program; `words` are its name and arguments. BadProgram if there is none."""
     for word in words:
         bad = next((letter for letter in word if letter == ";" or letter.isspace() or not letter.isprintable()), None)
         if bad is not None or not word:

@@ -86,9 +86,8 @@ def said(*lines: str) -> bytes:
         (said(STARTED, "I say " + DONE), False),
         (said(STARTED, DONE, "@exit pid=2 status=1 signal=0"), False),  # the first was the program's own invention
         (b"> run other\n" + STARTED.encode() + b"\n" + said(DONE), False),
-        (said(STARTED, "@exit pid=2 status=1 signal=0") + said("@process pid=3 program=hello", "@exit pid=3 status=0 signal=0"),
-         True),
-        (said(STARTED, DONE) + said("@process pid=3 program=hello", "@exit pid=3 status=1 signal=0"), False),
+        (said(STARTED, "@exit pid=2 status=1 signal=0") + said(STARTED, DONE), True),
+        (said(STARTED, DONE) + said(STARTED, "@exit pid=2 status=1 signal=0"), False),
         (f"> run hello\n{STARTED}\nx\n{DONE}".encode(), False),  # the machine ended in the middle of a line
         (b"", False),
     ],
