@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from enum import Enum
 from typing import TYPE_CHECKING
 
-from grade.boot.layout import Region
+from grade.boot.layout import PAGE, TEMP_SLOTS, TEMP_WINDOW, Region
 from grade.walker import RadixWalker, Walk
 
 if TYPE_CHECKING:
@@ -16,6 +16,7 @@ _ACCESSED_OR_DIRTY = 0x60  # set by the CPU in any entry, Intel SDM vol. 3, 4.8
 _DESCRIPTOR_TABLES = ("the IDT", "the GDT", "the TSS")
 _HANDLERS = ("the vector table", "the page-fault handler")
 _STACK = "the stack"
+_END_OF_LOWER_HALF = 1 << 47
 _FREED = 0xCCCC_CCCC_CCCC_CCCC  # what kernel/mm/frame.cc fills a frame with that is given back
 
 
@@ -47,6 +48,8 @@ def cause_of_fault(guest: "Guest", attempt: Attempt) -> str:
     walk = walker.walk(attempt.va)
     if _is_overwritten(guest, walk):
         return "live-table-overwritten"
+    if cause := _cause_in_temp_window(guest, walk) or _cause_of_user_pointer(guest, attempt):
+        return cause
     high = offset > 0 and walk.va >= offset
     pa = walk.va - offset if high else walk.va
     if high and not attempt.moved and walk.fault in ("not-present", "translation-off", "non-canonical"):
@@ -63,6 +66,31 @@ def cause_of_fault(guest: "Guest", attempt: Attempt) -> str:
     if offset > 0 and not high and region is not None and walker.walk(pa + offset).mapping is not None:
         return _cause_still_low(region, attempt)
     return _cause_missing(walker, region, (offset if high else 0, pa), attempt.what)
+
+
+def _cause_in_temp_window(guest: "Guest", walk: Walk) -> str | None:
+    """What a fault in the temporary mappings says about them; None if it was elsewhere, or for another reason."""
+    slot, offset = divmod(walk.va - guest.offset - TEMP_WINDOW, PAGE)
+    if guest.offset == 0 or not 0 <= slot <= TEMP_SLOTS:
+        return None
+    if walk.mapping is not None:  # x86: SMAP keeps the kernel from what users may touch
+        return "temp-window-open-to-users" if walk.mapping.user else None
+    if walk.fault != "not-present":
+        return None
+    if walk.steps[-1].level > 0:
+        return "temp-window-not-in-root"
+    # Copies go upwards: behind a slot that is open, one has run over the end of its page.
+    is_behind = slot > 0 and offset < PAGE // 2 and guest.walk(walk.va - PAGE).mapping is not None
+    return "user-copy-not-split" if is_behind else "temp-slot-closed-too-early"
+
+
+def _cause_of_user_pointer(guest: "Guest", attempt: Attempt) -> str | None:
+    """The kernel itself went to the user's half while a process's root was loaded."""
+    is_user_address = attempt.moved and attempt.va < _END_OF_LOWER_HALF and not attempt.what
+    if guest.offset == 0 or not is_user_address or attempt.access is Access.EXECUTE:
+        return None
+    in_use = next(guest.walker().mappings(low=0, high=_END_OF_LOWER_HALF), None)
+    return "user-pointer-trusted" if in_use is not None and in_use.user else None
 
 
 def _is_the_jump(attempt: Attempt) -> bool:
