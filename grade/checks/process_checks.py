@@ -1,0 +1,277 @@
+"""What must hold of processes and their roots, read out of the tables of every root: for the labs from 3 on."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from grade.boot.guest import Guest
+from grade.boot.layout import PAGE
+from grade.boot.user_image import UserImage
+from grade.diagnosis.failure import expect, fail
+from grade.walker import Mapping, Walk
+
+USER_END = 1 << 47  # of what the lower half translates
+STACK_SIZE = 16 << 10  # of a kernel stack; a guard of the same size lies below it
+USER_STACK_TOP = 1 << 30  # kernel/mm/user_layout.h
+USER_STACK_SIZE = 16 << 10
+_ACCESSED_OR_DIRTY = 0x60  # set by the CPU in any entry, Intel SDM vol. 3, 4.8
+
+
+@dataclass(frozen=True)
+class Process:
+    """A process that lives, as the kernel describes it. What it says about `root` and `stack` is always checked."""
+
+    pid: int
+    root: int
+    stack: int
+    program: str
+
+    def __str__(self) -> str:
+        return f"process {self.pid} ({self.program})"
+
+    @property
+    def stack_pages(self) -> range:
+        """The pages of its kernel stack."""
+        return range(self.stack - STACK_SIZE, self.stack, PAGE)
+
+    @property
+    def guard_pages(self) -> range:
+        """The pages below it that nobody may map."""
+        return range(self.stack - 2 * STACK_SIZE, self.stack - STACK_SIZE, PAGE)
+
+
+def processes(guest: Guest) -> list[Process]:
+    """The processes that have been started and have not ended; process 0, which is the kernel's own, is left out."""
+    found: dict[int, Process] = {}
+    for fact in guest.machine.facts():
+        pid = int(fact.values.get("pid", "0"))
+        if fact.name == "process" and pid != 0 and "root" in fact.values:
+            root, stack = int(fact.values["root"], 0), int(fact.values["stack"], 0)
+            found[pid] = Process(pid, root, stack, fact.values["program"])
+        elif fact.name in ("exit", "killed"):
+            found.pop(pid, None)
+    return list(found.values())
+
+
+def process_of(guest: Guest, pid: int) -> Process:
+    """The living process with this number."""
+    __tracebackhide__ = True
+    for process in processes(guest):
+        if process.pid == pid:
+            return process
+    fail("process-killed", f"process {pid} lives", "it has ended, or was never started")
+
+
+# --- walks in a root of one's choice ---------------------------------------------------------------------------------
+
+
+def live_root(guest: Guest) -> int:
+    """The root that the CPU uses now for user addresses."""
+    roots = guest.cpu().roots
+    return roots.get("user", roots["kernel"])
+
+
+def walk_in(guest: Guest, root: int, va: int) -> Walk:
+    """How `va` translates while `root` is loaded."""
+    return guest.walker().with_root(root).walk(va)
+
+
+def user_word(guest: Guest, root: int, va: int) -> int:
+    """The number that user code finds at `va` while `root` is loaded."""
+    __tracebackhide__ = True
+    walk = walk_in(guest, root, va)
+    seen = "it is not" if walk.mapping is None else "user code may not touch it"
+    is_users = walk.mapping is not None and walk.mapping.user
+    expect(is_users, "user-page-not-mapped", f"{va:#x} is a page of the user's in the root {root:#x}", seen, walk)
+    return guest.read_word(walk.pa)
+
+
+def user_mappings(guest: Guest, root: int) -> list[Mapping]:
+    """Every leaf of the lower half of `root`."""
+    return list(guest.walker().mappings(root, 0, USER_END))
+
+
+def kernel_mappings_in(guest: Guest, root: int, low: int, high: int) -> dict[int, Mapping]:
+    """The leaves of low..high that the kernel finds while `root` is loaded, by address."""
+    roots = guest.cpu().roots
+    half = {"half": "high"} if "user" in roots else {}
+    return {m.va: m for m in guest.walker().mappings(roots["kernel"] if half else root, low, high, **half)}
+
+
+def user_tables(guest: Guest, root: int) -> set[int]:
+    """The tables that belong to `root` alone: the root itself, and those of its lower half."""
+    roots = guest.cpu().roots
+    if "user" in roots:
+        return set(guest.walker().tables(root))
+    tables = {step.table for mapping in user_mappings(guest, root) for step in guest.walker().with_root(root).walk(mapping.va).steps}
+    return tables | {root}
+
+
+def check_loaded(guest: Guest, process: Process) -> None:
+    """The root register holds the root of this process."""
+    __tracebackhide__ = True
+    root = live_root(guest)
+    wanted = f"{process} runs on its own root, {process.root:#x}"
+    expect(root == process.root, "wrong-root-loaded", wanted, f"the root register holds {root:#x}", file="kernel/mm/address_space.cc")
+
+
+# --- kernel stacks ---------------------------------------------------------------------------------------------------
+
+
+def check_kernel_stacks(guest: Guest, master: int, roots: Iterable[int], living: list[Process]) -> None:
+    """In each root: of the stack area exactly the pages of living processes' stacks, as in the master root."""
+    __tracebackhide__ = True
+    low = min(process.stack for process in living) - 2 * STACK_SIZE
+    high = max(process.stack for process in living)
+    owners = {va: process for process in living for va in process.stack_pages}
+    in_master = kernel_mappings_in(guest, master, low, high)
+    for root in (master, *roots):
+        pages = kernel_mappings_in(guest, root, low, high)
+        for va, owner in owners.items():
+            _check_stack_page(guest, root, (va, owner), pages.get(va), in_master.get(va))
+        for va in pages.keys() - owners.keys():
+            walk = walk_in(guest, root, va)
+            wanted = f"in the root {root:#x}, nothing between the stacks of the living processes"
+            fail("kernel-stack-guard-mapped", wanted, f"{va:#x} maps {walk.pa or 0:#x}", walk)
+
+
+def _check_stack_page(
+    guest: Guest, root: int, page: tuple[int, Process], mapping: Mapping | None, master: Mapping | None
+) -> None:
+    __tracebackhide__ = True
+    va, owner = page
+    walk = walk_in(guest, root, va)
+    name = f"page {va:#x} of the kernel stack of {owner} in the root {root:#x}"
+    expect(mapping is not None, "kernel-stack-not-in-root", f"{name} is there", "nothing is mapped", walk)
+    right = mapping.write and not mapping.user and not mapping.kernel_execute
+    seen = f"write {mapping.write}, user {mapping.user}, execute {mapping.kernel_execute}"
+    expect(right, "kernel-stack-not-as-in-master", f"{name} is the kernel's alone, and RW-", seen, walk)
+    same = master is not None and mapping.pa == master.pa
+    wanted = f"{name} is the same frame as in the kernel's own root"
+    seen = f"{mapping.pa:#x}, and there {master.pa if master else 0:#x}"
+    expect(same, "kernel-stack-not-as-in-master", wanted, seen, walk)
+
+
+# --- the two halves --------------------------------------------------------------------------------------------------
+
+
+def check_kernel_half(guest: Guest, master: int, process: Process) -> None:
+    """Where one root serves both halves: its upper entries are those of the master. Nothing in them is the user's."""
+    __tracebackhide__ = True
+    if "user" in guest.cpu().roots:
+        return
+    for slot in range(256, 512):
+        ours, theirs = (guest.read_word(root + 8 * slot) & ~_ACCESSED_OR_DIRTY for root in (process.root, master))
+        if ours == theirs:
+            continue
+        walk = walk_in(guest, process.root, slot << 39 | 0xFFFF << 48)
+        cause = _cause_in_upper_half(guest, slot)
+        wanted = f"entry {slot} of the root of {process} is the kernel's, {theirs:#x}"
+        fail(cause, wanted, f"{ours:#x}", walk)
+
+
+def _cause_in_upper_half(guest: Guest, slot: int) -> str:
+    """What lies below an entry of the root's upper half: the image and the window, the stacks, or something else."""
+    if slot == guest.offset >> 39 & 511:
+        return "vectors-not-in-root"
+    stacks = {process.stack - 1 >> 39 & 511 for process in processes(guest)}
+    return "kernel-stack-not-in-root" if slot in stacks else "kernel-half-differs"
+
+
+def check_user_half(guest: Guest, process: Process, image: UserImage) -> None:
+    """The program at its addresses with its permissions and bytes, a stack, and nothing else; page 0 is not mapped."""
+    __tracebackhide__ = True
+    pages = {m.va: m for m in user_mappings(guest, process.root)}
+    zero = walk_in(guest, process.root, 0)
+    expect(zero.mapping is None, "null-page-mapped", f"nothing is mapped at 0 in the root of {process}", "a page is", zero)
+    wanted = _wanted_pages(image)
+    for va, permissions in wanted.items():
+        walk = walk_in(guest, process.root, va)
+        cause = "user-stack-not-mapped" if va >= USER_STACK_TOP - USER_STACK_SIZE else "user-page-not-mapped"
+        expect(va in pages, cause, f"{process} has a page at {va:#x}", "nothing is mapped there", walk)
+        seen = _permissions(pages[va])
+        expect(seen == permissions, "wrong-user-permission", f"page {va:#x} of {process} is {permissions}", seen, walk)
+    for va, mapping in pages.items():
+        walk = walk_in(guest, process.root, va)
+        expect(va in wanted, "user-page-unexpected", f"{process} has no page at {va:#x}", f"it maps {mapping.pa:#x}", walk)
+
+
+def _wanted_pages(image: UserImage) -> dict[int, str]:
+    """The pages of a program that has just been loaded, with their permissions."""
+    pages = {va: "RW-" for va in range(USER_STACK_TOP - USER_STACK_SIZE, USER_STACK_TOP, PAGE)}
+    for segment in image.segments:
+        permissions = f"R{'W' if segment.write else '-'}{'X' if segment.execute else '-'}"
+        pages.update({va: permissions for va in range(segment.va & -PAGE, segment.end, PAGE)})
+    return pages
+
+
+def _permissions(mapping: Mapping) -> str:
+    if not mapping.user:
+        return "the kernel's alone"
+    letters = f"R{'W' if mapping.user_write else '-'}{'X' if mapping.user_execute else '-'}"
+    return letters + (", and executable for the kernel" if mapping.kernel_execute and not mapping.user_execute else "")
+
+
+def check_disjoint(guest: Guest, one: Process, other: Process) -> None:
+    """The two processes share no page and no table below their roots."""
+    __tracebackhide__ = True
+    tables = user_tables(guest, one.root) & user_tables(guest, other.root)
+    first = min(tables, default=0)
+    wanted = f"{one} and {other} have no table of the lower half in common"
+    expect(not tables, "user-half-shared", wanted, f"the table at {first:#x} is in both roots")
+    theirs = {mapping.pa: mapping for mapping in user_mappings(guest, other.root)}
+    for mapping in user_mappings(guest, one.root):
+        shared = theirs.get(mapping.pa)
+        if shared is not None:
+            wanted = f"{one} and {other} have no page in common"
+            seen = f"{mapping.va:#x} of the one and {shared.va:#x} of the other are both the frame {mapping.pa:#x}"
+            fail("user-half-shared", wanted, seen, walk_in(guest, one.root, mapping.va))
+
+
+# --- the ledger ------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Ledger:
+    """The frames in use as seen from outside, by what they are used for."""
+
+    tables: frozenset[int]
+    user_pages: frozenset[int]
+    stack_pages: frozenset[int]
+
+    @property
+    def total(self) -> int:
+        """How many frames that is."""
+        return len(self.tables | self.user_pages | self.stack_pages)
+
+    def __str__(self) -> str:
+        parts = f"{len(self.tables)} tables, {len(self.user_pages)} user pages, {len(self.stack_pages)} of kernel stacks"
+        return f"{self.total} ({parts})"
+
+
+def check_ledger(guest: Guest, roots: Iterable[int]) -> Ledger:
+    """The kernel counts as many frames in use as can be reached from outside, and none is used for two things.
+
+    Stop where the monitor runs, right after its command `frames`.
+    """
+    __tracebackhide__ = True
+    ledger = _ledger(guest, list(roots))
+    for one, other in (("tables", "user_pages"), ("tables", "stack_pages"), ("user_pages", "stack_pages")):
+        both = getattr(ledger, one) & getattr(ledger, other)
+        names = f"{one} and {other}".replace("_", " ")
+        expect(not both, "frame-freed-in-use", f"no frame is among {names}", f"{min(both, default=0):#x} is")
+    used = int(guest.fact("frames").values["used"])
+    cause = "frames-leaked" if used > ledger.total else "frame-freed-in-use"
+    wanted = f"the frames in use are those that can be reached: {ledger}"
+    expect(used == ledger.total, cause, wanted, f"the kernel counts {used}")
+    return ledger
+
+
+def _ledger(guest: Guest, roots: list[int]) -> Ledger:
+    """Stacks are the pages of the kernel's half that are not at va - pa == offset."""
+    walker = guest.walker()
+    tables, user_pages = set(walker.tables()), []
+    for root in roots:
+        tables |= set(walker.tables(root))
+        user_pages += [mapping.pa for mapping in user_mappings(guest, root)]
+    stacks = {m.pa for m in walker.mappings() if m.va >= guest.offset and m.va - m.pa != guest.offset}
+    return Ledger(frozenset(tables), frozenset(user_pages), frozenset(stacks))
