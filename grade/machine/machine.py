@@ -334,6 +334,8 @@ class Machine:
         size = self.platform.breakpoint_bytes
         self._gdb.remove_breakpoint(pc, size)
         stop = self._step()
+        if stop.kind is StopKind.STEP and stop.pc == pc:
+            stop = self._step()  # x86: QEMU 7.2 may count the polling of the APIC for the step, and nothing has run
         if stop.kind is not StopKind.EXITED:
             self._gdb.insert_breakpoint(pc, size)
         if stop.kind is not StopKind.STEP:
