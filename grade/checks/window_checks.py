@@ -1,11 +1,10 @@
 """What must hold of temporary mappings, read out of the table behind them: for the labs from 4 on."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from grade.boot.guest import Guest
 from grade.boot.layout import PAGE, TEMP_SLOTS, TEMP_WINDOW
-from grade.checks.process_checks import processes
 from grade.diagnosis.diagnose import unexpected_end
 from grade.diagnosis.failure import expect, fail
 from grade.machine.stop import StopKind
@@ -28,24 +27,22 @@ def slot_address(guest: Guest, slot: int) -> int:
     return guest.offset + TEMP_WINDOW + slot * PAGE
 
 
-def walkers_of_kernel_half(guest: Guest) -> dict[int, RadixWalker]:
-    """By root, a walker for each root in which the kernel's addresses are looked up: the loaded one, and every process's.
+def walkers_of_kernel_half(guest: Guest, roots: Iterable[int] = ()) -> dict[int, RadixWalker]:
+    """By root, a walker for each root in which the kernel's addresses are looked up: the loaded one, and `roots`.
 
     Where the kernel's half has a register of its own, that is the only one.
     """
-    roots = guest.cpu().roots
-    walker = guest.walker()
-    if "user" in roots:
-        return {roots["kernel"]: walker}
-    all_roots = [roots["kernel"], *(process.root for process in processes(guest))]
-    return {root: walker.with_root(root) for root in all_roots}
+    live, walker = guest.cpu().roots, guest.walker()
+    if "user" in live:
+        return {live["kernel"]: walker}
+    return {root: walker.with_root(root) for root in (live["kernel"], *roots)}
 
 
-def window_table(guest: Guest) -> int:
-    """The table of the temporary mappings, which every root must lead to: all of them to the same one."""
+def window_table(guest: Guest, roots: Iterable[int] = ()) -> int:
+    """The table of the temporary mappings, which the loaded root and all `roots` must lead to: the same one."""
     __tracebackhide__ = True
     found: dict[int, int] = {}
-    for root, walker in walkers_of_kernel_half(guest).items():
+    for root, walker in walkers_of_kernel_half(guest, roots).items():
         walk = walker.walk(slot_address(guest, 0))
         is_there = bool(walk.steps) and walk.steps[-1].level == 0
         wanted = f"the root {root:#x} leads to the table of the temporary mappings at {walk.va:#x}"
@@ -63,10 +60,10 @@ def window_entries(guest: Guest, table: int) -> list[int]:
     return [int.from_bytes(data[at : at + 8], "little") for at in range(0, _SIZE, 8)]
 
 
-def check_all_slots_empty(guest: Guest, when: str) -> None:
-    """No window is open, in any root."""
+def check_all_slots_empty(guest: Guest, when: str, roots: Iterable[int] = ()) -> None:
+    """No window is open, neither in the loaded root nor in `roots`."""
     __tracebackhide__ = True
-    table = window_table(guest)
+    table = window_table(guest, roots)
     if any(guest.read_physical(table, _SIZE)):
         slot, entry = next((slot, entry) for slot, entry in enumerate(window_entries(guest, table)) if entry)
         walk = guest.walk(slot_address(guest, slot))

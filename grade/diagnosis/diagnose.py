@@ -26,6 +26,8 @@ _PRESENT_GATE = 0x8E  # byte 5 of an interrupt gate that is present, Intel SDM v
 # Exceptions that recur use up the stack again and again: a guest can be met just when it has run out.
 _AFTERMATH = ("stack-overflow", "unexpected-fault")
 _SAMPLES = 4
+_FRAME_ALLOCATOR = "kernel/mm/frame_allocator.cc"
+_DEEP = 1024  # bytes of stack in which a caller of the function that reports is looked for
 _FLOOD = 128 << 10  # far more than any milestone's script prints; a slow port may not reach the machine's own limit
 
 
@@ -91,7 +93,20 @@ def _panic(guest: "Guest", fact: Fact, wanted: str) -> NoReturn:
     __tracebackhide__ = True
     place = f"{fact.values.get('file')}:{fact.values.get('line')}"
     line = next((line for line in guest.machine.serial().splitlines() if line.startswith("kernel bug:")), "")
+    if fact.values.get("file") == _FRAME_ALLOCATOR and _is_on_stack(guest, "TempMap", "close"):
+        fail("frame-freed-by-unmap", wanted, f"{line}, while a window was being closed")
     fail("kernel-check-failed", wanted, line or f"a CHECK failed at {place}", file=place)
+
+
+def _is_on_stack(guest: "Guest", *words: str) -> bool:
+    """Whether a function whose symbol has these words has been called and has not returned, by what the stack holds."""
+    sp, names = guest.cpu().sp, set()
+    for address in range(sp, sp + _DEEP, 8):
+        pa = guest.walk(address).pa
+        if pa is None:
+            break
+        names.add(guest.image.nearest(guest.read_word(pa)).partition("+")[0])
+    return any(all(word in name for word in words) for name in names)
 
 
 def _overflow(guest: "Guest", fact: Fact, wanted: str) -> NoReturn:

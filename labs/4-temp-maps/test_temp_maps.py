@@ -330,11 +330,11 @@ def test_window_is_private(boot: Boot, image: KernelImage) -> None:
 @milestone("4.6", points=15, witness="WK")
 def test_slots(boot: Boot, image: KernelImage) -> None:
     """Slots are distinct and coexist, too many are refused, and after every system call all are empty in every root"""
-    frames, words = _free_frames(image), " ".join(f"{address:#x}" for address in _kernel_addresses(image))
-    count = TEMP_SLOTS + 1
-    lines = ["checkpoint ready", *(f"windows {frames + number * count * PAGE:#x} {count}" for number in (0, 1)), "checkpoint closed"]
-    lines += [f"fail {number}\nrun hello" for number in (4, 9, 14)]
-    lines += ["fail 0", "start hello", "start greet", f"start pointers {words}", "checkpoint started", "wait", "checkpoint end"]
+    frames, count = _free_frames(image), TEMP_SLOTS + 1
+    words = " ".join(f"{address:#x}" for address in _kernel_addresses(image))
+    lines = ["checkpoint ready", *(f"windows {frames + number * count * PAGE:#x} {count}" for number in (0, 1))]
+    lines += ["checkpoint closed", *(f"fail {number}\nrun hello" for number in (4, 9, 14)), "fail 0"]
+    lines += ["start spin", "start spin", "checkpoint started", f"run pointers {words}", "checkpoint end"]
     guest = boot("\n".join(lines))
     guest.run_to("ready")
     marks = _mark(guest, frames, 2 * count)
@@ -342,14 +342,17 @@ def test_slots(boot: Boot, image: KernelImage) -> None:
         _check_windows(guest, _windows(guest), (frames + first * PAGE, marks[first:]))
     guest.run_to("closed")
     check_all_slots_empty(guest, "once the windows are closed")
-    _run_to_started(guest, "pointers")
-    check_all_slots_empty(guest, "with three programs loaded")
+    _run_to_started(guest, "spin")
+    refused = [fact.values["result"] for fact in guest.facts("run")]
+    expect(refused == ["no-memory"] * 3, "wrong-answer", "three programs find no memory", f"{refused}")
+    roots = [process.root for process in processes(guest)]  # these two go on for ever
+    check_all_slots_empty(guest, "after programs were loaded, and others could not be", roots)
     returned = _program(guest, "pointers").va("call_returned")
     for number in range(1, 41):
         guest.run_to_address(returned, f"the end of system call {number}")
-        check_all_slots_empty(guest, f"after system call {number}")
+        check_all_slots_empty(guest, f"after system call {number}", roots)
     guest.run_to("end")
-    check_all_slots_empty(guest, "after all programs")
+    check_all_slots_empty(guest, "after all these system calls")
 
 
 def _check_windows(guest: Guest, windows: list[Fact], marked: tuple[int, list[int]]) -> None:
@@ -383,7 +386,7 @@ def test_older_root(boot: Boot) -> None:
     """A temporary mapping works under a root that is older than it, from the first one on"""
     guest = boot("start greet\ncheckpoint started\nwait\ncheckpoint end")
     process = _run_to_started(guest, "greet")
-    table = window_table(guest)
+    table = window_table(guest, [process.root])
     root = _run_into_call(guest, "greet", "the greeting")
     program, text = _program(guest, "greet"), random_letters(_GREETING_SIZE)
     write_user(guest, root, program.va("g_greeting"), text)
@@ -461,9 +464,10 @@ def test_present_from_boot(boot: Boot) -> None:
     guest.run_to("started")
     for program in ("greet", "hello", "border"):
         _started(guest, program)
-    seen = window_table(guest)
+    roots = [process.root for process in processes(guest)]
+    seen = window_table(guest, roots)
     expect(seen == table, "temp-window-per-root", f"the window's table stays {table:#x}", f"it is {seen:#x}")
-    check_ledger(guest, [process.root for process in processes(guest)])
+    check_ledger(guest, roots)
     guest.run_to("end")
     check_ledger(guest, [])
     check_all_slots_empty(guest, "after all programs")
