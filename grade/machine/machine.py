@@ -335,7 +335,7 @@ class Machine:
         self._gdb.remove_breakpoint(pc, size)
         stop = self._step()
         if stop.kind is StopKind.STEP and stop.pc == pc:
-            stop = self._step()  # x86: QEMU 7.2 may count the polling of the APIC for the step, and nothing has run
+            stop = self._step()  # QEMU 7.2 may end a step before it has run anything
         if stop.kind is not StopKind.EXITED:
             self._gdb.insert_breakpoint(pc, size)
         if stop.kind is not StopKind.STEP:
