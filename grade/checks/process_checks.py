@@ -5,51 +5,13 @@ from dataclasses import dataclass
 
 from grade.boot.guest import Guest
 from grade.boot.layout import PAGE
+from grade.boot.processes import STACK_SIZE, USER_STACK_SIZE, USER_STACK_TOP, Process, processes
 from grade.boot.user_image import UserImage
 from grade.diagnosis.failure import expect, fail
 from grade.walker import Mapping, Walk
 
 USER_END = 1 << 47  # of what the lower half translates
-STACK_SIZE = 16 << 10  # of a kernel stack; a guard of the same size lies below it
-USER_STACK_TOP = 1 << 30  # kernel/mm/user_layout.h
-USER_STACK_SIZE = 16 << 10
 _ACCESSED_OR_DIRTY = 0x60  # set by the CPU in any entry, Intel SDM vol. 3, 4.8
-
-
-@dataclass(frozen=True)
-class Process:
-    """A process that lives, as the kernel describes it. What it says about `root` and `stack` is always checked."""
-
-    pid: int
-    root: int
-    stack: int
-    program: str
-
-    def __str__(self) -> str:
-        return f"process {self.pid} ({self.program})"
-
-    @property
-    def stack_pages(self) -> range:
-        """The pages of its kernel stack."""
-        return range(self.stack - STACK_SIZE, self.stack, PAGE)
-
-    @property
-    def guard_pages(self) -> range:
-        """The pages below it that nobody may map."""
-        return range(self.stack - 2 * STACK_SIZE, self.stack - STACK_SIZE, PAGE)
-
-
-def processes(guest: Guest) -> list[Process]:
-    """The processes that have been started and have not ended; process 0, which is the kernel's own, is left out."""
-    found: dict[int, Process] = {}
-    for fact in guest.machine.facts():
-        pid = int(fact.values.get("pid", "0"))
-        if fact.name == "process" and pid != 0 and "root" in fact.values:
-            root, stack = int(fact.values["root"], 0), int(fact.values["stack"], 0)
-            found[pid] = Process(pid, root, stack, fact.values["program"])
-        elif fact.name in ("exit", "killed"):
-            found.pop(pid, None)
-    return list(found.values())
 
 
 def process_of(guest: Guest, pid: int) -> Process:
@@ -92,9 +54,10 @@ def user_mappings(guest: Guest, root: int) -> list[Mapping]:
 
 def kernel_mappings_in(guest: Guest, root: int, low: int, high: int) -> dict[int, Mapping]:
     """The leaves of low..high that the kernel finds while `root` is loaded, by address."""
-    roots = guest.cpu().roots
-    half = {"half": "high"} if "user" in roots else {}
-    return {m.va: m for m in guest.walker().mappings(roots["kernel"] if half else root, low, high, **half)}
+    walker = guest.walker()
+    if "high" in walker.halves:
+        return {m.va: m for m in walker.mappings(walker.roots()["high"], low, high, "high")}
+    return {m.va: m for m in walker.mappings(root, low, high)}
 
 
 def user_tables(guest: Guest, root: int) -> set[int]:
@@ -102,8 +65,8 @@ def user_tables(guest: Guest, root: int) -> set[int]:
     roots = guest.cpu().roots
     if "user" in roots:
         return set(guest.walker().tables(root))
-    tables = {step.table for mapping in user_mappings(guest, root) for step in guest.walker().with_root(root).walk(mapping.va).steps}
-    return tables | {root}
+    walker = guest.walker().with_root(root)
+    return {root} | {step.table for mapping in walker.mappings(high=USER_END) for step in walker.walk(mapping.va).steps}
 
 
 def check_loaded(guest: Guest, process: Process) -> None:
@@ -127,28 +90,27 @@ def check_kernel_stacks(guest: Guest, master: int, roots: Iterable[int], living:
     for root in (master, *roots):
         pages = kernel_mappings_in(guest, root, low, high)
         for va, owner in owners.items():
-            _check_stack_page(guest, root, (va, owner), pages.get(va), in_master.get(va))
+            if (wrong := _wrong_with_stack_page(pages.get(va), in_master.get(va))) is not None:
+                cause, wanted, seen = wrong
+                name = f"page {va:#x} of the kernel stack of {owner} in the root {root:#x}"
+                fail(cause, f"{name} {wanted}", seen, walk_in(guest, root, va))
         for va in pages.keys() - owners.keys():
             walk = walk_in(guest, root, va)
             wanted = f"in the root {root:#x}, nothing between the stacks of the living processes"
             fail("kernel-stack-guard-mapped", wanted, f"{va:#x} maps {walk.pa or 0:#x}", walk)
 
 
-def _check_stack_page(
-    guest: Guest, root: int, page: tuple[int, Process], mapping: Mapping | None, master: Mapping | None
-) -> None:
-    __tracebackhide__ = True
-    va, owner = page
-    walk = walk_in(guest, root, va)
-    name = f"page {va:#x} of the kernel stack of {owner} in the root {root:#x}"
-    expect(mapping is not None, "kernel-stack-not-in-root", f"{name} is there", "nothing is mapped", walk)
-    right = mapping.write and not mapping.user and not mapping.kernel_execute
-    seen = f"write {mapping.write}, user {mapping.user}, execute {mapping.kernel_execute}"
-    expect(right, "kernel-stack-not-as-in-master", f"{name} is the kernel's alone, and RW-", seen, walk)
-    same = master is not None and mapping.pa == master.pa
-    wanted = f"{name} is the same frame as in the kernel's own root"
-    seen = f"{mapping.pa:#x}, and there {master.pa if master else 0:#x}"
-    expect(same, "kernel-stack-not-as-in-master", wanted, seen, walk)
+def _wrong_with_stack_page(mapping: Mapping | None, master: Mapping | None) -> tuple[str, str, str] | None:
+    """Cause, what is expected, and what is seen; None if all is well."""
+    if mapping is None:
+        return "kernel-stack-not-in-root", "is mapped", "nothing is there"
+    if not mapping.write or mapping.user or mapping.kernel_execute:
+        seen = f"write {mapping.write}, user {mapping.user}, execute {mapping.kernel_execute}"
+        return "kernel-stack-not-as-in-master", "is the kernel's alone, and RW-", seen
+    if master is None or mapping.pa != master.pa:
+        seen = f"{mapping.pa:#x}, and there {master.pa if master else 0:#x}"
+        return "kernel-stack-not-as-in-master", "is the same frame as in the kernel's own root", seen
+    return None
 
 
 # --- the two halves --------------------------------------------------------------------------------------------------

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from grade.boot.cpu_state import CpuState
 from grade.boot.guest import Guest
 from grade.boot.layout import PAGE
-from grade.checks.process_checks import STACK_SIZE, Process, check_loaded, processes
+from grade.boot.processes import STACK_SIZE, Process, processes
+from grade.checks.process_checks import check_loaded
 from grade.diagnosis.failure import expect, fail
 from grade.diagnosis.fault_cause import Access
 from grade.walker import RadixWalker

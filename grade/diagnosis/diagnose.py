@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, NoReturn
 from grade.boot.cpu_state import GATE_SIZE, CpuState, gate_target
 from grade.diagnosis.failure import Failure, NotWritten, fail
 from grade.diagnosis.fault_cause import Access, Attempt, cause_of_fault
+from grade.diagnosis.process_ends import killed_process, missing_in_root, panic_cause, trap_without_stack
+from grade.diagnosis.window_ends import panic_while_closing
 from grade.machine.facts import Fact
 from grade.machine.stop import Stop, StopKind
 
@@ -26,8 +28,6 @@ _PRESENT_GATE = 0x8E  # byte 5 of an interrupt gate that is present, Intel SDM v
 # Exceptions that recur use up the stack again and again: a guest can be met just when it has run out.
 _AFTERMATH = ("stack-overflow", "unexpected-fault")
 _SAMPLES = 4
-_FRAME_ALLOCATOR = "kernel/mm/frame_allocator.cc"
-_DEEP = 1024  # bytes of stack in which a caller of the function that reports is looked for
 _FLOOD = 128 << 10  # far more than any milestone's script prints; a slow port may not reach the machine's own limit
 
 
@@ -37,6 +37,8 @@ def unexpected_end(guest: "Guest", stop: Stop, wanted: str) -> NoReturn:
     _reported_end(guest, wanted)
     if stop.kind is not StopKind.EXITED:
         _check_code_is_high(guest, wanted)
+    if (killed := killed_process(guest, wanted)) is not None:
+        raise killed
     if stop.kind is StopKind.POWERED_OFF:
         fail("early-exit", wanted, f"the kernel turned the machine off, {_doing(guest, guest.cpu())}")
     if stop.kind is StopKind.EXITED:
@@ -78,7 +80,14 @@ def _check_code_is_high(guest: "Guest", wanted: str, pc: int | None = None) -> N
 def _reported_end(guest: "Guest", wanted: str) -> None:
     """Raises what the first report of an end says; returns if the kernel reported none."""
     __tracebackhide__ = True
-    reporters = {"todo": _todo, "panic": _panic, "stack-overflow": _overflow, "exception": _exception, "fault": _fault}
+    reporters = {
+        "todo": _todo,
+        "panic": _panic,
+        "stack-overflow": _overflow,
+        "exception": _exception,
+        "fault": _fault,
+        "missing-in-root": _missing_in_root,
+    }
     for fact in guest.machine.facts():
         if fact.name in reporters and fact.values.get("fatal") != "no":
             reporters[fact.name](guest, fact, wanted)
@@ -93,20 +102,14 @@ def _panic(guest: "Guest", fact: Fact, wanted: str) -> NoReturn:
     __tracebackhide__ = True
     place = f"{fact.values.get('file')}:{fact.values.get('line')}"
     line = next((line for line in guest.machine.serial().splitlines() if line.startswith("kernel bug:")), "")
-    if fact.values.get("file") == _FRAME_ALLOCATOR and _is_on_stack(guest, "TempMap", "close"):
-        fail("frame-freed-by-unmap", wanted, f"{line}, while a window was being closed")
-    fail("kernel-check-failed", wanted, line or f"a CHECK failed at {place}", file=place)
+    if (cause := panic_while_closing(guest, line)) is not None:
+        fail(cause, wanted, f"{line}, while a window was being closed")
+    fail(panic_cause(guest, line, fact), wanted, line or f"a CHECK failed at {place}", file=place)
 
 
-def _is_on_stack(guest: "Guest", *words: str) -> bool:
-    """Whether a function whose symbol has these words has been called and has not returned, by what the stack holds."""
-    sp, names = guest.cpu().sp, set()
-    for address in range(sp, sp + _DEEP, 8):
-        pa = guest.walk(address).pa
-        if pa is None:
-            break
-        names.add(guest.image.nearest(guest.read_word(pa)).partition("+")[0])
-    return any(all(word in name for word in words) for name in names)
+def _missing_in_root(guest: "Guest", fact: Fact, wanted: str) -> NoReturn:
+    __tracebackhide__ = True
+    raise missing_in_root(guest, fact, wanted)
 
 
 def _overflow(guest: "Guest", fact: Fact, wanted: str) -> NoReturn:
@@ -120,6 +123,8 @@ def _overflow(guest: "Guest", fact: Fact, wanted: str) -> NoReturn:
 def _exception(guest: "Guest", fact: Fact, wanted: str) -> NoReturn:
     __tracebackhide__ = True
     pc = int(fact.values["pc"], 0)
+    if fact.values["mode"] == "user" and (explained := trap_without_stack(guest, guest.cpu(), wanted)) is not None:
+        raise explained
     seen = f"{fact.values['name']} at {pc:#x} ({guest.place(pc) or 'not kernel code'})"
     fail("unexpected-exception", wanted, seen, file=_source(guest, pc))
 

@@ -5,7 +5,10 @@ from dataclasses import dataclass, replace
 from enum import Enum
 from typing import TYPE_CHECKING
 
-from grade.boot.layout import PAGE, TEMP_SLOTS, TEMP_WINDOW, Region
+from grade.boot.layout import Region
+from grade.boot.processes import processes
+from grade.diagnosis.process_ends import cause_in_process_root
+from grade.diagnosis.window_ends import cause_in_window, cause_of_user_pointer
 from grade.walker import RadixWalker, Walk
 
 if TYPE_CHECKING:
@@ -16,7 +19,6 @@ _ACCESSED_OR_DIRTY = 0x60  # set by the CPU in any entry, Intel SDM vol. 3, 4.8
 _DESCRIPTOR_TABLES = ("the IDT", "the GDT", "the TSS")
 _HANDLERS = ("the vector table", "the page-fault handler")
 _STACK = "the stack"
-_END_OF_LOWER_HALF = 1 << 47
 _FREED = 0xCCCC_CCCC_CCCC_CCCC  # what kernel/mm/frame.cc fills a frame with that is given back
 
 
@@ -47,8 +49,11 @@ def cause_of_fault(guest: "Guest", attempt: Attempt) -> str:
     walker, offset = guest.walker(), guest.offset
     walk = walker.walk(attempt.va)
     if _is_overwritten(guest, walk):
-        return "live-table-overwritten"
-    if cause := _cause_in_temp_window(guest, walk) or _cause_of_user_pointer(guest, attempt):
+        return _cause_of_overwriting(guest, walk)
+    if (cause := cause_in_window(guest, walk)) is not None:
+        return cause
+    by_program = attempt.moved and not attempt.what and attempt.access is not Access.EXECUTE
+    if by_program and (cause := cause_of_user_pointer(guest, attempt.va)) is not None:
         return cause
     high = offset > 0 and walk.va >= offset
     pa = walk.va - offset if high else walk.va
@@ -60,37 +65,14 @@ def cause_of_fault(guest: "Guest", attempt: Attempt) -> str:
         return _cause_in_permission(walk, attempt.access, offset)
     if _has_other_levels(walker, walk.va, pa):
         return "wrong-level-count"
+    if (cause := cause_in_process_root(guest, walk.va, walk.root, attempt.what)) is not None:
+        return cause
     region = guest.layout.region_at(pa)
     if walk.root == _boot_root(guest) and region is not None:
         return "boot-map-too-short"
     if offset > 0 and not high and region is not None and walker.walk(pa + offset).mapping is not None:
         return _cause_still_low(region, attempt)
     return _cause_missing(walker, region, (offset if high else 0, pa), attempt.what)
-
-
-def _cause_in_temp_window(guest: "Guest", walk: Walk) -> str | None:
-    """What a fault in the temporary mappings says about them; None if it was elsewhere, or for another reason."""
-    slot, offset = divmod(walk.va - guest.offset - TEMP_WINDOW, PAGE)
-    if guest.offset == 0 or not 0 <= slot <= TEMP_SLOTS:
-        return None
-    if walk.mapping is not None:  # x86: SMAP keeps the kernel from what users may touch
-        return "temp-window-open-to-users" if walk.mapping.user else None
-    if walk.fault != "not-present":
-        return None
-    if walk.steps[-1].level > 0:
-        return "temp-window-not-in-root"
-    # Copies go upwards: behind a slot that is open, one has run over the end of its page.
-    is_behind = slot > 0 and offset < PAGE // 2 and guest.walk(walk.va - PAGE).mapping is not None
-    return "user-copy-not-split" if is_behind else "temp-slot-closed-too-early"
-
-
-def _cause_of_user_pointer(guest: "Guest", attempt: Attempt) -> str | None:
-    """The kernel itself went to the user's half while a process's root was loaded."""
-    is_user_address = attempt.moved and attempt.va < _END_OF_LOWER_HALF and not attempt.what
-    if guest.offset == 0 or not is_user_address or attempt.access is Access.EXECUTE:
-        return None
-    in_use = next(guest.walker().mappings(low=0, high=_END_OF_LOWER_HALF), None)
-    return "user-pointer-trusted" if in_use is not None and in_use.user else None
 
 
 def _is_the_jump(attempt: Attempt) -> bool:
@@ -113,6 +95,15 @@ def _is_overwritten(guest: "Guest", walk: Walk) -> bool:
         return False
     linked = guest.image.word("boot_page_table")
     return (guest.read_word(walk.root) ^ linked) & ~_ACCESSED_OR_DIRTY != 0
+
+
+def _cause_of_overwriting(guest: "Guest", walk: Walk) -> str:
+    """Once there are processes, tables come and go with them."""
+    if not processes(guest) and not guest.facts("exit"):
+        return "live-table-overwritten"
+    if len(walk.steps) == 1:
+        return "root-freed-while-loaded"
+    return "kernel-half-freed" if walk.va >= guest.offset else "frame-freed-in-use"
 
 
 def _has_other_levels(walker: RadixWalker, va: int, pa: int) -> bool:

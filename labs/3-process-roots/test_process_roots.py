@@ -7,6 +7,7 @@ from pathlib import Path
 from grade.boot.guest import Guest
 from grade.boot.kernel_image import KernelImage
 from grade.boot.layout import PAGE, layout_of
+from grade.boot.processes import STACK_SIZE, Process, processes
 from grade.boot.trapped import (
     is_user_mode,
     result_register,
@@ -18,8 +19,6 @@ from grade.boot.user_image import UserImage, user_image
 from grade.checks.host_tests import check_host_tests
 from grade.checks.map_checks import check_all_regions_mapped, check_own_root
 from grade.checks.process_checks import (
-    STACK_SIZE,
-    Process,
     check_disjoint,
     check_kernel_half,
     check_kernel_stacks,
@@ -29,7 +28,6 @@ from grade.checks.process_checks import (
     kernel_mappings_in,
     live_root,
     process_of,
-    processes,
     user_mappings,
     user_word,
     walk_in,
@@ -129,7 +127,7 @@ def _roots_to_walk(guest: Guest, living: list[Process]) -> list[int]:
 def test_what_the_cpu_needs(boot: Boot) -> None:
     """What the CPU needs is in the root about to be loaded: vectors, code, stacks, devices"""
     one, other = _tags(2)
-    guest = boot(f"checkpoint ready\nstart tag {one} 9\nstart tag {other} 9\nrun hello\ncheckpoint after\npoweroff")
+    guest = boot(f"checkpoint ready\nstart tag {one} 9\nstart tag {other} 9\nstart hello\nwait\ncheckpoint after\npoweroff")
     guest.run_to("ready")
     check_no_red_zone(guest)
     roots, entered = set(), set()

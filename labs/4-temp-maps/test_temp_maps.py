@@ -6,17 +6,9 @@ from pathlib import Path
 from grade.boot.guest import Guest
 from grade.boot.kernel_image import KernelImage
 from grade.boot.layout import PAGE, TEMP_SLOTS, TEMP_WINDOW, layout_of
+from grade.boot.processes import USER_STACK_SIZE, USER_STACK_TOP, Process, processes
 from grade.boot.user_image import UserImage, user_image
-from grade.checks.process_checks import (
-    USER_STACK_SIZE,
-    USER_STACK_TOP,
-    Process,
-    check_ledger,
-    live_root,
-    processes,
-    user_mappings,
-    walk_in,
-)
+from grade.checks.process_checks import check_ledger, live_root, user_mappings, walk_in
 from grade.checks.user_memory import loaded_pages, random_letters, read_user, write_user
 from grade.checks.window_checks import (
     check_all_slots_empty,
