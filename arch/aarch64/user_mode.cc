@@ -46,6 +46,24 @@ void* UserMode::prepare_stack(VirtAddr top, VirtAddr pc, VirtAddr sp) {
   return context;  // spsr 0: EL0, interrupts on
 }
 
+// Data goes out of the data cache as far as instruction fetches can see it, and old instructions out of the instruction
+// cache, each line by line (Arm ARM B2.4.4). CTR_EL0 (D17.2.34) has the sizes, as powers of two words.
+void UserMode::code_written(VirtAddr va, std::uint64_t size) {
+  std::uint64_t cache_type;
+  asm volatile("mrs %0, ctr_el0" : "=r"(cache_type));
+  const std::uint64_t data_line = 4ull << (cache_type >> 16 & 0xf);
+  const std::uint64_t instruction_line = 4ull << (cache_type & 0xf);
+  const std::uint64_t start = va.raw(), end = start + size;
+  for (std::uint64_t at = round_down(start, data_line); at < end; at += data_line) {
+    asm volatile("dc cvau, %0" ::"r"(at) : "memory");
+  }
+  asm volatile("dsb ish" ::: "memory");
+  for (std::uint64_t at = round_down(start, instruction_line); at < end; at += instruction_line) {
+    asm volatile("ic ivau, %0" ::"r"(at) : "memory");
+  }
+  asm volatile("dsb ish; isb" ::: "memory");
+}
+
 void UserMode::switch_registers(Registers& from, const Registers& to) {
   asm volatile("mrs %0, tpidr_el0" : "=r"(from.tpidr));
   asm volatile("msr tpidr_el0, %0" ::"r"(to.tpidr));

@@ -9,10 +9,10 @@ namespace {
 // CR0 and CR4 (Intel SDM vol. 3, 2.5). With TS set, any use of the FPU or of SSE registers is exception 7.
 constexpr std::uint64_t kCr0MonitorCoprocessor = 1 << 1;
 constexpr std::uint64_t kCr0TaskSwitched = 1 << 3;
-constexpr std::uint64_t kCr4SseEnabled = 1 << 9;                  // without it, SSE is an invalid opcode
-constexpr std::uint64_t kCr4NoUserTableReads = 1 << 11;           // UMIP: no sgdt, sidt, str for users
-constexpr std::uint64_t kCr4NoUserExecution = 1 << 20;            // SMEP: the kernel executes no user page...
-constexpr std::uint64_t kCr4NoUserAccess = 1 << 21;               // SMAP: ...and touches none
+constexpr std::uint64_t kCr4SseEnabled = 1 << 9;         // without it, SSE is an invalid opcode
+constexpr std::uint64_t kCr4NoUserTableReads = 1 << 11;  // UMIP: no sgdt, sidt, str for users
+constexpr std::uint64_t kCr4NoUserExecution = 1 << 20;   // SMEP: the kernel executes no user page...
+constexpr std::uint64_t kCr4NoUserAccess = 1 << 21;      // SMAP: ...and touches none
 constexpr std::uint64_t kFlagsOfNewProcess = cpu::kFlagInterrupts | 1 << 1;  // bit 1 is always one
 
 struct Features {
@@ -62,9 +62,8 @@ void* UserMode::prepare_stack(VirtAddr top, VirtAddr pc, VirtAddr sp) {
 }
 
 void UserMode::switch_registers(Registers& from, const Registers& to) {
-  asm volatile(
-      "mov %%ds, %0; mov %%es, %1; mov %%fs, %2; mov %%gs, %3"
-      : "=m"(from.ds), "=m"(from.es), "=m"(from.fs), "=m"(from.gs));
+  asm volatile("mov %%ds, %0; mov %%es, %1; mov %%fs, %2; mov %%gs, %3"
+               : "=m"(from.ds), "=m"(from.es), "=m"(from.fs), "=m"(from.gs));
   asm volatile("mov %0, %%ds; mov %1, %%es; mov %2, %%fs; mov %3, %%gs" ::"m"(to.ds), "m"(to.es), "m"(to.fs),
                "m"(to.gs));
 }

@@ -29,6 +29,8 @@ struct UserMode {
 
   static void set_trap_stack(VirtAddr top) { ::set_trap_stack(top); }
   static void* prepare_stack(VirtAddr top, VirtAddr pc, VirtAddr sp);
+  // Caches are coherent, and the way to user mode serialises (Intel SDM vol. 3, 11.6 and 8.3).
+  static void code_written(VirtAddr, std::uint64_t) {}
   static void switch_registers(Registers& from, const Registers& to);
   static std::array<Vital, 3> vitals();
 

@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <cstring>
 
+#include "arch/user_mode.h"
 #include "kernel/base/todo.h"
 #include "kernel/mm/temp_map.h"
 #include "kernel/mm/user_layout.h"
@@ -20,6 +21,14 @@ std::byte* byte_in(const TempMap& window, const Mapping& mapping) {
   return window.bytes().data() + mapping.address.raw() % kPageSize;
 }
 
+// Writes into the page of `mapping`, through a window onto it. What may be executed must be seen by instruction
+// fetches.
+void put(const TempMap& window, const Mapping& mapping, std::span<const std::byte> bytes) {
+  std::byte* to = byte_in(window, mapping);
+  std::memcpy(to, bytes.data(), bytes.size());
+  if (mapping.flags.execute) UserMode::code_written(VirtAddr{reinterpret_cast<std::uint64_t>(to)}, bytes.size());
+}
+
 enum class Needs : std::uint8_t { kWritePermission, kNothing };
 
 Result<void> copy_to_pages(const AddressSpace& space, VirtAddr to, std::span<const std::byte> from, Needs needs) {
@@ -33,7 +42,7 @@ Result<void> copy_to_pages(const AddressSpace& space, VirtAddr to, std::span<con
     }
     const std::size_t size = within_page(to, from.size());
     const TempMap window = TRY(TempMap::open(Frame::containing(mapping->address)));
-    std::memcpy(byte_in(window, *mapping), from.data(), size);
+    put(window, *mapping, from.first(size));
     from = from.subspan(size);
     to = to + size;
   }

@@ -23,12 +23,12 @@
 inline constexpr unsigned kLargestPid = 999;
 
 enum class ProcessState : std::uint8_t {
-  kFree,        // a slot without a process
-  kReady,       // in the queue of those that want the CPU
-  kRunning,     // has it
-  kSleeping,    // until wake_at
-  kWaiting,     // for a child to end
-  kZombie,      // has ended; its status waits for its parent
+  kFree,      // a slot without a process
+  kReady,     // in the queue of those that want the CPU
+  kRunning,   // has it
+  kSleeping,  // until wake_at
+  kWaiting,   // for a child to end
+  kZombie,    // has ended; its status waits for its parent
 };
 
 struct Process {

@@ -9,6 +9,7 @@
 namespace {
 
 [[noreturn]] void kill(Signal signal, VirtAddr pc) {
+  Line() << current().name_text() << " (process " << current().pid << ") is killed.";
   Fact("killed")
       .field("pid", current().pid)
       .field("program", current().name_text())
