@@ -133,10 +133,13 @@ def gdb(what: str, isa: str, lab: int | None) -> None:
 @click.option("--runs", default=20, show_default=True, type=click.IntRange(1), help="Boots for each median.")
 @reports_what_is_missing
 def bench(json_file: Path | None, runs: int) -> None:
-    """Measure: boots, walks, builds, grading, lines of code."""
-    from grade.bench import run_bench
+    """Measure: boots, system calls, walks, builds, grading, lines of code.
 
-    run_bench(own_tree(), terminal(), runs, json_file)
+    Counts of guest instructions are exact. Exit status 1 if something could not be measured; the reason is shown.
+    """
+    from grade.bench.run import run_bench
+
+    sys.exit(run_bench(own_tree(), terminal(), runs, json_file))
 
 
 @pagewalk.command("cut")

@@ -15,13 +15,11 @@ from typing import BinaryIO
 from grade.boot.failed_run import FailedRun, load
 from grade.boot.guest import Recipe
 from grade.boot.kernel_image import DEBUG_ROOT, KernelImage
+from grade.boot.plain_qemu import command_line, parameters_file
 from grade.ladder.build import Kernel, build_kernel
 from grade.ladder.labs import LadderError
 from grade.ladder.trees import Tree, prepare
-from grade.machine.boot_parameters import BootParameters
-from grade.machine.platform import platform_of
-from grade.machine.qemu_process import memory_file, while_we_live
-from grade.machine.qemu_version import require
+from grade.machine.qemu_process import while_we_live
 from grade.program_run import ProgramWatch, script_line
 
 _KEYBOARD, _SCREEN = 0, 1
@@ -64,8 +62,8 @@ def _pass_on(output: BinaryIO, watch: ProgramWatch) -> None:
 @contextmanager
 def _running(recipe: Recipe, options: list[str], stdout: int | None = None) -> Iterator[subprocess.Popen[bytes]]:
     """QEMU in the foreground of this terminal. Afterwards it has gone, and the terminal is as it was."""
-    with _parameters(recipe) as parameters, _terminal_put_back():
-        command = while_we_live([*_qemu(recipe, parameters), *options, "-no-reboot"])
+    with parameters_file(recipe) as parameters, _terminal_put_back():
+        command = while_we_live([*command_line(recipe, parameters), *options, "-no-reboot"])
         qemu = subprocess.Popen(command, bufsize=0, stdout=stdout, pass_fds=(parameters.fileno(),))
         try:
             yield qemu
@@ -134,10 +132,10 @@ def _frozen(recipe: Recipe, path: Path) -> Iterator[None]:
         listener.listen(1)
         gdb = ["-chardev", f"socket,id=gdb,fd={listener.fileno()},server=on,wait=off", "-gdb", "chardev:gdb"]
         options = [*gdb, "-serial", "stdio", "-S", "-action", "reboot=shutdown,shutdown=pause"]
-        with _parameters(recipe) as parameters:
+        with parameters_file(recipe) as parameters:
             shared = (parameters.fileno(), listener.fileno())
             qemu = subprocess.Popen(
-                while_we_live([*_qemu(recipe, parameters), *options]),
+                while_we_live([*command_line(recipe, parameters), *options]),
                 stdin=subprocess.DEVNULL, start_new_session=True, pass_fds=shared,
             )  # fmt: skip
     try:
@@ -164,23 +162,3 @@ def _kernel(tree: Tree, isa: str, lab: int | None) -> Kernel:
     """The kernel of a lab, or of the whole tree."""
     folder = tree.root if lab is None else prepare(tree, lab)
     return build_kernel(folder, isa)
-
-
-def _parameters(recipe: Recipe) -> BinaryIO:
-    """What the kernel is told, as a file without a name for QEMU to inherit."""
-    parameters = BootParameters(recipe.nonce, recipe.ram_mib << 20, recipe.script, recipe.fail_allocation)
-    file = memory_file("boot-parameters")
-    file.write(parameters.encode())
-    return file
-
-
-def _qemu(recipe: Recipe, parameters: BinaryIO) -> list[str]:
-    """QEMU's command line, but for the serial port and how to start. QEMU must inherit `parameters`."""
-    platform = platform_of(recipe.isa)
-    machine = f"{platform.machine},{platform.el2_option}" if recipe.el2 else platform.machine
-    loader = f"loader,file=/dev/fd/{parameters.fileno()},addr={platform.parameters_address:#x},force-raw=on"
-    return [
-        os.fspath(require(recipe.isa)), "-nodefaults", "-no-user-config", "-display", "none", "-accel", "tcg",
-        "-machine", machine, "-cpu", recipe.cpu or platform.cpu, "-m", f"{recipe.ram_mib}M",
-        "-device", loader, "-kernel", recipe.elf,
-    ]  # fmt: skip

@@ -38,10 +38,8 @@ void check_root(PhysAddr root, VirtAddr stack_top) {
   for (const Vital& vital : UserMode::vitals()) {
     if (!is_same(kernel_half, kernel_root(), vital.address)) report(vital.name, vital.address, root);
   }
-  const KernelTable table(kernel_half);
-  for (std::uint64_t below = kPageSize; below <= layout::kKernelStackSize; below += kPageSize) {
-    const VirtAddr page = stack_top - below;
-    const auto mapping = table.lookup(page);
-    if (!mapping || !mapping->flags.write || mapping->flags.user) report("kernel-stack", page, root);
-  }
+  // Where the next trap will push: the page at the stack's upper end.
+  const VirtAddr trap_page = stack_top - kPageSize;
+  const auto mapping = KernelTable(kernel_half).lookup(trap_page);
+  if (!mapping || !mapping->flags.write || mapping->flags.user) report("kernel-stack", trap_page, root);
 }
