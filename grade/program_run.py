@@ -1,15 +1,14 @@
 """A program on the guest: the line of the monitor's script that runs it, and what became of it, told from the facts.
 
-    @run program=P result=R         P was not started, or there is more to say about its start
-    @exit pid=N status=S            a process gave back S
-    @killed pid=N signal=S          a process was ended by the kernel
+    @run program=P result=R             P was not started
+    @process pid=N ... program=P        P was started
+    @exit pid=N status=S signal=K       it gave back S, or with K other than 0 it was ended
 """
 
 from collections.abc import Sequence
 
 from grade.machine.facts import Fact, parse_facts
 
-_ENDS = ("exit", "killed")
 _LONGEST_LINE = 4096  # bytes; what a program prints without ever ending its line is not kept
 
 
@@ -18,7 +17,7 @@ class BadProgram(Exception):
 
 
 def script_line(words: Sequence[str]) -> str:
-    """The monitor's command that runs a program; `words` are its name and arguments. BadProgram if there can be none."""
+    """The monitor's command that runs a program; `words` are its name and arguments. BadProgram if there is none."""
     for word in words:
         bad = next((letter for letter in word if letter == ";" or letter.isspace() or not letter.isprintable()), None)
         if bad is not None or not word:
@@ -48,7 +47,6 @@ class ProgramWatch:
     @property
     def succeeded(self) -> bool:
         """Whether the program has exited with 0."""
-        ends = [fact for fact in self._facts if fact.name in _ENDS and fact.values.get("pid", "").isdecimal()]
-        # `run` starts the program before the program can start others.
-        end = min(ends, key=lambda fact: int(fact.values["pid"]), default=None)
-        return end is not None and end.name == "exit" and end.values.get("status") == "0"
+        pid = next((fact.values.get("pid") for fact in self._facts if fact.name == "process"), None)
+        ends = [fact.values for fact in self._facts if fact.name == "exit" and fact.values.get("pid") == pid]
+        return pid is not None and bool(ends) and (ends[-1].get("status"), ends[-1].get("signal")) == ("0", "0")

@@ -9,14 +9,7 @@
 #include "user/lib/string.h"
 #include "user/lib/system_calls.h"
 
-// The compiler must not turn the copying of a page into a call of memcpy.
-#pragma GCC optimize("no-tree-loop-distribute-patterns")
-
 namespace {
-
-constexpr std::size_t kPageSize = 4096;
-alignas(kPageSize) constinit std::uint64_t g_page[kPageSize / sizeof(std::uint64_t)] = {};
-alignas(kPageSize) constinit std::uint64_t g_other_page[kPageSize / sizeof(std::uint64_t)] = {};
 
 // How often, also as it was typed.
 struct Times {
@@ -57,17 +50,6 @@ bool be_partner(Times times) {
   return true;
 }
 
-// A page copied word by word, for comparison.
-bool copy_page(Times times) {
-  mark_begin();
-  for (unsigned long i = 0; i < times.number; ++i) {
-    for (std::size_t word = 0; word < kPageSize / sizeof(std::uint64_t); ++word) g_other_page[word] = g_page[word];
-    asm volatile("" ::"r"(g_page), "r"(g_other_page) : "memory");  // as if somebody looked at the pages now
-  }
-  mark_end();
-  return true;
-}
-
 // A process from its start to its end, seen by its parent.
 bool spawn_and_wait(Times times) {
   bool worked = true;
@@ -89,7 +71,6 @@ constexpr Operation kOperations[] = {
     {"null", null_system_call},
     {"yield", yield},
     {"partner", be_partner},
-    {"copy_page", copy_page},
     {"spawn", spawn_and_wait},
 };
 

@@ -35,10 +35,12 @@ int leave_an_orphan() {
 }  // namespace
 
 int main(int argc, char** argv) {
+  if (argc == 0) return argv[0] == nullptr ? 90 : 91;
   const char* const task = argc > 1 ? argv[1] : "";
   if (strcmp(task, "dawdle") == 0) return dawdle();
   if (strcmp(task, "orphan") == 0) return leave_an_orphan();
   if (strcmp(task, "look") == 0) return look_at_arguments(argc, argv);
+  if (strcmp(task, "another") == 0) return strcmp(argv[0], "by another name") == 0 ? 0 : 1;
   if (strcmp(task, "pid") == 0) return static_cast<int>(getpid());
   if (argc < 3) return 99;
   if (strcmp(task, "exit") == 0) return atoi(argv[2]);

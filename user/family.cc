@@ -46,6 +46,15 @@ void check_exit_codes() {
   expect_equal("wait4 without a place for the status", wait4(start("exit", "7"), nullptr) > 0, 1);
 }
 
+// The kernel takes the array as it is: its first argument is the caller's, and there may be none.
+void check_argument_arrays() {
+  const char* const renamed[] = {"by another name", "another", nullptr};
+  expect_exit("a child by another name", spawn("child", renamed), 0);
+  const char* const none[] = {nullptr};
+  expect_exit("a child with an empty array", spawn("child", none), 90);
+  expect_exit("a child without an array", spawn("child", nullptr), 90);
+}
+
 void check_killed_child() {
   const std::int64_t pid = start("touch", "8");
   int status = -1;
@@ -149,6 +158,7 @@ void check_spawn_errors() {
 
 int main() {
   check_exit_codes();
+  check_argument_arrays();
   check_killed_child();
   check_wait_for_one_of_several();
   check_wait_for_any();

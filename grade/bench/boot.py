@@ -1,4 +1,4 @@
-"""Boots a kernel as anybody would, for the clock and for the counter: no debugger, and nothing that asks how it goes."""
+"""Boots a kernel as anybody would, for the clock and for the counter: no debugger, nobody who looks on."""
 
 import os
 import select

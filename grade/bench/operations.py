@@ -27,9 +27,9 @@ class Operation:
 OPERATIONS = (
     Operation("null_syscall_insns", "run bench null {times}", 1000),
     Operation("yield_round_trip_insns", "run bench yield {times}", 1000),
-    Operation("copy_page_insns", "run bench copy_page {times}", 100),
     Operation("spawn_exit_wait_insns", "run bench spawn {times}", 20),
     # Programs cannot ask for these: the kernel executes the markers itself.
+    Operation("copy_page_insns", "measure copy_page {times}", 100),
     Operation("copy_from_user_4k_insns", "measure copy_from_user {times}", 100),
     Operation("temp_map_insns", "measure temp_map {times}", 1000),
 )

@@ -31,7 +31,7 @@ Measure = Callable[[], Figure]
 
 
 def run_bench(tree: Tree, console: Console, runs: int, json_file: Path | None) -> int:
-    """Measures everything, shows a table and writes {"figures": [...]}. Returns 1 if something could not be measured."""
+    """Measures everything, shows a table and writes {"figures": [...]}. Returns 1 if something was not measured."""
     figures: list[Figure] = []
     missing: list[str] = []
     for what, measures in _all_measures(tree, runs):

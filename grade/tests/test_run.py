@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from grade.ladder.labs import ISAS
 from grade.ladder.trees import find_root
 from grade.machine.boot_parameters import MAGIC
 from grade.program_run import BadProgram, ProgramWatch, script_line
@@ -57,6 +58,10 @@ def fake(tmp_path: Path) -> FakeQemu:
     return FakeQemu(tmp_path)
 
 
+STARTED = "@process pid=2 parent=1 state=ready root=0x1000 stack=0xffff800000000000 program=hello"
+DONE = "@exit pid=2 status=0 signal=0"
+
+
 def said(*lines: str) -> bytes:
     """What the kernel prints from the command on that runs `hello`."""
     return "".join(line + "\r\n" for line in ("> run hello", *lines, "> poweroff", "@poweroff")).encode()
@@ -65,27 +70,28 @@ def said(*lines: str) -> bytes:
 @pytest.mark.parametrize(
     ("output", "succeeded"),
     [
-        (said("Hello", "@exit pid=1 status=0"), True),
-        (said("Hello", "@exit pid=1 status=0").replace(b"\r", b""), True),
-        (said("@exit pid=1 status=3"), False),
-        (said("@fault mode=user", "@killed pid=1 signal=11"), False),
+        (said(STARTED, "Hello", DONE), True),
+        (said(STARTED, "Hello", DONE).replace(b"\r", b""), True),
+        (said(STARTED, "@exit pid=2 status=3 signal=0"), False),
+        (said(STARTED, "@fault mode=user", "@killed pid=2 signal=11", "@exit pid=2 status=0 signal=11"), False),
         (said("@run program=hello result=no-such-program"), False),
         (said("@run program=hello result=not-executable why=wrong-machine"), False),
-        (said("@run program=hello result=ok", "@exit pid=1 status=0"), True),
         (said("@misuse command=run reason=unknown-command"), False),
-        (said("Hello"), False),
-        (said("@exit pid=2 status=7", "@killed pid=10 signal=9", "@exit pid=1 status=0"), True),
-        (said("@exit pid=10 status=0", "@exit pid=9 status=1"), False),
-        (said("@killed pid=1 signal=9", "@exit pid=2 status=0"), False),
-        (said("@killed pid=1 signal=9 status=0"), False),
-        (said("@exit status=0", "@exit pid=x status=0"), False),
-        (said("I say @exit pid=1 status=0"), False),
-        (b"> run other\n@exit pid=1 status=0\n" + said("@exit pid=2 status=1"), False),
-        (b"> run other\n@exit pid=1 status=1\n" + said("@exit pid=2 status=0"), True),
-        (b"> run hello\nx\n@exit pid=1 status=0", False),  # the machine ended in the middle of a line
+        (said(STARTED, "Hello"), False),
+        (said("Hello", DONE), False),
+        (said(STARTED, "@killed pid=10 signal=9", DONE), True),
+        (said(STARTED, "@exit pid=1 status=7 signal=0", DONE), True),  # of a program that was there before
+        (said(STARTED, "@exit pid=1 status=0 signal=0"), False),
+        (said(STARTED, "@exit status=0 signal=0", "@exit pid=x status=0 signal=0"), False),
+        (said(STARTED, "I say " + DONE), False),
+        (said(STARTED, DONE, "@exit pid=2 status=1 signal=0"), False),  # the first was the program's own invention
+        (b"> run other\n" + STARTED.encode() + b"\n" + said(DONE), False),
+        (said(STARTED, "@exit pid=2 status=1 signal=0") + said(STARTED, DONE), True),
+        (said(STARTED, DONE) + said(STARTED, "@exit pid=2 status=1 signal=0"), False),
+        (f"> run hello\n{STARTED}\nx\n{DONE}".encode(), False),  # the machine ended in the middle of a line
         (b"", False),
     ],
-)
+)  # fmt: skip
 @pytest.mark.parametrize("size", [1, 1 << 20])
 def test_the_facts_say_how_a_program_ended(output: bytes, succeeded: bool, size: int) -> None:
     watch = ProgramWatch(script_line(["hello"]))
@@ -100,7 +106,7 @@ def test_a_program_that_never_ends_its_line_does_not_fill_our_memory() -> None:
     for _ in range(100):
         watch.take(b"x" * 65536)
     assert len(watch._unfinished) < 65536
-    watch.take(said("@exit pid=1 status=0"))
+    watch.take(said(STARTED, DONE))
     assert watch.succeeded
 
 
@@ -122,7 +128,7 @@ def test_the_command_line_refuses_it_too(fake: FakeQemu) -> None:
 
 
 def test_the_kernel_is_told_to_run_the_program_and_stop(fake: FakeQemu) -> None:
-    assert fake.run(said("@exit pid=1 status=0"), "hello").returncode == 0
+    assert fake.run(said(STARTED, DONE), "hello").returncode == 0
     assert fake.script() == "run hello\npoweroff"
     fake.run(b"", "--script", "timer 100;frames", "echo", "--", "-n", "--isa", "\u00e9")
     assert fake.script() == "timer 100\nframes\nrun echo -n --isa \u00e9\npoweroff"
@@ -135,9 +141,9 @@ def test_without_a_program_it_is_the_monitor(fake: FakeQemu) -> None:
     assert "mon:stdio" in (fake.folder / "words").read_text().splitlines()
 
 
-@pytest.mark.parametrize(("fact", "status"), [("@exit pid=1 status=0", 0), ("@exit pid=1 status=1", 1)])
+@pytest.mark.parametrize(("fact", "status"), [(DONE, 0), ("@exit pid=2 status=1 signal=0", 1)])
 def test_the_terminal_shows_every_byte_of_the_guest(fake: FakeQemu, fact: str, status: int) -> None:
-    output = said(fact) + bytes(range(256)) * 1000 + b"no end of line"
+    output = said(STARTED, fact) + bytes(range(256)) * 1000 + b"no end of line"
     run = fake.run(output, "hello")
     assert run.stdout == output
     assert (run.returncode, run.stderr) == (status, b"")
@@ -154,18 +160,35 @@ def test_nobody_listening_ends_the_machine(fake: FakeQemu) -> None:
 # --- with a machine ------------------------------------------------------------------------------------------
 
 
-def test_a_program_that_is_not_there() -> None:
-    run = subprocess.run([*RUN, "nothing-of-that-name"], cwd=ROOT, capture_output=True, text=True, check=False)
-    assert run.returncode == 1, run.stdout + run.stderr
-    assert "> run nothing-of-that-name" in run.stdout and "@poweroff" in run.stdout
+def run_program(*arguments: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run([*RUN, *arguments], cwd=ROOT, capture_output=True, text=True, timeout=60, check=False)
 
 
-@pytest.mark.skipif(not (ROOT / "user" / "hello.cc").exists(), reason="this tree has no programs yet")
-@pytest.mark.parametrize("isa", ["x86_64", "aarch64"])
-def test_hello(isa: str) -> None:
-    run = subprocess.run([*RUN, "hello", "--isa", isa], cwd=ROOT, capture_output=True, text=True, check=False)
-    assert run.returncode == 0, run.stdout + run.stderr
-    assert "Hello" in run.stdout
+@pytest.mark.parametrize("isa", ISAS)
+@pytest.mark.parametrize(
+    ("words", "status", "output"),
+    [
+        (["hello"], 0, "Hello"),
+        (["echo", "--", "-n", "a", "--isa"], 0, "-n a --isa\n"),
+        (["bench", "no-such-operation", "1"], 1, "@exit pid=2 status=1 signal=0"),
+        (["nothing-of-that-name"], 1, "@run program=nothing-of-that-name result=no-such-program"),
+        (["child", "touch", "8"], 1, "@killed pid=2 program=child signal=11"),
+        (["family"], 0, "program=child signal=11"),
+    ],
+    ids=["hello", "arguments", "status-1", "no-such-program", "killed", "killed-child"],
+)
+def test_programs(isa: str, words: list[str], status: int, output: str) -> None:
+    run = run_program("--isa", isa, *words)
+    assert run.returncode == status, run.stdout + run.stderr
+    assert output in run.stdout and run.stdout.endswith("@poweroff\n")
+
+
+def test_a_program_is_told_from_one_that_runs_beside_it() -> None:
+    run = run_program("--script", "start spin 1", "child", "exit", "3")
+    assert run.returncode == 1, run.stdout
+    run = run_program("--script", "start child exit 3", "spin", "30")
+    assert run.returncode == 0, run.stdout
+    assert "@exit pid=2 status=3" in run.stdout
 
 
 def children(pid: int) -> list[int]:

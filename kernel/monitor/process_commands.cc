@@ -53,7 +53,7 @@ bool has_children() {
 Result<Process*> start_program_of(const Arguments& arguments) {
   ArgumentList list;
   for (unsigned i = 1; i < arguments.count(); ++i) TRY(list.add(arguments.word(i)));
-  return start_program(current(), list);
+  return start_program(current(), arguments.word(1), list);
 }
 
 // Starts the program that the command names, and says so; or says why not.

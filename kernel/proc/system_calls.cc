@@ -118,23 +118,25 @@ Result<std::string_view> copy_string(std::span<char> buffer, VirtAddr from) {
   return std::unexpected(Error::kTooLong);
 }
 
-// The program's name, and the arguments behind it; argv[0] is the name again.
-Result<ArgumentList> copy_arguments(VirtAddr name, VirtAddr argv) {
+// The arguments that the user's array points to, up to the null pointer behind the last. No array is an empty one.
+Result<ArgumentList> copy_arguments(VirtAddr array) {
   ArgumentList list;
-  std::array<char, 128> buffer;
-  TRY(list.add(TRY(copy_string(buffer, name))));
-  if (argv == VirtAddr{}) return list;
-  for (VirtAddr at = argv + sizeof(std::uint64_t);; at = at + sizeof(std::uint64_t)) {
+  std::array<char, ArgumentList::kTextSize> buffer;
+  while (array != VirtAddr{}) {
     std::uint64_t pointer = 0;
-    TRY(copy_from_user(*current().space, std::as_writable_bytes(std::span(&pointer, 1)), at));
-    if (pointer == 0) return list;
+    TRY(copy_from_user(*current().space, std::as_writable_bytes(std::span(&pointer, 1)), array));
+    if (pointer == 0) break;
     TRY(list.add(TRY(copy_string(buffer, VirtAddr{pointer}))));
+    array = array + sizeof(pointer);
   }
+  return list;
 }
 
-Result<Value> spawn(VirtAddr name, VirtAddr argv) {
-  const Process* child = TRY(start_program(current(), TRY(copy_arguments(name, argv))));
-  return child->pid;
+Result<Value> spawn(VirtAddr name, VirtAddr array) {
+  std::array<char, 128> buffer;
+  const std::string_view program = TRY(copy_string(buffer, name));
+  const ArgumentList arguments = TRY(copy_arguments(array));
+  return TRY(start_program(current(), program, arguments))->pid;
 }
 
 // A child that has ended: `pid`, or any if that is -1. Nothing if it still runs. kNoChild.
