@@ -1,7 +1,7 @@
 // Everything that comes out of user mode: system calls, the timer, and what the process did wrong.
 #include "arch/arch.h"
 #include "arch/x86_64/decode_trap.h"
-#include "arch/x86_64/segments.h"
+#include "arch/x86_64/descriptor_tables.h"
 #include "arch/x86_64/traps.h"
 #include "kernel/base/check.h"
 #include "kernel/base/clock.h"

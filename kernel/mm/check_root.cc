@@ -21,7 +21,7 @@ constexpr unsigned kRootLevel = Format::kLevels - 1;
 
 // The root in which the kernel's addresses will be found once `root` is loaded.
 PhysAddr root_of_kernel_half(PhysAddr root) {
-  return UserMode::kOneRootForBothHalves ? root : kernel_root();
+  return UserMode::kOneRootForBothHalves ? root : Arch::active_root(VirtAddr{layout::kKernelOffset});
 }
 
 // Whether `va` leads to the same tables in both roots. If their top-level entries are the same but for what the CPU
