@@ -18,6 +18,9 @@ _JUMP = "arch/{isa}/boot_high.S"
 _SPACE = "kernel/mm/address_space.cc"
 _UNMAP = "kernel/mm/page_table_unmap.h"
 _USER_MODE = "arch/{isa}/user_mode.cc"
+_KERNEL_HALF = "kernel/mm/kernel_half.cc"
+_TEMP_MAP = "kernel/mm/temp_map.cc"
+_USER_COPY = "kernel/mm/user_copy.cc"
 
 CAUSES: dict[str, Cause] = {
     # The run as a whole.
@@ -121,4 +124,21 @@ CAUSES: dict[str, Cause] = {
     "frames-leaked": Cause("Frames stay in use that nothing leads to any more.", _SPACE),
     "frame-freed-in-use": Cause("A frame is free, or has two uses, while tables still lead to it.", _SPACE),
     "root-freed-while-loaded": Cause("A root was given back while the CPU still walked it.", "kernel/proc/process.cc"),
+    # Temporary mappings.
+    "temp-window-not-in-root": Cause("A root does not lead to the table of the temporary mappings.", _KERNEL_HALF),
+    "temp-window-per-root": Cause("A root has tables of its own for the temporary mappings.", _KERNEL_HALF),
+    "temp-window-open-to-users": Cause("User code could touch a page through a temporary mapping.", _TEMP_MAP),
+    "temp-slot-shared": Cause("Two windows that are open at the same time have one slot.", _TEMP_MAP),
+    "temp-slot-lost": Cause("A slot was not given back, or is never given out.", _TEMP_MAP),
+    "temp-slot-not-emptied": Cause("A window that was closed has left its entry behind.", _TEMP_MAP),
+    "temp-slot-closed-too-early": Cause("A window was used after it had been closed.", _USER_COPY),
+    "stale-temp-mapping": Cause("A slot still shows the frame that it showed before.", _TEMP_MAP),
+    "frame-freed-by-unmap": Cause("A frame was given back while a process still had it.", _TEMP_MAP),
+    # The memory of user programs, as the kernel reaches it.
+    "user-copy-not-split": Cause("A copy went on behind the end of a page as if the next one followed in RAM.", _USER_COPY),
+    "user-copy-not-made": Cause("A copy that the process has every right to was refused, or left undone.", _USER_COPY),
+    "user-pointer-trusted": Cause("The kernel used a user's pointer as it came.", _USER_COPY),
+    "user-page-not-cleared": Cause("A new page of a process shows what somebody left there.", _USER_COPY),
+    "user-frames-in-window": Cause("A user page is in the RAM that the kernel needs for itself.", _USER_COPY),
+    "wrong-user-bytes": Cause("A process's memory does not hold what it should.", _USER_COPY),
 }

@@ -10,6 +10,7 @@ from grade.boot.cpu_state import GATE_SIZE, CpuState, gate_target
 from grade.diagnosis.failure import Failure, NotWritten, fail
 from grade.diagnosis.fault_cause import Access, Attempt, cause_of_fault
 from grade.diagnosis.process_ends import killed_process, missing_in_root, panic_cause, trap_without_stack
+from grade.diagnosis.window_ends import panic_while_closing
 from grade.machine.facts import Fact
 from grade.machine.stop import Stop, StopKind
 
@@ -105,6 +106,8 @@ def _panic(guest: "Guest", fact: Fact, wanted: str) -> NoReturn:
     __tracebackhide__ = True
     place = f"{fact.values.get('file')}:{fact.values.get('line')}"
     line = next((line for line in guest.machine.serial().splitlines() if line.startswith("kernel bug:")), "")
+    if (cause := panic_while_closing(guest, line)) is not None:
+        fail(cause, wanted, f"{line}, while a window was being closed")
     cause = panic_cause(guest, line, fact)
     file = place if cause == "kernel-check-failed" else ""
     fail(cause, wanted, line or f"a CHECK failed at {place}", file=file)
