@@ -7,7 +7,10 @@
 
 namespace {
 
-constexpr std::uint64_t kAllButConditions = ~(std::uint64_t{0xf} << 28);  // of SPSR_EL1: all but N, Z, C and V
+// What of SPSR_EL1 (Arm ARM C5.2.18) is never set in user mode: M[4:0], any level but EL0 and AArch32; D, A, I and F,
+// what is masked; IL and SS, an illegal state and a single step. Of the other bits the program owns some (N, Z, C, V,
+// and with extensions SSBS, DIT, TCO), and the CPU needs some for itself (BTYPE).
+constexpr std::uint64_t kNeverForUser = 0x1f | 0xf << 6 | 1 << 20 | 1 << 21;
 
 // The signal that Linux sends for an exception.
 Signal signal_for(unsigned exception_class) {
@@ -46,5 +49,5 @@ void handle(TrapFrame& frame) {
 void handle_user_trap(TrapFrame& frame) {
   handle(frame);
   // Nothing but EL0, with interrupts on and no single step, is gone back to.
-  CHECK((frame.spsr & kAllButConditions & 0xffff'ffff) == 0, frame.spsr);
+  CHECK((frame.spsr & kNeverForUser) == 0, frame.spsr);
 }

@@ -28,7 +28,7 @@ void handle_user_tick() {
 
 void handle_user_fault(const Fault& fault) {
   print_fault(fault, Outcome::kGoesOn);
-  kill(Signal::kSegmentation, fault.pc);
+  kill(fault.cause == FaultCause::kAlignment ? Signal::kBus : Signal::kSegmentation, fault.pc);
 }
 
 void handle_user_exception(std::string_view what, Signal signal, std::uint64_t code, VirtAddr pc) {
