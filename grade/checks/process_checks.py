@@ -8,7 +8,7 @@ from grade.boot.layout import PAGE
 from grade.boot.processes import STACK_SIZE, USER_STACK_SIZE, USER_STACK_TOP, Process, processes
 from grade.boot.user_image import UserImage
 from grade.diagnosis.failure import expect, fail
-from grade.diagnosis.process_ends import killed_process
+from grade.diagnosis.process_ends import killed_process, refused_start
 from grade.walker import Mapping, Walk
 
 USER_END = 1 << 47  # of what the lower half translates
@@ -19,8 +19,8 @@ def living(guest: Guest, at_least: int) -> list[Process]:
     """The processes that live, after a look whether one was killed that should not have been."""
     __tracebackhide__ = True
     wanted = f"{at_least} processes live"
-    if (killed := killed_process(guest, wanted)) is not None:
-        raise killed
+    if (failure := killed_process(guest, wanted) or refused_start(guest, wanted)) is not None:
+        raise failure
     found = processes(guest)
     expect(len(found) >= at_least, "process-killed", wanted, f"{len(found)} do")
     return found
@@ -77,7 +77,7 @@ def check_loaded(guest: Guest, process: Process) -> None:
     __tracebackhide__ = True
     root = live_root(guest)
     wanted = f"{process} runs on its own root, {process.root:#x}"
-    expect(root == process.root, "wrong-root-loaded", wanted, f"the root register holds {root:#x}", file="kernel/mm/address_space.cc")
+    expect(root == process.root, "wrong-root-loaded", wanted, f"the root register holds {root:#x}")
 
 
 # --- kernel stacks ---------------------------------------------------------------------------------------------------
@@ -109,7 +109,8 @@ def _wrong_with_stack_page(mapping: Mapping | None, master: Mapping | None) -> t
         return "kernel-stack-not-in-root", "is mapped", "nothing is there"
     if not mapping.write or mapping.user or mapping.kernel_execute:
         seen = f"write {mapping.write}, user {mapping.user}, execute {mapping.kernel_execute}"
-        return "kernel-stack-not-as-in-master", "is the kernel's alone, and RW-", seen
+        cause = "user-access-to-kernel" if mapping.user else "kernel-stack-not-as-in-master"
+        return cause, "is the kernel's alone, and RW-", seen
     if master is None or mapping.pa != master.pa:
         seen = f"{mapping.pa:#x}, and there {master.pa if master else 0:#x}"
         return "kernel-stack-not-as-in-master", "is the same frame as in the kernel's own root", seen
@@ -147,7 +148,7 @@ def check_user_half(guest: Guest, process: Process, image: UserImage) -> None:
     __tracebackhide__ = True
     pages = {m.va: m for m in user_mappings(guest, process.root)}
     zero = walk_in(guest, process.root, 0)
-    expect(zero.mapping is None, "null-page-mapped", f"nothing is mapped at 0 in the root of {process}", "a page is", zero)
+    expect(zero.mapping is None, "null-page-mapped", f"{process} has nothing at address 0", "a page is mapped", zero)
     wanted = _wanted_pages(image)
     for va, permissions in wanted.items():
         walk = walk_in(guest, process.root, va)
@@ -157,7 +158,8 @@ def check_user_half(guest: Guest, process: Process, image: UserImage) -> None:
         expect(seen == permissions, "wrong-user-permission", f"page {va:#x} of {process} is {permissions}", seen, walk)
     for va, mapping in pages.items():
         walk = walk_in(guest, process.root, va)
-        expect(va in wanted, "user-page-unexpected", f"{process} has no page at {va:#x}", f"it maps {mapping.pa:#x}", walk)
+        seen = f"it maps {mapping.pa:#x}"
+        expect(va in wanted, "user-page-unexpected", f"{process} has no page at {va:#x}", seen, walk)
 
 
 def _wanted_pages(image: UserImage) -> dict[int, str]:
@@ -209,8 +211,8 @@ class Ledger:
         return len(self.tables | self.user_pages | self.stack_pages)
 
     def __str__(self) -> str:
-        parts = f"{len(self.tables)} tables, {len(self.user_pages)} user pages, {len(self.stack_pages)} of kernel stacks"
-        return f"{self.total} ({parts})"
+        pages = f"{len(self.user_pages)} user pages, {len(self.stack_pages)} pages of kernel stacks"
+        return f"{self.total} ({len(self.tables)} tables, {pages})"
 
 
 def check_ledger(guest: Guest, roots: Iterable[int]) -> Ledger:

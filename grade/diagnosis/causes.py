@@ -17,6 +17,7 @@ _BOOT_HIGH = "arch/{isa}/boot_high.cc"
 _JUMP = "arch/{isa}/boot_high.S"
 _SPACE = "kernel/mm/address_space.cc"
 _UNMAP = "kernel/mm/page_table_unmap.h"
+_USER_MODE = "arch/{isa}/user_mode.cc"
 _KERNEL_HALF = "kernel/mm/kernel_half.cc"
 _TEMP_MAP = "kernel/mm/temp_map.cc"
 _USER_COPY = "kernel/mm/user_copy.cc"
@@ -104,8 +105,8 @@ CAUSES: dict[str, Cause] = {
     "kernel-half-freed": Cause("A table of the kernel half was given back together with a process.", _SPACE),
     "kernel-stack-not-as-in-master": Cause("A kernel stack has other frames or rights in a process's root.", _SPACE),
     "kernel-stack-guard-mapped": Cause("The guard below a kernel stack is mapped.", "kernel/mm/kernel_stack.cc"),
-    "trap-stack-not-set": Cause("A trap out of user mode lands on no stack, or on another process's.", "arch/{isa}/user_mode.cc"),
-    "red-zone-in-kernel": Cause("The kernel's code keeps values below its stack pointer, where traps push.", "CMakeLists.txt"),
+    "trap-stack-not-set": Cause("A trap out of user mode lands on no stack, or on another process's.", _USER_MODE),
+    "red-zone-in-kernel": Cause("The kernel keeps values below its stack pointer, where traps push.", "arch/{isa}/toolchain.cmake"),
     "user-page-not-mapped": Cause("A page of a process's program is missing, or is not the user's.", _SPACE),
     "user-stack-not-mapped": Cause("The user stack pointer is not in a page of the user's.", "kernel/proc/program.cc"),
     "user-page-unexpected": Cause("A process's root has a page that nobody has asked for.", _SPACE),
@@ -113,6 +114,7 @@ CAUSES: dict[str, Cause] = {
     "wrong-user-permission": Cause("A user page permits more or less than its segment.", "kernel/proc/program.cc"),
     "user-makes-no-progress": Cause("The timer does not interrupt user mode, or nothing else goes on there.", ""),
     "process-killed": Cause("A process that did nothing wrong was killed.", _SPACE),
+    "user-fault-stops-kernel": Cause("A fault of a process stopped the kernel instead.", "kernel/proc/user_trap.cc"),
     "process-survived": Cause("A process lives on after something that must kill it.", "arch/{isa}/user_traps.cc"),
     "wrong-result": Cause("A system call did not do what it says, or not return what it must.", ""),
     "stale-user-translation": Cause("After a switch of roots the CPU still uses translations of the old one.", _SPACE),
