@@ -26,6 +26,12 @@ Signal signal_for(std::uint64_t vector) {
   }
 }
 
+// Whether the program itself brought it about. Not an NMI, a double fault or a machine check, and not an interrupt of a
+// device: the gates keep `int` from users, but for two vectors.
+bool is_by_user(std::uint64_t vector) {
+  return vector < kFirstInterruptVector && vector != 2 && vector != kDoubleFaultVector && vector != 18;
+}
+
 void handle(TrapFrame& frame) {
   switch (frame.vector) {
     case kSystemCallVector:
@@ -37,13 +43,12 @@ void handle(TrapFrame& frame) {
       return handle_user_tick();
     case kSpuriousVector: return;  // needs no end of interrupt (10.9)
     case kPageFaultVector: return handle_user_fault(decode_page_fault(frame));
-    case 2:
-    case kDoubleFaultVector:
-    case 18:  // not the user's doing: NMI, double fault, machine check
-      fatal_exception(exception_name(frame.vector), frame.error, VirtAddr{frame.rip}, Mode::kUser);
-    default:
-      handle_user_exception(exception_name(frame.vector), signal_for(frame.vector), frame.error, VirtAddr{frame.rip});
+    default: break;
   }
+  if (!is_by_user(frame.vector)) {
+    fatal_exception(exception_name(frame.vector), frame.error, VirtAddr{frame.rip}, Mode::kUser);
+  }
+  handle_user_exception(exception_name(frame.vector), signal_for(frame.vector), frame.error, VirtAddr{frame.rip});
 }
 
 }  // namespace
