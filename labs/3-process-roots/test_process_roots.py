@@ -190,6 +190,8 @@ def test_two_processes(boot: Boot, kernel: Kernel) -> None:
     program = _program(kernel, "tag")
     tags = _tags(2)
     guest = boot(_two_at_rest(tags))
+    guest.run_to("young")
+    check_disjoint(guest, *living(guest, 2))
     guest.run_to("after")
     one, other = living(guest, 2)
     expect(one.root != other.root, "user-half-shared", "two processes have two roots", f"both have {one.root:#x}")
@@ -200,8 +202,8 @@ def test_two_processes(boot: Boot, kernel: Kernel) -> None:
 
 
 def _two_at_rest(tags: list[int]) -> str:
-    """Two processes that have run for a while and are not at an end, while the monitor has the CPU."""
-    starts = [f"start tag {tag}" for tag in tags]
+    """Two processes, before they run and when they have run for a while, while the monitor has the CPU."""
+    starts = [f"start tag {tag}" for tag in tags] + ["checkpoint young"]
     return "\n".join([*starts, "timer 200", "run tag 1 3", "ps", "frames", "checkpoint after", "poweroff"])
 
 
@@ -211,6 +213,7 @@ def test_halves(boot: Boot, kernel: Kernel) -> None:
     image = _program(kernel, "tag")
     guest = boot("checkpoint ready\n" + _two_at_rest(_tags(2)))
     before = guest.run_to("ready").roots["kernel"]
+    guest.run_to("young")
     master = guest.run_to("after").roots["kernel"]
     expect(master == before, "kernel-root-changed", f"the kernel's root stays at {before:#x}", f"it is {master:#x}")
     check_all_regions_mapped(guest)
