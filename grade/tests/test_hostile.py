@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from grade.boot.guest import Guest
+from grade.boot.kernel_image import KernelImage
 from grade.boot.layout import PAGE, WINDOW_SIZE
 from grade.ladder.build import Kernel, build_kernel
 from grade.ladder.labs import ISAS
@@ -240,9 +241,12 @@ def test_a_stack_that_runs_out(attack: Attack) -> None:
 # --- system calls ---------------------------------------------------------------------------------------------------
 
 
-def test_bad_pointers_and_lengths(attack: Attack) -> None:
-    """Each system call gives the error that it should."""
-    guest = attack("timer 1000", "run badcalls", "timer 10000", prepare=lambda g: g.machine.send("x" * 2000))
+@pytest.mark.parametrize("target", ("image_start", "boot_stack"))
+def test_bad_pointers_and_lengths(attack: Attack, kernel: Kernel, target: str) -> None:
+    """Each system call gives the error that it should, also for memory that the kernel itself could read or write."""
+    address = KernelImage(kernel.isa, kernel.elf).va(target)
+    lines = ("timer 1000", f"run badcalls {address:#x}", "timer 10000")
+    guest = attack(*lines, prepare=lambda g: g.machine.send("x" * 2000))
     assert said(guest, r"badcalls: (.*)") == [("all is well",)]
     assert not killed(guest)
 
@@ -318,10 +322,12 @@ def test_a_fork_bomb(attack: Attack) -> None:
 
 def test_zombies_that_nobody_wants(attack: Attack) -> None:
     """They take all the places there are until their parent ends."""
-    lines = ("start sleep 3600", "run hello", "ps", "kill 129", "kill 2")  # fills the place that spin had; no hello
+    # The second sleep takes the place that spin had, and hello finds none. Nobody can kill the dead.
+    lines = ("start sleep 3600", "run hello", "ps", "kill 4", "kill 129", "kill 2")
     guest = attack("start deadbeat", "run spin 100", *lines)
     ((children,),) = said(guest, r"deadbeat: (\d+) children")
     assert guest.fact("run").values["result"] == "no-process-slot"
+    assert [f.values["reason"] for f in guest.facts("misuse")] == ["no-such-process"]
     states = Counter(f.values["state"] for f in guest.facts("process"))
     assert states["zombie"] == int(children) == 125
     assert len(guest.facts("exit")) == int(children) + 4  # spin, sleep, deadbeat, and the last hello
