@@ -41,7 +41,7 @@ def test_a_program_can_be_run_under_gdb(isa: str) -> None:
     """From the monitor's script to the program's first instruction, at 4 MiB."""
     build_kernel(ROOT, isa)
     program = ROOT / "build" / isa / "user" / "hello"
-    commands = [f"add-symbol-file {program}", "hbreak main", "continue", "print/x $pc >> 20", "info symbol $pc"]
+    commands = [f"add-symbol-file {program}", "hbreak main", "continue", "print/x (unsigned long) $pc >> 20", "info symbol $pc"]
     output = gdb(["--isa", isa, "--script", "run hello"], commands)
     assert "$1 = 0x4\n" in output and "main in section .text" in output
 
