@@ -38,7 +38,9 @@ void handle_synchronous(TrapFrame& frame) {
 void handle(TrapFrame& frame) {
   switch (trap_kind(frame)) {
     case TrapKind::kSynchronous: return handle_synchronous(frame);
-    case TrapKind::kInterrupt: handle_interrupt(frame); return handle_user_tick();
+    case TrapKind::kInterrupt:
+      if (handle_interrupt(frame)) handle_user_tick();
+      return;
     case TrapKind::kFastInterrupt: fatal_exception("fast-interrupt", 0, VirtAddr{frame.elr}, Mode::kUser);
     case TrapKind::kSystemError: fatal_exception("system-error", cpu::read_esr(), VirtAddr{frame.elr}, Mode::kUser);
   }

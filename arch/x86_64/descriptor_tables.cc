@@ -4,7 +4,7 @@
 #include <cstdint>
 
 #include "arch/arch.h"
-#include "arch/x86_64/segments.h"
+#include "arch/x86_64/descriptor_tables.h"
 #include "arch/x86_64/traps.h"
 #include "kernel/mm/layout.h"
 

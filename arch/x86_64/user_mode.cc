@@ -15,6 +15,14 @@ constexpr std::uint64_t kCr4NoUserExecution = 1 << 20;   // SMEP: the kernel exe
 constexpr std::uint64_t kCr4NoUserAccess = 1 << 21;      // SMAP: ...and touches none
 constexpr std::uint64_t kFlagsOfNewProcess = cpu::kFlagInterrupts | 1 << 1;  // bit 1 is always one
 
+constexpr std::uint64_t kCr4OfLab1 = 1 << 5 | cpu::kCr4GlobalPages;  // PAE, PGE
+constexpr std::uint64_t kEferSystemCalls = 1 << 0;                   // SCE: the instruction `syscall`
+
+// CPUID leaf 7: EBX, EBX, ECX (Intel SDM vol. 2, CPUID).
+constexpr std::uint32_t kHasSmep = 1 << 7;
+constexpr std::uint32_t kHasSmap = 1 << 20;
+constexpr std::uint32_t kHasUmip = 1 << 2;
+
 struct Features {
   std::uint32_t ebx, ecx;
 };
@@ -41,11 +49,12 @@ struct FirstContext {
 
 void UserMode::prepare() {
   const Features features = extended_features();
-  std::uint64_t cr4 = cpu::read_cr4() | kCr4SseEnabled;
-  if ((features.ebx & 1 << 7) != 0) cr4 |= kCr4NoUserExecution;
-  if ((features.ebx & 1 << 20) != 0) cr4 |= kCr4NoUserAccess;
-  if ((features.ecx & 1 << 2) != 0) cr4 |= kCr4NoUserTableReads;
+  std::uint64_t cr4 = (cpu::read_cr4() & kCr4OfLab1) | kCr4SseEnabled;  // whatever else may be on opens something
+  if ((features.ebx & kHasSmep) != 0) cr4 |= kCr4NoUserExecution;
+  if ((features.ebx & kHasSmap) != 0) cr4 |= kCr4NoUserAccess;
+  if ((features.ecx & kHasUmip) != 0) cr4 |= kCr4NoUserTableReads;
   cpu::write_cr4(cr4);
+  cpu::write_msr(cpu::kEfer, cpu::read_msr(cpu::kEfer) & ~kEferSystemCalls);
   cpu::write_cr0(cpu::read_cr0() | kCr0MonitorCoprocessor | kCr0TaskSwitched);
 }
 

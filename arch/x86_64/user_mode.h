@@ -10,7 +10,7 @@
 
 #include "arch/vital.h"
 #include "arch/x86_64/cpu.h"
-#include "arch/x86_64/segments.h"
+#include "arch/x86_64/descriptor_tables.h"
 
 struct UserMode {
   static constexpr std::uint16_t kElfMachine = 62;  // EM_X86_64

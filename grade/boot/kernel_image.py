@@ -30,6 +30,16 @@ class KernelImage:
         """The address of `symbol` where the kernel stays. KeyError if there is none."""
         return self.symbols[symbol]
 
+    def function(self, name: str) -> int:
+        """The address of the C++ function `name` of no class, whatever its parameters (Itanium C++ ABI, 5.1)."""
+        prefix = f"_Z{len(name)}{name}"
+        return next(value for symbol, value in self.symbols.items() if symbol.startswith(prefix))
+
+    def destructor(self, name: str) -> int:
+        """The address of the destructor of the class `name`."""
+        prefix = f"_ZN{len(name)}{name}D"
+        return next(value for symbol, value in self.symbols.items() if symbol.startswith(prefix))
+
     def pa(self, symbol: str) -> int:
         """The physical address of `symbol`."""
         return self.symbols[symbol] - self.offset

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, NoReturn
 from grade.boot.cpu_state import GATE_SIZE, CpuState, gate_target
 from grade.diagnosis.failure import Failure, NotWritten, fail
 from grade.diagnosis.fault_cause import Access, Attempt, cause_of_fault
+from grade.diagnosis.process_ends import killed_process, missing_in_root, panic_cause, trap_without_stack
+from grade.diagnosis.window_ends import panic_while_closing
 from grade.machine.facts import Fact
 from grade.machine.stop import Stop, StopKind
 
@@ -74,9 +76,22 @@ def _check_code_is_high(guest: "Guest", wanted: str, pc: int | None = None) -> N
 
 
 def _reported_end(guest: "Guest", wanted: str) -> None:
-    """Raises what the first report of an end says; returns if the kernel reported none."""
+    """Raises what the first report of an end says; returns if the kernel reported none.
+
+    A process that was killed for no fault of its own says more than what came of it.
+    """
     __tracebackhide__ = True
-    reporters = {"todo": _todo, "panic": _panic, "stack-overflow": _overflow, "exception": _exception, "fault": _fault}
+    for fact in guest.facts("todo"):
+        _todo(guest, fact, wanted)
+    if (killed := killed_process(guest, wanted)) is not None:
+        raise killed
+    reporters = {
+        "panic": _panic,
+        "stack-overflow": _overflow,
+        "exception": _exception,
+        "fault": _fault,
+        "missing-in-root": _missing_in_root,
+    }
     for fact in guest.machine.facts():
         if fact.name in reporters and fact.values.get("fatal") != "no":
             reporters[fact.name](guest, fact, wanted)
@@ -91,7 +106,16 @@ def _panic(guest: "Guest", fact: Fact, wanted: str) -> NoReturn:
     __tracebackhide__ = True
     place = f"{fact.values.get('file')}:{fact.values.get('line')}"
     line = next((line for line in guest.machine.serial().splitlines() if line.startswith("kernel bug:")), "")
-    fail("kernel-check-failed", wanted, line or f"a CHECK failed at {place}", file=place)
+    if (cause := panic_while_closing(guest, line)) is not None:
+        fail(cause, wanted, f"{line}, while a window was being closed")
+    cause = panic_cause(guest, line, fact)
+    file = place if cause == "kernel-check-failed" else ""
+    fail(cause, wanted, line or f"a CHECK failed at {place}", file=file)
+
+
+def _missing_in_root(guest: "Guest", fact: Fact, wanted: str) -> NoReturn:
+    __tracebackhide__ = True
+    raise missing_in_root(guest, fact, wanted)
 
 
 def _overflow(guest: "Guest", fact: Fact, wanted: str) -> NoReturn:
@@ -105,6 +129,8 @@ def _overflow(guest: "Guest", fact: Fact, wanted: str) -> NoReturn:
 def _exception(guest: "Guest", fact: Fact, wanted: str) -> NoReturn:
     __tracebackhide__ = True
     pc = int(fact.values["pc"], 0)
+    if fact.values["mode"] == "user" and (explained := trap_without_stack(guest, guest.cpu(), wanted)) is not None:
+        raise explained
     seen = f"{fact.values['name']} at {pc:#x} ({guest.place(pc) or 'not kernel code'})"
     fail("unexpected-exception", wanted, seen, file=_source(guest, pc))
 
@@ -112,6 +138,8 @@ def _exception(guest: "Guest", fact: Fact, wanted: str) -> NoReturn:
 def _fault(guest: "Guest", fact: Fact, wanted: str) -> NoReturn:
     __tracebackhide__ = True
     address, pc = int(fact.values["address"], 0), int(fact.values["pc"], 0)
+    if fact.values["mode"] == "user":
+        fail("user-fault-stops-kernel", wanted, fact.line, guest.walk(address))
     _check_code_is_high(guest, wanted, pc)
     raise _explained(guest, address, Access(fact.values["access"]), pc, wanted)
 

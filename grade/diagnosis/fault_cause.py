@@ -6,6 +6,8 @@ from enum import Enum
 from typing import TYPE_CHECKING
 
 from grade.boot.layout import Region
+from grade.diagnosis.process_ends import cause_in_process_root
+from grade.diagnosis.window_ends import cause_in_window, cause_of_user_pointer
 from grade.walker import RadixWalker, Walk
 
 if TYPE_CHECKING:
@@ -46,7 +48,12 @@ def cause_of_fault(guest: "Guest", attempt: Attempt) -> str:
     walker, offset = guest.walker(), guest.offset
     walk = walker.walk(attempt.va)
     if _is_overwritten(guest, walk):
-        return "live-table-overwritten"
+        return _cause_of_overwriting(guest, walk)
+    if (cause := cause_in_window(guest, walk)) is not None:
+        return cause
+    by_program = attempt.moved and not attempt.what and attempt.access is not Access.EXECUTE
+    if by_program and (cause := cause_of_user_pointer(guest, attempt.va)) is not None:
+        return cause
     high = offset > 0 and walk.va >= offset
     pa = walk.va - offset if high else walk.va
     if high and not attempt.moved and walk.fault in ("not-present", "translation-off", "non-canonical"):
@@ -57,6 +64,8 @@ def cause_of_fault(guest: "Guest", attempt: Attempt) -> str:
         return _cause_in_permission(walk, attempt.access, offset)
     if _has_other_levels(walker, walk.va, pa):
         return "wrong-level-count"
+    if (cause := cause_in_process_root(guest, walk.va, walk.root, attempt.what)) is not None:
+        return cause
     region = guest.layout.region_at(pa)
     if walk.root == _boot_root(guest) and region is not None:
         return "boot-map-too-short"
@@ -85,6 +94,15 @@ def _is_overwritten(guest: "Guest", walk: Walk) -> bool:
         return False
     linked = guest.image.word("boot_page_table")
     return (guest.read_word(walk.root) ^ linked) & ~_ACCESSED_OR_DIRTY != 0
+
+
+def _cause_of_overwriting(guest: "Guest", walk: Walk) -> str:
+    """Once there are processes, tables come and go with them."""
+    if not guest.facts("process"):
+        return "live-table-overwritten"
+    if len(walk.steps) == 1:
+        return "root-freed-while-loaded"
+    return "kernel-half-freed" if walk.va >= guest.offset else "frame-freed-in-use"
 
 
 def _has_other_levels(walker: RadixWalker, va: int, pa: int) -> bool:

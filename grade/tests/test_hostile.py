@@ -386,7 +386,7 @@ def bad_programs(isa: str) -> dict[str, tuple[bytes, str]]:
     def changed(**fields: int) -> bytes:
         return program(isa, [text], **fields)
 
-    outside, truncated = "segment-outside-user-half", "truncated"
+    outside, truncated = "segment-out-of-place", "truncated"
     files = {
         "empty": (b"", truncated),
         "script": (b"#!/bin/sh\n".ljust(100, b"#"), "not-elf"),
@@ -417,6 +417,8 @@ def bad_programs(isa: str) -> dict[str, tuple[bytes, str]]:
         "all-there-is": (at(PAGE, 2**64 - 1), outside),
         "kernel": (at(0xFFFF_8000_0000_0000, PAGE), outside),
         "behind-the-end": (at(USER_END - PAGE, PAGE + 1), outside),
+        "over-the-stack": (at(STACK_TOP - PAGE, 2 * PAGE), outside),
+        "on-the-guard": (at(STACK_TOP - 5 * PAGE, PAGE), outside),
         "shrunk": (program(isa, [Part(TEXT, EXIT[isa], memory_size=1)]), "more-in-file-than-in-memory"),
         "misaligned": (program(isa, [Part(TEXT, EXIT[isa], offset=177)]), "misaligned"),
         "entry-nowhere": (program(isa, [text], entry=0), "bad-entry"),
@@ -438,7 +440,6 @@ def large_programs(isa: str) -> dict[str, tuple[bytes, str]]:
         "hundred-mebibytes": (with_memory(TEXT + PAGE, 100 << 20), "no-memory"),
         "tebibyte": (with_memory(1 << 40, 1 << 40), "no-memory"),
         "most-of-it": (with_memory(1 << 32, USER_END - (1 << 32)), "no-memory"),
-        "over-the-stack": (with_memory(STACK_TOP - PAGE, 2 * PAGE), "already-mapped"),
     }
 
 

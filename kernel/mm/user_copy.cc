@@ -26,14 +26,16 @@ std::byte* byte_in(const TempMap& window, const Mapping& mapping) {
 void put(const TempMap& window, const Mapping& mapping, std::span<const std::byte> bytes) {
   std::byte* to = byte_in(window, mapping);
   std::memcpy(to, bytes.data(), bytes.size());
-  if (mapping.flags.execute) UserMode::code_written(VirtAddr{reinterpret_cast<std::uint64_t>(to)}, bytes.size());
+  if (mapping.flags.execute) UserMode::code_written(window.address(), kPageSize);
 }
 
 enum class Needs : std::uint8_t { kWritePermission, kNothing };
 
 Result<void> copy_to_pages(const AddressSpace& space, VirtAddr to, std::span<const std::byte> from, Needs needs) {
   // @lab 4 begin: copy_to_pages
-  //: As copy_from_user(), the other way round. If `needs` says so, each page must be writable for the user.
+  //: Refuse a range that is not the user's; layout::is_user_range() cannot overflow. Then page by page: look up where the
+  //: page is, open a window onto its frame, and put() what lies in this page. Two pages that are neighbours for the user
+  //: are not neighbours in RAM. If `needs` says so, each page must be writable for the user.
   if (!layout::is_user_range(to, from.size())) return std::unexpected(Error::kBadAddress);
   while (!from.empty()) {
     const auto mapping = space.lookup(to);
@@ -65,9 +67,7 @@ Result<OwnedFrame> allocate_user_frame() {
 
 Result<void> copy_from_user(const AddressSpace& space, std::span<std::byte> to, VirtAddr from) {
   // @lab 4 begin: copy_from_user
-  //: Refuse a range that is not the user's; layout::is_user_range() cannot overflow. Then page by page: look up where the
-  //: page is, open a window onto its frame, and copy what lies in this page. Two pages that are neighbours for the user
-  //: are not neighbours in RAM. lookup() names only what the user may read.
+  //: As copy_to_pages(), the other way round. lookup() names only pages that the user may read.
   if (!layout::is_user_range(from, to.size())) return std::unexpected(Error::kBadAddress);
   while (!to.empty()) {
     const auto mapping = space.lookup(from);

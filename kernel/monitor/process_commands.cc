@@ -43,7 +43,7 @@ void reap_children() {
   }
 }
 
-bool has_children() {
+bool has_processes() {
   for (const Process& process : processes()) {
     if (process.state != ProcessState::kFree && &process != &current()) return true;
   }
@@ -88,7 +88,7 @@ void run(const Arguments& arguments) {
 
 void wait(const Arguments&) {
   reap_children();
-  while (has_children()) {
+  while (has_processes()) {
     wait_for_child();
     reap_children();
   }

@@ -50,8 +50,8 @@ std::optional<std::uint64_t> number_of(Header header, Field field) {
   return value;
 }
 
-// The sum of the header's bytes, those of the checksum counted as spaces. Eight bytes are added at a time, in four lanes
-// of 16 bits, which hold the sum of 512 bytes: a program is found behind many headers.
+// The sum of the header's bytes, those of the checksum counted as spaces. Eight bytes are added at a time, in four
+// lanes of 16 bits, which hold the sum of 512 bytes: a program is found behind many headers.
 std::uint64_t checksum_of(Header header) {
   constexpr std::uint64_t kEvenBytes = 0x00ff'00ff'00ff'00ff;
   std::uint64_t lanes = 0;

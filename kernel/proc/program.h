@@ -26,6 +26,7 @@ class ArgumentList {
   unsigned count_ = 0;
 };
 
-// Starts the program as a child of `parent`; it is ready to run. kNoProgram, kNotExecutable, kNoProcess, kNoMemory:
+// Starts the program as a child of `parent`; it is ready to run. kNoProgram, kNotExecutable, kNoProcess, kNoMemory,
+// kNoSlot:
 // then nothing is left of it.
 Result<Process*> start_program(Process& parent, std::string_view program, const ArgumentList& arguments);

@@ -18,6 +18,12 @@ namespace {
   end_current(killed_status(signal));
 }
 
+// A fault that no access of the user's can raise while the tables are as the kernel must make them.
+bool is_kernels_doing(FaultCause cause) {
+  return cause == FaultCause::kReservedBit || cause == FaultCause::kAddressSize || cause == FaultCause::kAccessFlag ||
+         cause == FaultCause::kBus;
+}
+
 }  // namespace
 
 void handle_user_tick() {
@@ -27,6 +33,7 @@ void handle_user_tick() {
 }
 
 void handle_user_fault(const Fault& fault) {
+  if (is_kernels_doing(fault.cause)) fatal_fault(fault);
   print_fault(fault, Outcome::kGoesOn);
   kill(fault.cause == FaultCause::kAlignment ? Signal::kBus : Signal::kSegmentation, fault.pc);
 }

@@ -14,6 +14,8 @@ namespace {
 
 constexpr std::uint64_t kUserEnd = 0x7fff'ffff'f000;
 static_assert(layout::kUserEnd.raw() == kUserEnd);
+constexpr std::uint64_t kStackTop = 0x4000'0000, kStackGuard = kStackTop - 0x5000;  // 16 KiB, and a guard
+static_assert(layout::kUserStackTop.raw() == kStackTop && layout::kUserStackGuard.raw() == kStackGuard);
 
 // Where the fields lie, written down from the System V ABI once more: chapter 4, Figure 4-3, and chapter 5, Figure 5-1.
 constexpr std::size_t kType = 16, kMachine = 18, kVersion = 20, kEntry = 24, kHeaders = 32, kHeaderSize = 52,
@@ -151,7 +153,7 @@ TEST(Elf, EachProblemHasItsName) {
                                "misaligned",
                                "unreadable",
                                "write-and-execute",
-                               "segment-outside-user-half",
+                               "segment-out-of-place",
                                "segments-share-a-page",
                                "bad-entry"};
   unsigned number = 0;
@@ -283,22 +285,31 @@ TEST(Elf, OtherBitsOfTheFlagsMeanNothing) {
 }
 
 TEST(Elf, PageZeroStaysFree) {
-  for (const std::uint64_t start : {0, 1, 0xfff}) EXPECT_EQ(with_part_at(start), "segment-outside-user-half") << start;
+  for (const std::uint64_t start : {0, 1, 0xfff}) EXPECT_EQ(with_part_at(start), "segment-out-of-place") << start;
   EXPECT_EQ(with_part_at(0x1000), "ok");
 }
 
 TEST(Elf, ASegmentEndsInTheUserHalf) {
   EXPECT_EQ(with_part_at(kUserEnd - 1), "ok");
-  EXPECT_EQ(with_part_at(kUserEnd - 1, 2), "segment-outside-user-half");
+  EXPECT_EQ(with_part_at(kUserEnd - 1, 2), "segment-out-of-place");
   for (const std::uint64_t start : {kUserEnd, kUserEnd + 0xfff, kUserEnd + 0x1000, 0xffff'8000'0000'0000}) {
-    EXPECT_EQ(with_part_at(start), "segment-outside-user-half") << start;
+    EXPECT_EQ(with_part_at(start), "segment-out-of-place") << start;
   }
 }
 
+TEST(Elf, TheStackAndItsGuardStayFree) {
+  EXPECT_EQ(with_part_at(kStackGuard - 1), "ok");
+  EXPECT_EQ(with_part_at(kStackGuard - 1, 2), "segment-out-of-place");
+  EXPECT_EQ(with_part_at(kStackGuard), "segment-out-of-place");
+  EXPECT_EQ(with_part_at(kStackTop - 1), "segment-out-of-place");
+  EXPECT_EQ(with_part_at(kStackTop), "ok");
+  EXPECT_EQ(with_part_at(kStackGuard - 1, 0x10000), "segment-out-of-place") << "all around it";
+}
+
 TEST(Elf, ASegmentDoesNotWrapAround) {
-  EXPECT_EQ(with_part_at(~0ull, 2), "segment-outside-user-half");
-  EXPECT_EQ(with_part_at(0x500000, ~0ull), "segment-outside-user-half");
-  EXPECT_EQ(with_part_at(0x500000, 0ull - 0x500000 + 0x1000), "segment-outside-user-half") << "ends at 0x1000";
+  EXPECT_EQ(with_part_at(~0ull, 2), "segment-out-of-place");
+  EXPECT_EQ(with_part_at(0x500000, ~0ull), "segment-out-of-place");
+  EXPECT_EQ(with_part_at(0x500000, 0ull - 0x500000 + 0x1000), "segment-out-of-place") << "ends at 0x1000";
 }
 
 TEST(Elf, SegmentsShareNoPage) {
@@ -345,6 +356,7 @@ std::string broken_rule(const Segment& segment, std::uint64_t file_size) {
   const Wide start = segment.start.raw();
   if (Wide{segment.file_offset} + segment.file_size > file_size) return "not in the file";
   if (start + segment.memory_size > kUserEnd || start < kPageSize) return "not in the user half";
+  if (start < kStackTop && start + segment.memory_size > kStackGuard) return "on the stack";
   if (segment.memory_size == 0 || segment.file_size > segment.memory_size) return "sizes";
   if ((segment.start.raw() ^ segment.file_offset) % kPageSize != 0) return "alignment";
   if (!segment.flags.user || (segment.flags.write && segment.flags.execute)) return "permissions";

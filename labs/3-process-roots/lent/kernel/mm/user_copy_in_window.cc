@@ -26,7 +26,8 @@ Result<void> copy_to_pages(const AddressSpace& space, VirtAddr to, std::span<con
     }
     const std::size_t size = within_page(to, from.size());
     std::memcpy(pointer_to(mapping->address), from.data(), size);
-    if (mapping->flags.execute) UserMode::code_written(to_virtual(mapping->address), size);
+    if (mapping->flags.execute)
+      UserMode::code_written(to_virtual(Frame::containing(mapping->address).start()), kPageSize);
     from = from.subspan(size);
     to = to + size;
   }

@@ -1,0 +1,49 @@
+"""The processes of a guest, as the kernel's facts tell of them, and where their stacks lie."""
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from grade.boot.layout import PAGE
+
+if TYPE_CHECKING:
+    from grade.boot.guest import Guest
+
+STACK_SIZE = 16 << 10  # of a kernel stack; a guard of the same size lies below it (kernel/mm/layout.h)
+USER_STACK_TOP = 1 << 30  # kernel/mm/user_layout.h
+USER_STACK_SIZE = 16 << 10
+
+
+@dataclass(frozen=True)
+class Process:
+    """A process that lives, as the kernel describes it. What it says about `root` and `stack` is always checked."""
+
+    pid: int
+    root: int
+    stack: int
+    program: str
+
+    def __str__(self) -> str:
+        return f"process {self.pid} ({self.program})"
+
+    @property
+    def stack_pages(self) -> range:
+        """The pages of its kernel stack."""
+        return range(self.stack - STACK_SIZE, self.stack, PAGE)
+
+    @property
+    def guard_pages(self) -> range:
+        """The pages below it that nobody may map."""
+        return range(self.stack - 2 * STACK_SIZE, self.stack - STACK_SIZE, PAGE)
+
+
+def processes(guest: "Guest") -> list[Process]:
+    """The processes that have been started and have not ended; process 0, which is the kernel's own, is left out."""
+    found: dict[int, Process] = {}
+    for fact in guest.machine.facts():
+        pid = int(fact.values.get("pid", "0"))
+        if fact.name == "process" and pid != 0 and "root" in fact.values:
+            root, stack = int(fact.values["root"], 0), int(fact.values["stack"], 0)
+            found[pid] = Process(pid, root, stack, fact.values["program"])
+        elif fact.name in ("exit", "killed"):
+            found.pop(pid, None)
+    return list(found.values())

@@ -1,0 +1,114 @@
+"""A CPU that has just taken a trap: where it goes, and what its registers and its stack say about what it interrupted.
+
+The guest is stopped at the very entrance of the handler, before the kernel has done anything.
+"""
+
+from dataclasses import dataclass
+
+from grade.boot.cpu_state import CpuState
+from grade.boot.guest import Guest
+from grade.diagnosis.failure import expect
+
+# Vectors of x86_64: Intel SDM vol. 3, table 6-1, and arch/x86_64/traps.h.
+_UNDEFINED, _TIMER, _SYSTEM_CALL = 6, 32, 0x80
+# Entries of Arm's vector table: Arm ARM D1.3.1, table D1-7.
+_LOWER_LEVEL_SYNCHRONOUS, _LOWER_LEVEL_INTERRUPT = 0x400, 0x480
+_CLASS_UNKNOWN, _CLASS_SVC64 = 0x00, 0x15  # ESR_EL1.EC, D17.2.37
+_EXCEPTION_LEVEL = 0xC  # PSTATE.EL and SPSR_EL1.M[3:2], C5.2.19
+
+_ARGUMENTS = {
+    "x86_64": ("rax", ("rdi", "rsi", "rdx")),  # kernel/proc/system_call_numbers.h
+    "aarch64": ("x8", ("x0", "x1", "x2")),
+}
+_RESULT = {"x86_64": "rax", "aarch64": "x0"}
+
+
+@dataclass(frozen=True)
+class Trap:
+    """`pc` and `sp` are those of the interrupted code; `stack` is where the kernel's sp was before the CPU pushed."""
+
+    cpu: CpuState
+    user: bool
+    pc: int
+    sp: int
+    stack: int
+
+
+@dataclass(frozen=True)
+class SystemCall:
+    """A system call that the kernel has not seen yet."""
+
+    trap: Trap
+    number: int
+    arguments: tuple[int, ...]
+
+
+def read_trap(guest: Guest) -> Trap:
+    """What was interrupted. x86: by a vector without an error code (Intel SDM vol. 3, figure 6-9)."""
+    __tracebackhide__ = True
+    cpu = guest.cpu()
+    if guest.isa == "aarch64":
+        registers = cpu.registers
+        user = not registers["spsr_el1"] & _EXCEPTION_LEVEL
+        sp = registers["sp_el0"] if user else cpu.sp
+        return Trap(cpu, user, registers["elr_el1"], sp, cpu.sp)
+    walk = guest.walk(cpu.sp)
+    wanted = "the frame of a trap is on a stack that is mapped"
+    expect(walk.pa is not None, "kernel-stack-not-in-root", wanted, f"{cpu.sp:#x} is not", walk)
+    pc, cs, _, sp, _ = (guest.read_word(walk.pa + 8 * i) for i in range(5))
+    return Trap(cpu, cs & 3 == 3, pc, sp, cpu.sp + 5 * 8)
+
+
+def is_user_mode(guest: Guest) -> bool:
+    """Whether the stopped CPU runs with the rights of a user."""
+    registers = guest.cpu().registers
+    return not registers["cpsr"] & _EXCEPTION_LEVEL if guest.isa == "aarch64" else registers["cs"] & 3 == 3
+
+
+def result_register(guest: Guest) -> int:
+    """Where a system call leaves its result."""
+    return guest.cpu().registers[_RESULT[guest.isa]]
+
+
+def run_to_user_tick(guest: Guest, what: str) -> Trap:
+    """Runs until the timer interrupts user mode."""
+    __tracebackhide__ = True
+    while True:
+        guest.run_to_address(_vector(guest, _TIMER, _LOWER_LEVEL_INTERRUPT), what)
+        trap = read_trap(guest)
+        if trap.user:
+            return trap
+
+
+def run_to_system_call(guest: Guest, number: int, what: str) -> SystemCall:
+    """Runs until a process makes this system call."""
+    __tracebackhide__ = True
+    while True:
+        guest.run_to_address(_vector(guest, _SYSTEM_CALL, _LOWER_LEVEL_SYNCHRONOUS), what)
+        trap = read_trap(guest)
+        if guest.isa == "aarch64" and _exception_class(trap) != _CLASS_SVC64:
+            continue
+        name, arguments = _ARGUMENTS[guest.isa]
+        registers = trap.cpu.registers
+        if registers[name] == number:
+            return SystemCall(trap, number, tuple(registers[argument] for argument in arguments))
+
+
+def run_to_undefined_instruction(guest: Guest, what: str) -> Trap:
+    """Runs until the CPU refuses an instruction that it does not know."""
+    __tracebackhide__ = True
+    while True:
+        guest.run_to_address(_vector(guest, _UNDEFINED, _LOWER_LEVEL_SYNCHRONOUS), what)
+        trap = read_trap(guest)
+        if guest.isa != "aarch64" or _exception_class(trap) == _CLASS_UNKNOWN:
+            return trap
+
+
+def _vector(guest: Guest, x86: int, arm: int) -> int:
+    """The handler of an x86 vector, or of an entry of Arm's table."""
+    vectors = guest.cpu().vectors
+    return vectors["VBAR"] + arm if "VBAR" in vectors else guest.interrupt_handler(x86)
+
+
+def _exception_class(trap: Trap) -> int:
+    return trap.cpu.registers["esr_el1"] >> 26 & 0x3F

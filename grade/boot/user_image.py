@@ -1,0 +1,47 @@
+"""A user program's ELF file: where its variables and functions are, and what its pages must hold."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from elftools.elf.elffile import ELFFile
+
+
+@dataclass(frozen=True)
+class Segment:
+    """A part of a program with one set of permissions. `content` ends where zeros begin; `size` counts these, too."""
+
+    va: int
+    size: int
+    content: bytes
+    write: bool
+    execute: bool
+
+    @property
+    def end(self) -> int:
+        """The first address after it."""
+        return self.va + self.size
+
+
+class UserImage:
+    """What the tool chain says about a program. It comes from the build, never from the running guest."""
+
+    def __init__(self, elf: Path) -> None:
+        with elf.open("rb") as file:
+            parsed = ELFFile(file)
+            table = parsed.get_section_by_name(".symtab")
+            self.symbols: dict[str, int] = {s.name: s["st_value"] for s in table.iter_symbols() if s.name}
+            self.segments = tuple(
+                Segment(s["p_vaddr"], s["p_memsz"], s.data(), bool(s["p_flags"] & 2), bool(s["p_flags"] & 1))
+                for s in parsed.iter_segments("PT_LOAD")
+                if s["p_memsz"]
+            )
+            self.entry: int = parsed["e_entry"]
+
+    def va(self, symbol: str) -> int:
+        """The address of `symbol`, the same in every process that runs the program. KeyError if there is none."""
+        return self.symbols[symbol]
+
+
+def user_image(kernel_elf: Path, program: str) -> UserImage:
+    """The file of a program that was built with this kernel, with its symbols."""
+    return UserImage(kernel_elf.parent / "user" / program)

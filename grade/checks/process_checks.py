@@ -1,0 +1,244 @@
+"""What must hold of processes and their roots, read out of the tables of every root: for the labs from 3 on."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from grade.boot.guest import Guest
+from grade.boot.layout import PAGE
+from grade.boot.processes import STACK_SIZE, USER_STACK_SIZE, USER_STACK_TOP, Process, processes
+from grade.boot.user_image import UserImage
+from grade.diagnosis.failure import expect, fail
+from grade.diagnosis.process_ends import killed_process, refused_start
+from grade.walker import Mapping, Walk
+
+USER_END = 1 << 47  # of what the lower half translates
+_ACCESSED_OR_DIRTY = 0x60  # set by the CPU in any entry, Intel SDM vol. 3, 4.8
+
+
+def living(guest: Guest, at_least: int) -> list[Process]:
+    """The processes that live, after a look whether one was killed that should not have been."""
+    __tracebackhide__ = True
+    wanted = f"{at_least} processes live"
+    if (failure := killed_process(guest, wanted) or refused_start(guest, wanted)) is not None:
+        raise failure
+    found = processes(guest)
+    expect(len(found) >= at_least, "process-killed", wanted, f"{len(found)} do")
+    return found
+
+
+# --- walks in a root of one's choice ---------------------------------------------------------------------------------
+
+
+def live_root(guest: Guest) -> int:
+    """The root that the CPU uses now for user addresses."""
+    roots = guest.cpu().roots
+    return roots.get("user", roots["kernel"])
+
+
+def walk_in(guest: Guest, root: int, va: int) -> Walk:
+    """How `va` translates while `root` is loaded."""
+    return guest.walker().with_root(root).walk(va)
+
+
+def user_word(guest: Guest, root: int, va: int) -> int:
+    """The number that user code finds at `va` while `root` is loaded."""
+    __tracebackhide__ = True
+    walk = walk_in(guest, root, va)
+    seen = "it is not" if walk.mapping is None else "user code may not touch it"
+    is_users = walk.mapping is not None and walk.mapping.user
+    expect(is_users, "user-page-not-mapped", f"{va:#x} is a page of the user's in the root {root:#x}", seen, walk)
+    return guest.read_word(walk.pa)
+
+
+def user_mappings(guest: Guest, root: int) -> list[Mapping]:
+    """Every leaf of the lower half of `root`."""
+    return list(guest.walker().mappings(root, 0, USER_END))
+
+
+def kernel_mappings_in(guest: Guest, root: int, low: int, high: int) -> dict[int, Mapping]:
+    """The leaves of low..high that the kernel finds while `root` is loaded, by address."""
+    walker = guest.walker()
+    if "high" in walker.halves:
+        return {m.va: m for m in walker.mappings(walker.roots()["high"], low, high, "high")}
+    return {m.va: m for m in walker.mappings(root, low, high)}
+
+
+def user_tables(guest: Guest, root: int) -> set[int]:
+    """The tables that belong to `root` alone: the root itself, and those of its lower half."""
+    roots = guest.cpu().roots
+    if "user" in roots:
+        return set(guest.walker().tables(root))
+    walker = guest.walker().with_root(root)
+    return {root} | {step.table for mapping in walker.mappings(high=USER_END) for step in walker.walk(mapping.va).steps}
+
+
+def check_loaded(guest: Guest, process: Process) -> None:
+    """The root register holds the root of this process."""
+    __tracebackhide__ = True
+    root = live_root(guest)
+    wanted = f"{process} runs on its own root, {process.root:#x}"
+    expect(root == process.root, "wrong-root-loaded", wanted, f"the root register holds {root:#x}")
+
+
+# --- kernel stacks ---------------------------------------------------------------------------------------------------
+
+
+def check_kernel_stacks(guest: Guest, master: int, roots: Iterable[int], alive: list[Process]) -> None:
+    """In each root: of the stack area exactly the pages of living processes' stacks, as in the master root."""
+    __tracebackhide__ = True
+    low = min(process.stack for process in alive) - 2 * STACK_SIZE
+    high = max(process.stack for process in alive)
+    owners = {va: process for process in alive for va in process.stack_pages}
+    in_master = kernel_mappings_in(guest, master, low, high)
+    for root in (master, *roots):
+        pages = kernel_mappings_in(guest, root, low, high)
+        for va, owner in owners.items():
+            if (wrong := _wrong_with_stack_page(pages.get(va), in_master.get(va))) is not None:
+                cause, wanted, seen = wrong
+                name = f"page {va:#x} of the kernel stack of {owner} in the root {root:#x}"
+                fail(cause, f"{name} {wanted}", seen, walk_in(guest, root, va))
+        for va in sorted(pages.keys() - owners.keys()):
+            walk = walk_in(guest, root, va)
+            wanted = f"in the root {root:#x}, nothing between the stacks of the living processes"
+            fail("kernel-stack-guard-mapped", wanted, f"{va:#x} maps {walk.pa or 0:#x}", walk)
+
+
+def _wrong_with_stack_page(mapping: Mapping | None, master: Mapping | None) -> tuple[str, str, str] | None:
+    """Cause, what is expected, and what is seen; None if all is well."""
+    if mapping is None:
+        return "kernel-stack-not-in-root", "is mapped", "nothing is there"
+    if not mapping.write or mapping.user or mapping.kernel_execute:
+        seen = f"write {mapping.write}, user {mapping.user}, execute {mapping.kernel_execute}"
+        cause = "user-access-to-kernel" if mapping.user else "kernel-stack-not-as-in-master"
+        return cause, "is the kernel's alone, and RW-", seen
+    if master is None or mapping.pa != master.pa:
+        seen = f"{mapping.pa:#x}, and there {master.pa if master else 0:#x}"
+        return "kernel-stack-not-as-in-master", "is the same frame as in the kernel's own root", seen
+    return None
+
+
+# --- the two halves --------------------------------------------------------------------------------------------------
+
+
+def check_kernel_half(guest: Guest, master: int, process: Process) -> None:
+    """Where one root serves both halves: its upper entries are those of the master. Nothing in them is the user's."""
+    __tracebackhide__ = True
+    if "user" in guest.cpu().roots:
+        return
+    for slot in range(256, 512):
+        ours, theirs = (guest.read_word(root + 8 * slot) & ~_ACCESSED_OR_DIRTY for root in (process.root, master))
+        if ours == theirs:
+            continue
+        walk = walk_in(guest, process.root, slot << 39 | 0xFFFF << 48)
+        cause = _cause_in_upper_half(guest, slot)
+        wanted = f"entry {slot} of the root of {process} is the kernel's, {theirs:#x}"
+        fail(cause, wanted, f"{ours:#x}", walk)
+
+
+def _cause_in_upper_half(guest: Guest, slot: int) -> str:
+    """What lies below an entry of the root's upper half: the image and the window, the stacks, or something else."""
+    if slot == guest.offset >> 39 & 511:
+        return "vectors-not-in-root"
+    stacks = {process.stack - 1 >> 39 & 511 for process in processes(guest)}
+    return "kernel-stack-not-in-root" if slot in stacks else "kernel-half-differs"
+
+
+def check_user_half(guest: Guest, process: Process, image: UserImage) -> None:
+    """The program at its addresses with its permissions and bytes, a stack, and nothing else; page 0 is not mapped."""
+    __tracebackhide__ = True
+    pages = {m.va: m for m in user_mappings(guest, process.root)}
+    zero = walk_in(guest, process.root, 0)
+    expect(zero.mapping is None, "null-page-mapped", f"{process} has nothing at address 0", "a page is mapped", zero)
+    wanted = _wanted_pages(image)
+    for va, permissions in wanted.items():
+        walk = walk_in(guest, process.root, va)
+        cause = "user-stack-not-mapped" if va >= USER_STACK_TOP - USER_STACK_SIZE else "user-page-not-mapped"
+        expect(va in pages, cause, f"{process} has a page at {va:#x}", "nothing is mapped there", walk)
+        seen = _permissions(pages[va])
+        expect(seen == permissions, "wrong-user-permission", f"page {va:#x} of {process} is {permissions}", seen, walk)
+    for va, mapping in pages.items():
+        walk = walk_in(guest, process.root, va)
+        seen = f"it maps {mapping.pa:#x}"
+        expect(va in wanted, "user-page-unexpected", f"{process} has no page at {va:#x}", seen, walk)
+
+
+def _wanted_pages(image: UserImage) -> dict[int, str]:
+    """The pages of a program that has just been loaded, with their permissions."""
+    pages = {va: "RW-" for va in range(USER_STACK_TOP - USER_STACK_SIZE, USER_STACK_TOP, PAGE)}
+    for segment in image.segments:
+        permissions = f"R{'W' if segment.write else '-'}{'X' if segment.execute else '-'}"
+        pages.update({va: permissions for va in range(segment.va & -PAGE, segment.end, PAGE)})
+    return pages
+
+
+def _permissions(mapping: Mapping) -> str:
+    if not mapping.user:
+        return "the kernel's alone"
+    letters = f"R{'W' if mapping.user_write else '-'}{'X' if mapping.user_execute else '-'}"
+    return letters + (", and executable for the kernel" if mapping.kernel_execute and not mapping.user_execute else "")
+
+
+def check_disjoint(guest: Guest, one: Process, other: Process) -> None:
+    """The two processes share no page and no table below their roots."""
+    __tracebackhide__ = True
+    tables = user_tables(guest, one.root) & user_tables(guest, other.root)
+    first = min(tables, default=0)
+    wanted = f"{one} and {other} have no table of the lower half in common"
+    expect(not tables, "user-half-shared", wanted, f"the table at {first:#x} is in both roots")
+    theirs = {mapping.pa: mapping for mapping in user_mappings(guest, other.root)}
+    for mapping in user_mappings(guest, one.root):
+        shared = theirs.get(mapping.pa)
+        if shared is not None:
+            wanted = f"{one} and {other} have no page in common"
+            seen = f"{mapping.va:#x} of the one and {shared.va:#x} of the other are both the frame {mapping.pa:#x}"
+            fail("user-half-shared", wanted, seen, walk_in(guest, one.root, mapping.va))
+
+
+# --- the ledger ------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Ledger:
+    """The frames in use as seen from outside, by what they are used for."""
+
+    tables: frozenset[int]
+    user_pages: frozenset[int]
+    stack_pages: frozenset[int]
+
+    @property
+    def total(self) -> int:
+        """How many frames that is."""
+        return len(self.tables | self.user_pages | self.stack_pages)
+
+    def __str__(self) -> str:
+        pages = f"{len(self.user_pages)} user pages, {len(self.stack_pages)} pages of kernel stacks"
+        return f"{self.total} ({len(self.tables)} tables, {pages})"
+
+
+def check_ledger(guest: Guest, roots: Iterable[int]) -> Ledger:
+    """The kernel counts as many frames in use as can be reached from outside, and none is used for two things.
+
+    Stop where the monitor runs, right after its command `frames`.
+    """
+    __tracebackhide__ = True
+    ledger = _ledger(guest, list(roots))
+    for one, other in (("tables", "user_pages"), ("tables", "stack_pages"), ("user_pages", "stack_pages")):
+        both = getattr(ledger, one) & getattr(ledger, other)
+        names = f"{one} and {other}".replace("_", " ")
+        expect(not both, "frame-freed-in-use", f"no frame is among {names}", f"{min(both, default=0):#x} is")
+    used = int(guest.fact("frames").values["used"])
+    cause = "frames-leaked" if used > ledger.total else "frame-freed-in-use"
+    wanted = f"the frames in use are those that can be reached: {ledger}"
+    expect(used == ledger.total, cause, wanted, f"the kernel counts {used}")
+    return ledger
+
+
+def _ledger(guest: Guest, roots: list[int]) -> Ledger:
+    """Stacks are the pages of the kernel's half that are not at va - pa == offset."""
+    walker = guest.walker()
+    tables, user_pages = set(walker.tables()), []
+    for root in roots:
+        tables |= set(walker.tables(root))
+        user_pages += [mapping.pa for mapping in user_mappings(guest, root)]
+    stacks = {m.pa for m in walker.mappings() if m.va >= guest.offset and m.va - m.pa != guest.offset}
+    return Ledger(frozenset(tables), frozenset(user_pages), frozenset(stacks))

@@ -1,0 +1,141 @@
+"""Names causes that have to do with processes: a root that lacks what the kernel needs, a process that was killed."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from grade.boot.processes import STACK_SIZE, USER_STACK_SIZE, USER_STACK_TOP, processes
+from grade.boot.user_image import user_image
+from grade.diagnosis.failure import Failure
+from grade.machine.facts import Fact
+
+if TYPE_CHECKING:
+    from grade.boot.cpu_state import CpuState
+    from grade.boot.guest import Guest
+
+PROGRAMS_MEANT_TO_DIE = {"intruder": "11", "breadcrumb": "4"}
+"""Programs that a milestone starts so that they are killed, and by which signal."""
+
+_RSP0 = 4  # in the TSS, Intel SDM vol. 3, figure 7-11
+_PAGE = 4096
+_SLOTS = 128  # layout::kMaxProcesses
+_IN_ROOT = {
+    "vectors": "vectors-not-in-root",
+    "code": "code-not-in-root",
+    "stack": "kernel-stack-not-in-root",
+    "kernel-stack": "kernel-stack-not-in-root",
+}
+
+
+def missing_in_root(guest: "Guest", fact: Fact, wanted: str) -> Failure:
+    """The kernel looked at the root that it was about to load, and stopped (kernel/mm/check_root.cc)."""
+    va, root = int(fact.values["va"], 0), int(fact.values["root"], 0)
+    cause = _IN_ROOT.get(fact.values["what"], "kernel-half-differs")
+    walker = guest.walker()
+    walk = walker.walk(va) if "high" in walker.halves else walker.with_root(root).walk(va)
+    if fact.values["what"] == "kernel-stack" and walk.mapping is not None:
+        cause = "user-access-to-kernel" if walk.mapping.user else "kernel-stack-not-as-in-master"
+    seen = f"the root {root:#x}, about to be loaded, has not the kernel's own {fact.values['what']} at {va:#x}"
+    return Failure(cause, wanted, seen, walk.explain())
+
+
+def cause_in_process_root(guest: "Guest", va: int, root: int | None, what: str) -> str | None:
+    """What is missing where nothing maps `va`: of a kernel stack, or of the kernel half of a process's root.
+
+    None if it is neither. `what` is for what the CPU itself wanted it (diagnose.py).
+    """
+    living = processes(guest)
+    if va < guest.offset or not living:
+        return None
+    if _is_guard(va, living[0].stack):
+        return "stack-overflow"
+    if any(va & -_PAGE in process.stack_pages for process in living):
+        return "kernel-stack-not-in-root"
+    if root not in {process.root for process in living}:
+        return None
+    if what == "the stack":
+        return "kernel-stack-not-in-root"
+    region = guest.layout.region_of(va, guest.offset)
+    if what in ("the IDT", "the GDT", "the TSS", "the vector table", "the page-fault handler"):
+        return "vectors-not-in-root"
+    if region is not None and region.device:
+        return "device-not-in-root"
+    return "code-not-in-root" if region is not None and region.name == "text" else "kernel-half-differs"
+
+
+def _is_guard(va: int, stack: int) -> bool:
+    """Whether `va` is in a guard of the area in which `stack` is one. The slots are alike: a guard, then a stack."""
+    return abs(va - stack) < _SLOTS * 2 * STACK_SIZE and (va - stack) % (2 * STACK_SIZE) < STACK_SIZE
+
+
+def trap_without_stack(guest: "Guest", cpu: "CpuState", wanted: str) -> Failure | None:
+    """x86: a trap out of user mode found no stack at TSS.RSP0. None if there is one."""
+    if "TSS" not in cpu.vectors or (entry := guest.walk(cpu.vectors["TSS"] + _RSP0).pa) is None:
+        return None
+    stack = guest.read_word(entry)
+    walk = guest.walk(stack - 8)
+    seen = f"a trap out of user mode finds no stack at TSS.RSP0 - 8 = {stack - 8 & (1 << 64) - 1:#x}"
+    if stack < guest.offset:
+        return Failure("trap-stack-not-set", wanted, f"RSP0 = {stack:#x}: {seen}")
+    return Failure("kernel-stack-not-in-root", wanted, seen, walk.explain()) if walk.mapping is None else None
+
+
+def panic_cause(guest: "Guest", line: str, fact: Fact) -> str:
+    """What a CHECK that failed stands for, where that is known."""
+    if "active_root" in line:
+        return "root-freed-while-loaded"
+    if "frame_allocator" not in line:
+        return "kernel-check-failed"
+    pa = int(fact.values["first"], 0)
+    region = guest.layout.region_at(pa)
+    is_kernels = region is None or region.device or region.name != "frames"
+    return "kernel-half-freed" if is_kernels or pa in guest.walker().tables() else "frame-freed-in-use"
+
+
+def refused_start(guest: "Guest", wanted: str) -> Failure | None:
+    """The first program that could not be started; None if there is none."""
+    for fact in guest.facts("run"):
+        shared = fact.values.get("result") == "already-mapped"
+        return Failure("user-half-shared" if shared else "wrong-result", wanted, fact.line)
+    return None
+
+
+def killed_process(guest: "Guest", wanted: str) -> Failure | None:
+    """The first process that was killed and should not have been; None if there is none."""
+    report = None
+    for fact in guest.machine.facts():
+        if fact.name == "user-exception" or (fact.name == "fault" and fact.values.get("mode") == "user"):
+            report = fact
+        if fact.name == "killed" and report is not None and not _is_meant(guest, fact, report):
+            who = f"process {fact.values['pid']} ({fact.values['program']}) was killed at {fact.values['pc']}"
+            return Failure(_cause_of_kill(guest, fact, report), wanted, f"{who}: {report.line}")
+    return None
+
+
+def _is_meant(guest: "Guest", killed: Fact, report: Fact) -> bool:
+    """Whether the program was started to be killed like this. In its own pages nothing may happen to it."""
+    if PROGRAMS_MEANT_TO_DIE.get(killed.values["program"]) != killed.values["signal"]:
+        return False
+    return report.name != "fault" or not _is_own(guest, killed, int(report.values["address"], 0))
+
+
+def _is_own(guest: "Guest", killed: Fact, address: int) -> bool:
+    """Whether the program has been given a page there."""
+    if USER_STACK_TOP - USER_STACK_SIZE <= address < USER_STACK_TOP:
+        return True
+    image = user_image(Path(guest.recipe.elf), killed.values["program"])
+    return any(segment.va <= address < segment.end for segment in image.segments)
+
+
+def _cause_of_kill(guest: "Guest", killed: Fact, report: Fact) -> str:
+    """From where the fault was: behind or in the stack, or in the program's own segments."""
+    if report.name != "fault":
+        return "process-killed"
+    address, missing = int(report.values["address"], 0), report.values["cause"] == "not-present"
+    if USER_STACK_TOP - USER_STACK_SIZE <= address < USER_STACK_TOP + _PAGE:
+        return "user-stack-not-mapped" if missing else "wrong-user-permission"
+    if not _is_own(guest, killed, address):
+        return "process-killed"
+    if not missing:
+        return "wrong-user-permission"
+    first = address == user_image(Path(guest.recipe.elf), killed.values["program"]).entry
+    return "wrong-root-loaded" if first else "user-page-not-mapped"

@@ -1,0 +1,500 @@
+"""Lab 3: a root for each process."""
+
+import secrets
+from collections.abc import Callable
+from pathlib import Path
+
+from grade.boot.guest import Guest
+from grade.boot.kernel_image import KernelImage
+from grade.boot.layout import PAGE, layout_of
+from grade.boot.processes import STACK_SIZE, Process, processes
+from grade.boot.trapped import (
+    is_user_mode,
+    result_register,
+    run_to_system_call,
+    run_to_undefined_instruction,
+    run_to_user_tick,
+)
+from grade.boot.user_image import UserImage, user_image
+from grade.checks.host_tests import check_host_tests
+from grade.checks.map_checks import check_all_regions_mapped, check_own_root
+from grade.checks.process_checks import (
+    check_disjoint,
+    check_kernel_half,
+    check_kernel_stacks,
+    check_ledger,
+    check_loaded,
+    check_user_half,
+    kernel_mappings_in,
+    live_root,
+    living,
+    user_mappings,
+    user_word,
+    walk_in,
+)
+from grade.checks.switch_checks import check_next_root, check_no_red_zone, run_into_user_mode
+from grade.diagnosis import diagnose
+from grade.diagnosis.failure import expect
+from grade.ladder.build import Kernel
+from grade.machine.stop import Stop, StopKind
+from grade.plugin import milestone
+
+Boot = Callable[..., Guest]
+
+_PATIENCE = 10.0
+"""Seconds asleep: a guest that waits for interrupts sleeps between them, and on a busy machine they come late."""
+
+_LOW_PAGE = 0x5000_0000_0000
+"""A user address that no program uses."""
+
+_WRITE, _YIELD, _GETPID = 64, 124, 172  # kernel/proc/system_call_numbers.h
+_ILLEGAL_INSTRUCTION, _SEGMENTATION = 4, 11  # signals
+
+
+def _program(kernel: Kernel, name: str) -> UserImage:
+    return user_image(kernel.elf, name)
+
+
+def _tags(count: int) -> list[int]:
+    """Numbers that nobody can know before the run, and that are not found by chance."""
+    return [secrets.randbits(62) | 1 << 62 for _ in range(count)]
+
+
+@milestone("3.1", points=5, witness="KWQ")
+def test_first_process(boot: Boot) -> None:
+    """The first user process: write(1, "Hello", 5) returns 5, and the text appears"""
+    guest = boot("checkpoint ready\nrun hello\ncheckpoint after\npoweroff")
+    guest.run_to("ready")
+    run_into_user_mode(guest, "the first entry into user mode")
+    call = run_to_system_call(guest, _WRITE, "the first write of hello")
+    _, text, size = call.arguments
+    given = bytes(user_word(guest, live_root(guest), text + i) & 0xFF for i in range(size))
+    expect(given == b"Hello", "user-page-not-mapped", "the five bytes of Hello in the process's memory", f"{given!r}")
+    guest.run_to_address(call.trap.pc, "the return from write")
+    expect(is_user_mode(guest), "wrong-result", "write returns to user mode", "the CPU has the kernel's rights")
+    expect(result_register(guest) == 5, "wrong-result", "write returns 5", f"{result_register(guest)}")
+    guest.run_to("after")
+    appears = "\nHello\nwrite returned 5\n" in guest.machine.serial().replace("\r", "")
+    expect(appears, "wrong-result", "Hello on the serial line, and that 5 bytes were written", "it is not there")
+    _check_ends(guest, {0: 1})
+
+
+def _check_ends(guest: Guest, wanted: dict[int, int]) -> None:
+    """So many processes ended with each status, and none was killed."""
+    __tracebackhide__ = True
+    seen: dict[int, int] = {}
+    for fact in guest.facts("exit"):
+        killed = int(fact.values["signal"])
+        expect(killed == 0, "process-killed", f"process {fact.values['pid']} ends by itself", fact.line)
+        status = int(fact.values["status"])
+        seen[status] = seen.get(status, 0) + 1
+    expect(seen == wanted, "wrong-result", f"ends of processes, by status: {wanted}", f"{seen}")
+
+
+_CROWD = 80
+"""So many that their stacks lie on both sides of a multiple of 1 GiB, and of one of 2 MiB (kernel/mm/kernel_half.h)."""
+
+
+@milestone("3.2", points=15, witness="W")
+def test_kernel_stacks_in_every_root(boot: Boot) -> None:
+    """Every live kernel stack is in every root, also one that is younger than the root; its guard is in none"""
+    script = ["start spin"] * _CROWD + ["ps", "checkpoint all", "kill 10", "kill 75", "checkpoint fewer", "wait"]
+    guest = boot("\n".join(script), cpu_budget=6.0, idle_backstop=_PATIENCE)
+    master = guest.run_to("all").roots["kernel"]
+    crowd = living(guest, _CROWD)
+    for size in (2 << 20, 1 << 30):
+        apart = {process.stack // size for process in crowd}
+        expect(len(apart) > 1, "wrong-answer", f"stacks on both sides of a multiple of {size:#x}", "on one side only")
+    check_kernel_stacks(guest, master, _roots_to_walk(guest, crowd), crowd)
+    master = guest.run_to("fewer").roots["kernel"]
+    left = [process for process in crowd if process.pid not in (10, 75)]
+    check_kernel_stacks(guest, master, _roots_to_walk(guest, left), left)
+    for number in range(6):
+        trap = run_to_user_tick(guest, f"tick {number + 1} in user mode")
+        own = next((process for process in left if process.root == live_root(guest)), None)
+        expect(own is not None, "wrong-root-loaded", "a root that @process names is loaded", f"{live_root(guest):#x}")
+        wanted = f"the tick lands on the kernel stack of {own}, at {own.stack:#x}"
+        expect(trap.stack == own.stack, "trap-stack-not-set", wanted, f"at {trap.stack:#x}")
+
+
+def _roots_to_walk(guest: Guest, alive: list[Process]) -> list[int]:
+    """The roots that hold the kernel's half: none but the master where the two halves have registers of their own."""
+    return [] if "user" in guest.cpu().roots else [process.root for process in alive]
+
+
+@milestone("3.3", points=10, witness="WQ")
+def test_what_the_cpu_needs(boot: Boot) -> None:
+    """What the CPU needs is in the root about to be loaded: vectors, code, stacks, devices"""
+    one, other = _tags(2)
+    starts = f"start tag {one} 9\nstart tag {other} 9\nstart hello"
+    guest = boot(f"checkpoint ready\n{starts}\nwait\ncheckpoint after\npoweroff")
+    guest.run_to("ready")
+    check_no_red_zone(guest)
+    roots, entered = set(), set()
+    for number in range(6):
+        roots.add(check_next_root(guest, f"switch {number + 1} of processes"))
+        entered.add(run_into_user_mode(guest, f"entry {number + 1} into user mode").process.root)
+    expect(len(entered) == 3, "wrong-root-loaded", "three processes take turns", f"{len(entered)} did")
+    expect(entered <= roots, "wrong-root-loaded", "each of their roots was checked before", "one was not")
+    guest.run_to("after")
+
+
+_MOST_TICKS = 60
+"""On a busy machine a tick can be due again before the process has done one step."""
+
+
+@milestone("3.4", points=10, witness="KWQ")
+def test_ticks_in_user_mode(boot: Boot, kernel: Kernel) -> None:
+    """Ticks interrupt user mode, a system call after them works, and an undefined instruction kills at its pc"""
+    program = _program(kernel, "breadcrumb")
+    script = f"checkpoint ready\ntrace ticks {_MOST_TICKS}\nrun breadcrumb\ncheckpoint after\npoweroff"
+    guest = boot(script, cpu_budget=6.0, idle_backstop=_PATIENCE)
+    guest.run_to("ready")
+    run_into_user_mode(guest, "the first entry into user mode")
+    steps: list[int] = []
+    while len(set(steps)) < 4 and len(steps) < _MOST_TICKS:
+        run_to_user_tick(guest, f"tick {len(steps) + 1} in user mode")
+        steps.append(user_word(guest, live_root(guest), program.va("g_steps")))
+    rising = steps == sorted(steps) and len(set(steps)) == 4
+    expect(rising, "user-makes-no-progress", "the process goes on between ticks", f"steps at each: {steps}")
+    _poke_user(guest, program.va("g_go_on"), 1)
+    call = run_to_system_call(guest, _GETPID, "the system call after the ticks")
+    expect(call.trap.user, "wrong-result", "the system call comes from user mode", "it comes from the kernel")
+    trap = run_to_undefined_instruction(guest, "the undefined instruction")
+    expected = program.va("undefined_instruction")
+    expect(trap.pc == expected, "wrong-result", f"undefined instruction at {expected:#x}", f"at {trap.pc:#x}")
+    root = live_root(guest)
+    pid, crumbs = (user_word(guest, root, program.va(name)) for name in ("g_result", "g_crumbs"))
+    expect(crumbs == 3, "wrong-result", "three crumbs: it ran, it was interrupted, its call returned", f"{crumbs}")
+    guest.run_to("after")
+    ticks = [fact.values for fact in guest.facts("tick")]
+    numbers = [int(tick["n"]) for tick in ticks if tick["mode"] == "user" and int(tick["pid"]) == pid]
+    rising = len(numbers) >= 3 and numbers == sorted(set(numbers))
+    expect(rising, "user-makes-no-progress", "at least 3 @tick in user mode, with rising n", f"n = {numbers}")
+    killed = guest.fact("killed").values
+    seen = (int(killed["pid"]), int(killed["signal"]), int(killed["pc"], 0))
+    wanted = (pid, _ILLEGAL_INSTRUCTION, expected)
+    expect(seen == wanted, "fault-misreported", f"@killed with pid, signal, pc = {wanted}", f"{seen}")
+
+
+def _poke_user(guest: Guest, va: int, value: int) -> None:
+    """Writes to a word of the process that runs."""
+    __tracebackhide__ = True
+    user_word(guest, live_root(guest), va)
+    guest.machine.write_physical(guest.walk(va).pa, value.to_bytes(8, "little"))
+
+
+@milestone("3.5", points=5, witness="W")
+def test_two_processes(boot: Boot, kernel: Kernel) -> None:
+    """Two processes: the same address, different frames, different contents"""
+    program = _program(kernel, "tag")
+    tags = _tags(2)
+    guest = boot(_two_at_rest(tags))
+    guest.run_to("young")
+    check_disjoint(guest, *living(guest, 2))
+    guest.run_to("after")
+    one, other = living(guest, 2)
+    expect(one.root != other.root, "user-half-shared", "two processes have two roots", f"both have {one.root:#x}")
+    check_disjoint(guest, one, other)
+    seen = [user_word(guest, process.root, program.va("g_tag")) for process in (one, other)]
+    wanted = f"{program.va('g_tag'):#x} holds {tags[0]:#x} in the one and {tags[1]:#x} in the other"
+    expect(seen == tags, "user-half-shared", wanted, f"{seen[0]:#x} and {seen[1]:#x}")
+
+
+def _two_at_rest(tags: list[int]) -> str:
+    """Two processes, before they run and when they have run for a while, while the monitor has the CPU."""
+    starts = [f"start tag {tag}" for tag in tags] + ["checkpoint young"]
+    return "\n".join([*starts, "timer 200", "run tag 1 3", "ps", "frames", "checkpoint after", "poweroff"])
+
+
+@milestone("3.6", points=10, witness="W")
+def test_halves(boot: Boot, kernel: Kernel) -> None:
+    """The kernel half is the same in all roots, and not the user's; text at 0x400000, page 0 never mapped"""
+    image = _program(kernel, "tag")
+    guest = boot("checkpoint ready\n" + _two_at_rest(_tags(2)))
+    before = guest.run_to("ready").roots["kernel"]
+    guest.run_to("young")
+    master = guest.run_to("after").roots["kernel"]
+    expect(master == before, "kernel-root-changed", f"the kernel's root stays at {before:#x}", f"it is {master:#x}")
+    check_all_regions_mapped(guest)
+    for process in living(guest, 2):
+        check_kernel_half(guest, master, process)
+        for mapping in kernel_mappings_in(guest, process.root, guest.offset, 1 << 64).values():
+            if mapping.user:
+                walk = walk_in(guest, process.root, mapping.va)
+                expect(False, "user-access-to-kernel", f"{mapping.va:#x} is not the user's", "it is", walk)
+        check_user_half(guest, process, image)
+        _check_text(guest, process, image)
+    low = [mapping for mapping in user_mappings(guest, live_root(guest))]
+    seen = f"{low[0].va:#x} is mapped" if low else ""
+    expect(not low, "user-half-shared", "the kernel's own root maps no user page", seen)
+
+
+def _check_text(guest: Guest, process: Process, image: UserImage) -> None:
+    """The code at 4 MiB is the program's."""
+    __tracebackhide__ = True
+    text = next(segment for segment in image.segments if segment.execute)
+    expect(text.va == 0x400000, "wrong-answer", "the program is linked at 0x400000", f"at {text.va:#x}")
+    for at in range(0, len(text.content), PAGE):
+        walk = walk_in(guest, process.root, text.va + at)
+        wanted = text.content[at : at + PAGE]
+        seen = guest.read_physical(walk.pa, len(wanted))
+        what = f"the program's code at {walk.va:#x} of {process}"
+        expect(seen == wanted, "user-page-not-mapped", what, "other bytes", walk)
+
+
+@milestone("3.7", points=10, witness="KW")
+def test_intruders(boot: Boot, image: KernelImage) -> None:
+    """A read, a write and a jump into the kernel half, and through page 0, kill that process only"""
+    parts = ("image_start", "rodata_start", "data_start", "emergency_stack")
+    targets = [*(image.va(part) for part in parts), 0, 8]
+    tries = [(access, va) for va in targets for access in ("read", "write", "jump")]
+    tag = _tags(1)[0]
+    script = [f"start tag {tag}", "timer 200", "checkpoint before"]
+    script += [f"run intruder {access} {va:#x}" for access, va in tries] + ["ps", "checkpoint after", "poweroff"]
+    guest = boot("\n".join(script), cpu_budget=6.0, idle_backstop=_PATIENCE)
+    guest.run_to("before")
+    witness = living(guest, 1)[0]
+    for access, va in tries:
+        refused = guest.walker().with_root(witness.root).would_fault(va, _ACCESS[access], user=True)
+        walk = walk_in(guest, witness.root, va)
+        cause = "user-access-to-kernel" if va >= guest.offset else "null-page-mapped"
+        expect(refused is not None, cause, f"the tables refuse a user's {access} of {va:#x}", "they permit it", walk)
+    words = {va: guest.read_word(va - guest.offset, 4) for va in targets if va >= guest.offset}
+    guest.run_to("after")
+    _check_intruders_died(guest, tries)
+    for va, word in words.items():
+        seen = guest.read_word(va - guest.offset, 4)
+        wanted = f"{va:#x} holds {word:#x}, or what the kernel wrote"
+        expect(seen != _WRITTEN, "user-access-to-kernel", wanted, f"{seen:#x}, as the intruder does")
+    still = witness.pid in {process.pid for process in living(guest, 1)}
+    expect(still, "process-killed", f"{witness}, which did nothing, lives", "it does not")
+    kept = user_word(guest, witness.root, user_image(Path(guest.recipe.elf), "tag").va("g_tag"))
+    expect(kept == tag, "process-killed", f"the process that did nothing still holds {tag:#x}", f"{kept:#x}")
+
+
+_WRITTEN = 0x1BADCAFE  # by user/intruder.cc
+_ACCESS = {"read": "read", "write": "write", "jump": "execute"}
+
+
+def _check_intruders_died(guest: Guest, tries: list[tuple[str, int]]) -> None:
+    """Each was killed by its own access, reported as it was, and the fault was the user's."""
+    __tracebackhide__ = True
+    living(guest, 1)
+    faults = [fact for fact in guest.facts("fault") if fact.values["mode"] == "user"]
+    signals = [int(fact.values["signal"]) for fact in guest.facts("exit") if fact.values["status"] == "0"]
+    survived = [line for line in guest.machine.serial().splitlines() if line.startswith("intruder:")]
+    expect(not survived, "user-access-to-kernel", "no intruder lives on", f"{survived[:1]}")
+    for (access, va), fact in zip(tries, faults, strict=False):
+        wanted = (va, _ACCESS[access], "not-present" if va < PAGE else "permission")
+        seen = (int(fact.values["address"], 0), fact.values["access"], fact.values["cause"])
+        expect(seen == wanted, "fault-misreported", f"@fault with address, access, cause = {wanted}", f"{seen}")
+    expect(len(faults) == len(tries), "fault-misreported", f"{len(tries)} faults in user mode", f"{len(faults)}")
+    killed = signals.count(_SEGMENTATION)
+    expect(killed >= len(tries), "process-survived", f"{len(tries)} processes killed by signal 11", f"{killed}")
+
+
+@milestone("3.8", points=10, witness="KWQ")
+def test_switches(boot: Boot, kernel: Kernel) -> None:
+    """1000 switches; at each sampled trap the root register holds the current process's root"""
+    program = _program(kernel, "tag")
+    tags = dict(zip(_tags(4), (340, 340, 340, 0), strict=True))  # the last one knows no end, and never yields
+    script = [f"start tag {tag} {turns or ''}" for tag, turns in tags.items()]
+    script = ["timer 1000", *script, "checkpoint ready", "wait"]
+    guest = boot("\n".join(script), cpu_budget=8.0, idle_backstop=_PATIENCE)
+    guest.run_to("ready")
+    owner = dict(zip(tags, living(guest, 4), strict=True))
+    for number in range(12):
+        call = run_to_system_call(guest, _YIELD, f"sampled system call {number + 1}")
+        tag = call.arguments[0]
+        check_loaded(guest, owner[tag])
+        seen = user_word(guest, live_root(guest), program.va("g_tag"))
+        expect(seen == tag, "wrong-root-loaded", f"{owner[tag]} finds its tag {tag:#x}", f"{seen:#x}")
+        run_to_user_tick(guest, f"sampled tick {number + 1}")
+        tag = _tag_of_live_root(guest, program, owner)
+        held = [value for value in guest.cpu().registers.values() if value in owner and value != tag]
+        wanted = f"no register knows another tag than that of memory, {tag:#x}"
+        expect(not held or tag == 0, "wrong-root-loaded", wanted, f"{[f'{value:#x}' for value in held]}")
+    turns = 0
+    for number in range(3):
+        guest.run_to_address(program.va("tag_is_done"), f"the end of process {number + 1}")
+        tag = _tag_of_live_root(guest, program, owner)
+        turns += user_word(guest, live_root(guest), program.va("g_turns"))
+        wrong = user_word(guest, live_root(guest), program.va("g_wrong"))
+        wanted = f"{owner[tag]} always finds its own memory"
+        expect(wrong == 0, "wrong-root-loaded", wanted, f"{wrong} times it did not")
+    expect(turns >= 1000, "wrong-result", "1000 turns of the three that yield", f"{turns}")
+
+
+def _tag_of_live_root(guest: Guest, program: UserImage, owner: dict[int, Process]) -> int:
+    """The tag that the running process finds in its memory; 0 if it has not put it there yet."""
+    __tracebackhide__ = True
+    root = live_root(guest)
+    known = root in {process.root for process in owner.values()}
+    expect(known, "wrong-root-loaded", "in user mode the root of one of the processes is loaded", f"{root:#x} is none")
+    tag = user_word(guest, root, program.va("g_tag"))
+    if tag != 0:
+        expect(tag in owner, "wrong-root-loaded", "one of the tags", f"{tag:#x}", guest.walk(program.va("g_tag")))
+        check_loaded(guest, owner[tag])
+    return tag
+
+
+@milestone("3.9", points=10, witness="HKW")
+def test_nothing_stale(boot: Boot, kernel: Kernel, host_tests: Path, tmp_path: Path) -> None:
+    """After a switch, an unmap and a tightened protection the old translation is not used"""
+    check_host_tests(host_tests, "PageTableUnmap*", tmp_path)
+    _check_unmap_and_protect(boot, layout_of(KernelImage(kernel.isa, kernel.elf)).region("frames").end)
+    program = _program(kernel, "tag")
+    script = [f"start tag {tag} 30" for tag in _tags(3)] + ["wait", *(f"run tag {tag} 2" for tag in _tags(3))]
+    guest = boot("\n".join(["checkpoint ready", *script, "checkpoint after", "poweroff"]))
+    guest.run_to("ready")
+    for number in range(6):
+        guest.run_to_address(program.va("tag_is_done"), f"the end of process {number + 1}")
+        wrong = user_word(guest, live_root(guest), program.va("g_wrong"))
+        wanted, walk = "after a switch, a process reads its own memory", guest.walk(program.va("g_tag"))
+        expect(wrong == 0, "stale-user-translation", wanted, f"{wrong} times another's", walk)
+    guest.run_to("after")
+    _check_ends(guest, {0: 6})
+
+
+def _check_unmap_and_protect(boot: Boot, frame: int) -> None:
+    """By the monitor: the CPU and the tables must agree that the page is gone, or read-only, or another one."""
+    __tracebackhide__ = True
+    first, second, third = (f"{_LOW_PAGE + i * PAGE:#x}" for i in (0, 1, 512 << 9))  # the third needs tables of its own
+    one, two = f"{frame:#x}", f"{frame + PAGE:#x}"
+    gone = [f"map {first} {one} w", f"poke {first} 0x11", f"unmap {first}", f"peek {first}", "checkpoint gone"]
+    tight = [f"map {second} {two} w", f"poke {second} 0x22", f"protect {second} r", f"poke {second} 0x33"]
+    other = [f"map {third} {one} w", f"peek {third}", f"unmap {third}", f"map {third} {two} w", f"peek {third}"]
+    guest = boot("\n".join([*gone, *tight, "checkpoint tight", *other, "checkpoint other"]))
+    guest.run_to("gone")
+    _check_page(guest, int(first, 0), None)
+    _check_probe(guest, ["poke", "unmap", "fault"], "stale-tlb", f"after unmap a read of {first} faults")
+    guest.run_to("tight")
+    _check_page(guest, int(second, 0), frame + PAGE)
+    walk = guest.walk(int(second, 0))
+    wanted = f"protect takes the right to write {second}"
+    expect(not walk.mapping.write, "protect-wrong", wanted, "the tables still grant it", walk)
+    seen = guest.read_word(frame + PAGE, 4)
+    expect(seen == 0x22, "stale-tlb", f"after protect a write to {second} faults, and 0x22 stays", f"{seen:#x}")
+    guest.run_to("other")
+    _check_page(guest, int(third, 0), frame + PAGE)
+    reads = [int(fact.values["value"], 0) for fact in guest.facts("peek")]
+    wanted = f"{third} shows 0x11 of the one frame, then 0x22 of the other"
+    seen = ", ".join(f"{value:#x}" for value in reads)
+    expect(reads == [0x11, 0x22], "stale-tlb", wanted, seen, guest.walk(int(third, 0)))
+
+
+def _check_page(guest: Guest, va: int, pa: int | None) -> None:
+    """The tables, read from outside, map `va` to `pa`."""
+    __tracebackhide__ = True
+    walk = guest.walk(va)
+    cause = "unmap-wrong" if pa is None else "protect-wrong"
+    expect(walk.pa == pa, cause, f"{va:#x} maps {'nothing' if pa is None else f'{pa:#x}'}", f"{walk.pa}", walk)
+
+
+def _check_probe(guest: Guest, wanted: list[str], cause: str, expected: str) -> None:
+    __tracebackhide__ = True
+    names = [fact.name for fact in guest.machine.facts() if fact.name in ("peek", "poke", "unmap", "fault")]
+    expect(names == wanted, cause, expected, f"{names}")
+
+
+@milestone("3.10", points=10, witness="KWQ")
+def test_ledger(boot: Boot) -> None:
+    """After N processes have ended every frame is back; the kernel half was not freed, nor a root in use"""
+    lives = ["start tag 5 9", "start tag 7", "start spin", "timer 200", "run hello", "ps", "frames", "checkpoint alive"]
+    ends = ["kill 3", "kill 4", "kill 5", "run intruder read 0", "run intruder write 0", "run spin 1", "run family"]
+    ends += ["run hello"] * 8 + ["wait", "ps", "frames", "checkpoint over"]
+    script = ["run hello", "frames", "checkpoint first", *lives, *ends, "poweroff"]
+    guest = boot("\n".join(script), cpu_budget=6.0, idle_backstop=_PATIENCE)
+    before = guest.run_to("first").roots
+    first = check_ledger(guest, [])
+    guest.run_to("alive")
+    check_ledger(guest, [process.root for process in living(guest, 2)])
+    for number in range(6):
+        _check_not_loaded(guest, f"the end of address space {number + 1}")
+    after = guest.run_to("over").roots
+    expect(after == before, "kernel-root-changed", f"the monitor's roots are {_hex(before)} again", f"{_hex(after)}")
+    expect(not processes(guest), "wrong-answer", "no process is left", f"{len(processes(guest))} are")
+    check_all_regions_mapped(guest)
+    last = check_ledger(guest, [])
+    expect(last == first, "frames-leaked", f"the frames in use are those of before: {first}", f"{last}")
+    _check_failed_starts(boot)
+
+
+def _hex(roots: dict[str, int]) -> str:
+    return ", ".join(f"{name} {root:#x}" for name, root in roots.items())
+
+
+def _check_not_loaded(guest: Guest, what: str) -> None:
+    """The next root to be given back is not the one that the CPU walks. The root is the first member of its object."""
+    __tracebackhide__ = True
+    cpu = guest.run_to_address(guest.image.destructor("AddressSpace"), what)
+    root, live = guest.read_word(guest.walk(cpu.first_argument).pa), live_root(guest)
+    expect(root != live, "root-freed-while-loaded", "the root that goes is not the loaded one", f"{root:#x} is both")
+
+
+_FRAMES_OF_A_START = 40
+"""More than starting `hello` takes, stack and tables included."""
+
+
+def _check_failed_starts(boot: Boot) -> None:
+    """The k-th allocation of a start fails, for every k: nothing is lost."""
+    __tracebackhide__ = True
+    tries = [line for k in range(1, _FRAMES_OF_A_START + 1) for line in (f"fail {k}", "run hello", "fail 0", "frames")]
+    script = ["run hello", "frames", *tries, "checkpoint ready"]
+    guest = boot("\n".join(script), cpu_budget=6.0, idle_backstop=_PATIENCE)
+    guest.run_to("ready")
+    used = [int(fact.values["used"]) for fact in guest.facts("frames")]
+    failed = len(guest.facts("run"))
+    some = 0 < failed < _FRAMES_OF_A_START
+    expect(some, "wrong-answer", "some of the starts fail, and the last does not", f"{failed} fail")
+    for k, now in enumerate(used[1:], start=1):
+        wanted = f"{used[0]} frames in use after a start whose allocation {k} failed"
+        expect(now == used[0], "frames-leaked" if now > used[0] else "frame-freed-in-use", wanted, f"{now}")
+    check_ledger(guest, [])
+
+
+@milestone("3.11", points=5, witness="KWQ")
+def test_stack_overflow(boot: Boot) -> None:
+    """A process's kernel stack that runs out is reported from the emergency stack, and harms nobody"""
+    guest = boot("start spin\nstart spin\nstart hello\ncheckpoint ready\nwait", idle_backstop=_PATIENCE)
+    guest.run_to("ready")
+    _, neighbour, victim = living(guest, 3)
+    cpu = guest.run_to_address(guest.image.function("handle_system_call"), "a system call of hello")
+    inside = victim.stack - STACK_SIZE <= cpu.sp < victim.stack
+    wanted = f"the system call of {victim} runs on its kernel stack, below {victim.stack:#x}"
+    expect(inside, "trap-stack-not-set", wanted, f"sp is {cpu.sp:#x}")
+    for va in victim.guard_pages:
+        walk = guest.walk(va)
+        wanted = f"nothing maps {va:#x}, in the guard below the stack of {victim}"
+        expect(walk.mapping is None, "kernel-stack-guard-mapped", wanted, "a page is there", walk)
+    frames = [guest.walk(va).pa for va in neighbour.stack_pages]
+    before = [guest.read_physical(pa, PAGE) for pa in frames]
+    _divert(guest, guest.image.va("use_stack"), 64)
+    stop = guest.machine.run()
+    guest.last_stop = stop
+    _check_overflow_report(guest, stop, victim)
+    intact = before == [guest.read_physical(pa, PAGE) for pa in frames]
+    expect(intact, "kernel-stack-guard-mapped", f"the kernel stack of {neighbour} is as it was", "it was overwritten")
+
+
+def _divert(guest: Guest, function: int, argument: int) -> None:
+    """Has the CPU go on in another function, as if that had been called."""
+    counter, first = {"x86_64": ("rip", "rdi"), "aarch64": ("pc", "x0")}[guest.isa]
+    guest.machine.write_register(first, argument)
+    guest.machine.write_register(counter, function)
+
+
+def _check_overflow_report(guest: Guest, stop: Stop, victim: Process) -> None:
+    """The machine was turned off by a kernel that knew what had happened, and still had a stack."""
+    __tracebackhide__ = True
+    reports = guest.facts("stack-overflow")
+    if not reports or stop.kind is not StopKind.POWERED_OFF:
+        diagnose.unexpected_end(guest, stop, f"a report that the kernel stack of {victim} ran out")
+    sp = int(reports[0].values["sp"], 0)
+    near = victim.stack - 2 * STACK_SIZE <= sp <= victim.stack - STACK_SIZE + PAGE
+    wanted = f"@stack-overflow with an sp at the lower end of the stack, {victim.stack - STACK_SIZE:#x}"
+    expect(near, "fault-misreported", wanted, f"{sp:#x}")
+    emergency, now = guest.layout.region("emergency-stack"), guest.cpu().sp - guest.offset
+    wanted = f"the report came from the emergency stack, below {emergency.end + guest.offset:#x}"
+    expect(emergency.pa <= now < emergency.end, "stack-overflow", wanted, f"sp is {now + guest.offset:#x}")
