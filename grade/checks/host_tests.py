@@ -12,8 +12,13 @@ _SECONDS = 20.0
 _LEAST_CASES = 40
 _EXCERPT = 1500
 
+_VAGUE = ("map-lookup-wrong", "unmap-wrong")
 # Words in the names of the tests, and the cause that a failure stands for; the first that fits.
 _CAUSES = (
+    ("FlushesBefore", "stale-tlb"),
+    ("TheTokenFlushes", "stale-tlb"),
+    ("ProtectChanges", "protect-wrong"),
+    ("PageTableUnmap", "unmap-wrong"),
     ("DoesNotGoOn", "map-lookup-wrong"),
     ("Taken", "double-map-accepted"),
     ("AlreadyMapped", "double-map-accepted"),
@@ -60,7 +65,7 @@ def _fail_by(folder: Path, failed: list, count: int) -> None:
     """Fails by the first test whose name says a cause, else by the first; random sequences say least."""
     __tracebackhide__ = True
     plain = [case for case in failed if "Model" not in case.get("classname", "")] or failed
-    case = next((case for case in plain if _cause(_name(case)) != "map-lookup-wrong"), plain[0])
+    case = next((case for case in plain if _cause(_name(case)) not in _VAGUE), plain[0])
     expected = f"{count} host tests pass; {len(failed)} fail. Again: {folder / 'host_tests'} --gtest_filter='{_name(case)}'"
     fail(_cause(_name(case)), expected, case.find("failure").get("message", "").strip()[:_EXCERPT])
 

@@ -9,6 +9,7 @@ from grade.boot.cpu_state import CpuState
 from grade.boot.guest import Guest
 from grade.boot.layout import PAGE
 from grade.boot.processes import STACK_SIZE, Process, processes
+from grade.boot.trapped import Trap, result_register_name
 from grade.checks.process_checks import check_loaded
 from grade.diagnosis.failure import expect, fail
 from grade.diagnosis.fault_cause import Access
@@ -17,6 +18,10 @@ from grade.walker import RadixWalker
 _TRAP_FRAME = {  # of arch/<isa>/trap_frame.h: size, and where pc and sp of the interrupted code are
     "x86_64": (176, 136, 160),
     "aarch64": (288, 256, 280),
+}
+_GENERAL_REGISTERS = {
+    "x86_64": ("rax", "rbx", "rcx", "rdx", "rsi", "rdi", "rbp", *(f"r{i}" for i in range(8, 16))),
+    "aarch64": tuple(f"x{i}" for i in range(31)),
 }
 _SECOND_ARGUMENT = {"x86_64": "rsi", "aarch64": "x1"}
 _RSP0, _IST1 = 4, 36  # in the TSS, Intel SDM vol. 3, figure 7-11
@@ -51,6 +56,7 @@ def run_into_user_mode(guest: Guest, what: str) -> Entry:
         fail("trap-stack-not-set", "the registers to load lie at the top of a process's stack", f"at {cpu.sp:#x}")
     check_loaded(guest, process)
     _check_user_can(guest, process, pc, Access.EXECUTE)
+    _check_user_can(guest, process, sp, Access.READ)  # what the stack holds: at first the count of arguments
     _check_user_can(guest, process, sp - 8, Access.WRITE)
     _check_trap_stack(guest, cpu, process)
     return Entry(process, pc, sp)
@@ -59,7 +65,7 @@ def run_into_user_mode(guest: Guest, what: str) -> Entry:
 def _check_user_can(guest: Guest, process: Process, va: int, access: Access) -> None:
     __tracebackhide__ = True
     refused = guest.walker().would_fault(va, access.value, user=True)
-    cause = "user-stack-not-mapped" if access is Access.WRITE else "user-page-not-mapped"
+    cause = "user-page-not-mapped" if access is Access.EXECUTE else "user-stack-not-mapped"
     if refused not in (None, "not-present"):
         cause = "wrong-user-permission"
     expect(refused is None, cause, f"{process} can {access.value} {va:#x}, where it begins", f"{refused}", guest.walk(va))
@@ -135,6 +141,17 @@ def _vectors(guest: Guest, cpu: CpuState) -> Iterator[tuple[str, int, Access, st
     entry = guest.walk(cpu.vectors["TSS"] + _IST1).pa
     if entry is not None:
         yield "the double fault's stack", guest.read_word(entry) - 8, Access.WRITE, "kernel-stack-not-in-root"
+
+
+def check_registers_kept(guest: Guest, trap: Trap, what: str, *, has_result: bool = False) -> None:
+    """Runs on to the return from `trap`: all registers are as they were, but for the result of a system call."""
+    __tracebackhide__ = True
+    after = guest.run_to_address(trap.pc, f"the return from {what}")
+    result = {result_register_name(guest.isa)} if has_result else set()
+    before = {name: trap.cpu.registers[name] for name in _GENERAL_REGISTERS[guest.isa]} | {"sp": trap.sp}
+    for name, value in before.items():
+        seen = after.sp if name == "sp" else after.registers[name]
+        expect(name in result or seen == value, "registers-not-kept", f"{what} keeps {name} = {value:#x}", f"{seen:#x}")
 
 
 def check_no_red_zone(guest: Guest) -> None:

@@ -129,6 +129,8 @@ def _exception(guest: "Guest", fact: Fact, wanted: str) -> NoReturn:
 def _fault(guest: "Guest", fact: Fact, wanted: str) -> NoReturn:
     __tracebackhide__ = True
     address, pc = int(fact.values["address"], 0), int(fact.values["pc"], 0)
+    if fact.values.get("mode") == "user":
+        fail("user-fault-is-fatal", wanted, fact.line, guest.walk(address))
     _check_code_is_high(guest, wanted, pc)
     raise _explained(guest, address, Access(fact.values["access"]), pc, wanted)
 

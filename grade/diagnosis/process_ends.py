@@ -31,6 +31,9 @@ def missing_in_root(guest: "Guest", fact: Fact, wanted: str) -> Failure:
     cause = _IN_ROOT.get(fact.values["what"], "kernel-half-differs")
     walker = guest.walker()
     walk = walker.walk(va) if "high" in walker.halves else walker.with_root(root).walk(va)
+    if walk.pa is not None and walk.pa == walker.walk(va).pa:
+        seen = f"the root {root:#x}, about to be loaded, finds {va:#x} by tables that are not the kernel's own"
+        return Failure("kernel-half-differs", wanted, seen, walk.explain())
     seen = f"the root {root:#x}, about to be loaded, does not map the {fact.values['what']} at {va:#x}"
     return Failure(cause, wanted, seen, walk.explain())
 
