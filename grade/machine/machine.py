@@ -55,6 +55,8 @@ class State(Enum):
 _RUNNABLE = (State.PAUSED,)
 _INSPECTABLE = (State.PAUSED, State.ENDED)
 _STARTED = tuple(state for state in State if state is not State.NEW)
+# A timer that expires just when a step begins makes QEMU 7.2 end the step before the instruction.
+_STEP_TRIES = 8
 _RAM_IS_THERE = (State.PAUSED, State.RUNNING, State.ENDED, State.GONE)
 
 
@@ -333,7 +335,10 @@ class Machine:
             return None
         size = self.platform.breakpoint_bytes
         self._gdb.remove_breakpoint(pc, size)
-        stop = self._step()
+        for _ in range(_STEP_TRIES):
+            stop = self._step()
+            if stop.kind is not StopKind.STEP or stop.pc != pc:
+                break
         if stop.kind is not StopKind.EXITED:
             self._gdb.insert_breakpoint(pc, size)
         if stop.kind is not StopKind.STEP:
