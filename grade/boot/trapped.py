@@ -69,11 +69,6 @@ def result_register(guest: Guest) -> int:
     return guest.cpu().registers[_RESULT[guest.isa]]
 
 
-def result_register_name(isa: str) -> str:
-    """Its name."""
-    return _RESULT[isa]
-
-
 def run_to_user_tick(guest: Guest, what: str) -> Trap:
     """Runs until the timer interrupts user mode."""
     __tracebackhide__ = True

@@ -1,6 +1,7 @@
 """What must hold while the CPU goes from one process to another, or in and out of user mode: for the labs from 3 on."""
 
 import re
+import secrets
 import subprocess
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -9,8 +10,8 @@ from grade.boot.cpu_state import CpuState
 from grade.boot.guest import Guest
 from grade.boot.layout import PAGE
 from grade.boot.processes import STACK_SIZE, Process, processes
-from grade.boot.trapped import Trap, result_register_name
-from grade.checks.process_checks import check_loaded
+from grade.boot.trapped import Trap
+from grade.checks.process_checks import check_loaded, live_root
 from grade.diagnosis.failure import expect, fail
 from grade.diagnosis.fault_cause import Access
 from grade.walker import RadixWalker
@@ -143,15 +144,38 @@ def _vectors(guest: Guest, cpu: CpuState) -> Iterator[tuple[str, int, Access, st
         yield "the double fault's stack", guest.read_word(entry) - 8, Access.WRITE, "kernel-stack-not-in-root"
 
 
-def check_registers_kept(guest: Guest, trap: Trap, what: str, *, has_result: bool = False) -> None:
-    """Runs on to the return from `trap`: all registers are as they were, but for the result of a system call."""
+def check_registers_kept(guest: Guest, tick: Trap) -> None:
+    """Runs on from an interrupt's entrance to the return from it: every register of the process is as it was.
+
+    Meanwhile the registers hold numbers that nobody knows: what the kernel leaves in one is not there by chance.
+    """
     __tracebackhide__ = True
-    after = guest.run_to_address(trap.pc, f"the return from {what}")
-    result = {result_register_name(guest.isa)} if has_result else set()
-    before = {name: trap.cpu.registers[name] for name in _GENERAL_REGISTERS[guest.isa]} | {"sp": trap.sp}
+    before = {name: tick.cpu.registers[name] for name in _GENERAL_REGISTERS[guest.isa]}
+    marks = {name: secrets.randbits(63) for name in before}
+    for name, mark in marks.items():
+        guest.machine.write_register(name, mark)
+    after = guest.run_to_address(tick.pc, "the return from a tick")
+    for name, mark in marks.items():
+        seen = after.registers[name]
+        expect(seen == mark, "registers-not-kept", f"a tick keeps what is in {name}, {mark:#x}", f"{seen:#x}")
+    expect(after.sp == tick.sp, "registers-not-kept", f"a tick keeps sp, {tick.sp:#x}", f"{after.sp:#x}")
     for name, value in before.items():
-        seen = after.sp if name == "sp" else after.registers[name]
-        expect(name in result or seen == value, "registers-not-kept", f"{what} keeps {name} = {value:#x}", f"{seen:#x}")
+        guest.machine.write_register(name, value)
+
+
+def check_root_of_parent(guest: Guest, parent: Process, returns: int) -> None:
+    """At so many returns to user mode: the root of `parent` is loaded if it is its turn, and not if it is its children's."""
+    __tracebackhide__ = True
+    size, pc_at, _ = _TRAP_FRAME[guest.isa]
+    for number in range(returns):
+        what = f"return {number + 1} to user mode"
+        cpu = guest.run_to_address(guest.image.va("trap_return"), what)
+        if guest.read_word(guest.walk(cpu.sp + pc_at).pa) >= guest.offset:
+            continue
+        is_parent, root = cpu.sp + size == parent.stack, live_root(guest)
+        who = f"{parent} goes on, on its own root" if is_parent else "a child goes on, and not on the root of its parent"
+        wanted = f"at {what} {who}, {parent.root:#x}"
+        expect((root == parent.root) == is_parent, "wrong-root-loaded", wanted, f"the root register holds {root:#x}")
 
 
 def check_no_red_zone(guest: Guest) -> None:
