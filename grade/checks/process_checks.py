@@ -155,8 +155,8 @@ def check_user_half(guest: Guest, process: Process, image: UserImage) -> None:
         expect(seen == permissions, "wrong-user-permission", f"page {va:#x} of {process} is {permissions}", seen, walk)
     for va, mapping in pages.items():
         walk = walk_in(guest, process.root, va)
-        expect(not mapping.global_, "user-page-global", f"page {va:#x} of {process} is not global", "it is", walk)
         expect(va in wanted, "user-page-unexpected", f"{process} has no page at {va:#x}", f"it maps {mapping.pa:#x}", walk)
+        expect(not mapping.global_, "user-page-global", f"page {va:#x} of {process} is not global", "it is", walk)
 
 
 def _wanted_pages(image: UserImage) -> dict[int, str]:

@@ -198,6 +198,7 @@ def test_two_processes(boot: Boot, kernel: Kernel) -> None:
     # The kernel has a page of its own down there: a process that had it, too, would share the tables that lead to it.
     frame = layout_of(KernelImage(kernel.isa, kernel.elf)).region("frames").end
     guest = boot(f"map {_LOW_PAGE:#x} {frame:#x} w\n{_two_at_rest(tags)}")
+    guest.run_to("one")
     guest.run_to("started")
     one, other = processes(guest)
     expect(one.root != other.root, "user-half-shared", "two processes have two roots", f"both have {one.root:#x}")
@@ -211,8 +212,8 @@ def test_two_processes(boot: Boot, kernel: Kernel) -> None:
 
 def _two_at_rest(tags: list[int]) -> str:
     """Two processes that have had some turns and are not at an end, while the monitor has the CPU."""
-    starts = [f"start tag {tag} {1 << 60}" for tag in tags]
-    return "\n".join([*starts, "checkpoint started", "run tag 1 9", "ps", "frames", "checkpoint after", "poweroff"])
+    one, other = (f"start tag {tag} {1 << 60}" for tag in tags)
+    return "\n".join([one, "checkpoint one", other, "checkpoint started", "run tag 1 9", "ps", "frames", "checkpoint after", "poweroff"])
 
 
 @milestone("3.6", points=10, witness="W")
@@ -221,6 +222,8 @@ def test_halves(boot: Boot, kernel: Kernel) -> None:
     image = _program(kernel, "tag")
     guest = boot("checkpoint ready\n" + _two_at_rest(_tags(2)))
     before = guest.run_to("ready").roots["kernel"]
+    guest.run_to("one")
+    check_user_half(guest, processes(guest)[0], image)
     guest.run_to("started")
     master = guest.run_to("after").roots["kernel"]
     expect(master == before, "kernel-root-changed", f"the kernel's root stays at {before:#x}", f"it is {master:#x}")
