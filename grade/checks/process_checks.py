@@ -8,19 +8,22 @@ from grade.boot.layout import PAGE
 from grade.boot.processes import STACK_SIZE, USER_STACK_SIZE, USER_STACK_TOP, Process, processes
 from grade.boot.user_image import UserImage
 from grade.diagnosis.failure import expect, fail
+from grade.diagnosis.process_ends import killed_process
 from grade.walker import Mapping, Walk
 
 USER_END = 1 << 47  # of what the lower half translates
 _ACCESSED_OR_DIRTY = 0x60  # set by the CPU in any entry, Intel SDM vol. 3, 4.8
 
 
-def process_of(guest: Guest, pid: int) -> Process:
-    """The living process with this number."""
+def living(guest: Guest, at_least: int) -> list[Process]:
+    """The processes that live, after a look whether one was killed that should not have been."""
     __tracebackhide__ = True
-    for process in processes(guest):
-        if process.pid == pid:
-            return process
-    fail("process-killed", f"process {pid} lives", "it has ended, or was never started")
+    wanted = f"{at_least} processes live"
+    if (killed := killed_process(guest, wanted)) is not None:
+        raise killed
+    found = processes(guest)
+    expect(len(found) >= at_least, "process-killed", wanted, f"{len(found)} do")
+    return found
 
 
 # --- walks in a root of one's choice ---------------------------------------------------------------------------------
@@ -80,12 +83,12 @@ def check_loaded(guest: Guest, process: Process) -> None:
 # --- kernel stacks ---------------------------------------------------------------------------------------------------
 
 
-def check_kernel_stacks(guest: Guest, master: int, roots: Iterable[int], living: list[Process]) -> None:
+def check_kernel_stacks(guest: Guest, master: int, roots: Iterable[int], alive: list[Process]) -> None:
     """In each root: of the stack area exactly the pages of living processes' stacks, as in the master root."""
     __tracebackhide__ = True
-    low = min(process.stack for process in living) - 2 * STACK_SIZE
-    high = max(process.stack for process in living)
-    owners = {va: process for process in living for va in process.stack_pages}
+    low = min(process.stack for process in alive) - 2 * STACK_SIZE
+    high = max(process.stack for process in alive)
+    owners = {va: process for process in alive for va in process.stack_pages}
     in_master = kernel_mappings_in(guest, master, low, high)
     for root in (master, *roots):
         pages = kernel_mappings_in(guest, root, low, high)
@@ -94,7 +97,7 @@ def check_kernel_stacks(guest: Guest, master: int, roots: Iterable[int], living:
                 cause, wanted, seen = wrong
                 name = f"page {va:#x} of the kernel stack of {owner} in the root {root:#x}"
                 fail(cause, f"{name} {wanted}", seen, walk_in(guest, root, va))
-        for va in pages.keys() - owners.keys():
+        for va in sorted(pages.keys() - owners.keys()):
             walk = walk_in(guest, root, va)
             wanted = f"in the root {root:#x}, nothing between the stacks of the living processes"
             fail("kernel-stack-guard-mapped", wanted, f"{va:#x} maps {walk.pa or 0:#x}", walk)

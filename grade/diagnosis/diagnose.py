@@ -36,8 +36,6 @@ def unexpected_end(guest: "Guest", stop: Stop, wanted: str) -> NoReturn:
     _reported_end(guest, wanted)
     if stop.kind is not StopKind.EXITED:
         _check_code_is_high(guest, wanted)
-    if (killed := killed_process(guest, wanted)) is not None:
-        raise killed
     if stop.kind is StopKind.POWERED_OFF:
         fail("early-exit", wanted, f"the kernel turned the machine off, {_doing(guest, guest.cpu())}")
     if stop.kind is StopKind.EXITED:
@@ -77,10 +75,16 @@ def _check_code_is_high(guest: "Guest", wanted: str, pc: int | None = None) -> N
 
 
 def _reported_end(guest: "Guest", wanted: str) -> None:
-    """Raises what the first report of an end says; returns if the kernel reported none."""
+    """Raises what the first report of an end says; returns if the kernel reported none.
+
+    A process that was killed for no fault of its own says more than what came of it.
+    """
     __tracebackhide__ = True
+    for fact in guest.facts("todo"):
+        _todo(guest, fact, wanted)
+    if (killed := killed_process(guest, wanted)) is not None:
+        raise killed
     reporters = {
-        "todo": _todo,
         "panic": _panic,
         "stack-overflow": _overflow,
         "exception": _exception,
@@ -101,7 +105,9 @@ def _panic(guest: "Guest", fact: Fact, wanted: str) -> NoReturn:
     __tracebackhide__ = True
     place = f"{fact.values.get('file')}:{fact.values.get('line')}"
     line = next((line for line in guest.machine.serial().splitlines() if line.startswith("kernel bug:")), "")
-    fail(panic_cause(guest, line, fact), wanted, line or f"a CHECK failed at {place}", file=place)
+    cause = panic_cause(guest, line, fact)
+    file = place if cause == "kernel-check-failed" else ""
+    fail(cause, wanted, line or f"a CHECK failed at {place}", file=file)
 
 
 def _missing_in_root(guest: "Guest", fact: Fact, wanted: str) -> NoReturn:

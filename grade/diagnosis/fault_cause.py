@@ -6,7 +6,6 @@ from enum import Enum
 from typing import TYPE_CHECKING
 
 from grade.boot.layout import Region
-from grade.boot.processes import processes
 from grade.diagnosis.process_ends import cause_in_process_root
 from grade.walker import RadixWalker, Walk
 
@@ -93,7 +92,7 @@ def _is_overwritten(guest: "Guest", walk: Walk) -> bool:
 
 def _cause_of_overwriting(guest: "Guest", walk: Walk) -> str:
     """Once there are processes, tables come and go with them."""
-    if not processes(guest) and not guest.facts("exit"):
+    if not guest.facts("process"):
         return "live-table-overwritten"
     if len(walk.steps) == 1:
         return "root-freed-while-loaded"

@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from grade.boot.processes import USER_STACK_SIZE, USER_STACK_TOP, processes
+from grade.boot.processes import STACK_SIZE, USER_STACK_SIZE, USER_STACK_TOP, processes
 from grade.boot.user_image import user_image
 from grade.diagnosis.failure import Failure
 from grade.machine.facts import Fact
@@ -17,6 +17,7 @@ PROGRAMS_MEANT_TO_DIE = {"intruder": "11", "breadcrumb": "4"}
 
 _RSP0 = 4  # in the TSS, Intel SDM vol. 3, figure 7-11
 _PAGE = 4096
+_SLOTS = 128  # layout::kMaxProcesses
 _IN_ROOT = {
     "vectors": "vectors-not-in-root",
     "code": "code-not-in-root",
@@ -34,18 +35,25 @@ def missing_in_root(guest: "Guest", fact: Fact, wanted: str) -> Failure:
     if walk.pa is not None and walk.pa == walker.walk(va).pa:
         seen = f"the root {root:#x}, about to be loaded, finds {va:#x} by tables that are not the kernel's own"
         return Failure("kernel-half-differs", wanted, seen, walk.explain())
-    seen = f"the root {root:#x}, about to be loaded, does not map the {fact.values['what']} at {va:#x}"
+    seen = f"the root {root:#x}, about to be loaded, has not the kernel's own {fact.values['what']} at {va:#x}"
     return Failure(cause, wanted, seen, walk.explain())
 
 
 def cause_in_process_root(guest: "Guest", va: int, root: int | None, what: str) -> str | None:
-    """What a process's root lacks at `va`, where nothing maps it; None if `root` is no process's, or `va` the user's."""
+    """What is missing where nothing maps `va`: of a kernel stack, or of the kernel half of a process's root.
+
+    None if it is neither. `what` is for what the CPU itself wanted it (diagnose.py).
+    """
     living = processes(guest)
-    if va < guest.offset or root not in {process.root for process in living}:
+    if va < guest.offset or not living:
         return None
-    if any(va & -_PAGE in process.guard_pages for process in living):
+    if _is_guard(va, living[0].stack):
         return "stack-overflow"
-    if any(va & -_PAGE in process.stack_pages for process in living) or what == "the stack":
+    if any(va & -_PAGE in process.stack_pages for process in living):
+        return "kernel-stack-not-in-root"
+    if root not in {process.root for process in living}:
+        return None
+    if what == "the stack":
         return "kernel-stack-not-in-root"
     region = guest.layout.region_of(va, guest.offset)
     if what in ("the IDT", "the GDT", "the TSS", "the vector table", "the page-fault handler"):
@@ -53,6 +61,11 @@ def cause_in_process_root(guest: "Guest", va: int, root: int | None, what: str) 
     if region is not None and region.device:
         return "device-not-in-root"
     return "code-not-in-root" if region is not None and region.name == "text" else "kernel-half-differs"
+
+
+def _is_guard(va: int, stack: int) -> bool:
+    """Whether `va` is in a guard of the area in which `stack` is one. The slots are alike: a guard, then a stack."""
+    return abs(va - stack) < _SLOTS * 2 * STACK_SIZE and (va - stack) % (2 * STACK_SIZE) < STACK_SIZE
 
 
 def trap_without_stack(guest: "Guest", cpu: "CpuState", wanted: str) -> Failure | None:
@@ -85,13 +98,25 @@ def killed_process(guest: "Guest", wanted: str) -> Failure | None:
     for fact in guest.machine.facts():
         if fact.name == "user-exception" or (fact.name == "fault" and fact.values.get("mode") == "user"):
             report = fact
-        if fact.name != "killed" or PROGRAMS_MEANT_TO_DIE.get(fact.values["program"]) == fact.values["signal"]:
-            continue
-        who = f"process {fact.values['pid']} ({fact.values['program']}) was killed at {fact.values['pc']}"
-        if report is None:
-            return Failure("process-killed", wanted, who)
-        return Failure(_cause_of_kill(guest, fact, report), wanted, f"{who}: {report.line}")
+        if fact.name == "killed" and report is not None and not _is_meant(guest, fact, report):
+            who = f"process {fact.values['pid']} ({fact.values['program']}) was killed at {fact.values['pc']}"
+            return Failure(_cause_of_kill(guest, fact, report), wanted, f"{who}: {report.line}")
     return None
+
+
+def _is_meant(guest: "Guest", killed: Fact, report: Fact) -> bool:
+    """Whether the program was started to be killed like this. In its own pages nothing may happen to it."""
+    if PROGRAMS_MEANT_TO_DIE.get(killed.values["program"]) != killed.values["signal"]:
+        return False
+    return report.name != "fault" or not _is_own(guest, killed, int(report.values["address"], 0))
+
+
+def _is_own(guest: "Guest", killed: Fact, address: int) -> bool:
+    """Whether the program has been given a page there."""
+    if USER_STACK_TOP - USER_STACK_SIZE <= address < USER_STACK_TOP:
+        return True
+    image = user_image(Path(guest.recipe.elf), killed.values["program"])
+    return any(segment.va <= address < segment.end for segment in image.segments)
 
 
 def _cause_of_kill(guest: "Guest", killed: Fact, report: Fact) -> str:
@@ -101,9 +126,9 @@ def _cause_of_kill(guest: "Guest", killed: Fact, report: Fact) -> str:
     address, missing = int(report.values["address"], 0), report.values["cause"] == "not-present"
     if USER_STACK_TOP - USER_STACK_SIZE <= address < USER_STACK_TOP + _PAGE:
         return "user-stack-not-mapped" if missing else "wrong-user-permission"
-    image = user_image(Path(guest.recipe.elf), killed.values["program"])
-    if not any(segment.va <= address < segment.end for segment in image.segments):
+    if not _is_own(guest, killed, address):
         return "process-killed"
     if not missing:
         return "wrong-user-permission"
-    return "wrong-root-loaded" if address == image.entry else "user-page-not-mapped"
+    first = address == user_image(Path(guest.recipe.elf), killed.values["program"]).entry
+    return "wrong-root-loaded" if first else "user-page-not-mapped"

@@ -24,11 +24,14 @@ PhysAddr root_of_kernel_half(PhysAddr root) {
   return UserMode::kOneRootForBothHalves ? root : kernel_root();
 }
 
-// Whether `va` leads to the same tables in both roots. If their top-level entries are equal, so is everything below.
+// Whether `va` leads to the same tables in both roots. If their top-level entries are the same but for what the CPU
+// itself notes in them, so is everything below.
 bool is_same(PhysAddr one, PhysAddr other, VirtAddr va) {
   const WindowTables<Format::Entry> memory;
   const unsigned index = table_index<Format>(va, kRootLevel);
-  return memory.read(one, index) == memory.read(other, index);
+  const Decoded ours = Format::decode(kRootLevel, memory.read(one, index));
+  const Decoded theirs = Format::decode(kRootLevel, memory.read(other, index));
+  return ours.kind == theirs.kind && ours.address == theirs.address;
 }
 
 }  // namespace
