@@ -6,7 +6,7 @@ tell what the CPU was trying to do, and the walk of that address tells why it co
 
 from typing import TYPE_CHECKING, NoReturn
 
-from grade.boot.cpu_state import GATE_SIZE, CpuState, gate_target
+from grade.boot.cpu_state import GATE_SIZE, CpuState, gate_target, is_user_mode
 from grade.diagnosis.failure import Failure, NotWritten, fail
 from grade.diagnosis.fault_cause import Access, Attempt, cause_of_fault
 from grade.diagnosis.process_ends import killed_process, missing_in_root, panic_cause, trap_without_stack
@@ -172,6 +172,8 @@ def _reset(guest: "Guest", wanted: str) -> NoReturn:
 def _hang(guest: "Guest", stop: Stop, wanted: str) -> NoReturn:
     """A budget is used up. A kernel that faults while it reports a fault looks the same from outside as a loop."""
     __tracebackhide__ = True
+    if is_user_mode(cpu := guest.cpu()):
+        fail("user-makes-no-progress", wanted, f"{stop.detail}; a process goes on and on, at {cpu.pc:#x}")
     for _ in range(_SAMPLES):
         cpu = guest.cpu()
         in_vectors = _is_in_vectors(guest, cpu)

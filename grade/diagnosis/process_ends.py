@@ -33,8 +33,13 @@ def missing_in_root(guest: "Guest", fact: Fact, wanted: str) -> Failure:
     walker = guest.walker()
     walk = walker.walk(va) if "high" in walker.halves else walker.with_root(root).walk(va)
     if walk.pa is not None and walk.pa == walker.walk(va).pa:
-        seen = f"the root {root:#x}, about to be loaded, finds {va:#x} by tables that are not the kernel's own"
-        return Failure("kernel-half-differs", wanted, seen, walk.explain())
+        if fact.values["what"] == "kernel-stack":
+            cause = "kernel-stack-not-as-in-master"
+            seen = f"in the root {root:#x}, about to be loaded, the kernel stack at {va:#x} is not the kernel's alone, and RW-"
+        else:
+            cause = "kernel-half-differs"
+            seen = f"the root {root:#x}, about to be loaded, finds {va:#x} by tables that are not the kernel's own"
+        return Failure(cause, wanted, seen, walk.explain())
     seen = f"the root {root:#x}, about to be loaded, has not the kernel's own {fact.values['what']} at {va:#x}"
     return Failure(cause, wanted, seen, walk.explain())
 

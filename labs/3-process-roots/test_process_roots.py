@@ -4,12 +4,12 @@ import secrets
 from collections.abc import Callable
 from pathlib import Path
 
+from grade.boot.cpu_state import is_user_mode
 from grade.boot.guest import Guest
 from grade.boot.kernel_image import KernelImage
 from grade.boot.layout import PAGE, layout_of
 from grade.boot.processes import STACK_SIZE, Process, processes
 from grade.boot.trapped import (
-    is_user_mode,
     result_register,
     run_to_system_call,
     run_to_undefined_instruction,
@@ -77,7 +77,7 @@ def test_first_process(boot: Boot) -> None:
     given = bytes(user_word(guest, live_root(guest), text + i) & 0xFF for i in range(size))
     expect(given == b"Hello", "user-page-not-mapped", "the five bytes of Hello in the process's memory", f"{given!r}")
     guest.run_to_address(call.trap.pc, "the return from write")
-    expect(is_user_mode(guest), "wrong-result", "write returns to user mode", "the CPU has the kernel's rights")
+    expect(is_user_mode(guest.cpu()), "wrong-result", "write returns to user mode", "the CPU has the kernel's rights")
     expect(result_register(guest) == 5, "wrong-result", "write returns 5", f"{result_register(guest)}")
     guest.run_to("after")
     appears = "\nHello\nwrite returned 5\n" in guest.machine.serial().replace("\r", "")
