@@ -8,7 +8,7 @@ from grade.boot.layout import PAGE
 from grade.boot.processes import STACK_SIZE, USER_STACK_SIZE, USER_STACK_TOP, Process, processes
 from grade.boot.user_image import UserImage
 from grade.diagnosis.failure import expect, fail
-from grade.diagnosis.process_ends import killed_process
+from grade.diagnosis.process_ends import killed_process, refused_start
 from grade.walker import Mapping, Walk
 
 USER_END = 1 << 47  # of what the lower half translates
@@ -19,8 +19,8 @@ def living(guest: Guest, at_least: int) -> list[Process]:
     """The processes that live, after a look whether one was killed that should not have been."""
     __tracebackhide__ = True
     wanted = f"{at_least} processes live"
-    if (killed := killed_process(guest, wanted)) is not None:
-        raise killed
+    if (failure := killed_process(guest, wanted) or refused_start(guest, wanted)) is not None:
+        raise failure
     found = processes(guest)
     expect(len(found) >= at_least, "process-killed", wanted, f"{len(found)} do")
     return found
@@ -109,7 +109,8 @@ def _wrong_with_stack_page(mapping: Mapping | None, master: Mapping | None) -> t
         return "kernel-stack-not-in-root", "is mapped", "nothing is there"
     if not mapping.write or mapping.user or mapping.kernel_execute:
         seen = f"write {mapping.write}, user {mapping.user}, execute {mapping.kernel_execute}"
-        return "kernel-stack-not-as-in-master", "is the kernel's alone, and RW-", seen
+        cause = "user-access-to-kernel" if mapping.user else "kernel-stack-not-as-in-master"
+        return cause, "is the kernel's alone, and RW-", seen
     if master is None or mapping.pa != master.pa:
         seen = f"{mapping.pa:#x}, and there {master.pa if master else 0:#x}"
         return "kernel-stack-not-as-in-master", "is the same frame as in the kernel's own root", seen

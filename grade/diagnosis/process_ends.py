@@ -32,14 +32,10 @@ def missing_in_root(guest: "Guest", fact: Fact, wanted: str) -> Failure:
     cause = _IN_ROOT.get(fact.values["what"], "kernel-half-differs")
     walker = guest.walker()
     walk = walker.walk(va) if "high" in walker.halves else walker.with_root(root).walk(va)
-    if walk.pa is not None and walk.pa == walker.walk(va).pa:
-        if fact.values["what"] == "kernel-stack":
-            cause = "kernel-stack-not-as-in-master"
-            seen = f"in the root {root:#x}, about to be loaded, the kernel stack at {va:#x} is not the kernel's alone, and RW-"
-        else:
-            cause = "kernel-half-differs"
-            seen = f"the root {root:#x}, about to be loaded, finds {va:#x} by tables that are not the kernel's own"
-        return Failure(cause, wanted, seen, walk.explain())
+    if fact.values["what"] == "kernel-stack" and walk.mapping is not None:
+        cause = "user-access-to-kernel" if walk.mapping.user else "kernel-stack-not-as-in-master"
+    elif walk.pa is not None and walk.pa == walker.walk(va).pa:
+        cause = "kernel-half-differs"  # it is there, but found by tables that are not the kernel's own
     seen = f"the root {root:#x}, about to be loaded, has not the kernel's own {fact.values['what']} at {va:#x}"
     return Failure(cause, wanted, seen, walk.explain())
 
@@ -95,6 +91,14 @@ def panic_cause(guest: "Guest", line: str, fact: Fact) -> str:
     region = guest.layout.region_at(pa)
     is_kernels = region is None or region.device or region.name != "frames"
     return "kernel-half-freed" if is_kernels or pa in guest.walker().tables() else "frame-freed-in-use"
+
+
+def refused_start(guest: "Guest", wanted: str) -> Failure | None:
+    """The first program that could not be started; None if there is none."""
+    for fact in guest.facts("run"):
+        shared = fact.values.get("result") == "already-mapped"
+        return Failure("user-half-shared" if shared else "wrong-result", wanted, fact.line)
+    return None
 
 
 def killed_process(guest: "Guest", wanted: str) -> Failure | None:

@@ -263,7 +263,7 @@ def test_intruders(boot: Boot, image: KernelImage) -> None:
     script += [f"run intruder {access} {va:#x}" for access, va in tries] + ["ps", "checkpoint after", "poweroff"]
     guest = boot("\n".join(script), cpu_budget=6.0, idle_backstop=_PATIENCE)
     guest.run_to("before")
-    witness = processes(guest)[0]
+    witness = living(guest, 1)[0]
     for access, va in tries:
         refused = guest.walker().with_root(witness.root).would_fault(va, _ACCESS[access], user=True)
         walk = walk_in(guest, witness.root, va)
@@ -309,7 +309,7 @@ def test_switches(boot: Boot, kernel: Kernel) -> None:
     script = [f"start tag {tag} {turns or ''}" for tag, turns in tags.items()]
     guest = boot("\n".join(["timer 1000", *script, "checkpoint ready", "wait"]), cpu_budget=8.0, idle_backstop=_PATIENCE)
     guest.run_to("ready")
-    owner = dict(zip(tags, processes(guest), strict=True))
+    owner = dict(zip(tags, living(guest, 4), strict=True))
     for number in range(12):
         call = run_to_system_call(guest, _YIELD, f"sampled system call {number + 1}")
         tag = call.arguments[0]
@@ -471,7 +471,7 @@ def test_stack_overflow(boot: Boot) -> None:
     """A process's kernel stack that runs out is reported from the emergency stack, and harms nobody"""
     guest = boot("start spin\nstart spin\nstart hello\ncheckpoint ready\nwait", idle_backstop=_PATIENCE)
     guest.run_to("ready")
-    neighbour, victim = processes(guest)[1:]
+    _, neighbour, victim = living(guest, 3)
     cpu = guest.run_to_address(guest.image.function("handle_system_call"), "a system call of hello")
     inside = victim.stack - STACK_SIZE <= cpu.sp < victim.stack
     wanted = f"the system call of {victim} runs on its kernel stack, below {victim.stack:#x}"
