@@ -27,6 +27,7 @@ _PRESENT_GATE = 0x8E  # byte 5 of an interrupt gate that is present, Intel SDM v
 # Exceptions that recur use up the stack again and again: a guest can be met just when it has run out.
 _AFTERMATH = ("stack-overflow", "unexpected-fault")
 _SAMPLES = 4
+_MOMENTS = 16
 _FLOOD = 128 << 10  # far more than any milestone's script prints; a slow port may not reach the machine's own limit
 
 
@@ -196,7 +197,7 @@ def _hang(guest: "Guest", stop: Stop, wanted: str) -> NoReturn:
 def _check_no_endless_process(guest: "Guest", stop: Stop, wanted: str) -> None:
     """Fails if it is user code that runs on and on. Ticks interrupt it: on a busy machine the kernel may be met, too."""
     __tracebackhide__ = True
-    for _ in range(_SAMPLES):
+    for _ in range(_MOMENTS):
         cpu = guest.cpu()
         if is_user_mode(cpu):
             fail("user-makes-no-progress", wanted, f"{stop.detail}; a process goes on and on, at {cpu.pc:#x}")
