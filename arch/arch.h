@@ -1,6 +1,6 @@
 // The contract between kernel/ and an ISA: what kernel/ may ask of `Arch`. Each ISA implements it in arch/<isa>/, with
 // the same file names, so that `diff -r arch/x86_64 arch/aarch64` is a lesson. kernel/ includes no other file of arch/
-// but boot.h.
+// but boot.h and, from lab 3 on, user_mode.h.
 #pragma once
 
 #include <concepts>

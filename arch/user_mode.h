@@ -9,7 +9,7 @@
 #include "kernel/base/addr.h"
 
 template <typename U>
-concept UserModeContract = requires(PhysAddr root, VirtAddr va, typename U::Registers& registers, unsigned id) {
+concept UserModeContract = requires(PhysAddr root, VirtAddr va, std::uint64_t size, typename U::Registers& registers) {
   // e_machine of an executable for this ISA.
   { U::kElfMachine } -> std::convertible_to<std::uint16_t>;
   // Whether one root serves both halves of the address space. Then each process's root holds the kernel's entries, too.
@@ -28,6 +28,9 @@ concept UserModeContract = requires(PhysAddr root, VirtAddr va, typename U::Regi
   // Prepares a new kernel stack so that switch_stacks() to what this returns enters user mode at `pc` with stack
   // pointer `sp`, and zero in every other register.
   { U::prepare_stack(va, va, va) } -> std::same_as<void*>;  // (upper end of the stack, pc, sp)
+
+  // Instructions were just written to `size` bytes from `va`, under whatever name: makes instruction fetches see them.
+  { U::code_written(va, size) } -> std::same_as<void>;
 
   // User registers that the kernel does not use, and that a trap therefore leaves alone: saved into the first, loaded
   // from the second.
@@ -48,8 +51,6 @@ extern "C" void switch_stacks(void** saved, void* next);
 #include "arch/x86_64/user_mode.h"
 #elif defined(PAGEWALK_ISA_aarch64)
 #include "arch/aarch64/user_mode.h"
-#else
-#include "kernel/tests/host_user_mode.h"
 #endif
 
 static_assert(UserModeContract<UserMode>);

@@ -14,6 +14,7 @@ from grade.ladder.cutter import MarkerError, cut
 from grade.ladder.labs import ISAS, LadderError
 from grade.ladder.trees import Tree, find_root
 from grade.machine.qemu_version import ToolMissing, ToolTooOld
+from grade.program_run import BadProgram
 
 CANNOT_RUN = 2
 
@@ -39,7 +40,7 @@ def reports_what_is_missing(command: Callable) -> Callable:
     def wrapped(*args: object, **kwargs: object) -> None:
         try:
             command(*args, **kwargs)
-        except (ToolMissing, ToolTooOld, LadderError, MarkerError, BuildError) as error:
+        except (ToolMissing, ToolTooOld, LadderError, MarkerError, BuildError, BadProgram) as error:
             raise CannotRun(str(error)) from error
 
     return wrapped
@@ -91,16 +92,28 @@ def test(quick: bool, jobs: int | None) -> None:
 
 
 @pagewalk.command()
+@click.argument("program", required=False)
+@click.argument("arguments", nargs=-1, metavar="[ARGS]...")
 @one_isa_option
 @click.option("--lab", type=int, help="The kernel of this lab (default: the whole tree).")
 @click.option("--ram", default=128, show_default=True, type=click.IntRange(64, 2048), help="RAM in MiB.")
 @click.option("--script", default="", help="Monitor commands to begin with, separated by ';'.")
 @reports_what_is_missing
-def run(isa: str, lab: int | None, ram: int, script: str) -> None:
-    """Boot to the monitor on this terminal. Ctrl-A X ends it."""
-    from grade.interactive import run_on_terminal
+def run(
+    program: str | None, arguments: tuple[str, ...], isa: str, lab: int | None, ram: int, script: str
+) -> None:
+    """Boot to the monitor on this terminal, or run PROGRAM there. Ctrl-A X ends it.
 
-    sys.exit(run_on_terminal(own_tree(), isa, lab, ram, script.replace(";", "\n")))
+    After PROGRAM the machine turns itself off. The exit status is 0 if it exited with 0, and 1 if it did not: the
+    kernel says whether it was killed, is missing or is no program. Ctrl-C ends it, too. ARGS that begin with - go
+    after --.
+    """
+    from grade.interactive import run_on_terminal, run_program
+
+    commands = script.replace(";", "\n")
+    if program is None:
+        sys.exit(run_on_terminal(own_tree(), isa, lab, ram, commands))
+    sys.exit(run_program(own_tree(), isa, lab, ram, commands, [program, *arguments]))
 
 
 @pagewalk.command()
@@ -120,10 +133,13 @@ def gdb(what: str, isa: str, lab: int | None) -> None:
 @click.option("--runs", default=20, show_default=True, type=click.IntRange(1), help="Boots for each median.")
 @reports_what_is_missing
 def bench(json_file: Path | None, runs: int) -> None:
-    """Measure: boots, walks, builds, grading, lines of code."""
-    from grade.bench import run_bench
+    """Measure: boots, system calls, walks, builds, grading, lines of code.
 
-    run_bench(own_tree(), terminal(), runs, json_file)
+    Counts of guest instructions are exact. Exit status 1 if something could not be measured; the reason is shown.
+    """
+    from grade.bench.run import run_bench
+
+    sys.exit(run_bench(own_tree(), terminal(), runs, json_file))
 
 
 @pagewalk.command("cut")

@@ -1,4 +1,4 @@
-"""./pagewalk run and ./pagewalk gdb: a guest on this terminal, or under GDB."""
+"""./pagewalk run and ./pagewalk gdb: a guest or a program of its on this terminal, or a guest under GDB."""
 
 import os
 import re
@@ -6,28 +6,85 @@ import shutil
 import socket
 import subprocess
 import tempfile
+import termios
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
+from typing import BinaryIO
 
 from grade.boot.failed_run import FailedRun, load
 from grade.boot.guest import Recipe
 from grade.boot.kernel_image import DEBUG_ROOT, KernelImage
+from grade.boot.plain_qemu import command_line, parameters_file
 from grade.ladder.build import Kernel, build_kernel
 from grade.ladder.labs import LadderError
 from grade.ladder.trees import Tree, prepare
-from grade.machine.boot_parameters import BootParameters
-from grade.machine.platform import platform_of
-from grade.machine.qemu_version import require
+from grade.machine.qemu_process import while_we_live
+from grade.program_run import ProgramWatch, script_line
 
-CANNOT_RUN = 2
+_KEYBOARD, _SCREEN = 0, 1
+_SECONDS_TO_END = 2.0
 
 
 def run_on_terminal(tree: Tree, isa: str, lab: int | None, ram_mib: int, script: str) -> int:
     """Boots to the monitor; returns QEMU's exit status. Ctrl-A X ends it."""
-    elf = _kernel(tree, isa, lab).elf
-    with tempfile.TemporaryDirectory(prefix="pagewalk-") as folder:
-        command = _qemu(Recipe(isa, str(elf), script, 0, ram_mib), Path(folder))
-        print("Ctrl-A X ends the machine.", flush=True)
-        return subprocess.run([*command, "-serial", "mon:stdio", "-no-reboot"], check=False).returncode
+    recipe = Recipe(isa, str(_kernel(tree, isa, lab).elf), script, 0, ram_mib)
+    print("Ctrl-A X ends the machine.", flush=True)
+    with _running(recipe, ["-serial", "mon:stdio"]) as qemu:
+        return qemu.wait()
+
+
+def run_program(tree: Tree, isa: str, lab: int | None, ram_mib: int, script: str, words: Sequence[str]) -> int:
+    """Runs a program with this terminal as its console, and turns the machine off; 0 if it exited with 0, else 1.
+
+    `words` are its name and its arguments; `script` comes before it. Ctrl-A X ends the machine, and so does Ctrl-C
+    (KeyboardInterrupt). BadProgram if the words cannot be put in the monitor's script.
+    """
+    line = script_line(words)
+    watch = ProgramWatch(line)
+    lines = [script, line, "poweroff"] if script else [line, "poweroff"]
+    recipe = Recipe(isa, str(_kernel(tree, isa, lab).elf), "\n".join(lines), 0, ram_mib)
+    terminal = ["-chardev", "stdio,id=terminal,mux=on,signal=on", "-serial", "chardev:terminal"]
+    with _running(recipe, terminal, stdout=subprocess.PIPE) as qemu:
+        _pass_on(qemu.stdout, watch)
+        qemu.wait()
+    return 0 if watch.succeeded else 1
+
+
+def _pass_on(output: BinaryIO, watch: ProgramWatch) -> None:
+    """Shows what the guest prints as it comes, byte by byte the same, until QEMU ends."""
+    while data := os.read(output.fileno(), 65536):
+        watch.take(data)
+        while data:
+            data = data[os.write(_SCREEN, data) :]
+
+
+@contextmanager
+def _running(recipe: Recipe, options: list[str], stdout: int | None = None) -> Iterator[subprocess.Popen[bytes]]:
+    """QEMU in the foreground of this terminal. Afterwards it has gone, and the terminal is as it was."""
+    with parameters_file(recipe) as parameters, _terminal_put_back():
+        command = while_we_live([*command_line(recipe, parameters), *options, "-no-reboot"])
+        qemu = subprocess.Popen(command, bufsize=0, stdout=stdout, pass_fds=(parameters.fileno(),))
+        try:
+            yield qemu
+        finally:
+            qemu.terminate()
+            try:
+                qemu.wait(_SECONDS_TO_END)
+            except subprocess.TimeoutExpired:
+                qemu.kill()
+                qemu.wait()
+
+
+@contextmanager
+def _terminal_put_back() -> Iterator[None]:
+    """QEMU sets the terminal to its own use; if it is killed, it does not put it back."""
+    before = termios.tcgetattr(_KEYBOARD) if os.isatty(_KEYBOARD) else None
+    try:
+        yield
+    finally:
+        if before is not None:
+            termios.tcsetattr(_KEYBOARD, termios.TCSADRAIN, before)
 
 
 def run_under_gdb(tree: Tree, what: str, isa: str, lab: int | None) -> int:
@@ -48,7 +105,10 @@ def run_under_gdb(tree: Tree, what: str, isa: str, lab: int | None) -> int:
         kernel = _kernel(tree, isa, number)
         recipe, stop_at, sources = Recipe(isa, str(kernel.elf), "", 0), None, kernel.tree
     with tempfile.TemporaryDirectory(prefix="pagewalk-") as folder:
-        return _debug(gdb, recipe, stop_at, sources, Path(folder))
+        path = Path(folder) / "gdb"
+        with _frozen(recipe, path):
+            commands = _gdb_commands(recipe, stop_at, sources, path)
+            return subprocess.run([gdb, "-q", *commands], check=False).returncode
 
 
 def _failed_run(milestone: str, isa: str, lab: int | None) -> FailedRun:
@@ -64,19 +124,22 @@ def _failed_run(milestone: str, isa: str, lab: int | None) -> FailedRun:
     return failed
 
 
-def _debug(gdb: str, recipe: Recipe, stop_at: int | None, sources: Path, folder: Path) -> int:
-    path = folder / "gdb"
+@contextmanager
+def _frozen(recipe: Recipe, path: Path) -> Iterator[None]:
+    """QEMU before the guest's first instruction, for GDB at the socket `path`."""
     with socket.socket(socket.AF_UNIX) as listener:  # open before either of them starts: GDB cannot come too early
         listener.bind(os.fspath(path))
         listener.listen(1)
-        command = _qemu(recipe, folder)
-        command += ["-chardev", f"socket,id=gdb,fd={listener.fileno()},server=on,wait=off", "-gdb", "chardev:gdb"]
-        command += ["-serial", "stdio", "-S", "-action", "reboot=shutdown,shutdown=pause"]
-        qemu = subprocess.Popen(
-            command, stdin=subprocess.DEVNULL, start_new_session=True, pass_fds=(listener.fileno(),)
-        )
+        gdb = ["-chardev", f"socket,id=gdb,fd={listener.fileno()},server=on,wait=off", "-gdb", "chardev:gdb"]
+        options = [*gdb, "-serial", "stdio", "-S", "-action", "reboot=shutdown,shutdown=pause"]
+        with parameters_file(recipe) as parameters:
+            shared = (parameters.fileno(), listener.fileno())
+            qemu = subprocess.Popen(
+                while_we_live([*command_line(recipe, parameters), *options]),
+                stdin=subprocess.DEVNULL, start_new_session=True, pass_fds=shared,
+            )  # fmt: skip
     try:
-        return subprocess.run([gdb, "-q", *_gdb_commands(recipe, stop_at, sources, path)], check=False).returncode
+        yield
     finally:
         qemu.kill()
         qemu.wait()
@@ -99,19 +162,3 @@ def _kernel(tree: Tree, isa: str, lab: int | None) -> Kernel:
     """The kernel of a lab, or of the whole tree."""
     folder = tree.root if lab is None else prepare(tree, lab)
     return build_kernel(folder, isa)
-
-
-def _qemu(recipe: Recipe, folder: Path) -> list[str]:
-    """QEMU's command line, but for the serial port and how to start."""
-    platform = platform_of(recipe.isa)
-    parameters = folder / "parameters"
-    parameters.write_bytes(
-        BootParameters(recipe.nonce, recipe.ram_mib << 20, recipe.script, recipe.fail_allocation).encode()
-    )
-    machine = f"{platform.machine},{platform.el2_option}" if recipe.el2 else platform.machine
-    loader = f"loader,file={parameters},addr={platform.parameters_address:#x},force-raw=on"
-    return [
-        os.fspath(require(recipe.isa)), "-nodefaults", "-no-user-config", "-display", "none", "-accel", "tcg",
-        "-machine", machine, "-cpu", recipe.cpu or platform.cpu, "-m", f"{recipe.ram_mib}M",
-        "-device", loader, "-kernel", recipe.elf,
-    ]  # fmt: skip

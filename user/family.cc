@@ -1,12 +1,9 @@
-// Parents and children: spawn and wait4 in all the ways that differ. `family` starts itself again with a word that says
-// what the child is to do. It prints what was wrong, and exits with 0 if nothing was.
-#include <cstddef>
+// Parents and children: spawn and wait4 in all the ways that differ. The children are user/child.cc, with a word that
+// says what each is to do. Prints what was wrong, and exits with 0 if nothing was.
 #include <cstdint>
 
 #include "kernel/proc/error_numbers.h"
 #include "user/lib/stdio.h"
-#include "user/lib/stdlib.h"
-#include "user/lib/string.h"
 #include "user/lib/system_calls.h"
 
 namespace {
@@ -23,54 +20,21 @@ void expect_equal(const char* what, std::int64_t seen, std::int64_t expected) {
   ++g_wrong;
 }
 
-// Starts this program as a child with up to two arguments of its own; returns what spawn returns.
+// Starts a child with a task and perhaps an argument, and returns its number. Without it there is nothing to check.
 std::int64_t start(const char* task, const char* argument = nullptr) {
-  const char* const arguments[] = {"family", task, argument, nullptr};
-  return spawn("family", arguments);
+  const char* const arguments[] = {"child", task, argument, nullptr};
+  const std::int64_t pid = spawn("child", arguments);
+  if (pid > 0) return pid;
+  printf("family: spawn returned %ld\n", pid);
+  exit(1);
 }
 
-// Waits for `pid` with each thing as it should be, and checks how the child ended.
+// Waits for `pid`, and checks how it ended.
 void expect_exit(const char* what, std::int64_t pid, int exit_code) {
   int status = -1;
   expect_equal(what, wait4(pid, &status), pid);
   expect_equal(what, status, exit_code << 8);
 }
-
-// --- what a child does ---------------------------------------------------------------------------------------------
-
-// Gives the others a number of turns.
-void dawdle(int turns) {
-  for (int i = 0; i < turns; ++i) sched_yield();
-}
-
-// The stack of a new process: 16-aligned argc, argv, no environment, no auxiliary vector.
-int look_at_arguments(int argc, char** argv) {
-  if (argc != 3 || strcmp(argv[0], "family") != 0 || strcmp(argv[1], "look") != 0) return 1;
-  if (strcmp(argv[2], "at two words") != 0) return 2;
-  for (int i = 3; i < 7; ++i) {
-    if (argv[i] != nullptr) return 3;  // the ends of argv and of the environment, and AT_NULL with its value
-  }
-  if (bits_of(argv - 1) % 16 != 0) return 4;
-  return 0;
-}
-
-// Leaves a grandchild behind that goes on for a while.
-int leave_an_orphan() {
-  return start("dawdle") > 0 ? 0 : 1;
-}
-
-int be_child(int argc, char** argv) {
-  const char* const task = argv[1];
-  if (strcmp(task, "exit") == 0) return atoi(argv[2]);
-  if (strcmp(task, "pid") == 0) return static_cast<int>(getpid());
-  if (strcmp(task, "look") == 0) return look_at_arguments(argc, argv);
-  if (strcmp(task, "orphan") == 0) return leave_an_orphan();
-  if (strcmp(task, "touch") == 0) *reinterpret_cast<volatile int*>(strtoul(argv[2], nullptr, 0)) = 1;
-  dawdle(200);
-  return 5;
-}
-
-// --- what the parent checks ----------------------------------------------------------------------------------------
 
 void check_exit_codes() {
   expect_exit("a child's exit code", start("exit", "7"), 7);
@@ -80,6 +44,15 @@ void check_exit_codes() {
   const std::int64_t pid = start("pid");
   expect_exit("a child's getpid", pid, pid & 0xff);
   expect_equal("wait4 without a place for the status", wait4(start("exit", "7"), nullptr) > 0, 1);
+}
+
+// The kernel takes the array as it is: its first argument is the caller's, and there may be none.
+void check_argument_arrays() {
+  const char* const renamed[] = {"by another name", "another", nullptr};
+  expect_exit("a child by another name", spawn("child", renamed), 0);
+  const char* const none[] = {nullptr};
+  expect_exit("a child with an empty array", spawn("child", none), 90);
+  expect_exit("a child without an array", spawn("child", nullptr), 90);
 }
 
 void check_killed_child() {
@@ -128,7 +101,7 @@ void check_no_child() {
   expect_equal("the status where there is no child", status, 0x55);
 }
 
-// The child gives us 200 turns, so we do come back before it ends.
+// The child gives us 200 turns, so we do come back before it ends, however slow the machine is.
 void check_not_waiting() {
   const std::int64_t pid = start("dawdle");
   int status = 0x55;
@@ -171,21 +144,21 @@ void check_orphan() {
 }
 
 void check_spawn_errors() {
-  const char* const arguments[] = {"family", nullptr};
+  const char* const arguments[] = {"child", nullptr};
   const auto* const kernel_address = reinterpret_cast<const char*>(0xffff'8000'0000'0000);
-  const char* const bad_arguments[] = {"family", kernel_address, nullptr};
+  const char* const bad_arguments[] = {"child", kernel_address, nullptr};
   expect_equal("spawn of a program that is not there", spawn("no-such-program", arguments), -kENOENT);
   expect_equal("spawn with a bad name", spawn(kernel_address, arguments), -kEFAULT);
-  expect_equal("spawn with a bad argument", spawn("family", bad_arguments), -kEFAULT);
-  expect_equal("spawn with bad arguments", spawn("family", reinterpret_cast<const char* const*>(8)), -kEFAULT);
+  expect_equal("spawn with a bad argument", spawn("child", bad_arguments), -kEFAULT);
+  expect_equal("spawn with bad arguments", spawn("child", reinterpret_cast<const char* const*>(8)), -kEFAULT);
   expect_equal("wait4 after spawns that failed", wait4(-1, nullptr), -kECHILD);
 }
 
 }  // namespace
 
-int main(int argc, char** argv) {
-  if (argc > 1) return be_child(argc, argv);
+int main() {
   check_exit_codes();
+  check_argument_arrays();
   check_killed_child();
   check_wait_for_one_of_several();
   check_wait_for_any();

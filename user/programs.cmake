@@ -16,6 +16,15 @@ add_library(user_library OBJECT ${user_library_sources})
 target_compile_options(user_library PRIVATE ${user_options})
 target_include_directories(user_library PRIVATE user/lib/${ISA})
 
+# Each header compiles alone, as the kernel's do: the top CMakeLists.txt compiles all `probes`.
+file(GLOB user_headers CONFIGURE_DEPENDS RELATIVE ${CMAKE_SOURCE_DIR} user/lib/*.h user/lib/${ISA}/*.h)
+foreach(header ${user_headers})
+  set(probe ${CMAKE_BINARY_DIR}/headers/${header}.cc)
+  file(CONFIGURE OUTPUT ${probe} CONTENT "#include \"${header}\"\n")
+  set_source_files_properties(${probe} PROPERTIES INCLUDE_DIRECTORIES ${CMAKE_SOURCE_DIR}/user/lib/${ISA})
+  list(APPEND probes ${probe})
+endforeach()
+
 # build/<isa>/user/NAME is for GDB; the archive holds the same without its symbols.
 file(GLOB programs CONFIGURE_DEPENDS user/*.cc)
 foreach(source ${programs})

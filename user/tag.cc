@@ -1,7 +1,7 @@
-// Knows itself by a tag, and looks whether it is still itself. `tag VALUE TURNS` keeps VALUE in registers and in memory,
-// gives the others TURNS turns, and after each compares. All processes that run this program have the tag at the same
-// address; only their roots tell them apart. `tag VALUE` alone goes on for ever, and leaves it to the timer to give
-// others a turn.
+// Knows itself by a tag, and looks whether it is still itself. `tag VALUE TURNS` keeps VALUE in registers and in
+// memory, gives the others TURNS turns, and after each compares. All processes that run this program have the tag at
+// the same address; only their roots tell them apart. `tag VALUE` alone goes on for ever, and leaves it to the timer to
+// give others a turn.
 #include <cstdint>
 
 #include "spare_register.h"

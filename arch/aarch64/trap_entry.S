@@ -53,6 +53,7 @@ trap_common:
         stp     x1, x2, [sp, #TRAP_FRAME_ELR]
         mrs     x1, sp_el0
         stp     x0, x1, [sp, #TRAP_FRAME_KIND]
+        msr     daifclr, #4             // a system error can be told apart now
         mov     x0, sp                  // handle_trap(TrapFrame&)
         bl      handle_trap
         .global trap_return             // in: sp = a frame; goes on with what it holds

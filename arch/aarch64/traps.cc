@@ -53,14 +53,15 @@ void handle_synchronous(TrapFrame& frame) {
 
 }  // namespace
 
-void handle_interrupt(const TrapFrame& frame) {
+bool handle_interrupt(const TrapFrame& frame) {
   const std::uint32_t acknowledged = acknowledge_interrupt();
   const std::uint32_t number = acknowledged & kInterruptNumber;
-  if (number >= kFirstSpecialInterrupt) return;  // it went away by itself, and needs no end
+  if (number >= kFirstSpecialInterrupt) return false;  // it went away by itself, and needs no end
   if (number != kTimerInterrupt) fatal_exception("unexpected-interrupt", number, VirtAddr{frame.elr}, mode_of(frame));
   rearm_timer();
   end_of_interrupt(acknowledged);
   timer_tick();
+  return true;
 }
 
 extern "C" void handle_trap(TrapFrame& frame) {
@@ -69,7 +70,7 @@ extern "C" void handle_trap(TrapFrame& frame) {
   // @end
   switch (trap_kind(frame)) {
     case TrapKind::kSynchronous: return handle_synchronous(frame);
-    case TrapKind::kInterrupt: return handle_interrupt(frame);
+    case TrapKind::kInterrupt: handle_interrupt(frame); return;
     case TrapKind::kFastInterrupt: fatal_exception("fast-interrupt", 0, VirtAddr{frame.elr}, mode_of(frame));
     case TrapKind::kSystemError: fatal_exception("system-error", cpu::read_esr(), VirtAddr{frame.elr}, mode_of(frame));
   }

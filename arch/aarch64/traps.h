@@ -17,8 +17,8 @@ std::uint32_t acknowledge_interrupt();
 void end_of_interrupt(std::uint32_t acknowledged);
 void rearm_timer();
 
-// Takes the interrupt that is pending, whichever mode it came in (traps.cc).
-void handle_interrupt(const TrapFrame& frame);
+// Takes the interrupt that is pending, whichever mode it came in, and says whether there was one (traps.cc).
+bool handle_interrupt(const TrapFrame& frame);
 // @from 3
 
 // Everything that comes out of user mode (user_traps.cc).

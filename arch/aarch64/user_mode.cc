@@ -9,6 +9,16 @@ namespace {
 // SCTLR_EL1 (Arm ARM D17.2.118): a stack pointer that is not a multiple of 16 faults when it is used, at either level.
 constexpr std::uint64_t kStackAlignmentChecks = 1 << 3 | 1 << 4;
 
+constexpr std::uint64_t kTrapDebugChannel = 1 << 12;  // MDSCR_EL1.TDCC
+
+// ID_AA64DFR0_EL1.PMUVer (D19.3.4): 0 is none, 15 one of another kind.
+bool has_performance_counters() {
+  std::uint64_t features;
+  asm volatile("mrs %0, id_aa64dfr0_el1" : "=r"(features));
+  const std::uint64_t version = features >> 8 & 0xf;
+  return version != 0 && version != 0xf;
+}
+
 // What a stack holds before its first switch_stacks(): see the picture in switch.S. Above it lies the trap frame.
 struct FirstContext {
   std::uint64_t x19_to_x29[11];
@@ -23,9 +33,10 @@ void UserMode::prepare() {
   std::uint64_t control;
   asm volatile("mrs %0, sctlr_el1" : "=r"(control));
   cpu::write_sctlr(control | kStackAlignmentChecks);
-  // Each of these registers opens something to EL0 bit by bit: floating point and SIMD (CPACR_EL1, D17.2.30), the
-  // counters and timers (CNTKCTL_EL1, D17.9.14), debug channels (MDSCR_EL1, D19.3.20).
-  asm volatile("msr cpacr_el1, xzr; msr cntkctl_el1, xzr; msr mdscr_el1, xzr; isb");
+  // Closed to EL0: floating point and SIMD (CPACR_EL1, D17.2.30), the counters and timers (CNTKCTL_EL1, D17.9.14), the
+  // debug channel (MDSCR_EL1, D19.3.20), and where there are any the performance counters (PMUSERENR_EL0, D19.5.20).
+  asm volatile("msr cpacr_el1, xzr; msr cntkctl_el1, xzr; msr mdscr_el1, %0; isb" ::"r"(kTrapDebugChannel));
+  if (has_performance_counters()) asm volatile("msr pmuserenr_el0, xzr");
   asm volatile("msr tpidr_el0, xzr; msr tpidrro_el0, xzr");
 }
 
@@ -44,6 +55,19 @@ void* UserMode::prepare_stack(VirtAddr top, VirtAddr pc, VirtAddr sp) {
   context->frame.elr = pc.raw();
   context->frame.sp_el0 = sp.raw();
   return context;  // spsr 0: EL0, interrupts on
+}
+
+// Data goes out of the data cache, line by line, as far as instruction fetches can see it (Arm ARM B2.4.4; CTR_EL0,
+// D17.2.34, has the size of a line in words, as a power of two). Old instructions may be cached by the user's address,
+// which nobody here knows: all of them go.
+void UserMode::code_written(VirtAddr va, std::uint64_t size) {
+  std::uint64_t cache_type;
+  asm volatile("mrs %0, ctr_el0" : "=r"(cache_type));
+  const std::uint64_t line = std::uint64_t{4} << (cache_type >> 16 & 0xf);
+  for (std::uint64_t at = round_down(va.raw(), line); at < va.raw() + size; at += line) {
+    asm volatile("dc cvau, %0" ::"r"(at) : "memory");
+  }
+  asm volatile("dsb ish; ic ialluis; dsb ish; isb" ::: "memory");
 }
 
 void UserMode::switch_registers(Registers& from, const Registers& to) {

@@ -1,8 +1,8 @@
 // User mode on this ISA: the contract of arch/user_mode.h.
 //
-// All processes share one address space identifier (ASID), and their translations are forgotten at each switch of roots,
-// as on an x86 without identifiers. A root has no identifier to run out of, and nothing stale can outlive a switch. The
-// price is that a process finds its TLB empty when its turn comes.
+// All processes share one address space identifier (ASID), and their translations are forgotten at each switch of
+// roots, as on an x86 without identifiers. A root has no identifier to run out of, and nothing stale can outlive a
+// switch. The price is that a process finds its TLB empty when its turn comes.
 #pragma once
 
 #include <array>
@@ -27,6 +27,7 @@ struct UserMode {
 
   static void set_trap_stack(VirtAddr top);
   static void* prepare_stack(VirtAddr top, VirtAddr pc, VirtAddr sp);
+  static void code_written(VirtAddr va, std::uint64_t size);
   static void switch_registers(Registers& from, const Registers& to);
   static std::array<Vital, 3> vitals();
 

@@ -7,7 +7,10 @@
 
 namespace {
 
-constexpr std::uint64_t kAllButConditions = ~(std::uint64_t{0xf} << 28);  // of SPSR_EL1: all but N, Z, C and V
+// What of SPSR_EL1 (Arm ARM C5.2.18) is never set in user mode: M[4:0], any level but EL0 and AArch32; D, A, I and F,
+// what is masked; IL and SS, an illegal state and a single step. Of the other bits the program owns some (N, Z, C, V,
+// and with extensions SSBS, DIT, TCO), and the CPU needs some for itself (BTYPE).
+constexpr std::uint64_t kNeverForUser = 0x1f | 0xf << 6 | 1 << 20 | 1 << 21;
 
 // The signal that Linux sends for an exception.
 Signal signal_for(unsigned exception_class) {
@@ -35,7 +38,9 @@ void handle_synchronous(TrapFrame& frame) {
 void handle(TrapFrame& frame) {
   switch (trap_kind(frame)) {
     case TrapKind::kSynchronous: return handle_synchronous(frame);
-    case TrapKind::kInterrupt: handle_interrupt(frame); return handle_user_tick();
+    case TrapKind::kInterrupt:
+      if (handle_interrupt(frame)) handle_user_tick();
+      return;
     case TrapKind::kFastInterrupt: fatal_exception("fast-interrupt", 0, VirtAddr{frame.elr}, Mode::kUser);
     case TrapKind::kSystemError: fatal_exception("system-error", cpu::read_esr(), VirtAddr{frame.elr}, Mode::kUser);
   }
@@ -46,5 +51,5 @@ void handle(TrapFrame& frame) {
 void handle_user_trap(TrapFrame& frame) {
   handle(frame);
   // Nothing but EL0, with interrupts on and no single step, is gone back to.
-  CHECK((frame.spsr & kAllButConditions & 0xffff'ffff) == 0, frame.spsr);
+  CHECK((frame.spsr & kNeverForUser) == 0, frame.spsr);
 }

@@ -4,7 +4,7 @@
 #include <cstdint>
 
 #include "arch/arch.h"
-#include "arch/x86_64/segments.h"
+#include "arch/x86_64/descriptor_tables.h"
 #include "arch/x86_64/traps.h"
 #include "kernel/mm/layout.h"
 
@@ -66,6 +66,8 @@ std::array<std::uint64_t, 2> tss_descriptor(std::uint64_t base) {
   return {(sizeof(Tss) - 1) | (base & 0xff'ffff) << 16 | kPresentTss | (base & 0xff00'0000) << 32, base >> 32};
 }
 
+// No table of local segments (LDT): the one that is in force after reset lies at address 0 (Intel SDM vol. 3, table
+// 9-1), where a program could lay a call gate of its own and walk through it into the kernel.
 void load(DescriptorTables& tables) {
   const TablePointer gdt{sizeof(tables.gdt) - 1, reinterpret_cast<std::uint64_t>(&tables.gdt)};
   const TablePointer idt{sizeof(tables.idt) - 1, reinterpret_cast<std::uint64_t>(&tables.idt)};
@@ -79,9 +81,10 @@ void load(DescriptorTables& tables) {
       "lea 1f(%%rip), %%rax\n\t"
       "push %%rax\n\t"
       "lretq\n"
-      "1:\tltr %w4"
+      "1:\tltr %w4\n\t"
+      "lldt %w5"
       :
-      : "m"(gdt), "m"(idt), "r"(kKernelDataSelector), "i"(kKernelCodeSelector), "r"(kTssSelector)
+      : "m"(gdt), "m"(idt), "r"(kKernelDataSelector), "i"(kKernelCodeSelector), "r"(kTssSelector), "r"(0)
       : "rax", "memory");
 }
 

@@ -34,7 +34,8 @@ trap_common:
         pushq   %r13
         pushq   %r14
         pushq   %r15
-        cld                             // C++ expects it so
+        pushq   $2                      // no flag is the user's: DF = 0 as C++ expects it; AC = 0, or SMAP would be off
+        popfq
         movq    %rsp, %rdi              // handle_trap(TrapFrame&)
         call    handle_trap             // the frame is 176 bytes on a stack that the CPU aligned to 16
         .global trap_return             // in: rsp = a frame; goes on with what it holds

@@ -5,10 +5,12 @@
 
 struct TrapFrame;
 
+inline constexpr unsigned kNmiVector = 2;
 inline constexpr unsigned kBreakpointVector = 3;
 inline constexpr unsigned kDoubleFaultVector = 8;
 inline constexpr unsigned kGeneralProtectionVector = 13;
 inline constexpr unsigned kPageFaultVector = 14;
+inline constexpr unsigned kMachineCheckVector = 18;
 inline constexpr unsigned kTimerVector = 32;
 inline constexpr unsigned kSystemCallVector = 0x80;
 inline constexpr unsigned kSpuriousVector = 255;

@@ -9,11 +9,19 @@ namespace {
 // CR0 and CR4 (Intel SDM vol. 3, 2.5). With TS set, any use of the FPU or of SSE registers is exception 7.
 constexpr std::uint64_t kCr0MonitorCoprocessor = 1 << 1;
 constexpr std::uint64_t kCr0TaskSwitched = 1 << 3;
-constexpr std::uint64_t kCr4SseEnabled = 1 << 9;                  // without it, SSE is an invalid opcode
-constexpr std::uint64_t kCr4NoUserTableReads = 1 << 11;           // UMIP: no sgdt, sidt, str for users
-constexpr std::uint64_t kCr4NoUserExecution = 1 << 20;            // SMEP: the kernel executes no user page...
-constexpr std::uint64_t kCr4NoUserAccess = 1 << 21;               // SMAP: ...and touches none
+constexpr std::uint64_t kCr4SseEnabled = 1 << 9;         // without it, SSE is an invalid opcode
+constexpr std::uint64_t kCr4NoUserTableReads = 1 << 11;  // UMIP: no sgdt, sidt, str for users
+constexpr std::uint64_t kCr4NoUserExecution = 1 << 20;   // SMEP: the kernel executes no user page...
+constexpr std::uint64_t kCr4NoUserAccess = 1 << 21;      // SMAP: ...and touches none
 constexpr std::uint64_t kFlagsOfNewProcess = cpu::kFlagInterrupts | 1 << 1;  // bit 1 is always one
+
+constexpr std::uint64_t kCr4OfLab1 = 1 << 5 | cpu::kCr4GlobalPages;  // PAE, PGE
+constexpr std::uint64_t kEferSystemCalls = 1 << 0;                   // SCE: the instruction `syscall`
+
+// CPUID leaf 7: EBX, EBX, ECX (Intel SDM vol. 2, CPUID).
+constexpr std::uint32_t kHasSmep = 1 << 7;
+constexpr std::uint32_t kHasSmap = 1 << 20;
+constexpr std::uint32_t kHasUmip = 1 << 2;
 
 struct Features {
   std::uint32_t ebx, ecx;
@@ -41,11 +49,12 @@ struct FirstContext {
 
 void UserMode::prepare() {
   const Features features = extended_features();
-  std::uint64_t cr4 = cpu::read_cr4() | kCr4SseEnabled;
-  if ((features.ebx & 1 << 7) != 0) cr4 |= kCr4NoUserExecution;
-  if ((features.ebx & 1 << 20) != 0) cr4 |= kCr4NoUserAccess;
-  if ((features.ecx & 1 << 2) != 0) cr4 |= kCr4NoUserTableReads;
+  std::uint64_t cr4 = (cpu::read_cr4() & kCr4OfLab1) | kCr4SseEnabled;  // whatever else may be on opens something
+  if ((features.ebx & kHasSmep) != 0) cr4 |= kCr4NoUserExecution;
+  if ((features.ebx & kHasSmap) != 0) cr4 |= kCr4NoUserAccess;
+  if ((features.ecx & kHasUmip) != 0) cr4 |= kCr4NoUserTableReads;
   cpu::write_cr4(cr4);
+  cpu::write_msr(cpu::kEfer, cpu::read_msr(cpu::kEfer) & ~kEferSystemCalls);
   cpu::write_cr0(cpu::read_cr0() | kCr0MonitorCoprocessor | kCr0TaskSwitched);
 }
 
@@ -62,9 +71,8 @@ void* UserMode::prepare_stack(VirtAddr top, VirtAddr pc, VirtAddr sp) {
 }
 
 void UserMode::switch_registers(Registers& from, const Registers& to) {
-  asm volatile(
-      "mov %%ds, %0; mov %%es, %1; mov %%fs, %2; mov %%gs, %3"
-      : "=m"(from.ds), "=m"(from.es), "=m"(from.fs), "=m"(from.gs));
+  asm volatile("mov %%ds, %0; mov %%es, %1; mov %%fs, %2; mov %%gs, %3"
+               : "=m"(from.ds), "=m"(from.es), "=m"(from.fs), "=m"(from.gs));
   asm volatile("mov %0, %%ds; mov %1, %%es; mov %2, %%fs; mov %3, %%gs" ::"m"(to.ds), "m"(to.es), "m"(to.fs),
                "m"(to.gs));
 }

@@ -10,7 +10,7 @@
 
 #include "arch/vital.h"
 #include "arch/x86_64/cpu.h"
-#include "arch/x86_64/segments.h"
+#include "arch/x86_64/descriptor_tables.h"
 
 struct UserMode {
   static constexpr std::uint16_t kElfMachine = 62;  // EM_X86_64
@@ -29,6 +29,8 @@ struct UserMode {
 
   static void set_trap_stack(VirtAddr top) { ::set_trap_stack(top); }
   static void* prepare_stack(VirtAddr top, VirtAddr pc, VirtAddr sp);
+  // Caches are coherent, and the way to user mode serialises (Intel SDM vol. 3, 11.6 and 8.3).
+  static void code_written(VirtAddr, std::uint64_t) {}
   static void switch_registers(Registers& from, const Registers& to);
   static std::array<Vital, 3> vitals();
 

@@ -1,7 +1,7 @@
 // Everything that comes out of user mode: system calls, the timer, and what the process did wrong.
 #include "arch/arch.h"
 #include "arch/x86_64/decode_trap.h"
-#include "arch/x86_64/segments.h"
+#include "arch/x86_64/descriptor_tables.h"
 #include "arch/x86_64/traps.h"
 #include "kernel/base/check.h"
 #include "kernel/base/clock.h"
@@ -11,7 +11,7 @@ namespace {
 
 constexpr std::uint64_t kPrivilegeOfIo = 3 << 12;  // RFLAGS.IOPL
 
-// The signal that Linux sends for an exception.
+// The signal that Linux sends for an exception (Intel SDM vol. 3, table 6-1).
 Signal signal_for(std::uint64_t vector) {
   switch (vector) {
     case 0:
@@ -21,9 +21,16 @@ Signal signal_for(std::uint64_t vector) {
     case kBreakpointVector: return Signal::kTrap;
     case 6:
     case 7: return Signal::kIllegalInstruction;
+    case 11:
+    case 12:
     case 17: return Signal::kBus;
     default: return Signal::kSegmentation;
   }
+}
+
+// Not so: a non-maskable interrupt, a double fault, a machine check, and interrupts of devices that nobody turned on.
+bool is_users_doing(std::uint64_t vector) {
+  return vector < 32 && vector != kNmiVector && vector != kDoubleFaultVector && vector != kMachineCheckVector;
 }
 
 void handle(TrapFrame& frame) {
@@ -37,11 +44,10 @@ void handle(TrapFrame& frame) {
       return handle_user_tick();
     case kSpuriousVector: return;  // needs no end of interrupt (10.9)
     case kPageFaultVector: return handle_user_fault(decode_page_fault(frame));
-    case 2:
-    case kDoubleFaultVector:
-    case 18:  // not the user's doing: NMI, double fault, machine check
-      fatal_exception(exception_name(frame.vector), frame.error, VirtAddr{frame.rip}, Mode::kUser);
     default:
+      if (!is_users_doing(frame.vector)) {
+        fatal_exception(exception_name(frame.vector), frame.error, VirtAddr{frame.rip}, Mode::kUser);
+      }
       handle_user_exception(exception_name(frame.vector), signal_for(frame.vector), frame.error, VirtAddr{frame.rip});
   }
 }

@@ -163,8 +163,8 @@ class Guest:
         return gate_target(self.read_physical(pa, GATE_SIZE))
 
     def kernel_tables(self) -> dict[int, int]:
-        """Every table of the kernel's root: frame address to level."""
-        return self.walker().tables(self.cpu().roots["kernel"])
+        """Every table of the kernel's linear map, root included: frame address to level."""
+        return self.walker().tables_under(self.offset)
 
     def tables_of_half(self, *, high: bool) -> set[int]:
         """The frames of the tables that translate one half of the address space; a root that serves both is left out."""

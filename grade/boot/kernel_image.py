@@ -31,7 +31,7 @@ class KernelImage:
         return self.symbols[symbol]
 
     def function(self, name: str) -> int:
-        """The address of the C++ function `name` of no class or namespace, whatever its parameters (Itanium C++ ABI, 5.1)."""
+        """The address of the C++ function `name` of no class, whatever its parameters (Itanium C++ ABI, 5.1)."""
         prefix = f"_Z{len(name)}{name}"
         return next(value for symbol, value in self.symbols.items() if symbol.startswith(prefix))
 

@@ -7,6 +7,9 @@ from grade.boot.kernel_image import KernelImage
 PAGE = 4096
 WINDOW_SIZE = 32 << 20
 PARAMETERS_SIZE = 64 << 10
+TEMP_WINDOW = 1 << 40
+"""Where temporary mappings begin, above the kernel's offset; from lab 4 on (kernel/mm/kernel_half.h)."""
+TEMP_SLOTS = 64
 
 
 @dataclass(frozen=True)

@@ -24,7 +24,7 @@ _RESULT = {"x86_64": "rax", "aarch64": "x0"}
 
 @dataclass(frozen=True)
 class Trap:
-    """`pc` and `sp` are those of the interrupted code; `stack` is where the kernel's stack was before the CPU pushed."""
+    """`pc` and `sp` are those of the interrupted code; `stack` is where the kernel's sp was before the CPU pushed."""
 
     cpu: CpuState
     user: bool
@@ -52,7 +52,8 @@ def read_trap(guest: Guest) -> Trap:
         sp = registers["sp_el0"] if user else cpu.sp
         return Trap(cpu, user, registers["elr_el1"], sp, cpu.sp)
     walk = guest.walk(cpu.sp)
-    expect(walk.pa is not None, "kernel-stack-not-in-root", "the frame of a trap is in memory", f"{cpu.sp:#x} is not", walk)
+    wanted = "the frame of a trap is on a stack that is mapped"
+    expect(walk.pa is not None, "kernel-stack-not-in-root", wanted, f"{cpu.sp:#x} is not", walk)
     pc, cs, _, sp, _ = (guest.read_word(walk.pa + 8 * i) for i in range(5))
     return Trap(cpu, cs & 3 == 3, pc, sp, cpu.sp + 5 * 8)
 

@@ -77,7 +77,7 @@ def check_loaded(guest: Guest, process: Process) -> None:
     __tracebackhide__ = True
     root = live_root(guest)
     wanted = f"{process} runs on its own root, {process.root:#x}"
-    expect(root == process.root, "wrong-root-loaded", wanted, f"the root register holds {root:#x}", file="kernel/mm/address_space.cc")
+    expect(root == process.root, "wrong-root-loaded", wanted, f"the root register holds {root:#x}")
 
 
 # --- kernel stacks ---------------------------------------------------------------------------------------------------
@@ -149,7 +149,7 @@ def check_user_half(guest: Guest, process: Process, image: UserImage) -> None:
     __tracebackhide__ = True
     pages = {m.va: m for m in user_mappings(guest, process.root)}
     zero = walk_in(guest, process.root, 0)
-    expect(zero.mapping is None, "null-page-mapped", f"nothing is mapped at 0 in the root of {process}", "a page is", zero)
+    expect(zero.mapping is None, "null-page-mapped", f"{process} has nothing at address 0", "a page is mapped", zero)
     wanted = _wanted_pages(image)
     for va, permissions in wanted.items():
         walk = walk_in(guest, process.root, va)
@@ -159,7 +159,8 @@ def check_user_half(guest: Guest, process: Process, image: UserImage) -> None:
         expect(seen == permissions, "wrong-user-permission", f"page {va:#x} of {process} is {permissions}", seen, walk)
     for va, mapping in pages.items():
         walk = walk_in(guest, process.root, va)
-        expect(va in wanted, "user-page-unexpected", f"{process} has no page at {va:#x}", f"it maps {mapping.pa:#x}", walk)
+        seen = f"it maps {mapping.pa:#x}"
+        expect(va in wanted, "user-page-unexpected", f"{process} has no page at {va:#x}", seen, walk)
         expect(not mapping.global_, "user-page-global", f"page {va:#x} of {process} is not global", "it is", walk)
 
 
@@ -212,8 +213,8 @@ class Ledger:
         return len(self.tables | self.user_pages | self.stack_pages)
 
     def __str__(self) -> str:
-        parts = f"{len(self.tables)} tables, {len(self.user_pages)} user pages, {len(self.stack_pages)} of kernel stacks"
-        return f"{self.total} ({parts})"
+        pages = f"{len(self.user_pages)} user pages, {len(self.stack_pages)} pages of kernel stacks"
+        return f"{self.total} ({len(self.tables)} tables, {pages})"
 
 
 def check_ledger(guest: Guest, roots: Iterable[int]) -> Ledger:

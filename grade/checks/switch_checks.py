@@ -41,7 +41,7 @@ class Entry:
 
 
 def run_into_user_mode(guest: Guest, what: str) -> Entry:
-    """Runs until the kernel is about to enter user mode, and checks that the process's root is loaded and has it all."""
+    """Runs until the kernel is about to enter user mode. The process's root must be loaded, and have what it needs."""
     __tracebackhide__ = True
     size, pc_at, sp_at = _TRAP_FRAME[guest.isa]
     while True:
@@ -69,11 +69,12 @@ def _check_user_can(guest: Guest, process: Process, va: int, access: Access) -> 
     cause = "user-page-not-mapped" if access is Access.EXECUTE else "user-stack-not-mapped"
     if refused not in (None, "not-present"):
         cause = "wrong-user-permission"
-    expect(refused is None, cause, f"{process} can {access.value} {va:#x}, where it begins", f"{refused}", guest.walk(va))
+    wanted = f"{process} can {access.value} {va:#x}, where it begins"
+    expect(refused is None, cause, wanted, f"{refused}", guest.walk(va))
 
 
 def _check_trap_stack(guest: Guest, cpu: CpuState, process: Process) -> None:
-    """x86 finds the stack in the TSS. On Arm it is where sp is when the registers are loaded: that was asked already."""
+    """x86 finds the stack in the TSS. On Arm it is where sp is when the registers are loaded, which was checked."""
     __tracebackhide__ = True
     if "TSS" not in cpu.vectors:
         return
@@ -104,10 +105,11 @@ def _check_need(now: RadixWalker, then: RadixWalker, need: tuple[str, int, Acces
     refused = then.would_fault(va, access.value, user=False)
     wanted = f"the root about to be loaded, {root:#x}, lets the kernel {access.value} {name} at {va:#x}"
     expect(refused is None, cause, wanted, f"it does not: {refused}", walk)
-    expect(not walk.mapping.user, "user-access-to-kernel", f"{name} at {va:#x} is the kernel's alone", "it is not", walk)
+    alone = f"{name} at {va:#x} is the kernel's alone"
+    expect(not walk.mapping.user, "user-access-to-kernel", alone, "it is not", walk)
     before = now.walk(va)
-    wanted = f"{name} at {va:#x} stays in the same frame"
-    expect(before.pa in (None, walk.pa), "kernel-half-differs", wanted, f"{before.pa or 0:#x} becomes {walk.pa:#x}", walk)
+    wanted, seen = f"{name} at {va:#x} stays in the same frame", f"{before.pa or 0:#x} becomes {walk.pa:#x}"
+    expect(before.pa in (None, walk.pa), "kernel-half-differs", wanted, seen, walk)
 
 
 def _needs(guest: Guest, cpu: CpuState, stack: int) -> Iterator[tuple[str, int, Access, str]]:
@@ -191,5 +193,7 @@ def check_no_red_zone(guest: Guest) -> None:
     for line in listing.splitlines():
         if _BELOW_STACK_POINTER.search(line) and "\tlea" not in line:
             pc = int(line.partition(":")[0], 16)
-            seen = f"{' '.join(line.split()[1:])} at {guest.place(pc)}"
-            fail("red-zone-in-kernel", "the kernel keeps nothing below its stack pointer", seen, file=guest.place(pc).partition(" at ")[2])
+            place = guest.place(pc)
+            wanted = "the kernel keeps nothing below its stack pointer"
+            instruction = " ".join(line.split()[1:])
+            fail("red-zone-in-kernel", wanted, f"{instruction} in {place}", file=place.partition(" at ")[2])

@@ -17,6 +17,10 @@ _BOOT_HIGH = "arch/{isa}/boot_high.cc"
 _JUMP = "arch/{isa}/boot_high.S"
 _SPACE = "kernel/mm/address_space.cc"
 _UNMAP = "kernel/mm/page_table_unmap.h"
+_USER_MODE = "arch/{isa}/user_mode.cc"
+_KERNEL_HALF = "kernel/mm/kernel_half.cc"
+_TEMP_MAP = "kernel/mm/temp_map.cc"
+_USER_COPY = "kernel/mm/user_copy.cc"
 
 CAUSES: dict[str, Cause] = {
     # The run as a whole.
@@ -101,19 +105,19 @@ CAUSES: dict[str, Cause] = {
     "kernel-half-freed": Cause("A table of the kernel half was given back together with a process.", _SPACE),
     "kernel-stack-not-as-in-master": Cause("A kernel stack has other frames or rights in a process's root.", _SPACE),
     "kernel-stack-guard-mapped": Cause("The guard below a kernel stack is mapped.", "kernel/mm/kernel_stack.cc"),
-    "trap-stack-not-set": Cause("A trap out of user mode lands on no stack, or on another process's.", "arch/{isa}/user_mode.cc"),
+    "trap-stack-not-set": Cause("A trap out of user mode lands on no stack, or on another process's.", _USER_MODE),
     "overflow-not-reported": Cause("The handler of a stack that ran out uses that very stack.", "arch/{isa}/trap_entry.S"),
     "registers-not-kept": Cause("A trap or a switch changed registers of the process.", "arch/{isa}/trap_entry.S"),
-    "red-zone-in-kernel": Cause("The kernel's code keeps values below its stack pointer, where traps push.", "CMakeLists.txt"),
+    "red-zone-in-kernel": Cause("The kernel keeps values below its stack pointer, where traps push.", "arch/{isa}/toolchain.cmake"),
     "user-page-not-mapped": Cause("A page of a process's program is missing, or is not the user's.", _SPACE),
     "user-stack-not-mapped": Cause("The user stack pointer is not in a page of the user's.", "kernel/proc/program.cc"),
     "user-page-unexpected": Cause("A process's root has a page that nobody has asked for.", _SPACE),
     "user-half-shared": Cause("Two processes have a page or a table of the user half in common.", _SPACE),
     "wrong-user-permission": Cause("A user page permits more or less than its segment.", "kernel/proc/program.cc"),
     "user-page-global": Cause("A user page is marked global: its translation outlives the switch of roots.", _SPACE),
-    "user-fault-is-fatal": Cause("A fault of a process stopped the kernel.", "kernel/proc/user_trap.cc"),
     "user-makes-no-progress": Cause("The timer does not interrupt user mode, or nothing else goes on there.", ""),
     "process-killed": Cause("A process that did nothing wrong was killed.", _SPACE),
+    "user-fault-stops-kernel": Cause("A fault of a process stopped the kernel instead.", "kernel/proc/user_trap.cc"),
     "process-survived": Cause("A process lives on after something that must kill it.", "arch/{isa}/user_traps.cc"),
     "wrong-result": Cause("A system call did not do what it says, or not return what it must.", ""),
     "stale-user-translation": Cause("After a switch of roots the CPU still uses translations of the old one.", _SPACE),
@@ -123,4 +127,21 @@ CAUSES: dict[str, Cause] = {
     "frames-leaked": Cause("Frames stay in use that nothing leads to any more.", _SPACE),
     "frame-freed-in-use": Cause("A frame is free, or has two uses, while tables still lead to it.", _SPACE),
     "root-freed-while-loaded": Cause("A root was given back while the CPU still walked it.", "kernel/proc/process.cc"),
+    # Temporary mappings.
+    "temp-window-not-in-root": Cause("A root does not lead to the table of the temporary mappings.", _KERNEL_HALF),
+    "temp-window-per-root": Cause("A root has tables of its own for the temporary mappings.", _KERNEL_HALF),
+    "temp-window-open-to-users": Cause("User code could touch a page through a temporary mapping.", _TEMP_MAP),
+    "temp-slot-shared": Cause("Two windows that are open at the same time have one slot.", _TEMP_MAP),
+    "temp-slot-lost": Cause("A slot was not given back, or is never given out.", _TEMP_MAP),
+    "temp-slot-not-emptied": Cause("A window that was closed has left its entry behind.", _TEMP_MAP),
+    "temp-slot-closed-too-early": Cause("A window was used after it had been closed.", _USER_COPY),
+    "stale-temp-mapping": Cause("A slot still shows the frame that it showed before.", _TEMP_MAP),
+    "frame-freed-by-unmap": Cause("A frame was given back while a process still had it.", _TEMP_MAP),
+    # The memory of user programs, as the kernel reaches it.
+    "user-copy-not-split": Cause("A copy went on behind the end of a page as if the next one followed in RAM.", _USER_COPY),
+    "user-copy-not-made": Cause("A copy that the process has every right to was refused, or left undone.", _USER_COPY),
+    "user-pointer-trusted": Cause("The kernel used a user's pointer as it came.", _USER_COPY),
+    "user-page-not-cleared": Cause("A new page of a process shows what somebody left there.", _USER_COPY),
+    "user-frames-in-window": Cause("A user page is in the RAM that the kernel needs for itself.", _USER_COPY),
+    "wrong-user-bytes": Cause("A process's memory does not hold what it should.", _USER_COPY),
 }

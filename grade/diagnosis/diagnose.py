@@ -10,6 +10,7 @@ from grade.boot.cpu_state import GATE_SIZE, CpuState, gate_target, is_user_mode
 from grade.diagnosis.failure import Failure, NotWritten, fail
 from grade.diagnosis.fault_cause import Access, Attempt, cause_of_fault
 from grade.diagnosis.process_ends import killed_process, missing_in_root, panic_cause, trap_without_stack
+from grade.diagnosis.window_ends import panic_while_closing
 from grade.machine.facts import Fact
 from grade.machine.stop import Stop, StopKind
 
@@ -26,6 +27,7 @@ _EXCEPTIONS = 32  # vectors below are the CPU's own, Intel SDM vol. 3, table 6-1
 _PRESENT_GATE = 0x8E  # byte 5 of an interrupt gate that is present, Intel SDM vol. 3, figure 6-8
 # Exceptions that recur use up the stack again and again: a guest can be met just when it has run out.
 _AFTERMATH = ("stack-overflow", "unexpected-fault")
+_OF_USERS = ("not-present", "permission", "alignment", "non-canonical")  # causes of a fault that a user can bring about
 _SAMPLES = 4
 _MOMENTS = 16
 _FLOOD = 128 << 10  # far more than any milestone's script prints; a slow port may not reach the machine's own limit
@@ -106,6 +108,8 @@ def _panic(guest: "Guest", fact: Fact, wanted: str) -> NoReturn:
     __tracebackhide__ = True
     place = f"{fact.values.get('file')}:{fact.values.get('line')}"
     line = next((line for line in guest.machine.serial().splitlines() if line.startswith("kernel bug:")), "")
+    if (cause := panic_while_closing(guest, line)) is not None:
+        fail(cause, wanted, f"{line}, while a window was being closed")
     cause = panic_cause(guest, line, fact)
     file = place if cause == "kernel-check-failed" else ""
     fail(cause, wanted, line or f"a CHECK failed at {place}", file=file)
@@ -136,8 +140,8 @@ def _exception(guest: "Guest", fact: Fact, wanted: str) -> NoReturn:
 def _fault(guest: "Guest", fact: Fact, wanted: str) -> NoReturn:
     __tracebackhide__ = True
     address, pc = int(fact.values["address"], 0), int(fact.values["pc"], 0)
-    if fact.values.get("mode") == "user":
-        fail("user-fault-is-fatal", wanted, fact.line, guest.walk(address))
+    if fact.values["mode"] == "user" and fact.values["cause"] in _OF_USERS:
+        fail("user-fault-stops-kernel", wanted, fact.line, guest.walk(address))
     _check_code_is_high(guest, wanted, pc)
     raise _explained(guest, address, Access(fact.values["access"]), pc, wanted)
 

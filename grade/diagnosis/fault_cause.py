@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from grade.boot.layout import Region
 from grade.diagnosis.process_ends import cause_in_process_root
+from grade.diagnosis.window_ends import cause_in_window, cause_of_user_pointer
 from grade.walker import RadixWalker, Walk
 
 if TYPE_CHECKING:
@@ -48,6 +49,11 @@ def cause_of_fault(guest: "Guest", attempt: Attempt) -> str:
     walk = walker.walk(attempt.va)
     if _is_overwritten(guest, walk):
         return _cause_of_overwriting(guest, walk)
+    if (cause := cause_in_window(guest, walk)) is not None:
+        return cause
+    by_program = attempt.moved and not attempt.what and attempt.access is not Access.EXECUTE
+    if by_program and (cause := cause_of_user_pointer(guest, attempt.va)) is not None:
+        return cause
     high = offset > 0 and walk.va >= offset
     pa = walk.va - offset if high else walk.va
     if high and not attempt.moved and walk.fault in ("not-present", "translation-off", "non-canonical"):

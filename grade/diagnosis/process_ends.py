@@ -1,4 +1,4 @@
-"""Names causes that have to do with processes: a root that lacks what the kernel needs, and a process that was killed."""
+"""Names causes that have to do with processes: a root that lacks what the kernel needs, a process that was killed."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING

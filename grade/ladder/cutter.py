@@ -23,7 +23,7 @@ from pathlib import Path, PurePosixPath
 
 from grade.ladder.labs import COURSE_FILE, ISAS, LENT_FOLDER, Lab, LadderError, Loan, load_labs, loans_of, owner_of
 
-_MARKED = ("kernel/", "arch/", "user/", "labs/", "CMakeLists.txt", "README.md", "docs/map.md")
+_MARKED = ("kernel/", "arch/", "user/", "labs/", "CMakeLists.txt", "README.md", "docs/")
 _GRADER = ("grade/",)
 _NEVER_CUT = ("grade/tests/", ".ci/", "docs/instructor.md")  # they tell how grades are defended, or need main
 _MAIN_ONLY = 1_000_000  # a lab that no ladder reaches

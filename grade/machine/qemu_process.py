@@ -55,10 +55,10 @@ class QemuProcess:
     def __init__(self, setup: GuestSetup) -> None:
         """Start it. Raises OSError."""
         with ExitStack() as owned:
-            self._errors = owned.enter_context(_memory_file("qemu-stderr"))
+            self._errors = owned.enter_context(memory_file("qemu-stderr"))
             self.qmp, their_qmp = map(owned.enter_context, socket.socketpair())
             self.gdb, their_gdb = map(owned.enter_context, socket.socketpair())
-            with _memory_file("guest-ram") as ram, _memory_file("boot-parameters") as parameters:
+            with memory_file("guest-ram") as ram, memory_file("boot-parameters") as parameters:
                 ram.truncate(setup.ram_bytes)
                 parameters.write(setup.parameters.encode())
                 self.ram = mmap.mmap(ram.fileno(), setup.ram_bytes)
@@ -103,7 +103,12 @@ class QemuProcess:
         self._child.wait()
 
 
-def _memory_file(name: str) -> BinaryIO:
+def while_we_live(command: list[str]) -> list[str]:
+    """The command, killed by the kernel when the thread that starts it ends."""
+    return [*_WHILE_PARENT_LIVES, str(os.getpid()), *command]
+
+
+def memory_file(name: str) -> BinaryIO:
     """A file that exists only in memory, as long as someone has it open; `name` is for /proc only."""
     return open(os.memfd_create(name), "w+b", buffering=0)
 
@@ -140,10 +145,9 @@ def _command(setup: GuestSetup, ram: int, parameters: int, qmp: int, gdb: int) -
         f"socket,id=qmp,fd={qmp}",
         f"socket,id=gdb,fd={gdb}",
     ]
-    words = [*_WHILE_PARENT_LIVES, str(os.getpid())]
-    words += [str(setup.binary), "-nodefaults", "-no-user-config", "-S"]
+    words = [str(setup.binary), "-nodefaults", "-no-user-config", "-S"]
     for channel in channels:
         words += ["-chardev", channel]
     for option, value in options.items():
         words += [option, value]
-    return words
+    return while_we_live(words)

@@ -10,7 +10,11 @@ from pathlib import Path
 
 import pytest
 
+from grade.bench.counting import Counter
+from grade.bench.operations import OPERATIONS, Operation, instructions
+from grade.ladder.build import build_kernel
 from grade.ladder.cutter import cut
+from grade.ladder.labs import ISAS
 from grade.ladder.trees import find_root
 from grade.results import Result, Status, write_json, write_junit
 
@@ -228,10 +232,21 @@ def test_a_handed_out_tree_says_nothing_about_how_it_is_graded(tmp_path: Path) -
 def test_bench_measures_every_figure(tmp_path: Path) -> None:
     """The names are promised; the values depend on the machine."""
     run = pagewalk("bench", "--runs", "1", "--json", str(tmp_path / "b.json"))
-    assert run.returncode == 0, run.stdout + run.stderr
     figures = json.loads((tmp_path / "b.json").read_text())["figures"]
     assert all(figure["value"] > 0 and figure["unit"] for figure in figures)
-    names = {(figure["name"], figure["isa"]) for figure in figures}
-    for name in ("boot_wall_ms", "kernel_root_walk_ms", "cold_build_s", "arch_lines"):
-        assert {(name, "x86_64"), (name, "aarch64")} <= names
-    assert {("grade_warm_s", "all"), ("kernel_shared_lines", "all")} <= names
+    for_each = {"kernel_root_walk_ms", "cold_build_s", "grade_lab_warm_s", "arch_lines"}
+    for_each |= {"boot_wall_ms", "null_syscall_wall_us", "boot_insns"}
+    for_each |= {operation.figure for operation in OPERATIONS}
+    expected = {(name, isa) for name in for_each for isa in ISAS}
+    expected |= {("grade_warm_s", "all"), ("kernel_shared_lines", "all")}
+    assert {(figure["name"], figure["isa"]) for figure in figures} == expected, run.stdout
+    assert run.returncode == 0, run.stdout + run.stderr
+
+
+@pytest.mark.parametrize("isa", ISAS)
+@pytest.mark.parametrize("operation", OPERATIONS, ids=lambda operation: operation.figure)
+def test_the_same_kernel_has_the_same_counts(isa: str, operation: Operation) -> None:
+    counter = Counter(build_kernel(ROOT, isa), ROOT / "build")
+    first = instructions(counter, operation)
+    assert instructions(counter, operation) == first
+    assert first.value > 0

@@ -169,6 +169,14 @@ class RadixWalker(ABC):
             walker._tables_below(table, top, count, found, set())
         return found
 
+    def tables_under(self, va: int) -> dict[int, int]:
+        """Return address -> level of the root of `va` and of every table below the root's entry for `va`."""
+        first = self.walk(va).steps[0]
+        found = {first.table: first.level}
+        if first.kind == "table":
+            self._tables_below(self.table_address(first.entry), first.level - 1, 1 << self.index_bits, found, set())
+        return found
+
     # ---- within a walk ----
 
     def shift(self, level: int) -> int:

@@ -11,7 +11,7 @@ enum class Error : std::uint8_t {
   kNoMemory,       // no frame is left (or the test harness made this allocation fail)
   kAlreadyMapped,  // an entry maps this address already
   kNotMapped,      // no entry maps this address
-  kBadAddress,     // the paging format cannot translate this address
+  kBadAddress,     // the paging format cannot translate this address, or it is not the user's
   kMisaligned,     // not a multiple of the page or block size
   kNoSlot,         // every temporary mapping is in use
   kNoProgram,      // the archive has no such program

@@ -21,7 +21,7 @@ constexpr unsigned kRootLevel = Format::kLevels - 1;
 
 // The root in which the kernel's addresses will be found once `root` is loaded.
 PhysAddr root_of_kernel_half(PhysAddr root) {
-  return UserMode::kOneRootForBothHalves ? root : kernel_root();
+  return UserMode::kOneRootForBothHalves ? root : Arch::active_root(VirtAddr{layout::kKernelOffset});
 }
 
 // Whether `va` leads to the same tables in both roots. If their top-level entries are the same but for what the CPU
@@ -41,10 +41,8 @@ void check_root(PhysAddr root, VirtAddr stack_top) {
   for (const Vital& vital : UserMode::vitals()) {
     if (!is_same(kernel_half, kernel_root(), vital.address)) report(vital.name, vital.address, root);
   }
-  const KernelTable table(kernel_half);
-  for (std::uint64_t below = kPageSize; below <= layout::kKernelStackSize; below += kPageSize) {
-    const VirtAddr page = stack_top - below;
-    const auto mapping = table.lookup(page);
-    if (!mapping || !mapping->flags.write || mapping->flags.user) report("kernel-stack", page, root);
-  }
+  // Where the next trap will push: the page at the stack's upper end.
+  const VirtAddr trap_page = stack_top - kPageSize;
+  const auto mapping = KernelTable(kernel_half).lookup(trap_page);
+  if (!mapping || !mapping->flags.write || mapping->flags.user) report("kernel-stack", trap_page, root);
 }

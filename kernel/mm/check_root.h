@@ -6,6 +6,7 @@
 
 #include "kernel/base/addr.h"
 
-// Stops the kernel and says which page is missing, unless `root` maps, as the kernel's own root does, the code that runs,
-// the stack it runs on and the trap vectors, and also the whole kernel stack that ends at `stack_top`.
+// Stops the kernel and says which page is missing, unless `root` maps, as the kernel's own root does, the code that
+// runs, the stack it runs on and the trap vectors, and also the page on which the next trap will push, right below
+// `stack_top`.
 void check_root(PhysAddr root, VirtAddr stack_top);

@@ -21,9 +21,12 @@ namespace layout {
 // The number of processes at one time, each with a kernel stack.
 inline constexpr unsigned kMaxProcesses = 128;
 
-// The slot in the middle begins at a multiple of 1 GiB: the stacks cross the borders of tables at every level.
+// Slot 8 begins at a multiple of 1 GiB: a few stacks lie on both sides of what one table of level 1 maps. Slot 0 would
+// be process 0's, which runs on the boot stack.
 inline constexpr std::uint64_t kKernelStackSlot = 2 * kKernelStackSize;
 inline constexpr VirtAddr kKernelStacks{kKernelOffset + (std::uint64_t{512} << 30) + (1 << 30) - 8 * kKernelStackSlot};
+
+static_assert(kKernelStacks.is_aligned(kKernelStackSlot));
 
 inline constexpr unsigned kTempSlots = 64;
 inline constexpr VirtAddr kTempWindow{kKernelOffset + (std::uint64_t{1} << 40)};
@@ -36,7 +39,8 @@ void prepare_kernel_half();
 // The root that maps the kernel and no user page: the master of the kernel half.
 PhysAddr kernel_root();
 
-// Maps a page of these parts, or takes it away. The page must be free, or mapped. Allocates nothing.
+// Maps a page of these parts, or takes it away. The page must be free, or mapped. Allocates nothing: the tables are
+// there.
 void map_kernel_page(Page page, Frame frame, PageFlags flags);
 void unmap_kernel_page(Page page);
 

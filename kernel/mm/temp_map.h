@@ -1,5 +1,5 @@
-// A window onto one frame of RAM, open while this object lives. The kernel reaches frames beyond the linear window in no
-// other way.
+// A window onto one frame of RAM, open while this object lives. The kernel reaches frames beyond the linear window in
+// no other way.
 #pragma once
 
 #include <cstddef>

@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <cstring>
 
+#include "arch/user_mode.h"
 #include "kernel/base/todo.h"
 #include "kernel/mm/temp_map.h"
 #include "kernel/mm/user_layout.h"
@@ -20,11 +21,21 @@ std::byte* byte_in(const TempMap& window, const Mapping& mapping) {
   return window.bytes().data() + mapping.address.raw() % kPageSize;
 }
 
+// Writes into the page of `mapping`, through a window onto it. What may be executed must be seen by instruction
+// fetches.
+void put(const TempMap& window, const Mapping& mapping, std::span<const std::byte> bytes) {
+  std::byte* to = byte_in(window, mapping);
+  std::memcpy(to, bytes.data(), bytes.size());
+  if (mapping.flags.execute) UserMode::code_written(window.address(), kPageSize);
+}
+
 enum class Needs : std::uint8_t { kWritePermission, kNothing };
 
 Result<void> copy_to_pages(const AddressSpace& space, VirtAddr to, std::span<const std::byte> from, Needs needs) {
   // @lab 4 begin: copy_to_pages
-  //: As copy_from_user(), the other way round. If `needs` says so, each page must be writable for the user.
+  //: Refuse a range that is not the user's; layout::is_user_range() cannot overflow. Then page by page: look up where the
+  //: page is, open a window onto its frame, and put() what lies in this page. Two pages that are neighbours for the user
+  //: are not neighbours in RAM. If `needs` says so, each page must be writable for the user.
   if (!layout::is_user_range(to, from.size())) return std::unexpected(Error::kBadAddress);
   while (!from.empty()) {
     const auto mapping = space.lookup(to);
@@ -33,7 +44,7 @@ Result<void> copy_to_pages(const AddressSpace& space, VirtAddr to, std::span<con
     }
     const std::size_t size = within_page(to, from.size());
     const TempMap window = TRY(TempMap::open(Frame::containing(mapping->address)));
-    std::memcpy(byte_in(window, *mapping), from.data(), size);
+    put(window, *mapping, from.first(size));
     from = from.subspan(size);
     to = to + size;
   }
@@ -56,9 +67,7 @@ Result<OwnedFrame> allocate_user_frame() {
 
 Result<void> copy_from_user(const AddressSpace& space, std::span<std::byte> to, VirtAddr from) {
   // @lab 4 begin: copy_from_user
-  //: Refuse a range that is not the user's; layout::is_user_range() cannot overflow. Then page by page: look up where the
-  //: page is, open a window onto its frame, and copy what lies in this page. Two pages that are neighbours for the user
-  //: are not neighbours in RAM. lookup() names only what the user may read.
+  //: As copy_to_pages(), the other way round. lookup() names only pages that the user may read.
   if (!layout::is_user_range(from, to.size())) return std::unexpected(Error::kBadAddress);
   while (!to.empty()) {
     const auto mapping = space.lookup(from);

@@ -1,5 +1,5 @@
-// The memory of user programs, as the kernel reaches it: never through a user's pointer, always by way of the frames that
-// the process's own tables name. So nothing here can fault, whatever a program passes.
+// The memory of user programs, as the kernel reaches it: never through a user's pointer, always by way of the frames
+// that the process's own tables name. So nothing here can fault, whatever a program passes.
 #pragma once
 
 #include <cstddef>

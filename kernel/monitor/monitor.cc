@@ -22,6 +22,7 @@ void run_line(std::string_view line) {
   if (arguments.count() == 0 || arguments.word(0).starts_with('#')) return;
   for (const Command& command : commands()) {
     if (command.name != arguments.word(0)) continue;
+    if (!arguments.are_all()) return report_misuse(command.name, "too-many-words");
     if (arguments.count() - 1 < command.least_arguments) return report_misuse(command.name, "missing-argument");
     return command.run(arguments);
   }
@@ -73,9 +74,10 @@ std::string_view read_line(std::span<char, kLineLength> buffer) {
 }  // namespace
 
 Arguments::Arguments(std::string_view line) {
-  while (count_ < kMaximum) {
+  for (;;) {
     const std::size_t start = line.find_first_not_of(" \t\r");
-    if (start == std::string_view::npos) return;
+    are_all_ = start == std::string_view::npos;
+    if (are_all_ || count_ == kMaximum) return;
     line.remove_prefix(start);
     const std::size_t end = std::min(line.find_first_of(" \t\r"), line.size());
     words_[count_++] = line.substr(0, end);

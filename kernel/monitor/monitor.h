@@ -11,11 +11,13 @@
 // A line, cut into words. The first is the command.
 class Arguments {
  public:
-  static constexpr unsigned kMaximum = 8;
+  static constexpr unsigned kMaximum = 20;
 
   explicit Arguments(std::string_view line);
 
   unsigned count() const { return count_; }
+  // Whether the line has no more words than that.
+  bool are_all() const { return are_all_; }
   // Word `i`, or nothing there: an empty word.
   std::string_view word(unsigned i) const { return i < count_ ? words_[i] : std::string_view{}; }
   // Word `i` as a number, decimal or 0x hexadecimal; nothing if it is not one or does not fit.
@@ -24,6 +26,7 @@ class Arguments {
  private:
   std::array<std::string_view, kMaximum> words_{};
   unsigned count_ = 0;
+  bool are_all_ = false;
 };
 
 // A command registers itself: define a constant of this type in the section .data.rel.ro.commands (see any

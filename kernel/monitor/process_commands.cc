@@ -43,7 +43,7 @@ void reap_children() {
   }
 }
 
-bool has_children() {
+bool has_processes() {
   for (const Process& process : processes()) {
     if (process.state != ProcessState::kFree && &process != &current()) return true;
   }
@@ -53,7 +53,7 @@ bool has_children() {
 Result<Process*> start_program_of(const Arguments& arguments) {
   ArgumentList list;
   for (unsigned i = 1; i < arguments.count(); ++i) TRY(list.add(arguments.word(i)));
-  return start_program(current(), list);
+  return start_program(current(), arguments.word(1), list);
 }
 
 // Starts the program that the command names, and says so; or says why not.
@@ -88,7 +88,7 @@ void run(const Arguments& arguments) {
 
 void wait(const Arguments&) {
   reap_children();
-  while (has_children()) {
+  while (has_processes()) {
     wait_for_child();
     reap_children();
   }

@@ -1,7 +1,9 @@
 #include "kernel/proc/archive.h"
 
 #include <algorithm>
+#include <array>
 #include <cstdint>
+#include <cstring>
 
 #include "kernel/base/addr.h"
 
@@ -21,8 +23,7 @@ constexpr Field kType{156, 1};
 constexpr Field kMagic{257, 8};  // and the version
 constexpr Field kPrefix{345, 155};
 
-using namespace std::string_view_literals;
-constexpr std::string_view kMagicAndVersion = "ustar\00000"sv;
+constexpr std::array kMagicAndVersion{'u', 's', 't', 'a', 'r', '\0', '0', '0'};
 
 using Header = std::span<const std::byte, kBlock>;
 
@@ -38,7 +39,7 @@ std::optional<std::string_view> text_of(Header header, Field field) {
   return characters.substr(0, length);
 }
 
-// An octal number: digits, and behind them a zero byte or a space. Of at most 11 digits, it is below 2^33.
+// An octal number: digits, and behind them a zero byte or a space. With at most 11 digits it is below 2^33.
 std::optional<std::uint64_t> number_of(Header header, Field field) {
   const std::string_view characters = characters_of(header, field);
   const std::size_t length = characters.find_first_not_of("01234567");
@@ -49,13 +50,19 @@ std::optional<std::uint64_t> number_of(Header header, Field field) {
   return value;
 }
 
-// The sum of the header's bytes, those of the checksum counted as spaces.
+// The sum of the header's bytes, those of the checksum counted as spaces. Eight bytes are added at a time, in four
+// lanes of 16 bits, which hold the sum of 512 bytes: a program is found behind many headers.
 std::uint64_t checksum_of(Header header) {
-  std::uint64_t sum = kChecksum.length * ' ';
-  for (std::size_t i = 0; i < kBlock; ++i) {
-    const bool is_checksum = i >= kChecksum.offset && i < kChecksum.offset + kChecksum.length;
-    if (!is_checksum) sum += std::to_integer<unsigned>(header[i]);
+  constexpr std::uint64_t kEvenBytes = 0x00ff'00ff'00ff'00ff;
+  std::uint64_t lanes = 0;
+  for (std::size_t i = 0; i < kBlock; i += sizeof(std::uint64_t)) {
+    std::uint64_t word;
+    std::memcpy(&word, header.data() + i, sizeof(word));
+    lanes += (word & kEvenBytes) + (word >> 8 & kEvenBytes);
   }
+  std::uint64_t sum = kChecksum.length * ' ';
+  for (unsigned lane = 0; lane < 64; lane += 16) sum += lanes >> lane & 0xffff;
+  for (const char c : characters_of(header, kChecksum)) sum -= static_cast<unsigned char>(c);
   return sum;
 }
 
@@ -72,15 +79,14 @@ std::optional<ArchiveEntry> ArchiveReader::next() {
     const Header header = rest_.first<kBlock>();
     const auto name = text_of(header, kName);
     const auto size = number_of(header, kSize);
-    const bool is_header =
-        characters_of(header, kMagic) == kMagicAndVersion && number_of(header, kChecksum) == checksum_of(header);
+    const bool is_header = std::ranges::equal(characters_of(header, kMagic), kMagicAndVersion) &&
+                           number_of(header, kChecksum) == checksum_of(header);
     if (!is_header || !name || !size || *size > rest_.size() - kBlock) break;
 
     const auto content = rest_.subspan(kBlock, *size);
     rest_ = rest_.subspan(std::min(rest_.size(), kBlock + round_up(*size, kBlock)));
     if (is_plain_file(header)) return ArchiveEntry{*name, content};
   }
-  rest_ = {};
   return std::nullopt;
 }
 

@@ -77,9 +77,9 @@ Verdict check_segment(const ProgramHeader& header, std::uint64_t file_size) {
   if (header.file_offset % kPageSize != header.start % kPageSize) return ElfProblem::kMisaligned;
   if ((header.flags & kRead) == 0) return ElfProblem::kUnreadable;
   if ((header.flags & kWrite) != 0 && (header.flags & kExecute) != 0) return ElfProblem::kWriteAndExecute;
-  constexpr std::uint64_t kUserEnd = layout::kUserEnd.raw();
-  const bool is_in_user_half = is_inside(kUserEnd, header.start, header.memory_size);
-  if (header.start < kPageSize || !is_in_user_half) return ElfProblem::kSegmentOutsideUserHalf;
+  constexpr std::uint64_t kEnd = layout::kProgramEnd.raw();
+  if (header.start < kPageSize || !is_inside(kEnd, header.start, header.memory_size))
+    return ElfProblem::kSegmentOutOfPlace;
   return std::nullopt;
 }
 
@@ -140,7 +140,7 @@ std::string_view name(ElfProblem problem) {
     case ElfProblem::kMisaligned: return "misaligned";
     case ElfProblem::kUnreadable: return "unreadable";
     case ElfProblem::kWriteAndExecute: return "write-and-execute";
-    case ElfProblem::kSegmentOutsideUserHalf: return "segment-outside-user-half";
+    case ElfProblem::kSegmentOutOfPlace: return "segment-out-of-place";
     case ElfProblem::kSegmentsShareAPage: return "segments-share-a-page";
     case ElfProblem::kBadEntry: return "bad-entry";
   }

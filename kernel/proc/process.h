@@ -1,8 +1,8 @@
 // Processes: what the kernel knows of each, from its start to the moment when its parent has taken note of its end.
 //
-//   start() --> ready <--> running --> zombie --> (free, once the parent has waited)
-//                 ^           |
-//                 +- sleeping-+   until a tick, or until a child ends
+//   start_program() --> ready <--> running --> zombie --> free, once the parent has taken note
+//                         ^           |
+//                         +- sleeping, or waiting for a child
 //
 // Process 0 is the kernel's own: it runs the monitor on the boot stack, parent of what is started there and of orphans.
 #pragma once
@@ -17,18 +17,18 @@
 #include "kernel/base/result.h"
 #include "kernel/mm/address_space.h"
 #include "kernel/mm/kernel_stack.h"
-#include "kernel/proc/user_trap.h"
+#include "kernel/proc/signal.h"
 
 // The highest process number. After it numbers begin again at 2, without those still in use.
 inline constexpr unsigned kLargestPid = 999;
 
 enum class ProcessState : std::uint8_t {
-  kFree,        // a slot without a process
-  kReady,       // in the queue of those that want the CPU
-  kRunning,     // has it
-  kSleeping,    // until wake_at
-  kWaiting,     // for a child to end
-  kZombie,      // has ended; its status waits for its parent
+  kFree,      // a slot without a process
+  kReady,     // in the queue of those that want the CPU
+  kRunning,   // has it
+  kSleeping,  // until wake_at
+  kWaiting,   // for a child to end
+  kZombie,    // has ended; its status waits for its parent
 };
 
 struct Process {
@@ -50,9 +50,6 @@ struct Process {
 
 // All slots, free ones too. Slot 0 is process 0.
 std::span<Process> processes();
-
-// The process that the CPU works for.
-Process& current();
 
 // Makes the caller process 0. Call it once.
 void start_process_zero();

@@ -26,7 +26,8 @@ Result<void> load(AddressSpace& space, const Executable& executable, std::span<c
   return {};
 }
 
-// Makes the stack, with the arguments on it, and returns the first stack pointer (System V ABI, "Process Initialization"):
+// Makes the stack, with the arguments on it, and returns the first stack pointer (System V ABI, "Process
+// Initialization"):
 //
 //   sp -> | count | pointer ... | 0 | 0 (no environment) | 0 0 (no auxiliary vector) | the strings | kUserStackTop
 Result<VirtAddr> make_stack(AddressSpace& space, const ArgumentList& arguments) {
@@ -58,13 +59,13 @@ Result<void> ArgumentList::add(std::string_view argument) {
   return {};
 }
 
-Result<Process*> start_program(Process& parent, const ArgumentList& arguments) {
-  const auto file = find_file(program_archive(), arguments.program());
+Result<Process*> start_program(Process& parent, std::string_view program, const ArgumentList& arguments) {
+  const auto file = find_file(program_archive(), program);
   if (!file) return std::unexpected(Error::kNoProgram);
   const auto executable = parse_executable(*file, UserMode::kElfMachine);
   if (!executable) return std::unexpected(Error::kNotExecutable);
 
-  Process& process = *TRY(new_process(parent, arguments.program()));
+  Process& process = *TRY(new_process(parent, program));
   KernelStack stack = TRY(KernelStack::allocate(static_cast<unsigned>(&process - processes().data())));
   AddressSpace space = TRY(AddressSpace::create());
   TRY(load(space, *executable, *file));

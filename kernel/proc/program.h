@@ -7,10 +7,11 @@
 #include "kernel/base/result.h"
 #include "kernel/proc/process.h"
 
-// What a program is called with: its own name, then its arguments.
+// What a program is called with: by custom its own name, then its arguments.
 class ArgumentList {
  public:
   static constexpr unsigned kMaximum = 16;
+  static constexpr std::size_t kTextSize = 512;
 
   // kTooLong if there are kMaximum already, or if the text does not fit.
   [[nodiscard]] Result<void> add(std::string_view argument);
@@ -18,15 +19,14 @@ class ArgumentList {
   unsigned count() const { return count_; }
   // All arguments one after the other, each with a 0 behind it.
   std::string_view text() const { return {text_.data(), size_}; }
-  // The first one; empty if there is none.
-  std::string_view program() const { return std::string_view(text_.data()); }
 
  private:
-  std::array<char, 512> text_{};
+  std::array<char, kTextSize> text_{};
   std::size_t size_ = 0;
   unsigned count_ = 0;
 };
 
-// Starts the program as a child of `parent`; it is ready to run. kNoProgram, kNotExecutable, kNoProcess, kNoMemory: then
-// nothing is left of it.
-Result<Process*> start_program(Process& parent, const ArgumentList& arguments);
+// Starts the program as a child of `parent`; it is ready to run. kNoProgram, kNotExecutable, kNoProcess, kNoMemory,
+// kNoSlot:
+// then nothing is left of it.
+Result<Process*> start_program(Process& parent, std::string_view program, const ArgumentList& arguments);

@@ -7,16 +7,20 @@
 
 namespace {
 
-struct ReadyQueue {
-  Process* first = nullptr;
-  Process* last = nullptr;
+// What each CPU has of its own. There is one; a second would be found by its number, here.
+struct Cpu {
+  Process* current = nullptr;
+  Process* first_ready = nullptr;  // the queue of those that want this CPU
+  Process* last_ready = nullptr;
 };
-constinit ReadyQueue g_ready;
-constinit Process* g_current = nullptr;
+constinit Cpu g_cpu;
+Cpu& this_cpu() {
+  return g_cpu;
+}
 
 Process* take_ready() {
-  Process* process = g_ready.first;
-  if (process != nullptr) g_ready.first = process->next_ready;
+  Process* process = this_cpu().first_ready;
+  if (process != nullptr) this_cpu().first_ready = process->next_ready;
   return process;
 }
 
@@ -27,7 +31,7 @@ void switch_to(Process& next) {
   next.state = ProcessState::kRunning;
   if (&next == &previous) return;
   check_root(next.space->root(), next.stack_top);
-  g_current = &next;
+  this_cpu().current = &next;
   next.space->load();
   UserMode::set_trap_stack(next.stack_top);
   UserMode::switch_registers(previous.registers, next.registers);
@@ -37,34 +41,35 @@ void switch_to(Process& next) {
 }  // namespace
 
 Process& current() {
-  return *g_current;
+  return *this_cpu().current;
 }
 
 void set_current(Process& process) {
-  g_current = &process;
+  this_cpu().current = &process;
 }
 
 void make_ready(Process& process) {
   process.state = ProcessState::kReady;
   process.next_ready = nullptr;
-  (g_ready.first == nullptr ? g_ready.first : g_ready.last->next_ready) = &process;
-  g_ready.last = &process;
+  Cpu& cpu = this_cpu();
+  (cpu.first_ready == nullptr ? cpu.first_ready : cpu.last_ready->next_ready) = &process;
+  cpu.last_ready = &process;
 }
 
 void remove_ready(Process& process) {
   Process* previous = nullptr;
-  Process** link = &g_ready.first;
+  Process** link = &this_cpu().first_ready;
   while (*link != &process) {
     CHECK(*link != nullptr, process.pid);
     previous = *link;
     link = &previous->next_ready;
   }
   *link = process.next_ready;
-  if (g_ready.last == &process) g_ready.last = previous;
+  if (this_cpu().last_ready == &process) this_cpu().last_ready = previous;
 }
 
 void yield() {
-  if (g_ready.first == nullptr) return;
+  if (this_cpu().first_ready == nullptr) return;
   make_ready(current());
   schedule();
 }

@@ -53,33 +53,38 @@ Result<Value> write_console(VirtAddr from, std::uint64_t size) {
     if (!copied) break;
     print_raw({piece.data(), piece.size()});
     done += piece.size();
+    yield();  // the serial port is slow: the others need not wait for all of it
   }
   return static_cast<Value>(done);
 }
 
 Value system_write(const Arguments& arguments) {
-  const auto [file, from, size, unused3, unused4, unused5] = arguments;
+  const std::uint64_t file = arguments[0];
   if (file != 1 && file != 2) return -error_numbers::kEBADF;
-  return value_of(write_console(VirtAddr{from}, size));
+  return value_of(write_console(VirtAddr{arguments[1]}, arguments[2]));
 }
 
-// Waits until something was typed, then takes what is there.
-Value system_read(const Arguments& arguments) {
-  const auto [file, to, size, unused3, unused4, unused5] = arguments;
-  if (file != 0) return -error_numbers::kEBADF;
+// Waits until something was typed, and takes what is there, as far as the page reaches in which it goes. Whether the
+// user may have it there is asked first: what has been taken from the console cannot be given back.
+Result<Value> read_console(VirtAddr to, std::uint64_t size) {
+  const auto place = current().space->lookup(to);
+  if (!place || !place->flags.write) return std::unexpected(Error::kBadAddress);
   std::array<char, kPieceSize> buffer;
+  const std::size_t most = std::min({size, kPieceSize, kPageSize - to.raw() % kPageSize});
   std::size_t count = 0;
-  while (size > 0 && count == 0) {
-    while (count < std::min<std::uint64_t>(size, kPieceSize)) {
-      const auto typed = Arch::console_read();
-      if (!typed) break;
-      buffer[count++] = *typed;
-    }
-    if (count == 0) sleep_until(ticks() + 1);
+  for (auto typed = Arch::console_read();; typed = Arch::console_read()) {
+    if (typed) buffer[count++] = *typed;
+    if (count == most || (count > 0 && !typed)) break;
+    if (!typed) sleep_until(ticks() + 1);
   }
-  const auto copied = copy_to_user(*current().space, VirtAddr{to}, std::as_bytes(std::span(buffer.data(), count)));
-  if (count > 0 && !copied) return error_number(copied.error());
+  TRY(copy_to_user(*current().space, to, std::as_bytes(std::span(buffer.data(), count))));
   return static_cast<Value>(count);
+}
+
+Value system_read(const Arguments& arguments) {
+  if (arguments[0] != 0) return -error_numbers::kEBADF;
+  if (arguments[2] == 0) return 0;
+  return value_of(read_console(VirtAddr{arguments[1]}, arguments[2]));
 }
 
 // As Linux's struct timespec.
@@ -87,8 +92,8 @@ struct TimeSpan {
   std::int64_t seconds, nanoseconds;
 };
 
-// Sleeps for at least that long, in whole ticks of kTickMicroseconds. Nothing interrupts a sleep, so the second argument,
-// which would tell what remained, is never written.
+// Sleeps for at least that long, in whole ticks of kTickMicroseconds. Nothing interrupts a sleep, so the second
+// argument, which would tell what remained, is never written.
 Value system_nanosleep(const Arguments& arguments) {
   constexpr std::int64_t kSecond = 1'000'000'000, kTick = std::int64_t{kTickMicroseconds} * 1000;
   TimeSpan asked{};
@@ -118,23 +123,25 @@ Result<std::string_view> copy_string(std::span<char> buffer, VirtAddr from) {
   return std::unexpected(Error::kTooLong);
 }
 
-// The program's name, and the arguments behind it; argv[0] is the name again.
-Result<ArgumentList> copy_arguments(VirtAddr name, VirtAddr argv) {
+// The arguments that the user's array points to, up to the null pointer behind the last. No array is an empty one.
+Result<ArgumentList> copy_arguments(VirtAddr array) {
   ArgumentList list;
-  std::array<char, 128> buffer;
-  TRY(list.add(TRY(copy_string(buffer, name))));
-  if (argv == VirtAddr{}) return list;
-  for (VirtAddr at = argv + sizeof(std::uint64_t);; at = at + sizeof(std::uint64_t)) {
+  std::array<char, ArgumentList::kTextSize> buffer;
+  while (array != VirtAddr{}) {
     std::uint64_t pointer = 0;
-    TRY(copy_from_user(*current().space, std::as_writable_bytes(std::span(&pointer, 1)), at));
-    if (pointer == 0) return list;
+    TRY(copy_from_user(*current().space, std::as_writable_bytes(std::span(&pointer, 1)), array));
+    if (pointer == 0) break;
     TRY(list.add(TRY(copy_string(buffer, VirtAddr{pointer}))));
+    array = array + sizeof(pointer);
   }
+  return list;
 }
 
-Result<Value> spawn(VirtAddr name, VirtAddr argv) {
-  const Process* child = TRY(start_program(current(), TRY(copy_arguments(name, argv))));
-  return child->pid;
+Result<Value> spawn(VirtAddr name, VirtAddr array) {
+  std::array<char, 128> buffer;
+  const std::string_view program = TRY(copy_string(buffer, name));
+  const ArgumentList arguments = TRY(copy_arguments(array));
+  return TRY(start_program(current(), program, arguments))->pid;
 }
 
 // A child that has ended: `pid`, or any if that is -1. Nothing if it still runs. kNoChild.
@@ -166,11 +173,11 @@ Result<Value> wait_for(std::int64_t pid, VirtAddr status, bool may_wait) {
 }
 
 Value system_wait4(const Arguments& arguments) {
-  const auto [pid, status, options, usage, unused4, unused5] = arguments;
-  // No process groups, and no accounting of resources.
-  const auto wanted = static_cast<std::int32_t>(pid);
-  if ((options & ~kWaitNoHang) != 0 || usage != 0 || wanted == 0 || wanted < -1) return -error_numbers::kEINVAL;
-  return value_of(wait_for(wanted, VirtAddr{status}, (options & kWaitNoHang) == 0));
+  const auto pid = static_cast<std::int32_t>(arguments[0]);
+  const std::uint64_t options = arguments[2];
+  // No process groups, and no accounting of resources (the fourth argument).
+  if ((options & ~kWaitNoHang) != 0 || arguments[3] != 0 || pid == 0 || pid < -1) return -error_numbers::kEINVAL;
+  return value_of(wait_for(pid, VirtAddr{arguments[1]}, (options & kWaitNoHang) == 0));
 }
 
 Value dispatch(std::uint64_t number, const Arguments& arguments) {

@@ -3,7 +3,7 @@
 #include "kernel/base/clock.h"
 #include "kernel/base/print.h"
 #include "kernel/base/trap.h"
-#include "kernel/proc/process.h"
+#include "kernel/proc/scheduler.h"
 
 namespace {
 constinit unsigned g_ticks_to_tell = 0;

@@ -9,12 +9,19 @@
 namespace {
 
 [[noreturn]] void kill(Signal signal, VirtAddr pc) {
+  Line() << current().name_text() << " (process " << current().pid << ") is killed.";
   Fact("killed")
       .field("pid", current().pid)
       .field("program", current().name_text())
       .field("signal", static_cast<unsigned>(signal))
       .field("pc", pc);
   end_current(killed_status(signal));
+}
+
+// A fault that no access of the user's can raise while the tables are as the kernel must make them.
+bool is_kernels_doing(FaultCause cause) {
+  return cause == FaultCause::kReservedBit || cause == FaultCause::kAddressSize || cause == FaultCause::kAccessFlag ||
+         cause == FaultCause::kBus;
 }
 
 }  // namespace
@@ -26,8 +33,9 @@ void handle_user_tick() {
 }
 
 void handle_user_fault(const Fault& fault) {
+  if (is_kernels_doing(fault.cause)) fatal_fault(fault);
   print_fault(fault, Outcome::kGoesOn);
-  kill(Signal::kSegmentation, fault.pc);
+  kill(fault.cause == FaultCause::kAlignment ? Signal::kBus : Signal::kSegmentation, fault.pc);
 }
 
 void handle_user_exception(std::string_view what, Signal signal, std::uint64_t code, VirtAddr pc) {

@@ -6,16 +6,7 @@
 #include <string_view>
 
 #include "kernel/base/trap.h"
-
-// Why a process was killed, with Linux's numbers.
-enum class Signal : std::uint8_t {
-  kIllegalInstruction = 4,
-  kTrap = 5,
-  kBus = 7,
-  kArithmetic = 8,
-  kKill = 9,
-  kSegmentation = 11,
-};
+#include "kernel/proc/signal.h"
 
 // Carries out system call `number` and returns what the user finds as its result: a negative error number on failure.
 std::uint64_t handle_system_call(std::uint64_t number, const std::array<std::uint64_t, 6>& arguments);

@@ -60,6 +60,31 @@ before_shared:
     bl print_hex_8
     b power_off
 
+// For the counter of instructions: markers with a known number of instructions between them.
+counted:
+    movz xzr, #1
+    movz xzr, #2
+    mov w1, #10                             // 1
+1:  subs w1, w1, #1                         // 10
+    b.ne 1b                                 // 10
+    movz xzr, #3
+    mov w1, #51                             // 1
+1:  subs w1, w1, #1                         // 51
+    b.ne 1b                                 // 51
+    nop                                     // 1
+    movz xzr, #0xffff
+    bl user_code                            // 1
+    bl user_code
+    movz xzr, #1, lsl #16                   // none of ours
+    movz wzr, #1
+    ldr x0, =end_text
+    bl print
+    b power_off
+    .globl user_code, user_code_end
+user_code:
+    ret
+user_code_end:
+
 // Passes `checkpoint_loop` for ever.
 loop:
     .globl checkpoint_loop
@@ -168,6 +193,7 @@ put:
     .data
 hello_text:   .asciz "hello\n"
 goodbye_text: .asciz "goodbye\n"
+end_text:     .asciz "@poweroff\n"
 nonce_text:   .asciz "@boot isa=aarch64 nonce=0x"
 digits:       .ascii "0123456789abcdef"
     .balign 8

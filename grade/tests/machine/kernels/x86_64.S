@@ -62,6 +62,30 @@ before_shared:
     call print_hex
     jmp power_off
 
+// For the counter of instructions: markers with a known number of instructions between them.
+counted:
+    nopl 0x4d4b0001(%eax)
+    nopl 0x4d4b0002(%eax)
+    mov $10, %ecx                           // 1
+1:  dec %ecx                                // 10
+    jnz 1b                                  // 10
+    nopl 0x4d4b0003(%eax)
+    mov $100, %ecx                          // 1
+    mov $shared, %edi                       // 1
+    mov $0, %al                             // 1
+    rep stosb                               // 100, and the look that finds none left
+    nopl 0x4d4bffff(%eax)
+    call user_code                          // 1
+    call user_code
+    nopl 0x4d4c0001(%eax)                   // none of ours
+    mov $end_text, %esi
+    call print
+    jmp power_off
+    .globl user_code, user_code_end
+user_code:
+    ret
+user_code_end:
+
 // Passes `checkpoint_loop` for ever.
 loop:
     .globl checkpoint_loop
@@ -178,11 +202,13 @@ put:
     .data
 hello_text:   .asciz "hello\n"
 goodbye_text: .asciz "goodbye\n"
+end_text:     .asciz "@poweroff\n"
 nonce_text:   .asciz "@boot isa=x86_64 nonce=0x"
 digits:       .ascii "0123456789abcdef"
     .balign 8
     .globl shared
-shared:       .quad 0
+shared:       .fill 100, 1, 0
+    .balign 8
     .globl shared_copy
 shared_copy:  .quad 0
 empty_idt:    .word 0

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cstring>
 
+#include "arch/user_mode.h"
 #include "kernel/mm/layout.h"
 #include "kernel/mm/user_copy.h"
 #include "kernel/mm/user_layout.h"
@@ -25,6 +26,8 @@ Result<void> copy_to_pages(const AddressSpace& space, VirtAddr to, std::span<con
     }
     const std::size_t size = within_page(to, from.size());
     std::memcpy(pointer_to(mapping->address), from.data(), size);
+    if (mapping->flags.execute)
+      UserMode::code_written(to_virtual(Frame::containing(mapping->address).start()), kPageSize);
     from = from.subspan(size);
     to = to + size;
   }

@@ -1,0 +1,1 @@
+"""What ./pagewalk bench measures, and how."""

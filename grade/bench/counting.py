@@ -1,0 +1,77 @@
+"""Exact counts of guest instructions: boots a kernel with the plugin, and reads what it has seen."""
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+from grade.bench.boot import END, Boot, boot_until
+from grade.bench.figure import NotMeasured
+from grade.bench.plugin import build_plugin
+from grade.ladder.build import Kernel
+from grade.machine.qemu_process import memory_file
+
+BEGIN_MARK, END_MARK = 1, 2
+"""The numbers of mark_begin() and mark_end() in user/lib/<isa>/marker.h."""
+
+USER_CODE = (0x40_0000, 0x4000_0000)
+"""From where programs begin (user/user.ld) to the end of their stack."""
+
+
+@dataclass(frozen=True)
+class Mark:
+    """A marker that was executed: the instructions before it, and the clock then."""
+
+    number: int
+    count: int
+    nanoseconds: int
+
+
+@dataclass(frozen=True)
+class Counts:
+    """What the plugin has seen in one boot. `first_user` has the number 0; None if no program ran."""
+
+    first_user: Mark | None
+    marks: tuple[Mark, ...]
+    boot: Boot
+
+    def between(self, first: int, last: int) -> int:
+        """The instructions between marker `first` and the next marker `last`. NotMeasured if they were not executed."""
+        start = next((mark for mark in self.marks if mark.number == first), None)
+        if start is None:
+            raise NotMeasured(f"the guest did not come to marker {first}: {self.boot.last_fact}")
+        end = next((mark for mark in self.marks if mark.number == last and mark.count > start.count), None)
+        if end is None:
+            raise NotMeasured(f"the guest did not come from marker {first} to marker {last}: {self.boot.last_fact}")
+        return end.count - start.count - 1  # the first marker is an instruction, too
+
+
+@dataclass(frozen=True)
+class Counter:
+    """Counts what a kernel executes. The plugin is built in a folder below `build`."""
+
+    kernel: Kernel
+    build: Path
+    user_code: tuple[int, int] = USER_CODE
+
+    def run(self, script: str) -> Counts:
+        """Runs the monitor's script until the machine is turned off. NotMeasured if the counter does not work here."""
+        plugin = os.fspath(build_plugin(self.kernel.isa, self.build)).replace(",", ",,")  # else it would end there
+        low, high = self.user_code
+        with memory_file("counts") as log:
+            option = f"{plugin},out=/dev/fd/{log.fileno()},low={low:#x},high={high:#x}"
+            boot = boot_until(self.kernel, script, END, ["-plugin", option], [log.fileno()])
+            lines = os.pread(log.fileno(), os.fstat(log.fileno()).st_size, 0).decode().splitlines()
+        return parse(lines, boot)
+
+
+def parse(lines: list[str], boot: Boot) -> Counts:
+    """Reads the plugin's lines; count_instructions.c says what they are."""
+    first_user = None
+    marks = []
+    for line in lines:
+        kind, *numbers = line.split()
+        if kind == "user":
+            first_user = Mark(0, *map(int, numbers))
+        else:
+            marks.append(Mark(*map(int, numbers)))
+    return Counts(first_user, tuple(marks), boot)

@@ -1,0 +1,132 @@
+"""./pagewalk bench: the figures that the project promises, measured on this machine.
+
+Wall times depend on the machine and on what else it does: compare figures of one run with each other. Counts of
+instructions do not: the same kernel has the same.
+"""
+
+import json
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import asdict
+from functools import partial
+from pathlib import Path
+
+from rich.console import Console
+from rich.table import Table
+
+from grade.bench import operations
+from grade.bench.counting import Counter
+from grade.bench.figure import ALL, Figure, NotMeasured
+from grade.boot.guest import CHECKPOINT, Guest
+from grade.ladder.build import Kernel, build_kernel
+from grade.ladder.labs import ISAS
+from grade.ladder.trees import Tree, prepare
+from grade.run_plan import graded_labs
+
+Measure = Callable[[], Figure]
+
+
+def run_bench(tree: Tree, console: Console, runs: int, json_file: Path | None) -> int:
+    """Measures everything, shows a table and writes {"figures": [...]}. Returns 1 if something was not measured."""
+    figures: list[Figure] = []
+    missing: list[str] = []
+    for what, measures in _all_measures(tree, runs):
+        console.print(f"measuring {what} ...")
+        for measure in measures:
+            try:
+                figures.append(measure())
+            except NotMeasured as error:
+                missing.append(f"{what}: {error}")
+    _show(console, figures)
+    for reason in dict.fromkeys(missing):
+        console.print(f"not measured, {reason}", markup=False)
+    if json_file is not None:
+        document = {"figures": [asdict(figure) for figure in figures]}
+        json_file.write_text(json.dumps(document, indent=1) + "\n", encoding="utf-8")
+    return 1 if missing else 0
+
+
+def _all_measures(tree: Tree, runs: int) -> Iterator[tuple[str, list[Measure]]]:
+    """What is measured, in groups with a name."""
+    folder = prepare(tree, tree.lab)
+    for isa in ISAS:
+        kernel = build_kernel(folder, isa)
+        walls = (operations.boot_wall, operations.null_system_call_wall, _root_walk)
+        yield f"the kernel on {isa}", [partial(wall, kernel, runs) for wall in walls]
+        counter = Counter(kernel, tree.root / "build")
+        counts = [partial(operations.instructions, counter, operation) for operation in operations.OPERATIONS]
+        yield f"instructions on {isa}", [partial(operations.boot_instructions, counter), *counts]
+        yield f"a build for {isa}", [partial(_cold_build, folder, isa)]
+        lab = graded_labs(tree)[-1]
+        yield f"./pagewalk grade {lab} --isa {isa}", [partial(_grade, tree, "grade_lab_warm_s", isa, lab)]
+    yield "./pagewalk grade 1 2", [partial(_grade, tree, "grade_warm_s", ALL, 1, 2)]
+    shared = partial(_lines, "kernel_shared_lines", ALL, folder / "kernel")
+    yield "lines", [shared, *(partial(_lines, "arch_lines", isa, folder / "arch" / isa) for isa in ISAS)]
+
+
+def _show(console: Console, figures: list[Figure]) -> None:
+    table = Table()
+    for column in ("figure", "ISA", "value", "unit", "at most"):
+        table.add_column(column, justify="right" if column in ("value", "at most") else "left")
+    for figure in figures:
+        target = "" if figure.target is None else f"{figure.target:g}"
+        if figure.target is not None and figure.value > figure.target:
+            target = f"[red]missed[/] {target}"
+        table.add_row(figure.name, figure.isa, _number(figure.value), figure.unit, target)
+    console.print(table)
+
+
+def _number(value: float) -> str:
+    """Four digits that count, and all before the point."""
+    return f"{value:.0f}" if value >= 1000 else f"{value:.4g}"
+
+
+def _root_walk(kernel: Kernel, runs: int) -> Figure:
+    """One walk of everything that the kernel's root maps, from the registers to the list of leaves."""
+    with Guest(kernel, "checkpoint ready") as guest:
+        guest.run_to_address(guest.image.va(CHECKPOINT), "the checkpoint")
+        walker = guest.walker()
+
+        def walk() -> float:
+            start = time.perf_counter()
+            if not list(walker.mappings()):
+                raise RuntimeError("nothing is mapped")
+            return time.perf_counter() - start
+
+        seconds = statistics.median(walk() for _ in range(runs))
+    return Figure("kernel_root_walk_ms", kernel.isa, seconds * 1e3, "ms")
+
+
+def _cold_build(folder: Path, isa: str) -> Figure:
+    """A build of one kernel from nothing: another folder, and no compiler cache."""
+    with tempfile.TemporaryDirectory(prefix="pagewalk-") as scratch:
+        start = time.perf_counter()
+        for command in (
+            ["cmake", "--preset", isa, "-B", scratch, "-DCCACHE=OFF"],
+            ["cmake", "--build", scratch, "--target", "kernel"],
+        ):
+            subprocess.run(command, cwd=folder, check=True, stdout=subprocess.DEVNULL)
+        return Figure("cold_build_s", isa, time.perf_counter() - start, "s")
+
+
+def _grade(tree: Tree, name: str, isa: str, *labs: int) -> Figure:
+    """`grade` of these labs with all kernels built."""
+    command = [sys.executable, "-m", "grade", "grade", *map(str, labs), *([] if isa == ALL else ["--isa", isa])]
+    for _ in range(2):  # the first builds what is out of date
+        start = time.perf_counter()
+        run = subprocess.run(command, cwd=tree.root, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, check=False)
+        seconds = time.perf_counter() - start
+    if run.returncode != 0:
+        raise NotMeasured("it does not pass")
+    return Figure(name, isa, seconds, "s")
+
+
+def _lines(name: str, isa: str, folder: Path) -> Figure:
+    """Lines of code and comments, tests left out."""
+    files = [f for f in folder.rglob("*") if f.suffix in (".h", ".cc", ".S", ".ld", ".inc") and "tests" not in f.parts]
+    lines = sum(len(file.read_text(encoding="utf-8").splitlines()) for file in files)
+    return Figure(name, isa, lines, "lines")

@@ -1,0 +1,30 @@
+"""QEMU as anybody would start it: without a debugger, frozen neither at the start nor at the end."""
+
+import os
+from typing import BinaryIO
+
+from grade.boot.guest import Recipe
+from grade.machine.boot_parameters import BootParameters
+from grade.machine.platform import platform_of
+from grade.machine.qemu_process import memory_file
+from grade.machine.qemu_version import require
+
+
+def parameters_file(recipe: Recipe) -> BinaryIO:
+    """What the kernel is told, as a file without a name for QEMU to inherit."""
+    parameters = BootParameters(recipe.nonce, recipe.ram_mib << 20, recipe.script, recipe.fail_allocation)
+    file = memory_file("boot-parameters")
+    file.write(parameters.encode())
+    return file
+
+
+def command_line(recipe: Recipe, parameters: BinaryIO) -> list[str]:
+    """QEMU's command line, but for the serial port and how to start. QEMU must inherit `parameters`."""
+    platform = platform_of(recipe.isa)
+    machine = f"{platform.machine},{platform.el2_option}" if recipe.el2 else platform.machine
+    loader = f"loader,file=/dev/fd/{parameters.fileno()},addr={platform.parameters_address:#x},force-raw=on"
+    return [
+        os.fspath(require(recipe.isa)), "-nodefaults", "-no-user-config", "-display", "none", "-accel", "tcg",
+        "-machine", machine, "-cpu", recipe.cpu or platform.cpu, "-m", f"{recipe.ram_mib}M",
+        "-device", loader, "-kernel", recipe.elf,
+    ]  # fmt: skip

@@ -1,0 +1,111 @@
+"""What must hold of temporary mappings, read out of the table behind them: for the labs from 4 on."""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+
+from grade.boot.guest import Guest
+from grade.boot.layout import PAGE, TEMP_SLOTS, TEMP_WINDOW
+from grade.diagnosis.diagnose import unexpected_end
+from grade.diagnosis.failure import expect, fail
+from grade.machine.stop import StopKind
+from grade.walker import RadixWalker
+
+_SIZE = TEMP_SLOTS * 8
+
+
+@dataclass(frozen=True)
+class WindowWrite:
+    """The kernel has just changed entry `slot` of the table to `entry`, while `root` served user addresses."""
+
+    slot: int
+    entry: int
+    root: int
+
+
+def slot_address(guest: Guest, slot: int) -> int:
+    """The virtual address of a slot."""
+    return guest.offset + TEMP_WINDOW + slot * PAGE
+
+
+def walkers_of_kernel_half(guest: Guest, roots: Iterable[int] = ()) -> dict[int, RadixWalker]:
+    """By root, a walker for each root in which the kernel's addresses are looked up: the loaded one, and `roots`.
+
+    Where the kernel's half has a register of its own, that is the only one.
+    """
+    live, walker = guest.cpu().roots, guest.walker()
+    if "user" in live:
+        return {live["kernel"]: walker}
+    return {root: walker.with_root(root) for root in (live["kernel"], *roots)}
+
+
+def window_table(guest: Guest, roots: Iterable[int] = ()) -> int:
+    """The table of the temporary mappings, which the loaded root and all `roots` must lead to: the same one."""
+    __tracebackhide__ = True
+    found: dict[int, int] = {}
+    for root, walker in walkers_of_kernel_half(guest, roots).items():
+        walk = walker.walk(slot_address(guest, 0))
+        is_there = bool(walk.steps) and walk.steps[-1].level == 0
+        wanted = f"the root {root:#x} leads to the table of the temporary mappings at {walk.va:#x}"
+        expect(is_there, "temp-window-not-in-root", wanted, "the walk ends before it", walk)
+        found[root] = walk.steps[-1].table
+        first = next(iter(found.values()))
+        wanted = f"the root {root:#x} leads to the same table of the temporary mappings as all others, {first:#x}"
+        expect(found[root] == first, "temp-window-per-root", wanted, f"to {found[root]:#x}", walk)
+    return next(iter(found.values()))
+
+
+def window_entries(guest: Guest, table: int) -> list[int]:
+    """The entries of all slots."""
+    data = guest.read_physical(table, _SIZE)
+    return [int.from_bytes(data[at : at + 8], "little") for at in range(0, _SIZE, 8)]
+
+
+def check_all_slots_empty(guest: Guest, when: str, roots: Iterable[int] = ()) -> None:
+    """No window is open, neither in the loaded root nor in `roots`."""
+    __tracebackhide__ = True
+    table = window_table(guest, roots)
+    if any(guest.read_physical(table, _SIZE)):
+        slot, entry = next((slot, entry) for slot, entry in enumerate(window_entries(guest, table)) if entry)
+        walk = guest.walk(slot_address(guest, slot))
+        fail("temp-slot-not-emptied", f"{when}, the entry of every slot is 0", f"that of slot {slot} is {entry:#x}", walk)
+
+
+def check_private(guest: Guest, slot: int) -> None:
+    """An open window is the kernel's alone, to read and to write."""
+    __tracebackhide__ = True
+    va = slot_address(guest, slot)
+    for walker in walkers_of_kernel_half(guest).values():
+        walk = walker.walk(va)
+        page = walk.mapping
+        expect(page is not None, "temp-window-not-in-root", f"a window is open at {va:#x}", "nothing is mapped", walk)
+        expect(not page.user, "temp-window-open-to-users", f"user code may not touch {va:#x}", "it may", walk)
+        expect(not page.kernel_execute, "writable-and-executable", f"nobody executes {va:#x}", "the kernel may", walk)
+        expect(page.write, "wrong-permission", f"the kernel may write to {va:#x}", "it may not", walk)
+        expect(page.memory == "normal", "wrong-memory-type", f"{va:#x} is normal memory", f"it is {page.memory}", walk)
+
+
+def window_writes(guest: Guest, table: int, end: int, what: str) -> Iterator[WindowWrite]:
+    """Runs to the address `end`; on the way, stops after each write to the table of the temporary mappings."""
+    __tracebackhide__ = True
+    machine, place = guest.machine, table + guest.offset
+    machine.insert_breakpoint(end)
+    while True:
+        before = window_entries(guest, table)
+        machine.insert_watchpoint(place, _SIZE)
+        stop = guest.last_stop = machine.run()
+        if not stop.kind.is_final:
+            machine.remove_watchpoint(place, _SIZE)
+        if stop.kind is not StopKind.WATCHPOINT:
+            break
+        if window_entries(guest, table) == before:  # QEMU 7.2 stops before the write on aarch64, after it on x86_64
+            machine.step()
+        roots = guest.cpu().roots
+        after = window_entries(guest, table)
+        yield from (
+            WindowWrite(slot, entry, roots.get("user", roots["kernel"]))
+            for slot, (old, entry) in enumerate(zip(before, after, strict=True))
+            if old != entry
+        )
+    if stop.kind is not StopKind.BREAKPOINT or stop.pc != end:
+        unexpected_end(guest, stop, what)
+    machine.remove_breakpoint(end)

@@ -1,0 +1,52 @@
+"""Names causes that have to do with temporary mappings, and with the memory of user programs that is reached by them."""
+
+from typing import TYPE_CHECKING
+
+from grade.boot.layout import PAGE, TEMP_SLOTS, TEMP_WINDOW
+from grade.walker import Walk
+
+if TYPE_CHECKING:
+    from grade.boot.guest import Guest
+
+_END_OF_LOWER_HALF = 1 << 47
+_DEEP = 1024
+"""Bytes of stack in which a caller of the function that reports is looked for."""
+
+
+def cause_in_window(guest: "Guest", walk: Walk) -> str | None:
+    """What a fault of the kernel among the temporary mappings says of them; None if it was elsewhere, or says nothing."""
+    slot, offset = divmod(walk.va - guest.offset - TEMP_WINDOW, PAGE)
+    if guest.offset == 0 or not 0 <= slot <= TEMP_SLOTS:
+        return None
+    if walk.mapping is not None:  # x86: SMAP keeps the kernel from what users may touch
+        return "temp-window-open-to-users" if walk.mapping.user else None
+    if walk.fault != "not-present":
+        return None
+    if walk.steps[-1].level > 0:
+        return "temp-window-not-in-root"
+    # Copies go upwards: behind a slot that is open, one has run over the end of its page.
+    is_behind = slot > 0 and offset < PAGE // 2 and guest.walk(walk.va - PAGE).mapping is not None
+    return "user-copy-not-split" if is_behind else "temp-slot-closed-too-early"
+
+
+def cause_of_user_pointer(guest: "Guest", va: int) -> str | None:
+    """The kernel itself wanted to read or write `va`: is that the user's half, while a process's root is loaded?"""
+    if guest.offset == 0 or va >= _END_OF_LOWER_HALF:
+        return None
+    page = next(guest.walker().mappings(low=0, high=_END_OF_LOWER_HALF), None)
+    return "user-pointer-trusted" if page is not None and page.user else None
+
+
+def panic_while_closing(guest: "Guest", line: str) -> str | None:
+    """The frame allocator's CHECK failed, as `line` says: does the stack tell that a window was being closed?"""
+    if "frame_allocator" not in line:
+        return None
+    sp = guest.cpu().sp
+    for address in range(sp, sp + _DEEP, 8):
+        pa = guest.walk(address).pa
+        if pa is None:
+            break
+        function = guest.image.nearest(guest.read_word(pa)).partition("+")[0]
+        if "TempMap" in function and "close" in function:
+            return "frame-freed-by-unmap"
+    return None

@@ -1,0 +1,184 @@
+// The archive of programs: what is found in it, and that it is believed only as far as it is right.
+#include "kernel/proc/archive.h"
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <cstdint>
+#include <cstdio>
+#include <cstring>
+#include <random>
+#include <string>
+#include <vector>
+
+namespace {
+
+constexpr std::size_t kBlock = 512;
+
+std::span<const std::byte> bytes_of(const std::string& text) {
+  return std::as_bytes(std::span(text));
+}
+
+std::string text_of(std::span<const std::byte> bytes) {
+  return {reinterpret_cast<const char*>(bytes.data()), bytes.size()};
+}
+
+// Puts `text` into the header at its offset, and makes the checksum right again.
+void put(std::string& header, std::size_t offset, const std::string& text) {
+  header.replace(offset, text.size(), text);
+  header.replace(148, 8, "        ");
+  unsigned sum = 0;
+  for (const char c : header.substr(0, kBlock)) sum += static_cast<unsigned char>(c);
+  char checksum[8];
+  std::snprintf(checksum, sizeof checksum, "%06o", sum);
+  header.replace(148, 8, std::string(checksum, 7) + ' ');
+}
+
+std::string size_field(std::size_t size) {
+  char digits[12];
+  std::snprintf(digits, sizeof digits, "%011zo", size);
+  return {digits, sizeof digits};
+}
+
+// A file: a header with the fields that matter, the content, and zeros up to a full block.
+std::string file(const std::string& name, const std::string& content) {
+  std::string block(kBlock, '\0');
+  put(block, 0, name);
+  put(block, 124, size_field(content.size()));
+  put(block, 156, "0");
+  put(block, 257, "ustar");
+  put(block, 263, "00");
+  return block + content + std::string((kBlock - content.size() % kBlock) % kBlock, '\0');
+}
+
+const std::string kEnd(2 * kBlock, '\0');
+
+// The names in `archive`, each with a space behind it. Looks at a copy that ends where the archive does, so that
+// AddressSanitizer sees a read beyond it.
+std::string names(const std::string& archive) {
+  const std::vector<std::byte> copy(bytes_of(archive).begin(), bytes_of(archive).end());
+  std::string found;
+  ArchiveReader reader(copy);
+  while (const auto entry = reader.next()) found += std::string(entry->name) + ' ';
+  EXPECT_FALSE(reader.next()) << "an archive that has ended has ended";
+  return found;
+}
+
+// The names in an archive of three files, the header of the second of which has `text` at `offset`.
+std::string names_with(std::size_t offset, const std::string& text) {
+  std::string second = file("second", "of three");
+  put(second, offset, text);
+  return names(file("first", "1") + second + file("third", "3") + kEnd);
+}
+
+TEST(Archive, ListsItsFilesInOrder) {
+  EXPECT_EQ(names(file("hello", "text") + file("empty", "") + file("block", std::string(kBlock, 'x')) + kEnd),
+            "hello empty block ");
+}
+
+TEST(Archive, FindsAFileByItsWholeName) {
+  const std::string long_content(3 * kBlock + 7, 'y');
+  const std::string archive = file("hello", "text") + file("hell", long_content) + file("last", "end") + kEnd;
+  EXPECT_EQ(text_of(*find_file(bytes_of(archive), "hello")), "text");
+  EXPECT_EQ(text_of(*find_file(bytes_of(archive), "hell")), long_content);
+  EXPECT_EQ(text_of(*find_file(bytes_of(archive), "last")), "end");
+  for (const auto* name : {"hel", "hello ", "", "Hello"}) EXPECT_FALSE(find_file(bytes_of(archive), name)) << name;
+}
+
+TEST(Archive, MayBeEmptyOrEndAnywhere) {
+  EXPECT_EQ(names(""), "");
+  EXPECT_EQ(names(kEnd), "");
+  EXPECT_EQ(names(file("hello", "text")), "hello ") << "the empty blocks at the end are not needed";
+  EXPECT_EQ(names(file("empty", "")), "empty ");
+}
+
+TEST(Archive, NothingBehindTheEndIsFound) {
+  EXPECT_EQ(names(file("hello", "text") + kEnd + file("hidden", "text")), "hello ");
+}
+
+TEST(Archive, ATruncatedHeaderIsTheEnd) {
+  const std::string archive = file("first", "1") + file("second", "2");
+  for (std::size_t size = 2 * kBlock; size < 3 * kBlock; ++size) EXPECT_EQ(names(archive.substr(0, size)), "first ");
+}
+
+TEST(Archive, ATruncatedContentIsTheEnd) {
+  const std::string archive = file("first", "1") + file("second", "of three");
+  EXPECT_EQ(names(archive.substr(0, 3 * kBlock + 7)), "first ");
+  EXPECT_EQ(names(archive.substr(0, 3 * kBlock + 8)), "first second ") << "only the filling is missing";
+}
+
+TEST(Archive, ASizeBeyondTheEndIsTheEnd) {
+  EXPECT_EQ(names_with(124, size_field(kBlock * 5)), "first second ") << "all the rest";
+  EXPECT_EQ(names_with(124, size_field(kBlock * 5 + 1)), "first ");
+  EXPECT_EQ(names_with(124, "77777777777"), "first ");
+}
+
+TEST(Archive, ASizeMustBeAnOctalNumber) {
+  EXPECT_EQ(names_with(124, "00000000008"), "first ");
+  EXPECT_EQ(names_with(124, "0000000001x"), "first ");
+  EXPECT_EQ(names_with(124, "0000000-001"), "first ");
+  EXPECT_EQ(names_with(124, std::string("\0", 1)), "first ") << "no digit";
+  EXPECT_EQ(names_with(124, "000000000010"), "first ") << "nothing ends it";
+  EXPECT_EQ(names_with(124, std::string("\x80\0\0\0\0\0\0\0\0\0\0\1", 12)), "first ") << "GNU's binary sizes";
+  EXPECT_EQ(names_with(124, "00000000010 "), "first second third ") << "a space may end it";
+}
+
+TEST(Archive, ANameMustEndInItsField) {
+  EXPECT_EQ(names_with(0, std::string(99, 'n')), "first " + std::string(99, 'n') + " third ");
+  EXPECT_EQ(names_with(0, std::string(100, 'n')), "first ");
+}
+
+TEST(Archive, MagicAndVersionMustBeRight) {
+  EXPECT_EQ(names_with(257, "ustar "), "first ") << "GNU's older format";
+  EXPECT_EQ(names_with(257, "Ustar"), "first ");
+  EXPECT_EQ(names_with(263, "01"), "first ");
+}
+
+TEST(Archive, TheChecksumMustBeRight) {
+  const std::string first = file("first", "1");
+  for (std::size_t i = 0; i < kBlock; ++i) {
+    std::string second = file("second", "2");
+    second[i] = static_cast<char>(second[i] + 1);
+    const bool is_space_behind_the_number = i == 155;
+    EXPECT_EQ(names(first + second), is_space_behind_the_number ? "first second " : "first ") << i;
+  }
+}
+
+TEST(Archive, TheChecksumCountsBytesAsUnsigned) {
+  EXPECT_EQ(names_with(0, "\xff"), "first \xff\x65\x63ond third ");
+}
+
+TEST(Archive, PassesOverWhatIsNoPlainFile) {
+  for (const auto* type : {"1", "2", "5", "L", "x"}) EXPECT_EQ(names_with(156, type), "first third ") << type;
+  EXPECT_EQ(names_with(156, std::string("\0", 1)), "first second third ") << "how old archives mark a file";
+  EXPECT_EQ(names_with(345, "folder"), "first third ");
+  EXPECT_EQ(names_with(345, std::string(155, 'f')), "first third ");
+}
+
+// Whatever is in it: nothing is read or handed out that is not in the archive (AddressSanitizer looks on).
+TEST(Archive, SurvivesRandomChanges) {
+  std::mt19937_64 random(1);
+  const std::string good = file("hello", "text") + file("second", std::string(700, 's')) + file("last", "") + kEnd;
+  for (int round = 0; round < 8'000; ++round) {
+    std::string archive = good;
+    // Where the last change is made by put(), the checksum is right, and the reader goes on to the fields.
+    for (unsigned changes = random() % 4; changes > 0; --changes) {
+      archive[random() % archive.size()] = static_cast<char>(random());
+    }
+    std::string second = archive.substr(2 * kBlock);
+    put(second, random() % 345, std::string(1, "019\0 "[random() % 5]));
+    archive = archive.substr(0, 2 * kBlock) + second;
+    archive.resize(random() % 3 == 0 ? random() % archive.size() : archive.size());
+
+    const std::vector<std::byte> copy(bytes_of(archive).begin(), bytes_of(archive).end());
+    ArchiveReader reader(copy);
+    while (const auto entry = reader.next()) {
+      unsigned sum = 0;
+      for (const std::byte byte : entry->content) sum += std::to_integer<unsigned>(byte);
+      EXPECT_LE(sum, 255 * copy.size());
+      EXPECT_LT(entry->name.size(), 100u);
+    }
+  }
+}
+
+}  // namespace

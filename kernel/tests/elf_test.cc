@@ -1,0 +1,418 @@
+// The parser of programs: what it makes of a good file, that each rule is there, and that no file brings it down.
+#include "kernel/proc/elf.h"
+
+#include <gtest/gtest.h>
+
+#include <cstring>
+#include <random>
+#include <string>
+#include <vector>
+
+#include "kernel/mm/user_layout.h"
+
+namespace {
+
+constexpr std::uint64_t kProgramEnd = 0x3fff'b000;  // below a stack of 16 KiB that ends at 1 GiB, and a guard
+static_assert(layout::kProgramEnd.raw() == kProgramEnd);
+
+// Where the fields lie, written down from the System V ABI once more: chapter 4, Figure 4-3, and chapter 5, Figure 5-1.
+constexpr std::size_t kType = 16, kMachine = 18, kVersion = 20, kEntry = 24, kHeaders = 32, kHeaderSize = 52,
+                      kPartSize = 54, kPartCount = 56;
+constexpr std::size_t kPartType = 0, kPartFlags = 4, kPartOffset = 8, kPartStart = 16, kPartFileSize = 32,
+                      kPartMemorySize = 40;
+constexpr std::size_t kFirstPart = 64, kOnePart = 56;
+
+// Of the flags of a part.
+constexpr std::uint32_t kX = 1, kW = 2, kR = 4;
+
+// A file to be changed in all ways. It begins as a program of three parts.
+//
+//   0x000 header      0x1000 text, 0x230 bytes      0x2100 rodata, 0x80 bytes     0x3ff8 data, 0x10 bytes
+//   0x040 its parts   at 0x400000                   at 0x402100                   at 0x404ff8, and zeros up to 0x407000
+class ElfFile {
+ public:
+  ElfFile() : bytes_(0x4008) {
+    const unsigned char ident[] = {0x7f, 'E', 'L', 'F', 2, 1, 1};  // 64 bits, little endian, version 1
+    std::memcpy(bytes_.data(), ident, sizeof ident);
+    put<std::uint16_t>(kType, 2);
+    put<std::uint16_t>(kMachine, kElfMachineX86_64);
+    put<std::uint32_t>(kVersion, 1);
+    put<std::uint64_t>(kEntry, 0x400000);
+    put<std::uint64_t>(kHeaders, kFirstPart);
+    put<std::uint16_t>(kHeaderSize, 64);
+    put<std::uint16_t>(kPartSize, 56);
+    add_part({.flags = kR | kX, .offset = 0x1000, .start = 0x400000, .file_size = 0x230, .memory_size = 0x230});
+    add_part({.flags = kR, .offset = 0x2100, .start = 0x402100, .file_size = 0x80, .memory_size = 0x80});
+    add_part({.flags = kR | kW, .offset = 0x3ff8, .start = 0x404ff8, .file_size = 0x10, .memory_size = 0x2008});
+  }
+
+  struct Part {
+    std::uint32_t type = 1;
+    std::uint32_t flags = kR;
+    std::uint64_t offset = 0, start = 0, file_size = 0, memory_size = 0;
+  };
+
+  ElfFile& add_part(const Part& part) {
+    const auto count = get<std::uint16_t>(kPartCount);
+    put<std::uint16_t>(kPartCount, count + 1);
+    put_part(count, kPartType, part.type);
+    put_part(count, kPartFlags, part.flags);
+    put_part(count, kPartOffset, part.offset);
+    put_part(count, kPartStart, part.start);
+    put_part(count, kPartFileSize, part.file_size);
+    put_part(count, kPartMemorySize, part.memory_size);
+    return *this;
+  }
+
+  template <typename T>
+  ElfFile& put(std::size_t offset, std::type_identity_t<T> value) {
+    std::memcpy(&bytes_.at(offset), &value, sizeof(T));
+    return *this;
+  }
+
+  template <typename T>
+  ElfFile& put_part(std::size_t part, std::size_t offset, T value) {
+    return put<T>(kFirstPart + part * kOnePart + offset, value);
+  }
+
+  template <typename T>
+  T get(std::size_t offset) const {
+    T value;
+    std::memcpy(&value, &bytes_.at(offset), sizeof(T));
+    return value;
+  }
+
+  ElfFile& truncate(std::size_t size) {
+    bytes_.resize(size);
+    return *this;
+  }
+
+  std::vector<std::byte>& bytes() { return bytes_; }
+
+  // Parses a copy that ends where the file does, so that AddressSanitizer sees a read beyond it. It begins at an odd
+  // address: a file in an archive may lie anywhere.
+  std::expected<Executable, ElfProblem> parse(std::uint16_t machine = kElfMachineX86_64) const {
+    std::vector<std::byte> copy(1 + bytes_.size());
+    std::copy(bytes_.begin(), bytes_.end(), copy.begin() + 1);
+    return parse_executable(std::span(copy).subspan(1), machine);
+  }
+
+  // "ok", or the name of the problem.
+  std::string outcome(std::uint16_t machine = kElfMachineX86_64) const {
+    const auto program = parse(machine);
+    return program ? "ok" : std::string(name(program.error()));
+  }
+
+ private:
+  std::vector<std::byte> bytes_;
+};
+
+// A file whose text has something else about it.
+template <typename T>
+std::string with_text(std::size_t field, std::type_identity_t<T> value) {
+  return ElfFile().put_part<T>(0, field, value).outcome();
+}
+
+// A file with one more part, of one byte in memory and none in the file.
+std::string with_part_at(std::uint64_t start, std::uint64_t memory_size = 1) {
+  return ElfFile().add_part({.offset = start % kPageSize, .start = start, .memory_size = memory_size}).outcome();
+}
+
+TEST(Elf, TellsWhatAProgramConsistsOf) {
+  const auto program = ElfFile().parse().value();
+  EXPECT_EQ(program.entry, VirtAddr{0x400000});
+  ASSERT_EQ(program.segments().size(), 3u);
+  const Segment& text = program.segments()[0];
+  EXPECT_EQ(text.flags, (PageFlags{.execute = true, .user = true}));
+  const Segment& rodata = program.segments()[1];
+  EXPECT_EQ(rodata.flags, (PageFlags{.user = true}));
+  const Segment& data = program.segments()[2];
+  EXPECT_EQ(data.flags, (PageFlags{.write = true, .user = true}));
+  EXPECT_EQ(data.file_offset, 0x3ff8u);
+  EXPECT_EQ(data.file_size, 0x10u);
+  EXPECT_EQ(data.start, VirtAddr{0x404ff8});
+  EXPECT_EQ(data.memory_size, 0x2008u);
+  EXPECT_EQ(data.end(), VirtAddr{0x407000});
+}
+
+TEST(Elf, EachProblemHasItsName) {
+  const char* const names[] = {"truncated",
+                               "not-elf",
+                               "wrong-class",
+                               "wrong-byte-order",
+                               "wrong-version",
+                               "wrong-type",
+                               "wrong-machine",
+                               "wrong-header-size",
+                               "not-static",
+                               "too-many-segments",
+                               "no-segments",
+                               "more-in-file-than-in-memory",
+                               "misaligned",
+                               "unreadable",
+                               "write-and-execute",
+                               "segment-out-of-place",
+                               "segments-share-a-page",
+                               "bad-entry"};
+  unsigned number = 0;
+  for (const auto* expected : names) EXPECT_EQ(name(ElfProblem{static_cast<std::uint8_t>(number++)}), expected);
+  EXPECT_EQ(name(ElfProblem{static_cast<std::uint8_t>(number)}), "unknown") << "or this test misses one";
+}
+
+// --- the file's header ---------------------------------------------------------------------------------------------
+
+TEST(Elf, AFileMustHoldItsHeader) {
+  for (std::size_t size = 0; size < 64; ++size) EXPECT_EQ(ElfFile().truncate(size).outcome(), "truncated") << size;
+}
+
+TEST(Elf, AFileMustBeginAsElf) {
+  for (std::size_t i = 0; i < 4; ++i) EXPECT_EQ(ElfFile().put<std::uint8_t>(i, 0).outcome(), "not-elf") << i;
+}
+
+TEST(Elf, AFileMustBeFor64BitsInLittleEndian) {
+  EXPECT_EQ(ElfFile().put<std::uint8_t>(4, 1).outcome(), "wrong-class");
+  EXPECT_EQ(ElfFile().put<std::uint8_t>(5, 2).outcome(), "wrong-byte-order");
+}
+
+TEST(Elf, AFileMustBeOfVersion1) {
+  EXPECT_EQ(ElfFile().put<std::uint8_t>(6, 0).outcome(), "wrong-version");
+  EXPECT_EQ(ElfFile().put<std::uint32_t>(kVersion, 2).outcome(), "wrong-version");
+}
+
+TEST(Elf, AFileMustBeAProgramAtAFixedAddress) {
+  for (const std::uint16_t type : {0, 1, 3, 4}) {
+    EXPECT_EQ(ElfFile().put<std::uint16_t>(kType, type).outcome(), "wrong-type") << type;
+  }
+}
+
+TEST(Elf, AFileMustBeForThisMachine) {
+  EXPECT_EQ(ElfFile().outcome(kElfMachineAarch64), "wrong-machine");
+  EXPECT_EQ(ElfFile().put<std::uint16_t>(kMachine, kElfMachineAarch64).outcome(), "wrong-machine");
+  EXPECT_EQ(ElfFile().put<std::uint16_t>(kMachine, kElfMachineAarch64).outcome(kElfMachineAarch64), "ok");
+}
+
+TEST(Elf, HeadersMustHaveTheirSizes) {
+  EXPECT_EQ(ElfFile().put<std::uint16_t>(kHeaderSize, 63).outcome(), "wrong-header-size");
+  EXPECT_EQ(ElfFile().put<std::uint16_t>(kPartSize, 57).outcome(), "wrong-header-size");
+}
+
+TEST(Elf, HeadersOfPartsMustLieInTheFile) {
+  EXPECT_EQ(ElfFile().truncate(kFirstPart + 3 * kOnePart - 1).outcome(), "truncated");
+  const std::uint64_t size = ElfFile().bytes().size();
+  for (const std::uint64_t offset : {size - 3 * kOnePart + 1, size, size + 1, 0 - kOnePart, ~std::uint64_t{0}}) {
+    EXPECT_EQ(ElfFile().put<std::uint64_t>(kHeaders, offset).outcome(), "truncated") << offset;
+  }
+  EXPECT_EQ(ElfFile().put<std::uint16_t>(kPartCount, 0xffff).outcome(), "truncated");
+}
+
+TEST(Elf, HeadersOfPartsMayLieAtTheVeryEnd) {
+  ElfFile file;
+  const std::vector<std::byte> parts(file.bytes().begin() + kFirstPart,
+                                     file.bytes().begin() + kFirstPart + 3 * kOnePart);
+  file.put<std::uint64_t>(kHeaders, file.bytes().size());
+  file.bytes().insert(file.bytes().end(), parts.begin(), parts.end());
+  EXPECT_EQ(file.outcome(), "ok");
+}
+
+// --- the parts -----------------------------------------------------------------------------------------------------
+
+TEST(Elf, AProgramHasSegments) {
+  EXPECT_EQ(ElfFile().put<std::uint16_t>(kPartCount, 0).outcome(), "no-segments");
+  ElfFile notes;
+  for (unsigned part = 0; part < 3; ++part) notes.put_part<std::uint32_t>(part, kPartType, 4);
+  EXPECT_EQ(notes.outcome(), "no-segments");
+}
+
+TEST(Elf, AProgramHasAtMostEightSegments) {
+  ElfFile file;
+  for (std::uint64_t start = 0x500000; start < 0x505000; start += kPageSize) {
+    file.add_part({.start = start, .memory_size = 1});
+  }
+  EXPECT_EQ(file.outcome(), "ok");
+  EXPECT_EQ(file.parse()->segments().size(), 8u);
+  EXPECT_EQ(file.add_part({.start = 0x600000, .memory_size = 1}).outcome(), "too-many-segments");
+}
+
+TEST(Elf, AProgramNeedsNoDynamicLinker) {
+  for (const std::uint32_t type : {2, 3}) EXPECT_EQ(ElfFile().add_part({.type = type}).outcome(), "not-static") << type;
+}
+
+// Notes, the wish for a stack and the like: nothing of them is looked at.
+TEST(Elf, PartsOfOtherTypesAreIgnored) {
+  for (const std::uint32_t type : {0u, 4u, 6u, 7u, 0x6474e551u}) {
+    const ElfFile::Part part{type, kX | kW, ~0ull, 0xffff'8000'0000'0000, ~0ull, 5};
+    EXPECT_EQ(ElfFile().add_part(part).parse()->segments().size(), 3u) << type;
+  }
+}
+
+TEST(Elf, EmptySegmentsAreIgnored) {
+  const ElfFile::Part part{.flags = kX | kW, .offset = ~0ull, .start = 0xffff'8000'0000'0000};
+  EXPECT_EQ(ElfFile().add_part(part).parse()->segments().size(), 3u);
+}
+
+TEST(Elf, ASegmentIsNoLargerInTheFileThanInMemory) {
+  EXPECT_EQ(with_text<std::uint64_t>(kPartMemorySize, 0x22f), "more-in-file-than-in-memory");
+  EXPECT_EQ(with_text<std::uint64_t>(kPartMemorySize, 0), "more-in-file-than-in-memory");
+}
+
+TEST(Elf, ASegmentMustLieInTheFile) {
+  ElfFile file;
+  EXPECT_EQ(file.put_part<std::uint64_t>(2, kPartFileSize, 0x11).outcome(), "truncated");
+  EXPECT_EQ(file.put_part<std::uint64_t>(2, kPartOffset, 0x4008 - 0x10 + kPageSize).outcome(), "truncated");
+  EXPECT_EQ(with_text<std::uint64_t>(kPartOffset, 0xffff'ffff'ffff'f000), "truncated") << "its end would wrap around";
+  EXPECT_EQ(ElfFile().truncate(0x4007).outcome(), "truncated");
+}
+
+TEST(Elf, AFileOffsetAndItsAddressAgreeWithinThePage) {
+  EXPECT_EQ(with_text<std::uint64_t>(kPartOffset, 0x1001), "misaligned");
+  EXPECT_EQ(with_text<std::uint64_t>(kPartOffset, 0x800), "misaligned");
+  EXPECT_EQ(with_text<std::uint64_t>(kPartOffset, 0x2000), "ok");
+}
+
+TEST(Elf, ASegmentMayBeRead) {
+  EXPECT_EQ(with_text<std::uint32_t>(kPartFlags, kX), "unreadable");
+  EXPECT_EQ(with_text<std::uint32_t>(kPartFlags, 0), "unreadable");
+}
+
+TEST(Elf, NothingMayBeWrittenAndExecuted) {
+  EXPECT_EQ(with_text<std::uint32_t>(kPartFlags, kR | kW | kX), "write-and-execute");
+}
+
+TEST(Elf, OtherBitsOfTheFlagsMeanNothing) {
+  EXPECT_EQ(with_text<std::uint32_t>(kPartFlags, 0xffff'fff8 | kR | kX), "ok");
+}
+
+TEST(Elf, PageZeroStaysFree) {
+  for (const std::uint64_t start : {0, 1, 0xfff}) EXPECT_EQ(with_part_at(start), "segment-out-of-place") << start;
+  EXPECT_EQ(with_part_at(0x1000), "ok");
+}
+
+TEST(Elf, ASegmentEndsInTheUserHalf) {
+  EXPECT_EQ(with_part_at(kProgramEnd - 1), "ok");
+  EXPECT_EQ(with_part_at(kProgramEnd - 1, 2), "segment-out-of-place");
+  for (const std::uint64_t start : {kProgramEnd, kProgramEnd + 0xfff, kProgramEnd + 0x1000, 0xffff'8000'0000'0000}) {
+    EXPECT_EQ(with_part_at(start), "segment-out-of-place") << start;
+  }
+}
+
+TEST(Elf, ASegmentDoesNotWrapAround) {
+  EXPECT_EQ(with_part_at(~0ull, 2), "segment-out-of-place");
+  EXPECT_EQ(with_part_at(0x500000, ~0ull), "segment-out-of-place");
+  EXPECT_EQ(with_part_at(0x500000, 0ull - 0x500000 + 0x1000), "segment-out-of-place") << "ends at 0x1000";
+}
+
+TEST(Elf, SegmentsShareNoPage) {
+  EXPECT_EQ(with_part_at(0x400230), "segments-share-a-page") << "the rest of the text's page";
+  EXPECT_EQ(with_part_at(0x401fff, 2), "segments-share-a-page") << "its last byte is in the page of rodata";
+  EXPECT_EQ(with_part_at(0x401000, 0x1000), "ok") << "just between them";
+  EXPECT_EQ(with_part_at(0x404000, 1), "segments-share-a-page") << "the page in which data begins";
+  EXPECT_EQ(with_part_at(0x406fff, 1), "segments-share-a-page") << "the page in which data ends";
+  EXPECT_EQ(with_part_at(0x407000, 1), "ok");
+  EXPECT_EQ(with_part_at(0x300000, 0x200000), "segments-share-a-page") << "around them all";
+  EXPECT_EQ(with_part_at(0x405000, 1), "segments-share-a-page") << "inside one";
+}
+
+// --- where it begins -----------------------------------------------------------------------------------------------
+
+TEST(Elf, TheEntryIsInAnExecutableSegment) {
+  for (const std::uint64_t entry : {0x3fffffull, 0x400230ull, 0x402100ull, 0x404ff8ull, 0ull, ~0ull}) {
+    EXPECT_EQ(ElfFile().put<std::uint64_t>(kEntry, entry).outcome(), "bad-entry") << entry;
+  }
+  EXPECT_EQ(ElfFile().put<std::uint64_t>(kEntry, 0x40022f).outcome(), "ok");
+}
+
+TEST(Elf, TheEntryIsAlignedAsTheMachineWants) {
+  ElfFile file;
+  file.put<std::uint64_t>(kEntry, 0x400002);
+  EXPECT_EQ(file.outcome(), "ok");
+  file.put<std::uint16_t>(kMachine, kElfMachineAarch64);
+  EXPECT_EQ(file.outcome(kElfMachineAarch64), "bad-entry");
+  EXPECT_EQ(file.put<std::uint64_t>(kEntry, 0x400004).outcome(kElfMachineAarch64), "ok");
+}
+
+// --- any file ------------------------------------------------------------------------------------------------------
+
+// The segment's first page and its last, as numbers.
+struct Pages {
+  explicit Pages(const Segment& segment)
+      : first(segment.start.raw() / kPageSize), last((segment.end().raw() - 1) / kPageSize) {}
+  std::uint64_t first, last;
+};
+
+// What the kernel relies on in one segment and does not find, or "".
+std::string broken_rule(const Segment& segment, std::uint64_t file_size) {
+  using Wide = unsigned __int128;  // in which nothing wraps around
+  const Wide start = segment.start.raw();
+  if (Wide{segment.file_offset} + segment.file_size > file_size) return "not in the file";
+  if (start + segment.memory_size > kProgramEnd || start < kPageSize) return "not where programs lie";
+  if (segment.memory_size == 0 || segment.file_size > segment.memory_size) return "sizes";
+  if ((segment.start.raw() ^ segment.file_offset) % kPageSize != 0) return "alignment";
+  if (!segment.flags.user || (segment.flags.write && segment.flags.execute)) return "permissions";
+  return "";
+}
+
+// The same for a program that was accepted.
+std::string broken_rule(const Executable& program, std::uint64_t file_size) {
+  if (program.count == 0 || program.count > kMostSegments) return "number of segments";
+  bool has_entry = false;
+  for (const Segment& segment : program.segments()) {
+    if (const std::string broken = broken_rule(segment, file_size); !broken.empty()) return broken;
+    has_entry |= segment.flags.execute && program.entry - segment.start < segment.memory_size;
+    for (const Segment& other : program.segments()) {
+      const Pages here(segment), there(other);
+      if (&segment != &other && here.first <= there.last && there.first <= here.last) return "pages";
+    }
+  }
+  return has_entry ? "" : "entry";
+}
+
+// One change of a file: a byte, or a field of a header, to anything or to something at the edge of what is allowed.
+void change(ElfFile& file, std::mt19937_64& random) {
+  auto& bytes = file.bytes();
+  const std::size_t headers_end = kFirstPart + 3 * kOnePart;
+  switch (random() % 4) {
+    case 0: bytes[random() % bytes.size()] = static_cast<std::byte>(random()); return;
+    case 1: bytes[random() % headers_end] = static_cast<std::byte>(random()); return;
+    case 2: bytes[random() % headers_end] ^= std::byte{1} << random() % 8; return;
+    default: {
+      const std::uint64_t edges[] = {
+          0,           1, kPageSize, 0x400000, 0x402000, 0x404000, kProgramEnd, 0xffff'8000'0000'0000, bytes.size(),
+          0x10000'0000};
+      const std::uint64_t value = edges[random() % std::size(edges)] + random() % 3 - 1;
+      const std::size_t field = random() % (headers_end / 8) * 8;
+      file.put<std::uint64_t>(field, value);
+    }
+  }
+}
+
+TEST(Elf, WhateverIsAcceptedObeysTheRules) {
+  std::mt19937_64 random(1);
+  unsigned accepted = 0, refused = 0;
+  for (int round = 0; round < 20'000; ++round) {
+    ElfFile file;
+    for (unsigned changes = 1 + random() % 4; changes > 0; --changes) change(file, random);
+    if (random() % 8 == 0) file.truncate(random() % file.bytes().size());
+    const auto program = file.parse();
+    ++(program ? accepted : refused);
+    if (!program) continue;
+    EXPECT_EQ(broken_rule(*program, file.bytes().size()), "") << "in round " << round;
+    EXPECT_EQ(file.get<std::uint16_t>(kMachine), kElfMachineX86_64);
+    EXPECT_EQ(file.get<std::uint64_t>(kEntry), program->entry.raw());
+  }
+  EXPECT_GT(accepted, 1000u) << "else it shows little";
+  EXPECT_GT(refused, 1000u);
+}
+
+// Each byte of the headers, changed to many values.
+TEST(Elf, EachByteMayBeAnything) {
+  for (std::size_t i = 0; i < kFirstPart + 3 * kOnePart; ++i) {
+    for (unsigned value = 0; value < 256; value += 5) {
+      ElfFile file;
+      file.bytes()[i] = static_cast<std::byte>(value);
+      const auto program = file.parse();
+      EXPECT_EQ(program ? broken_rule(*program, file.bytes().size()) : "", "") << i;
+    }
+  }
+}
+
+}  // namespace

@@ -1,0 +1,487 @@
+"""Lab 4: frames beyond the window, one page at a time."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+from grade.boot.guest import Guest
+from grade.boot.kernel_image import KernelImage
+from grade.boot.layout import PAGE, TEMP_SLOTS, TEMP_WINDOW, layout_of
+from grade.boot.processes import USER_STACK_SIZE, USER_STACK_TOP, Process, processes
+from grade.boot.user_image import UserImage, user_image
+from grade.checks.process_checks import check_ledger, live_root, user_mappings, walk_in
+from grade.checks.user_memory import loaded_pages, random_letters, read_user, write_user
+from grade.checks.window_checks import (
+    check_all_slots_empty,
+    check_private,
+    slot_address,
+    window_entries,
+    window_table,
+    window_writes,
+)
+from grade.diagnosis.failure import expect, fail
+from grade.machine.facts import Fact
+from grade.plugin import milestone
+
+Boot = Callable[..., Guest]
+
+_GREETING_SIZE = 14
+_STATUS_OF_CHILD = bytes((0, 0x5A, 0, 0))
+"""What user/border.cc's child leaves: its exit code, as wait4 reports it."""
+
+_BAD_ADDRESS = -14  # Linux's EFAULT, kernel/proc/error_numbers.h
+_SEGMENTATION_FAULT = 11
+_ATTEMPT_SIZE = 48  # of struct Attempt in user/pointers.cc
+_CALLS_PER_ADDRESS = 6
+
+
+# --- what several milestones need ------------------------------------------------------------------------------------
+
+
+def _program(guest: Guest, name: str) -> UserImage:
+    return user_image(Path(guest.recipe.elf), name)
+
+
+def _started(guest: Guest, program: str) -> Process:
+    """The living process that runs `program`, started last."""
+    __tracebackhide__ = True
+    found = [process for process in processes(guest) if process.program == program]
+    refused = guest.facts("run")
+    seen = refused[-1].line if refused else "no process"
+    expect(bool(found), "user-copy-not-made", f"the program {program} can be loaded", seen)
+    return found[-1]
+
+
+def _run_to_started(guest: Guest, program: str) -> Process:
+    """Runs to the checkpoint behind the start of `program`."""
+    __tracebackhide__ = True
+    guest.run_to("started")
+    return _started(guest, program)
+
+
+def _run_into_call(guest: Guest, program: str, what: str) -> int:
+    """Runs `program` to its next judged call (user/lib/judged_call.h) and returns the root it runs on."""
+    __tracebackhide__ = True
+    guest.run_to_address(_program(guest, program).va("call_comes"), what)
+    return live_root(guest)
+
+
+def _run_through_call(guest: Guest, program: str, what: str) -> tuple[int, str]:
+    """Runs on until the call has returned; its result, and what was printed meanwhile."""
+    __tracebackhide__ = True
+    before = len(guest.machine.serial())
+    cpu = guest.run_to_address(_program(guest, program).va("call_returned"), what)
+    return _signed(cpu.first_argument), guest.machine.serial()[before:]
+
+
+def _signed(value: int) -> int:
+    return value - (1 << 64) if value >> 63 else value
+
+
+def _beyond(image: KernelImage) -> int:
+    """The first frame beyond the linear window."""
+    return layout_of(image).region("frames").end
+
+
+def _free_frames(image: KernelImage) -> int:
+    """Frames that no milestone uses up so much RAM as to reach."""
+    return _beyond(image) + (48 << 20)
+
+
+def _mark(guest: Guest, pa: int, count: int) -> list[int]:
+    """Puts numbers that no kernel can know into frames; returns the first of each."""
+    words = [int.from_bytes(random_letters(8), "little") for _ in range(count)]
+    for number, word in enumerate(words):
+        guest.machine.write_physical(pa + number * PAGE, word.to_bytes(8, "little"))
+    return words
+
+
+def _windows(guest: Guest) -> list[Fact]:
+    """Stops while the command `windows` holds windows open; what it says of each."""
+    __tracebackhide__ = True
+    before = len(guest.facts("window"))
+    guest.run_to("windows")
+    return guest.facts("window")[before:]
+
+
+# --- system calls ----------------------------------------------------------------------------------------------------
+
+
+@milestone("4.1", points=10, witness="WQ")
+def test_greeting(boot: Boot) -> None:
+    """write(1, "Hello, kernel!", 14) returns 14"""
+    guest = boot("start greet\ncheckpoint started\nwait\ncheckpoint end")
+    _run_to_started(guest, "greet")
+    root = _run_into_call(guest, "greet", "the greeting")
+    text = random_letters(_GREETING_SIZE)
+    write_user(guest, root, _program(guest, "greet").va("g_greeting"), text)
+    result, printed = _run_through_call(guest, "greet", "the end of write")
+    _check_printed((result, printed), text)
+    guest.run_to("end")
+    ended = guest.fact("exit").values
+    expect(ended["status"] == "0", "wrong-answer", "the program exits with 0", f"{ended}")
+
+
+def _check_printed(outcome: tuple[int, str], text: bytes) -> None:
+    """write() took all of `text` and printed it."""
+    __tracebackhide__ = True
+    result, printed = outcome
+    expect(result == len(text), "user-copy-not-made", f"write returns {len(text)}", f"{result}")
+    wanted = f"write prints what is in the program's memory: {text.decode()}"
+    expect(text.decode() in printed, "wrong-user-bytes", wanted, repr(printed))
+
+
+@milestone("4.2", points=10, witness="WQ")
+def test_border(boot: Boot) -> None:
+    """A buffer that crosses the border between two pages is written in full, whatever frames they are"""
+    offset, size = 4000, 100
+    guest = boot(f"run hello\nstart border {offset} {size}\ncheckpoint started\nwait")
+    process = _run_to_started(guest, "border")
+    pages = _program(guest, "border").va("g_pages")
+    _part_neighbours(guest, process.root, pages)
+
+    root = _run_into_call(guest, "border", "the call of write")
+    text = random_letters(4 * PAGE)
+    write_user(guest, root, pages, text)
+    result, printed = _run_through_call(guest, "border", "the end of write")
+    first, second = text[offset:PAGE].decode(), text[PAGE : offset + size].decode()
+    half = first in printed and second not in printed
+    expect(not half, "user-copy-not-split", f"behind {first} comes {second}, of the next page", repr(printed))
+    _check_printed((result, printed), text[offset : offset + size])
+
+    _run_into_call(guest, "border", "the call of wait4")
+    write_user(guest, root, pages, text)
+    result, _ = _run_through_call(guest, "border", "the end of wait4")
+    expect(result > 0, "user-copy-not-made", "wait4 takes a status on two pages", f"{result}")
+    status = slice(PAGE - 1, PAGE + 3)
+    wanted = text[: status.start] + _STATUS_OF_CHILD + text[status.stop :]
+    seen = read_user(guest, root, pages, len(text))
+    cause = "user-copy-not-split" if seen[:PAGE] == wanted[:PAGE] else "wrong-user-bytes"
+    words = f"{_STATUS_OF_CHILD.hex()} across the border of the pages, and all else as it was"
+    expect(seen == wanted, cause, words, f"{seen[status].hex()}", walk_in(guest, root, pages + PAGE))
+
+
+def _part_neighbours(guest: Guest, root: int, va: int) -> None:
+    """Sees to it that the pages at `va` are not neighbours in RAM: else this would prove nothing.
+
+    As a rule they are not, since frames were given back before. The root has never been loaded: no TLB knows it.
+    """
+    entries = [walk_in(guest, root, va + number * PAGE).mapping.entry_address for number in range(3)]
+    first, second, third = (guest.read_physical(entry, 8) for entry in entries)
+    frames = [walk_in(guest, root, va + number * PAGE).pa for number in range(2)]
+    if frames[1] == frames[0] + PAGE:
+        guest.machine.write_physical(entries[0], third)
+        guest.machine.write_physical(entries[2], first)
+    frames = [walk_in(guest, root, va + number * PAGE).pa for number in range(2)]
+    if frames[1] == frames[0] + PAGE:
+        raise RuntimeError(f"the frames {first!r}, {second!r} and {third!r} cannot be parted")
+
+
+@milestone("4.3", points=15, witness="W")
+def test_loaded_program(boot: Boot, image: KernelImage) -> None:
+    """A program of several segments is loaded byte for byte, the rest of its memory is zero, even in used frames"""
+    script = ["checkpoint ready", "start segments", "checkpoint first", "wait", "start segments", "checkpoint second"]
+    script += ["wait", "start border 4000 100", "checkpoint started", "wait"]
+    guest = boot("\n".join(script), ram_mib=64)
+    guest.run_to("ready")
+    _make_dirty(guest, _beyond(image))
+    for name in ("first", "second"):
+        guest.run_to(name)
+        _check_loaded_pages(guest, _started(guest, "segments"))
+    _run_to_started(guest, "border")
+    _run_into_call(guest, "border", "the call of write")
+    root = _run_into_call(guest, "border", "the call of wait4, with a child loaded meanwhile")
+    _check_constant_pages(guest, root, _program(guest, "border"))
+    ended = guest.facts("exit")
+    codes = [fact.values["status"] for fact in ended]
+    expect(codes == ["0", "0"], "wrong-user-bytes", "the program finds itself as it was built", f"{[f.line for f in ended]}")
+
+
+def _make_dirty(guest: Guest, start: int) -> None:
+    """Fills all RAM from `start` on with what nobody expects."""
+    megabyte = bytes(range(1, 256)) * ((1 << 20) // 255 + 1)
+    end = guest.layout.ram_base + (guest.recipe.ram_mib << 20)
+    for pa in range(start, end, 1 << 20):
+        guest.machine.write_physical(pa, megabyte[: 1 << 20])
+
+
+def _check_loaded_pages(guest: Guest, process: Process) -> None:
+    """Before its first instruction a program's memory is its file, and zeros."""
+    __tracebackhide__ = True
+    for va, wanted in loaded_pages(_program(guest, process.program)).items():
+        _check_page(guest, process.root, va, wanted)
+    for va in range(USER_STACK_TOP - USER_STACK_SIZE, USER_STACK_TOP - PAGE, PAGE):
+        _check_page(guest, process.root, va, bytes(PAGE))
+
+
+def _check_page(guest: Guest, root: int, va: int, wanted: bytes) -> None:
+    __tracebackhide__ = True
+    seen = read_user(guest, root, va, PAGE)
+    if seen == wanted:
+        return
+    at = next(at for at in range(PAGE) if seen[at] != wanted[at])
+    contents = wanted.rstrip(b"\0")
+    cause = "user-page-not-cleared" if at >= len(contents) else "wrong-user-bytes"
+    words = f"{va + at:#x} holds {wanted[at : at + 8].hex()}"
+    fail(cause, words, f"{seen[at : at + 8].hex()}", walk_in(guest, root, va))
+
+
+def _check_constant_pages(guest: Guest, root: int, program: UserImage) -> None:
+    """What a program cannot write is as in its file."""
+    __tracebackhide__ = True
+    constant = {va for segment in program.segments if not segment.write for va in range(segment.va & -PAGE, segment.end, PAGE)}
+    for va, wanted in loaded_pages(program).items():
+        if va in constant:
+            _check_page(guest, root, va, wanted)
+
+
+@milestone("4.4", points=15, witness="WK")
+def test_bad_pointers(boot: Boot, image: KernelImage) -> None:
+    """A bad pointer gives -EFAULT in every system call, a buffer that is good in part at most that part"""
+    addresses = _kernel_addresses(image)
+    words = " ".join(f"{address:#x}" for address in addresses)
+    guest = boot(f"start pointers {words}\ncheckpoint started\nwait\ncheckpoint end")
+    _run_to_started(guest, "pointers")
+    program = _program(guest, "pointers")
+    guest.run_to_address(program.va("attempts_are_made"), "the last of many system calls with bad pointers")
+    root = live_root(guest)
+    attempts = _attempts(guest, root, program)
+    for address in addresses:
+        tried = sum(attempt[1] == address for attempt in attempts)
+        expect(tried == _CALLS_PER_ADDRESS, "wrong-answer", f"{_CALLS_PER_ADDRESS} calls with {address:#x}", f"{tried}")
+    for call, address, most, result in attempts:
+        wanted = f"{call} with {address:#x} returns {_BAD_ADDRESS}" + (f", or at most {most}" if most else "")
+        cause = "user-pointer-trusted" if result >= 0 else "wrong-answer"
+        expect(result == _BAD_ADDRESS or 0 < result <= most, cause, wanted, f"{result}", walk_in(guest, root, address))
+    _check_constant_pages(guest, root, program)
+    _check_nothing_leaked(guest, sum(max(result, 0) for *_, result in attempts))
+    guest.run_to("end")
+    ended = guest.fact("exit").values
+    expect(ended["status"] == "0", "wrong-answer", "no bad pointer loses a child", f"{ended}")
+
+
+def _kernel_addresses(image: KernelImage) -> list[int]:
+    """Addresses that are the kernel's: code, data, a stack, a device, the window of frames, temporary mappings."""
+    layout = layout_of(image)
+    regions = [layout.region(name) for name in ("text", "data", "boot-stack", "frames")]
+    device = next(region for region in layout.regions if region.device)
+    return [region.pa + image.offset for region in (*regions, device)] + [image.offset + TEMP_WINDOW]
+
+
+def _attempts(guest: Guest, root: int, program: UserImage) -> list[tuple[str, int, int, int]]:
+    """The list in the program's memory: call, address, the most that may be done, result."""
+    __tracebackhide__ = True
+    count = int.from_bytes(read_user(guest, root, program.va("g_count"), 8), "little")
+    data = read_user(guest, root, program.va("g_attempts"), count * _ATTEMPT_SIZE)
+    attempts = []
+    for at in range(0, len(data), _ATTEMPT_SIZE):
+        numbers = [int.from_bytes(data[at + place : at + place + 8], "little") for place in (24, 32, 40)]
+        call = data[at : at + 24].split(b"\0")[0].decode()
+        attempts.append((call, numbers[0], numbers[1], _signed(numbers[2])))
+    return attempts
+
+
+def _check_nothing_leaked(guest: Guest, allowed: int) -> None:
+    """All that was printed since the program started is the part of its memory that it might print."""
+    __tracebackhide__ = True
+    printed = guest.machine.serial().split("> wait")[-1].strip()
+    right = printed == "x" * allowed
+    expect(right, "user-pointer-trusted", f"nothing is printed but {allowed} bytes of the program's own", repr(printed[:80]))
+
+
+# --- the window ------------------------------------------------------------------------------------------------------
+
+
+@milestone("4.5", points=5, witness="WK")
+def test_window_is_private(boot: Boot, image: KernelImage) -> None:
+    """A window is the kernel's alone: a user access to it kills the process"""
+    frames, last = _free_frames(image), TEMP_SLOTS - 1
+    va = image.offset + TEMP_WINDOW + last * PAGE
+    kinds = ("read", "write", "jump")
+    lines = [f"start intruder {kind} {va:#x}\ncheckpoint {kind}\nwait" for kind in kinds]
+    guest = boot("\n".join([f"windows {frames:#x} {TEMP_SLOTS}", *lines, "checkpoint end"]))
+    _windows(guest)
+    for slot in range(TEMP_SLOTS):
+        check_private(guest, slot)
+    table = window_table(guest)
+    place, leaf = table + 8 * last, guest.read_physical(table + 8 * last, 8)
+    marks = _mark(guest, frames + last * PAGE, 1)
+    for kind in kinds:
+        guest.run_to(kind)
+        _started(guest, "intruder")
+        guest.machine.write_physical(place, leaf)  # as if the kernel had a window open now
+    guest.run_to("end")
+    killed = [fact.values["signal"] for fact in guest.facts("killed")]
+    faults = [f for f in guest.facts("fault") if f.values["mode"] == "user" and int(f.values["address"], 0) == va]
+    right = killed == [f"{_SEGMENTATION_FAULT}"] * 3 and len(faults) == 3
+    wanted = f"three processes are killed for touching {va:#x}"
+    expect(right, "temp-window-open-to-users", wanted, f"signals {killed}, {len(faults)} faults", guest.walk(va))
+    seen = guest.read_word(frames + last * PAGE)
+    expect(seen == marks[0], "temp-window-open-to-users", f"the frame still holds {marks[0]:#x}", f"{seen:#x}")
+
+
+@milestone("4.6", points=15, witness="WK")
+def test_slots(boot: Boot, image: KernelImage) -> None:
+    """Slots are distinct and coexist, too many are refused, and after every system call all are empty in every root"""
+    frames, count = _free_frames(image), TEMP_SLOTS + 1
+    words = " ".join(f"{address:#x}" for address in _kernel_addresses(image))
+    lines = ["checkpoint ready", *(f"windows {frames + number * count * PAGE:#x} {count}" for number in (0, 1))]
+    lines += ["checkpoint closed", *(f"fail {number}\nrun hello" for number in (4, 9, 14)), "fail 0"]
+    lines += ["start spin", "start spin", "checkpoint started", f"run pointers {words}", "checkpoint end"]
+    guest = boot("\n".join(lines))
+    guest.run_to("ready")
+    marks = _mark(guest, frames, 2 * count)
+    for first in (0, count):
+        _check_windows(guest, _windows(guest), (frames + first * PAGE, marks[first:]))
+    guest.run_to("closed")
+    check_all_slots_empty(guest, "once the windows are closed")
+    _run_to_started(guest, "spin")
+    refused = [fact.values["result"] for fact in guest.facts("run")]
+    expect(refused == ["no-memory"] * 3, "wrong-answer", "three programs find no memory", f"{refused}")
+    roots = [process.root for process in processes(guest)]  # these two go on for ever
+    check_all_slots_empty(guest, "after programs were loaded, and others could not be", roots)
+    returned = _program(guest, "pointers").va("call_returned")
+    for number in range(1, 41):
+        guest.run_to_address(returned, f"the end of system call {number}")
+        check_all_slots_empty(guest, f"after system call {number}", roots)
+    guest.run_to("end")
+    check_all_slots_empty(guest, "after all these system calls")
+
+
+def _check_windows(guest: Guest, windows: list[Fact], marked: tuple[int, list[int]]) -> None:
+    """As many windows as there are slots are open, each with one of its own, and one more was refused."""
+    __tracebackhide__ = True
+    frames, marks = marked
+    table = window_table(guest)
+    opened = [fact for fact in windows if fact.values["result"] == "ok"]
+    addresses = [int(fact.values["va"], 0) for fact in opened]
+    twice = next((va for va in addresses if addresses.count(va) > 1), None)
+    seen = f"two of them are at {twice or 0:#x}"
+    expect(twice is None, "temp-slot-shared", "windows that are open at one time have different slots", seen)
+    lost = f"{TEMP_SLOTS} windows can be open at one time"
+    expect(len(opened) >= TEMP_SLOTS, "temp-slot-lost", lost, f"{len(opened)} are")
+    refused = len(opened) == TEMP_SLOTS and windows[-1].values["result"] == "no-slot"
+    expect(refused, "temp-slot-shared", "one more window is refused: no-slot", windows[-1].line)
+    entries = window_entries(guest, table)
+    for number, (fact, va) in enumerate(zip(opened, addresses, strict=True)):
+        walk, pa = guest.walk(va), frames + number * PAGE
+        in_table = slot_address(guest, 0) <= va < slot_address(guest, TEMP_SLOTS)
+        expect(in_table, "wrong-answer", "a window is among the temporary mappings", f"it is at {va:#x}", walk)
+        expect(walk.pa == pa, "wrong-frame", f"the window at {va:#x} shows {pa:#x}", f"{walk.pa or 0:#x}", walk)
+        value = int(fact.values["value"], 0)
+        wanted = f"the window at {va:#x} shows what is in the frame {pa:#x}: {marks[number]:#x}"
+        expect(value == marks[number], "stale-temp-mapping", wanted, f"{value:#x}", walk)
+    expect(all(entries), "temp-slot-lost", "every slot has its entry", f"{entries.count(0)} have none")
+
+
+@milestone("4.7", points=10, witness="WQ")
+def test_older_root(boot: Boot) -> None:
+    """A temporary mapping works under a root that is older than it, from the first one on"""
+    guest = boot("start greet\ncheckpoint started\nwait\ncheckpoint end")
+    process = _run_to_started(guest, "greet")
+    table = window_table(guest, [process.root])
+    root = _run_into_call(guest, "greet", "the greeting")
+    program, text = _program(guest, "greet"), random_letters(_GREETING_SIZE)
+    write_user(guest, root, program.va("g_greeting"), text)
+    frame = walk_in(guest, root, program.va("g_greeting")).pa // PAGE * PAGE
+    before, opened = len(guest.machine.serial()), []
+    for write in window_writes(guest, table, program.va("call_returned"), "the end of write"):
+        walk = guest.walk(slot_address(guest, write.slot))
+        expect(write.root == process.root, "wrong-answer", f"the root stays {process.root:#x}", f"{write.root:#x}")
+        if write.entry:
+            opened.append(walk.pa)
+    wanted = f"during write, under the root {process.root:#x}, a window onto the text's frame {frame:#x}"
+    seen = ", ".join(f"{pa or 0:#x}" for pa in opened) or "no window was opened"
+    expect(frame in opened, "wrong-frame" if opened else "wrong-answer", wanted, seen)
+    _check_printed((_signed(guest.cpu().first_argument), guest.machine.serial()[before:]), text)
+    guest.run_to("end")
+
+
+@milestone("4.8", points=10, witness="WK")
+def test_used_again(boot: Boot, image: KernelImage) -> None:
+    """A slot that is used again shows the new frame"""
+    frames, order = _free_frames(image), (0, 1, 0, 2, 1)
+    lines = [f"windows {frames + number * PAGE:#x}" for number in order]
+    guest = boot("\n".join(["checkpoint ready", *lines, "start border 4000 100", "checkpoint started", "wait"]))
+    guest.run_to("ready")
+    marks, before = _mark(guest, frames, 3), 0
+    for number in order:
+        (fact,) = _windows(guest)
+        va, value = (int(fact.values[key], 0) for key in ("va", "value"))
+        walk = guest.walk(va)
+        pa = frames + number * PAGE
+        expect(walk.pa == pa, "wrong-frame", f"the window at {va:#x} shows {pa:#x}", f"{walk.pa or 0:#x}", walk)
+        cause = "stale-temp-mapping" if value == before else "wrong-answer"
+        wanted = f"the kernel reads {marks[number]:#x} there, as the table has it"
+        expect(value == marks[number], cause, wanted, f"{value:#x}", walk)
+        before = marks[number]
+    _check_one_call(guest)
+
+
+def _check_one_call(guest: Guest) -> None:
+    """Within one system call, slots are used for one page and then for another."""
+    __tracebackhide__ = True
+    _run_to_started(guest, "border")
+    root = _run_into_call(guest, "border", "the call of write")
+    program, text = _program(guest, "border"), random_letters(4 * PAGE)
+    write_user(guest, root, program.va("g_pages"), text)
+    pages = {walk_in(guest, root, program.va("g_pages") + at).pa for at in (0, PAGE)}
+    table, before = window_table(guest), len(guest.machine.serial())
+    opened = [
+        guest.walk(slot_address(guest, write.slot)).pa
+        for write in window_writes(guest, table, program.va("call_returned"), "the end of write")
+        if write.entry
+    ]
+    seen = f"windows onto {[hex(pa or 0) for pa in opened]}"
+    expect(pages <= set(opened), "user-copy-not-split", f"windows onto both pages, {[hex(pa) for pa in pages]}", seen)
+    printed = guest.machine.serial()[before:]
+    stale = text[4000:PAGE].decode() + text[:4].decode() in printed
+    wanted = "what is printed comes from one page and then from the next"
+    expect(not stale, "stale-temp-mapping", wanted, "twice from the first", guest.walk(slot_address(guest, 0)))
+    _check_printed((_signed(guest.cpu().first_argument), printed), text[4000:4100])
+
+
+@milestone("4.9", points=5, witness="W")
+def test_present_from_boot(boot: Boot) -> None:
+    """The table behind the window is there from boot, the same in all roots, and no process costs a frame"""
+    rounds = "\n".join(["run greet\nframes"] * 3)
+    lines = ["frames", "checkpoint ready", rounds, "checkpoint ran", "start greet\nstart hello\nstart border 1 1", "frames"]
+    guest = boot("\n".join([*lines, "checkpoint started", "wait", "frames", "checkpoint end"]))
+    guest.run_to("ready")
+    at_boot = guest.walk(slot_address(guest, 0))
+    guest.run_to("ran")
+    used = [fact.values["used"] for fact in guest.facts("frames")]
+    expect(len(set(used)) == 1, "frames-leaked", f"{used[0]} frames in use, however many processes there were", f"{used}")
+    table = window_table(guest)
+    was_there = at_boot.steps[-1].level == 0 and at_boot.steps[-1].table == table
+    expect(was_there, "temp-window-not-in-root", f"the window's table {table:#x} is there from boot", "it is not", at_boot)
+    guest.run_to("started")
+    for program in ("greet", "hello", "border"):
+        _started(guest, program)
+    roots = [process.root for process in processes(guest)]
+    seen = window_table(guest, roots)
+    expect(seen == table, "temp-window-per-root", f"the window's table stays {table:#x}", f"it is {seen:#x}")
+    check_ledger(guest, roots)
+    guest.run_to("end")
+    check_ledger(guest, [])
+    check_all_slots_empty(guest, "after all programs")
+
+
+@milestone("4.10", points=5, witness="W")
+def test_frames_beyond_the_window(boot: Boot, image: KernelImage) -> None:
+    """User pages come from beyond the linear window, each a frame of its own"""
+    guest = boot("start hello\nstart segments\nstart border 1 1\ncheckpoint started")
+    guest.run_to("started")
+    start, owners = _beyond(image), {}
+    end = guest.layout.ram_base + (guest.recipe.ram_mib << 20)
+    for program in ("hello", "segments", "border"):
+        process = _started(guest, program)
+        mappings = user_mappings(guest, process.root)
+        expect(bool(mappings), "user-page-not-mapped", f"{process} has pages", "it has none")
+        for page in mappings:
+            walk = walk_in(guest, process.root, page.va)
+            wanted = f"{page.va:#x} of {process} is in RAM at or beyond {start:#x}"
+            expect(start <= page.pa < end, "user-frames-in-window", wanted, f"it is at {page.pa:#x}", walk)
+            other = owners.setdefault(page.pa, f"{page.va:#x} of {process}")
+            seen = f"{other} and {page.va:#x} of {process} are both {page.pa:#x}"
+            alone = other == f"{page.va:#x} of {process}"
+            expect(alone, "frame-freed-by-unmap", "every page is a frame of its own", seen, walk)
