@@ -26,7 +26,9 @@ Attempt g_attempts[160];
 std::uint64_t g_count = 0;
 extern const int g_read_only = 0x1badcafe;
 // Where the grader stops the program when all is done.
-[[gnu::noipa]] void attempts_are_made() { asm volatile("" ::: "memory"); }
+[[gnu::noipa]] void attempts_are_made() {
+  asm volatile("" ::: "memory");
+}
 }
 
 namespace {
@@ -35,17 +37,17 @@ constexpr std::size_t kSize = 100;
 constexpr std::uint64_t kCode = 0x400000;  // user/user.ld
 
 const std::uint64_t kBadAddresses[] = {
-    8,                                // page 0
-    0xfff,                            // its last byte
-    0x2000'0000,                      // the user's half, but nothing is there
-    0xdead'beef,                      // the same
-    layout::kUserEnd.raw() - kSize,   // the same, up to the end
-    layout::kUserEnd.raw(),           // behind the end
-    0x0000'7fff'ffff'ffff,            // would run into what no pointer may name on x86
-    0x0000'8000'0000'0000,            // is what no pointer may name on x86
-    0xffff'7fff'ffff'ffff,            // the same
-    ~std::uint64_t{0} - kSize + 1,    // ends with the last byte there is
-    ~std::uint64_t{0} - 3,            // would wrap around
+    8,                               // page 0
+    0xfff,                           // its last byte
+    0x2000'0000,                     // the user's half, but nothing is there
+    0xdead'beef,                     // the same
+    layout::kUserEnd.raw() - kSize,  // the same, up to the end
+    layout::kUserEnd.raw(),          // behind the end
+    0x0000'7fff'ffff'ffff,           // would run into what no pointer may name on x86
+    0x0000'8000'0000'0000,           // is what no pointer may name on x86
+    0xffff'7fff'ffff'ffff,           // the same
+    ~std::uint64_t{0} - kSize + 1,   // ends with the last byte there is
+    ~std::uint64_t{0} - 3,           // would wrap around
 };
 
 template <typename T>

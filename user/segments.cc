@@ -33,7 +33,7 @@ int count_set(const std::array<std::uint64_t, kSize>& words) {
   return set;
 }
 
-constexpr std::array<std::uint64_t, 1111> kConstants = random_words<1111>(1);  // 2.2 pages
+constexpr std::array<std::uint64_t, 1111> kConstants = random_words<1111>(1);   // 2.2 pages
 constinit std::array<std::uint64_t, 1333> g_variables = random_words<1333>(2);  // 2.6 pages
 constinit std::array<std::uint64_t, 12345> g_zeros{};                           // 24.1 pages
 

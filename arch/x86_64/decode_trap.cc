@@ -1,6 +1,7 @@
 #include "arch/x86_64/decode_trap.h"
 
 #include "arch/arch.h"
+#include "arch/x86_64/traps.h"
 
 namespace {
 
@@ -41,6 +42,6 @@ std::string_view exception_name(std::uint64_t vector) {
     case 18: return "machine-check";
     case 19: return "simd";
     case 21: return "control-protection";
-    default: return vector < 32 ? "reserved-exception" : "unexpected-interrupt";
+    default: return vector < kFirstInterruptVector ? "reserved-exception" : "unexpected-interrupt";
   }
 }

@@ -11,6 +11,7 @@ inline constexpr unsigned kDoubleFaultVector = 8;
 inline constexpr unsigned kGeneralProtectionVector = 13;
 inline constexpr unsigned kPageFaultVector = 14;
 inline constexpr unsigned kMachineCheckVector = 18;
+inline constexpr unsigned kFirstInterruptVector = 32;  // below it are the exceptions
 inline constexpr unsigned kTimerVector = 32;
 inline constexpr unsigned kSystemCallVector = 0x80;
 inline constexpr unsigned kSpuriousVector = 255;

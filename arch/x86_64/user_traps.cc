@@ -30,7 +30,8 @@ Signal signal_for(std::uint64_t vector) {
 
 // Not so: a non-maskable interrupt, a double fault, a machine check, and interrupts of devices that nobody turned on.
 bool is_users_doing(std::uint64_t vector) {
-  return vector < 32 && vector != kNmiVector && vector != kDoubleFaultVector && vector != kMachineCheckVector;
+  return vector < kFirstInterruptVector && vector != kNmiVector && vector != kDoubleFaultVector &&
+         vector != kMachineCheckVector;
 }
 
 void handle(TrapFrame& frame) {
@@ -44,12 +45,12 @@ void handle(TrapFrame& frame) {
       return handle_user_tick();
     case kSpuriousVector: return;  // needs no end of interrupt (10.9)
     case kPageFaultVector: return handle_user_fault(decode_page_fault(frame));
-    default:
-      if (!is_users_doing(frame.vector)) {
-        fatal_exception(exception_name(frame.vector), frame.error, VirtAddr{frame.rip}, Mode::kUser);
-      }
-      handle_user_exception(exception_name(frame.vector), signal_for(frame.vector), frame.error, VirtAddr{frame.rip});
+    default: break;
   }
+  if (!is_users_doing(frame.vector)) {
+    fatal_exception(exception_name(frame.vector), frame.error, VirtAddr{frame.rip}, Mode::kUser);
+  }
+  handle_user_exception(exception_name(frame.vector), signal_for(frame.vector), frame.error, VirtAddr{frame.rip});
 }
 
 }  // namespace

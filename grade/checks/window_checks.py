@@ -67,7 +67,8 @@ def check_all_slots_empty(guest: Guest, when: str, roots: Iterable[int] = ()) ->
     if any(guest.read_physical(table, _SIZE)):
         slot, entry = next((slot, entry) for slot, entry in enumerate(window_entries(guest, table)) if entry)
         walk = guest.walk(slot_address(guest, slot))
-        fail("temp-slot-not-emptied", f"{when}, the entry of every slot is 0", f"that of slot {slot} is {entry:#x}", walk)
+        seen = f"that of slot {slot} is {entry:#x}"
+        fail("temp-slot-not-emptied", f"{when}, the entry of every slot is 0", seen, walk)
 
 
 def check_private(guest: Guest, slot: int) -> None:
@@ -77,7 +78,8 @@ def check_private(guest: Guest, slot: int) -> None:
     for walker in walkers_of_kernel_half(guest).values():
         walk = walker.walk(va)
         page = walk.mapping
-        expect(page is not None, "temp-window-not-in-root", f"a window is open at {va:#x}", "nothing is mapped", walk)
+        cause = "temp-slot-lost" if walk.steps and walk.steps[-1].level == 0 else "temp-window-not-in-root"
+        expect(page is not None, cause, f"a window is open at {va:#x}", "nothing is mapped", walk)
         expect(not page.user, "temp-window-open-to-users", f"user code may not touch {va:#x}", "it may", walk)
         expect(not page.kernel_execute, "writable-and-executable", f"nobody executes {va:#x}", "the kernel may", walk)
         expect(page.write, "wrong-permission", f"the kernel may write to {va:#x}", "it may not", walk)

@@ -1,4 +1,4 @@
-"""Names causes that have to do with temporary mappings, and with the memory of user programs that is reached by them."""
+"""Names causes that have to do with temporary mappings, and with the user memory that is reached through them."""
 
 from typing import TYPE_CHECKING
 
@@ -14,7 +14,7 @@ _DEEP = 1024
 
 
 def cause_in_window(guest: "Guest", walk: Walk) -> str | None:
-    """What a fault of the kernel among the temporary mappings says of them; None if it was elsewhere, or says nothing."""
+    """What a kernel fault among the temporary mappings says of them; None if it was elsewhere, or says nothing."""
     slot, offset = divmod(walk.va - guest.offset - TEMP_WINDOW, PAGE)
     if guest.offset == 0 or not 0 <= slot <= TEMP_SLOTS:
         return None

@@ -28,7 +28,7 @@ from grade.ladder.trees import locked
 from grade.results import Status
 
 _HEADER = re.compile(r"(Symptom|ISAs|Fails|Cause(?:-\w+)?|From): *(\S.*)")
-_NOT_PLANTED = shutil.ignore_patterns("build", "grade", "docs", "bugs", "__pycache__", ".git", ".?*_cache", ".hypothesis")
+_NOT_PLANTED = shutil.ignore_patterns("build", "grade", "bugs", "__pycache__", ".git", ".?*_cache", ".hypothesis")
 
 
 class BugError(LadderError):

@@ -16,8 +16,13 @@ from grade.run_plan import graded_labs
 ROOT = find_root(Path(__file__))
 LABS = graded_labs(Tree(ROOT))
 
-# The first function that a kernel of the starter comes to.
-FIRST_HOLE = {1: "turn_on_paging", 2: "map_high_half"}
+# The functions that a kernel of the starter can come to first.
+FIRST_HOLES = {
+    1: ("turn_on_paging",),
+    2: ("map_high_half",),
+    3: ("create", "unmap"),
+    4: ("allocate_user_frame", "open"),
+}
 
 
 def starter(lab: int) -> Path:
@@ -52,7 +57,7 @@ def test_starter_fails_exactly_its_new_milestones(lab: int, isa: str, tmp_path: 
         assert (result["status"], result["points"]) == ("todo", 0)
         assert result["message"].startswith("not written yet: ")
         if number != "1.1":
-            assert result["message"] == f"not written yet: {FIRST_HOLE[lab]}"
+            assert result["message"] in [f"not written yet: {hole}" for hole in FIRST_HOLES[lab]]
 
 
 @pytest.mark.parametrize("lab", LABS)

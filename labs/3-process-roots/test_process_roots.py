@@ -200,7 +200,7 @@ def test_two_processes(boot: Boot, kernel: Kernel) -> None:
     frame = layout_of(KernelImage(kernel.isa, kernel.elf)).region("frames").end
     guest = boot(f"map {_LOW_PAGE:#x} {frame:#x} w\n{_two_at_rest(tags)}")
     guest.run_to("one")
-    guest.run_to("started")
+    guest.run_to("young")
     one, other = living(guest, 2)
     expect(one.root != other.root, "user-half-shared", "two processes have two roots", f"both have {one.root:#x}")
     check_disjoint(guest, one, other)
@@ -215,7 +215,7 @@ def _two_at_rest(tags: list[int]) -> str:
     """Two processes that have had some turns and are not at an end, while the monitor has the CPU."""
     one, other = (f"start tag {tag} {1 << 60}" for tag in tags)
     turns = ["run tag 1 9", "ps", "frames", "checkpoint after", "poweroff"]
-    return "\n".join([one, "checkpoint one", other, "checkpoint started", *turns])
+    return "\n".join([one, "checkpoint one", other, "checkpoint young", *turns])
 
 
 @milestone("3.6", points=10, witness="W")
@@ -226,7 +226,7 @@ def test_halves(boot: Boot, kernel: Kernel) -> None:
     before = guest.run_to("ready").roots["kernel"]
     guest.run_to("one")
     check_user_half(guest, living(guest, 1)[0], image)
-    guest.run_to("started")
+    guest.run_to("young")
     master = guest.run_to("after").roots["kernel"]
     expect(master == before, "kernel-root-changed", f"the kernel's root stays at {before:#x}", f"it is {master:#x}")
     check_all_regions_mapped(guest)

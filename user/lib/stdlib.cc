@@ -35,3 +35,12 @@ unsigned long strtoul(const char* text, char** end, int base) {
 int atoi(const char* text) {
   return static_cast<int>(strtoul(text, nullptr, 10));
 }
+
+void to_text(unsigned long value, char* text) {
+  *text++ = '0';
+  *text++ = 'x';
+  unsigned digits = 1;
+  while (digits < 16 && value >> (4 * digits) != 0) ++digits;
+  while (digits > 0) *text++ = "0123456789abcdef"[value >> (4 * --digits) & 0xf];
+  *text = 0;
+}

@@ -1,0 +1,26 @@
+// Takes memory and processes until there are no more: starts itself again and waits for the copy, which does the same.
+// The last one gets an error. All give it on as their exit code, so that the first one can tell which it was.
+#include <cstdint>
+
+#include "user/lib/stdio.h"
+#include "user/lib/system_calls.h"
+
+namespace {
+
+// Enough that 64 MiB of RAM are used up before the numbers of processes are.
+constexpr std::uint64_t kHoard = 512 * 1024;
+volatile char g_hoard[kHoard];
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  g_hoard[kHoard - 1] = 1;
+  const bool is_first = argc == 1;
+  const char* const arguments[] = {"glutton", "again", nullptr};
+  const std::int64_t child = spawn("glutton", arguments);
+  if (child < 0) return static_cast<int>(-child);
+  int status = 0;
+  wait4(child, &status);
+  if (is_first) printf("glutton: the last one got error %d\n", exit_code_of(status));
+  return exit_code_of(status);
+}
