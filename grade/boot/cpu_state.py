@@ -28,6 +28,7 @@ def read_cpu_state(machine: Machine) -> CpuState:
     return _x86_64(machine, registers) if machine.platform.isa == "x86_64" else _aarch64(registers)
 
 
+EXCEPTION_LEVEL = 0xC  # PSTATE.EL and SPSR_EL1.M[3:2], Arm ARM C5.2.19
 GATE_SIZE = 16  # bytes of an IDT entry, Intel SDM vol. 3, figure 6-8
 
 _PAGING = 1 << 31  # CR0.PG, Intel SDM vol. 3, 2.5
@@ -66,6 +67,11 @@ def _aarch64(registers: dict[str, int]) -> CpuState:
         fault_address=registers["far_el1"],
         registers=registers,
     )
+
+
+def is_user_mode(cpu: CpuState) -> bool:
+    """Whether the stopped CPU runs with the rights of a user."""
+    return not cpu.registers["cpsr"] & EXCEPTION_LEVEL if "VBAR" in cpu.vectors else cpu.registers["cs"] & 3 == 3
 
 
 def gate_target(gate: bytes) -> int:

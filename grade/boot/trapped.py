@@ -5,7 +5,7 @@ The guest is stopped at the very entrance of the handler, before the kernel has 
 
 from dataclasses import dataclass
 
-from grade.boot.cpu_state import CpuState
+from grade.boot.cpu_state import EXCEPTION_LEVEL, CpuState
 from grade.boot.guest import Guest
 from grade.diagnosis.failure import expect
 
@@ -14,7 +14,6 @@ _UNDEFINED, _TIMER, _SYSTEM_CALL = 6, 32, 0x80
 # Entries of Arm's vector table: Arm ARM D1.3.1, table D1-7.
 _LOWER_LEVEL_SYNCHRONOUS, _LOWER_LEVEL_INTERRUPT = 0x400, 0x480
 _CLASS_UNKNOWN, _CLASS_SVC64 = 0x00, 0x15  # ESR_EL1.EC, D17.2.37
-_EXCEPTION_LEVEL = 0xC  # PSTATE.EL and SPSR_EL1.M[3:2], C5.2.19
 
 _ARGUMENTS = {
     "x86_64": ("rax", ("rdi", "rsi", "rdx")),  # kernel/proc/system_call_numbers.h
@@ -49,7 +48,7 @@ def read_trap(guest: Guest) -> Trap:
     cpu = guest.cpu()
     if guest.isa == "aarch64":
         registers = cpu.registers
-        user = not registers["spsr_el1"] & _EXCEPTION_LEVEL
+        user = not registers["spsr_el1"] & EXCEPTION_LEVEL
         sp = registers["sp_el0"] if user else cpu.sp
         return Trap(cpu, user, registers["elr_el1"], sp, cpu.sp)
     walk = guest.walk(cpu.sp)
@@ -57,12 +56,6 @@ def read_trap(guest: Guest) -> Trap:
     expect(walk.pa is not None, "kernel-stack-not-in-root", wanted, f"{cpu.sp:#x} is not", walk)
     pc, cs, _, sp, _ = (guest.read_word(walk.pa + 8 * i) for i in range(5))
     return Trap(cpu, cs & 3 == 3, pc, sp, cpu.sp + 5 * 8)
-
-
-def is_user_mode(guest: Guest) -> bool:
-    """Whether the stopped CPU runs with the rights of a user."""
-    registers = guest.cpu().registers
-    return not registers["cpsr"] & _EXCEPTION_LEVEL if guest.isa == "aarch64" else registers["cs"] & 3 == 3
 
 
 def result_register(guest: Guest) -> int:

@@ -1,6 +1,7 @@
 """What must hold while the CPU goes from one process to another, or in and out of user mode: for the labs from 3 on."""
 
 import re
+import secrets
 import subprocess
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -9,7 +10,8 @@ from grade.boot.cpu_state import CpuState
 from grade.boot.guest import Guest
 from grade.boot.layout import PAGE
 from grade.boot.processes import STACK_SIZE, Process, processes
-from grade.checks.process_checks import check_loaded
+from grade.boot.trapped import Trap
+from grade.checks.process_checks import check_loaded, live_root
 from grade.diagnosis.failure import expect, fail
 from grade.diagnosis.fault_cause import Access
 from grade.walker import RadixWalker
@@ -17,6 +19,10 @@ from grade.walker import RadixWalker
 _TRAP_FRAME = {  # of arch/<isa>/trap_frame.h: size, and where pc and sp of the interrupted code are
     "x86_64": (176, 136, 160),
     "aarch64": (288, 256, 280),
+}
+_GENERAL_REGISTERS = {
+    "x86_64": ("rax", "rbx", "rcx", "rdx", "rsi", "rdi", "rbp", *(f"r{i}" for i in range(8, 16))),
+    "aarch64": tuple(f"x{i}" for i in range(31)),
 }
 _SECOND_ARGUMENT = {"x86_64": "rsi", "aarch64": "x1"}
 _RSP0, _IST1 = 4, 36  # in the TSS, Intel SDM vol. 3, figure 7-11
@@ -51,6 +57,7 @@ def run_into_user_mode(guest: Guest, what: str) -> Entry:
         fail("trap-stack-not-set", "the registers to load lie at the top of a process's stack", f"at {cpu.sp:#x}")
     check_loaded(guest, process)
     _check_user_can(guest, process, pc, Access.EXECUTE)
+    _check_user_can(guest, process, sp, Access.READ)  # what the stack holds: at first the count of arguments
     _check_user_can(guest, process, sp - 8, Access.WRITE)
     _check_trap_stack(guest, cpu, process)
     return Entry(process, pc, sp)
@@ -59,7 +66,7 @@ def run_into_user_mode(guest: Guest, what: str) -> Entry:
 def _check_user_can(guest: Guest, process: Process, va: int, access: Access) -> None:
     __tracebackhide__ = True
     refused = guest.walker().would_fault(va, access.value, user=True)
-    cause = "user-stack-not-mapped" if access is Access.WRITE else "user-page-not-mapped"
+    cause = "user-page-not-mapped" if access is Access.EXECUTE else "user-stack-not-mapped"
     if refused not in (None, "not-present"):
         cause = "wrong-user-permission"
     wanted = f"{process} can {access.value} {va:#x}, where it begins"
@@ -137,6 +144,40 @@ def _vectors(guest: Guest, cpu: CpuState) -> Iterator[tuple[str, int, Access, st
     entry = guest.walk(cpu.vectors["TSS"] + _IST1).pa
     if entry is not None:
         yield "the double fault's stack", guest.read_word(entry) - 8, Access.WRITE, "kernel-stack-not-in-root"
+
+
+def check_registers_kept(guest: Guest, tick: Trap) -> None:
+    """Runs on from an interrupt's entrance to the return from it: every register of the process is as it was.
+
+    Meanwhile the registers hold numbers that nobody knows: what the kernel leaves in one is not there by chance.
+    """
+    __tracebackhide__ = True
+    before = {name: tick.cpu.registers[name] for name in _GENERAL_REGISTERS[guest.isa]}
+    marks = {name: secrets.randbits(63) for name in before}
+    for name, mark in marks.items():
+        guest.machine.write_register(name, mark)
+    after = guest.run_to_address(tick.pc, "the return from a tick")
+    for name, mark in marks.items():
+        seen = after.registers[name]
+        expect(seen == mark, "registers-not-kept", f"a tick keeps what is in {name}, {mark:#x}", f"{seen:#x}")
+    expect(after.sp == tick.sp, "registers-not-kept", f"a tick keeps sp, {tick.sp:#x}", f"{after.sp:#x}")
+    for name, value in before.items():
+        guest.machine.write_register(name, value)
+
+
+def check_root_of_parent(guest: Guest, parent: Process, returns: int) -> None:
+    """At so many returns to user mode: the root of `parent` is loaded if it is its turn, and not if it is its children's."""
+    __tracebackhide__ = True
+    size, pc_at, _ = _TRAP_FRAME[guest.isa]
+    for number in range(returns):
+        what = f"return {number + 1} to user mode"
+        cpu = guest.run_to_address(guest.image.va("trap_return"), what)
+        if guest.read_word(guest.walk(cpu.sp + pc_at).pa) >= guest.offset:
+            continue
+        is_parent, root = cpu.sp + size == parent.stack, live_root(guest)
+        who = f"{parent} goes on, on its own root" if is_parent else "a child goes on, and not on the root of its parent"
+        wanted = f"at {what} {who}, {parent.root:#x}"
+        expect((root == parent.root) == is_parent, "wrong-root-loaded", wanted, f"the root register holds {root:#x}")
 
 
 def check_no_red_zone(guest: Guest) -> None:

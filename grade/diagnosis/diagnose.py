@@ -6,7 +6,7 @@ tell what the CPU was trying to do, and the walk of that address tells why it co
 
 from typing import TYPE_CHECKING, NoReturn
 
-from grade.boot.cpu_state import GATE_SIZE, CpuState, gate_target
+from grade.boot.cpu_state import GATE_SIZE, CpuState, gate_target, is_user_mode
 from grade.diagnosis.failure import Failure, NotWritten, fail
 from grade.diagnosis.fault_cause import Access, Attempt, cause_of_fault
 from grade.diagnosis.process_ends import killed_process, missing_in_root, panic_cause, trap_without_stack
@@ -27,7 +27,9 @@ _EXCEPTIONS = 32  # vectors below are the CPU's own, Intel SDM vol. 3, table 6-1
 _PRESENT_GATE = 0x8E  # byte 5 of an interrupt gate that is present, Intel SDM vol. 3, figure 6-8
 # Exceptions that recur use up the stack again and again: a guest can be met just when it has run out.
 _AFTERMATH = ("stack-overflow", "unexpected-fault")
+_OF_USERS = ("not-present", "permission", "alignment", "non-canonical")  # causes of a fault that a user can bring about
 _SAMPLES = 4
+_MOMENTS = 16
 _FLOOD = 128 << 10  # far more than any milestone's script prints; a slow port may not reach the machine's own limit
 
 
@@ -138,7 +140,7 @@ def _exception(guest: "Guest", fact: Fact, wanted: str) -> NoReturn:
 def _fault(guest: "Guest", fact: Fact, wanted: str) -> NoReturn:
     __tracebackhide__ = True
     address, pc = int(fact.values["address"], 0), int(fact.values["pc"], 0)
-    if fact.values["mode"] == "user":
+    if fact.values["mode"] == "user" and fact.values["cause"] in _OF_USERS:
         fail("user-fault-stops-kernel", wanted, fact.line, guest.walk(address))
     _check_code_is_high(guest, wanted, pc)
     raise _explained(guest, address, Access(fact.values["access"]), pc, wanted)
@@ -175,6 +177,7 @@ def _reset(guest: "Guest", wanted: str) -> NoReturn:
 def _hang(guest: "Guest", stop: Stop, wanted: str) -> NoReturn:
     """A budget is used up. A kernel that faults while it reports a fault looks the same from outside as a loop."""
     __tracebackhide__ = True
+    _check_no_endless_process(guest, stop, wanted)
     for _ in range(_SAMPLES):
         cpu = guest.cpu()
         in_vectors = _is_in_vectors(guest, cpu)
@@ -193,6 +196,17 @@ def _hang(guest: "Guest", stop: Stop, wanted: str) -> NoReturn:
     if in_vectors:
         fail("recursive-vector", wanted, f"the exception vector at {cpu.pc:#x} faults again and again")
     fail("hang", wanted, f"{stop.detail}; the kernel is {_doing(guest, cpu)}", file=_source(guest, cpu.pc))
+
+
+def _check_no_endless_process(guest: "Guest", stop: Stop, wanted: str) -> None:
+    """Fails if it is user code that runs on and on. Ticks interrupt it: on a busy machine the kernel may be met, too."""
+    __tracebackhide__ = True
+    for _ in range(_MOMENTS):
+        cpu = guest.cpu()
+        if is_user_mode(cpu):
+            fail("user-makes-no-progress", wanted, f"{stop.detail}; a process goes on and on, at {cpu.pc:#x}")
+        if not guest.facts("process") or guest.machine.run().kind is not StopKind.HANG:
+            return
 
 
 def _unreported_fault(guest: "Guest", cpu: CpuState, wanted: str) -> Failure | None:

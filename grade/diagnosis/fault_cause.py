@@ -68,7 +68,7 @@ def cause_of_fault(guest: "Guest", attempt: Attempt) -> str:
         return cause
     region = guest.layout.region_at(pa)
     if walk.root == _boot_root(guest) and region is not None:
-        return "boot-map-too-short"
+        return "wrong-root-loaded" if guest.facts("process") else "boot-map-too-short"
     if offset > 0 and not high and region is not None and walker.walk(pa + offset).mapping is not None:
         return _cause_still_low(region, attempt)
     return _cause_missing(walker, region, (offset if high else 0, pa), attempt.what)

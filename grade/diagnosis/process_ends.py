@@ -34,6 +34,8 @@ def missing_in_root(guest: "Guest", fact: Fact, wanted: str) -> Failure:
     walk = walker.walk(va) if "high" in walker.halves else walker.with_root(root).walk(va)
     if fact.values["what"] == "kernel-stack" and walk.mapping is not None:
         cause = "user-access-to-kernel" if walk.mapping.user else "kernel-stack-not-as-in-master"
+    elif walk.pa is not None and walk.pa == walker.walk(va).pa:
+        cause = "kernel-half-differs"  # it is there, but found by tables that are not the kernel's own
     seen = f"the root {root:#x}, about to be loaded, has not the kernel's own {fact.values['what']} at {va:#x}"
     return Failure(cause, wanted, seen, walk.explain())
 

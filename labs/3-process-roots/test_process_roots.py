@@ -4,12 +4,12 @@ import secrets
 from collections.abc import Callable
 from pathlib import Path
 
+from grade.boot.cpu_state import is_user_mode
 from grade.boot.guest import Guest
 from grade.boot.kernel_image import KernelImage
 from grade.boot.layout import PAGE, layout_of
 from grade.boot.processes import STACK_SIZE, Process, processes
 from grade.boot.trapped import (
-    is_user_mode,
     result_register,
     run_to_system_call,
     run_to_undefined_instruction,
@@ -32,9 +32,15 @@ from grade.checks.process_checks import (
     user_word,
     walk_in,
 )
-from grade.checks.switch_checks import check_next_root, check_no_red_zone, run_into_user_mode
+from grade.checks.switch_checks import (
+    check_next_root,
+    check_no_red_zone,
+    check_registers_kept,
+    check_root_of_parent,
+    run_into_user_mode,
+)
 from grade.diagnosis import diagnose
-from grade.diagnosis.failure import expect
+from grade.diagnosis.failure import expect, fail
 from grade.ladder.build import Kernel
 from grade.machine.stop import Stop, StopKind
 from grade.plugin import milestone
@@ -56,8 +62,8 @@ def _program(kernel: Kernel, name: str) -> UserImage:
 
 
 def _tags(count: int) -> list[int]:
-    """Numbers that nobody can know before the run, and that are not found by chance."""
-    return [secrets.randbits(62) | 1 << 62 for _ in range(count)]
+    """Numbers that nobody can know before the run, and that are not found by chance. Neighbours differ in bits 1:0."""
+    return [secrets.randbits(60) << 2 | 1 << 62 | i & 3 for i in range(count)]
 
 
 @milestone("3.1", points=5, witness="KWQ")
@@ -71,7 +77,7 @@ def test_first_process(boot: Boot) -> None:
     given = bytes(user_word(guest, live_root(guest), text + i) & 0xFF for i in range(size))
     expect(given == b"Hello", "user-page-not-mapped", "the five bytes of Hello in the process's memory", f"{given!r}")
     guest.run_to_address(call.trap.pc, "the return from write")
-    expect(is_user_mode(guest), "wrong-result", "write returns to user mode", "the CPU has the kernel's rights")
+    expect(is_user_mode(guest.cpu()), "wrong-result", "write returns to user mode", "the CPU has the kernel's rights")
     expect(result_register(guest) == 5, "wrong-result", "write returns 5", f"{result_register(guest)}")
     guest.run_to("after")
     appears = "\nHello\nwrite returned 5\n" in guest.machine.serial().replace("\r", "")
@@ -157,6 +163,7 @@ def test_ticks_in_user_mode(boot: Boot, kernel: Kernel) -> None:
         steps.append(user_word(guest, live_root(guest), program.va("g_steps")))
     rising = steps == sorted(steps) and len(set(steps)) == 4
     expect(rising, "user-makes-no-progress", "the process goes on between ticks", f"steps at each: {steps}")
+    check_registers_kept(guest, run_to_user_tick(guest, "one more tick"))
     _poke_user(guest, program.va("g_go_on"), 1)
     call = run_to_system_call(guest, _GETPID, "the system call after the ticks")
     expect(call.trap.user, "wrong-result", "the system call comes from user mode", "it comes from the kernel")
@@ -196,12 +203,15 @@ def test_two_processes(boot: Boot, kernel: Kernel) -> None:
     """Two processes: the same address, different frames, different contents"""
     program = _program(kernel, "tag")
     tags = _tags(2)
-    guest = boot(_two_at_rest(tags))
+    # The kernel has a page of its own down there: a process that had it, too, would share the tables that lead to it.
+    frame = layout_of(KernelImage(kernel.isa, kernel.elf)).region("frames").end
+    guest = boot(f"map {_LOW_PAGE:#x} {frame:#x} w\n{_two_at_rest(tags)}")
+    guest.run_to("one")
     guest.run_to("young")
-    check_disjoint(guest, *living(guest, 2))
-    guest.run_to("after")
     one, other = living(guest, 2)
     expect(one.root != other.root, "user-half-shared", "two processes have two roots", f"both have {one.root:#x}")
+    check_disjoint(guest, one, other)
+    guest.run_to("after")
     check_disjoint(guest, one, other)
     seen = [user_word(guest, process.root, program.va("g_tag")) for process in (one, other)]
     wanted = f"{program.va('g_tag'):#x} holds {tags[0]:#x} in the one and {tags[1]:#x} in the other"
@@ -210,8 +220,9 @@ def test_two_processes(boot: Boot, kernel: Kernel) -> None:
 
 def _two_at_rest(tags: list[int]) -> str:
     """Two processes, before they run and when they have run for a while, while the monitor has the CPU."""
-    starts = [f"start tag {tag} {_MANY_TURNS}" for tag in tags] + ["checkpoint young"]
-    return "\n".join([*starts, _SOME_TURNS, "ps", "frames", "checkpoint after", "poweroff"])
+    one, other = (f"start tag {tag} {_MANY_TURNS}" for tag in tags)
+    turns = [_SOME_TURNS, "ps", "frames", "checkpoint after", "poweroff"]
+    return "\n".join([one, "checkpoint one", other, "checkpoint young", *turns])
 
 
 @milestone("3.6", points=10, witness="W")
@@ -220,6 +231,8 @@ def test_halves(boot: Boot, kernel: Kernel) -> None:
     image = _program(kernel, "tag")
     guest = boot("checkpoint ready\n" + _two_at_rest(_tags(2)))
     before = guest.run_to("ready").roots["kernel"]
+    guest.run_to("one")
+    check_user_half(guest, living(guest, 1)[0], image)
     guest.run_to("young")
     master = guest.run_to("after").roots["kernel"]
     expect(master == before, "kernel-root-changed", f"the kernel's root stays at {before:#x}", f"it is {master:#x}")
@@ -327,10 +340,22 @@ def test_switches(boot: Boot, kernel: Kernel) -> None:
         guest.run_to_address(program.va("tag_is_done"), f"the end of process {number + 1}")
         tag = _tag_of_live_root(guest, program, owner)
         turns += user_word(guest, live_root(guest), program.va("g_turns"))
-        wrong = user_word(guest, live_root(guest), program.va("g_wrong"))
+        wrong, lost = (user_word(guest, live_root(guest), program.va(name)) for name in ("g_wrong", "g_lost"))
         wanted = f"{owner[tag]} always finds its own memory"
         expect(wrong == 0, "wrong-root-loaded", wanted, f"{wrong} times it did not")
+        expect(lost == 0, "registers-not-kept", f"{owner[tag]} keeps its spare register", f"{lost} times it did not")
     expect(turns >= 1000, "wrong-result", "1000 turns of the three that yield", f"{turns}")
+    _check_family(boot)
+
+
+def _check_family(boot: Boot) -> None:
+    """A parent that starts others and waits for them has its own root whenever it goes on, and they never have it."""
+    __tracebackhide__ = True
+    guest = boot("start family\ncheckpoint ready\nwait\ncheckpoint after")
+    guest.run_to("ready")
+    check_root_of_parent(guest, living(guest, 1)[0], 30)
+    guest.run_to("after")
+    _check_ends(guest, {0: 1, 5: 1})  # and an orphan, which the monitor has inherited
 
 
 def _tag_of_live_root(guest: Guest, program: UserImage, owner: dict[int, Process]) -> int:
@@ -496,6 +521,10 @@ def _check_overflow_report(guest: Guest, stop: Stop, victim: Process) -> None:
     """The machine was turned off by a kernel that knew what had happened, and still had a stack."""
     __tracebackhide__ = True
     reports = guest.facts("stack-overflow")
+    if not reports and not guest.facts("todo"):
+        ends = [fact.line for name in ("fault", "exception", "panic") for fact in guest.facts(name)] + [stop.detail]
+        wanted = f"@stack-overflow, when the kernel stack of {victim} has run out"
+        fail("overflow-not-reported", wanted, f"{ends[0]}; sp is {guest.cpu().sp:#x}")
     if not reports or stop.kind is not StopKind.POWERED_OFF:
         diagnose.unexpected_end(guest, stop, f"a report that the kernel stack of {victim} ran out")
     sp = int(reports[0].values["sp"], 0)
