@@ -32,13 +32,16 @@ class KernelImage:
 
     def function(self, name: str) -> int:
         """The address of the C++ function `name` of no class, whatever its parameters (Itanium C++ ABI, 5.1)."""
-        prefix = f"_Z{len(name)}{name}"
-        return next(value for symbol, value in self.symbols.items() if symbol.startswith(prefix))
+        return self._first(f"_Z{len(name)}{name}")
 
     def destructor(self, name: str) -> int:
         """The address of the destructor of the class `name`."""
-        prefix = f"_ZN{len(name)}{name}D"
-        return next(value for symbol, value in self.symbols.items() if symbol.startswith(prefix))
+        return self._first(f"_ZN{len(name)}{name}D")
+
+    def _first(self, prefix: str) -> int:
+        """The first such symbol that is a whole function: the compiler's parts of one (`.cold`) have a dot."""
+        found = (value for symbol, value in self.symbols.items() if symbol.startswith(prefix) and "." not in symbol)
+        return next(found)
 
     def pa(self, symbol: str) -> int:
         """The physical address of `symbol`."""
