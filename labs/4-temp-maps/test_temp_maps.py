@@ -239,7 +239,8 @@ def test_bad_pointers(boot: Boot, image: KernelImage) -> None:
     """A bad pointer gives -EFAULT in every system call, a buffer that is good in part at most that part"""
     addresses = _kernel_addresses(image)
     words = " ".join(f"{address:#x}" for address in addresses)
-    guest = boot(f"start pointers {words}\ncheckpoint started\nwait\ncheckpoint end")
+    script = ["checkpoint started", "wait", "checkpoint end", "start border 4000 100", "checkpoint started", "wait"]
+    guest = boot("\n".join([f"start pointers {words}", *script]))
     _run_to_started(guest, "pointers")
     program = _program(guest, "pointers")
     guest.run_to_address(program.va("attempts_are_made"), "the last of many system calls with bad pointers")
@@ -257,6 +258,28 @@ def test_bad_pointers(boot: Boot, image: KernelImage) -> None:
     guest.run_to("end")
     ended = guest.fact("exit").values
     expect(ended["status"] == "0", "wrong-result", "no bad pointer loses a child", f"{ended}")
+    _check_half_writable(guest)
+
+
+_READ_ONLY = {"x86_64": (1 << 1, 0), "aarch64": (0, 1 << 7)}  # bits to clear and to set: R/W; AP[2]
+
+
+def _check_half_writable(guest: Guest) -> None:
+    """Of two pages that wait4 is to write to, the second may only be read: each page is asked by itself."""
+    __tracebackhide__ = True
+    _run_to_started(guest, "border")
+    _run_into_call(guest, "border", "the call of write")
+    root = _run_into_call(guest, "border", "the call of wait4")
+    second = _program(guest, "border").va("g_pages") + PAGE
+    page, (clear, add) = walk_in(guest, root, second).mapping, _READ_ONLY[guest.isa]
+    guest.machine.write_physical(page.entry_address, (page.entry & ~clear | add).to_bytes(8, "little"))
+    before = read_user(guest, root, second, PAGE)
+    result, _ = _run_through_call(guest, "border", "the end of wait4")
+    walk = walk_in(guest, root, second)
+    wanted = f"wait4 with a status that runs into {second:#x}, which is read-only, returns {_BAD_ADDRESS}"
+    expect(result == _BAD_ADDRESS, "user-pointer-trusted", wanted, f"{result}", walk)
+    same = read_user(guest, root, second, PAGE) == before
+    expect(same, "user-pointer-trusted", f"what is at {second:#x} stays", "it was written to", walk)
 
 
 def _kernel_addresses(image: KernelImage) -> list[int]:
@@ -305,7 +328,8 @@ def test_window_is_private(boot: Boot, image: KernelImage) -> None:
         check_private(guest, slot)
     table = window_table(guest)
     place, leaf = table + 8 * last, guest.read_physical(table + 8 * last, 8)
-    marks = _mark(guest, frames + last * PAGE, 1)
+    shown = guest.walk(va).pa
+    marks = _mark(guest, shown, 1)
     for kind in kinds:
         guest.run_to(kind)
         _started(guest, "intruder")
@@ -316,7 +340,7 @@ def test_window_is_private(boot: Boot, image: KernelImage) -> None:
     right = killed == [f"{_SEGMENTATION_FAULT}"] * 3 and len(faults) == 3
     wanted = f"three processes are killed for touching {va:#x}"
     expect(right, "temp-window-open-to-users", wanted, f"signals {killed}, {len(faults)} faults", guest.walk(va))
-    seen = guest.read_word(frames + last * PAGE)
+    seen = guest.read_word(shown)
     expect(seen == marks[0], "temp-window-open-to-users", f"the frame still holds {marks[0]:#x}", f"{seen:#x}")
 
 
@@ -402,21 +426,38 @@ def test_older_root(boot: Boot) -> None:
 def test_used_again(boot: Boot, image: KernelImage) -> None:
     """A slot that is used again shows the new frame"""
     frames, order = _free_frames(image), (0, 1, 0, 2, 1)
-    lines = [f"windows {frames + number * PAGE:#x}" for number in order]
+    addresses = [image.offset + TEMP_WINDOW + slot * PAGE for slot in range(TEMP_SLOTS)]
+    lines = [f"windows {frames:#x} {TEMP_SLOTS}", *(f"peek {va:#x}" for va in addresses), "checkpoint closed"]
+    lines += [f"windows {frames + number * PAGE:#x}" for number in order]
     guest = boot("\n".join(["checkpoint ready", *lines, "start border 4000 100", "checkpoint started", "wait"]))
     guest.run_to("ready")
-    marks, before = _mark(guest, frames, 3), 0
+    marks = _mark(guest, frames, TEMP_SLOTS)
+    _check_all_closed(guest, addresses)
     for number in order:
         (fact,) = _windows(guest)
+        expect("va" in fact.values, "temp-slot-lost", "a window can be opened: all others are closed", fact.line)
         va, value = (int(fact.values[key], 0) for key in ("va", "value"))
         walk = guest.walk(va)
         pa = frames + number * PAGE
         expect(walk.pa == pa, "wrong-frame", f"the window at {va:#x} shows {pa:#x}", f"{walk.pa or 0:#x}", walk)
-        cause = "stale-temp-mapping" if value == before else "wrong-answer"
+        cause = "stale-temp-mapping" if value in marks else "wrong-answer"
         wanted = f"the kernel reads {marks[number]:#x} there, as the table has it"
         expect(value == marks[number], cause, wanted, f"{value:#x}", walk)
-        before = marks[number]
     _check_one_call(guest)
+
+
+def _check_all_closed(guest: Guest, addresses: list[int]) -> None:
+    """Windows were open at all these addresses, and are not any more: not even the TLB knows them."""
+    __tracebackhide__ = True
+    opened = [int(fact.values["va"], 0) for fact in _windows(guest) if fact.values["result"] == "ok"]
+    expect(sorted(opened) == addresses, "temp-slot-lost", f"{TEMP_SLOTS} windows are open", f"{len(opened)} are")
+    guest.run_to("closed")
+    for fact in guest.facts("peek"):
+        va = int(fact.values["va"], 0)
+        wanted = f"the window at {va:#x} is closed: a read of it faults"
+        expect(False, "stale-temp-mapping", wanted, fact.line, guest.walk(va))
+    faults = {int(fact.values["address"], 0) for fact in guest.facts("fault")}
+    expect(faults == set(addresses), "wrong-answer", f"{TEMP_SLOTS} reads that fault", f"{len(faults)}")
 
 
 def _check_one_call(guest: Guest) -> None:
