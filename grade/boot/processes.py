@@ -15,7 +15,10 @@ USER_STACK_SIZE = 16 << 10
 
 @dataclass(frozen=True)
 class Process:
-    """A process that lives, as the kernel describes it. What it says about `root` and `stack` is always checked."""
+    """A process that lives, as the kernel describes it: given code, but a weak witness.
+
+    Milestones 3.2, 3.3 and 3.8 compare `root` and `stack` with the CPU's registers.
+    """
 
     pid: int
     root: int

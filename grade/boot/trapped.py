@@ -59,7 +59,7 @@ def read_trap(guest: Guest) -> Trap:
 
 
 def result_register(guest: Guest) -> int:
-    """Where a system call leaves its result."""
+    """What is in the register where a system call leaves its result."""
     return guest.cpu().registers[_RESULT[guest.isa]]
 
 

@@ -43,15 +43,10 @@ class Entry:
 def run_into_user_mode(guest: Guest, what: str) -> Entry:
     """Runs until the kernel is about to enter user mode. The process's root must be loaded, and have what it needs."""
     __tracebackhide__ = True
-    size, pc_at, sp_at = _TRAP_FRAME[guest.isa]
-    while True:
-        cpu = guest.run_to_address(guest.image.va("trap_return"), what)
-        walk = guest.walk(cpu.sp)
-        wanted = "the registers to load are on a stack that is in the root"
-        expect(walk.pa is not None, "kernel-stack-not-in-root", wanted, f"{cpu.sp:#x} is not mapped", walk)
-        pc, sp = guest.read_word(walk.pa + pc_at), guest.read_word(walk.pa + sp_at)
-        if pc < guest.offset:
-            break
+    cpu, pc, sp = _run_to_trap_return(guest, what)
+    while pc >= guest.offset:
+        cpu, pc, sp = _run_to_trap_return(guest, what)
+    size, _, _ = _TRAP_FRAME[guest.isa]
     process = next((p for p in processes(guest) if p.stack == cpu.sp + size), None)
     if process is None:
         fail("trap-stack-not-set", "the registers to load lie at the top of a process's stack", f"at {cpu.sp:#x}")
@@ -61,6 +56,17 @@ def run_into_user_mode(guest: Guest, what: str) -> Entry:
     _check_user_can(guest, process, sp - 8, Access.WRITE)
     _check_trap_stack(guest, cpu, process)
     return Entry(process, pc, sp)
+
+
+def _run_to_trap_return(guest: Guest, what: str) -> tuple[CpuState, int, int]:
+    """Runs until the kernel is about to return from a trap, and says to which pc and sp."""
+    __tracebackhide__ = True
+    _, pc_at, sp_at = _TRAP_FRAME[guest.isa]
+    cpu = guest.run_to_address(guest.image.va("trap_return"), what)
+    walk = guest.walk(cpu.sp)
+    wanted = "the registers to load are on a stack that is in the root"
+    expect(walk.pa is not None, "kernel-stack-not-in-root", wanted, f"{cpu.sp:#x} is not mapped", walk)
+    return cpu, guest.read_word(walk.pa + pc_at), guest.read_word(walk.pa + sp_at)
 
 
 def _check_user_can(guest: Guest, process: Process, va: int, access: Access) -> None:
@@ -168,11 +174,11 @@ def check_registers_kept(guest: Guest, tick: Trap) -> None:
 def check_root_of_parent(guest: Guest, parent: Process, returns: int) -> None:
     """At so many returns to user mode: the root of `parent` is loaded if it is its turn, and not if it is its children's."""
     __tracebackhide__ = True
-    size, pc_at, _ = _TRAP_FRAME[guest.isa]
+    size, _, _ = _TRAP_FRAME[guest.isa]
     for number in range(returns):
         what = f"return {number + 1} to user mode"
-        cpu = guest.run_to_address(guest.image.va("trap_return"), what)
-        if guest.read_word(guest.walk(cpu.sp + pc_at).pa) >= guest.offset:
+        cpu, pc, _ = _run_to_trap_return(guest, what)
+        if pc >= guest.offset:
             continue
         is_parent, root = cpu.sp + size == parent.stack, live_root(guest)
         who = f"{parent} goes on, on its own root" if is_parent else "a child goes on, and not on the root of its parent"
