@@ -120,12 +120,13 @@ def run(
 @click.argument("what", default="", metavar="[LAB|MILESTONE]")
 @one_isa_option
 @click.option("--lab", type=int, help="On the kernel of this lab, for a milestone that failed there.")
+@click.option("--script", default="", help="Monitor commands to begin with, separated by ';': \"run hello\".")
 @reports_what_is_missing
-def gdb(what: str, isa: str, lab: int | None) -> None:
+def gdb(what: str, isa: str, lab: int | None, script: str) -> None:
     """Boot under GDB: a lab from its first instruction, or a milestone at the point where it failed last."""
     from grade.interactive import run_under_gdb
 
-    sys.exit(run_under_gdb(own_tree(), what, isa, lab))
+    sys.exit(run_under_gdb(own_tree(), what, isa, lab, script.replace(";", "\n")))
 
 
 @pagewalk.command()

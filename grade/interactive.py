@@ -87,23 +87,26 @@ def _terminal_put_back() -> Iterator[None]:
             termios.tcsetattr(_KEYBOARD, termios.TCSADRAIN, before)
 
 
-def run_under_gdb(tree: Tree, what: str, isa: str, lab: int | None) -> int:
+def run_under_gdb(tree: Tree, what: str, isa: str, lab: int | None, script: str = "") -> int:
     """Starts the guest frozen at its first instruction and GDB with the right symbols; returns GDB's exit status.
 
-    `what` is a lab, or a milestone that failed before: then the machine runs to the point where it failed.
+    `what` is a lab, whose monitor begins with the commands of `script`, or a milestone that failed before: then the
+    machine runs to the point where it failed.
     """
     if what and not re.fullmatch(r"\d+(\.\d+)?", what):
         raise LadderError(f"{what} is neither a lab nor a milestone")
     gdb = shutil.which("gdb-multiarch") or shutil.which("gdb")
     if gdb is None:
         raise LadderError("gdb-multiarch is not installed: ./pagewalk setup")
+    if script and "." in what:
+        raise LadderError(f"milestone {what} has a script of its own")
     failed = _failed_run(what, isa, lab) if "." in what else None
     if failed is not None:
         recipe, stop_at, sources = failed.recipe, failed.stop_at, failed.tree
     else:
         number = int(what) if what else lab
         kernel = _kernel(tree, isa, number)
-        recipe, stop_at, sources = Recipe(isa, str(kernel.elf), "", 0), None, kernel.tree
+        recipe, stop_at, sources = Recipe(isa, str(kernel.elf), script, 0), None, kernel.tree
     with tempfile.TemporaryDirectory(prefix="pagewalk-") as folder:
         path = Path(folder) / "gdb"
         with _frozen(recipe, path):

@@ -5,6 +5,7 @@
 #include "kernel/mm/user_layout.h"
 #include "kernel/proc/error_numbers.h"
 #include "user/lib/stdio.h"
+#include "user/lib/stdlib.h"
 #include "user/lib/system_calls.h"
 
 namespace {
@@ -15,8 +16,8 @@ constexpr std::uint64_t kStackTop = layout::kUserStackTop.raw();
 constexpr std::uint64_t kUserEnd = layout::kUserEnd.raw();
 constexpr std::uint64_t kMost = ~std::uint64_t{0};
 
-// Where nobody may read or write a byte.
-constexpr std::uint64_t kNobodys[] = {
+// Where no user may read or write a byte. The last one is the argument.
+std::uint64_t g_nobodys[] = {
     0,
     8,
     0xfff,                                   // null pointers, and members of null objects
@@ -34,6 +35,7 @@ constexpr std::uint64_t kNobodys[] = {
     0xffff'8000'0000'0000,  // and of x86's
     kMost - 7,
     kMost,
+    0,
 };
 
 // Where a byte is ours, but the next one is not.
@@ -55,7 +57,7 @@ Pointed* pointer(std::uint64_t address) {
 }
 
 void check_write() {
-  for (const std::uint64_t address : kNobodys) {
+  for (const std::uint64_t address : g_nobodys) {
     expect("write of a byte", address, write(1, pointer<char>(address), 1), -kEFAULT);
     expect("write of a page", address, write(1, pointer<char>(address), 4096), -kEFAULT);
     expect("write of all there is", address, write(1, pointer<char>(address), kMost), -kEFAULT);
@@ -71,7 +73,7 @@ void check_write() {
 
 void check_read() {
   char byte = 0;
-  for (const std::uint64_t address : kNobodys) {
+  for (const std::uint64_t address : g_nobodys) {
     expect("read of a byte", address, read(0, pointer<char>(address), 1), -kEFAULT);
     expect("read of all there is", address, read(0, pointer<char>(address), kMost), -kEFAULT);
     expect("read of nothing", address, read(0, pointer<char>(address), 0), 0);
@@ -83,7 +85,7 @@ void check_read() {
 }
 
 void check_nanosleep() {
-  for (const std::uint64_t address : kNobodys) {
+  for (const std::uint64_t address : g_nobodys) {
     expect("nanosleep", address, nanosleep(pointer<Duration>(address)), -kEFAULT);
   }
   expect("nanosleep across the end", kEndOfStack, nanosleep(pointer<Duration>(kStackTop - 8)), -kEFAULT);
@@ -98,7 +100,7 @@ void check_nanosleep() {
 void check_wait4() {
   const char* const arguments[] = {"sleep", "0", nullptr};
   const std::int64_t child = spawn("sleep", arguments);
-  for (const std::uint64_t address : kNobodys) {
+  for (const std::uint64_t address : g_nobodys) {
     if (address == 0) continue;  // no place for the status: it is not asked for
     expect("wait4", address, wait4(child, pointer<int>(address)), -kEFAULT);
   }
@@ -112,7 +114,7 @@ void check_wait4() {
 
 void check_spawn() {
   const char* const arguments[] = {"sleep", "0", nullptr};
-  for (const std::uint64_t address : kNobodys) {
+  for (const std::uint64_t address : g_nobodys) {
     const char* const with_bad_one[] = {"sleep", "0", address == 0 ? pointer<char>(8) : pointer<char>(address),
                                         nullptr};
     expect("spawn of a name", address, spawn(pointer<char>(address), arguments), -kEFAULT);
@@ -148,7 +150,9 @@ void check_numbers() {
 
 }  // namespace
 
-int main() {
+int main(int argc, char** argv) {
+  if (argc != 2) return 2;
+  g_nobodys[sizeof g_nobodys / sizeof *g_nobodys - 1] = strtoul(argv[1], nullptr, 0);
   check_write();
   check_read();
   check_nanosleep();

@@ -81,12 +81,12 @@ std::uint64_t number(Random& random) {
   return other == system_calls::kExit ? 0 : other;  // it is not over yet
 }
 
-// Two calls would have us wait for longer than anybody wants: a read from file 0, until somebody types, and a sleep as
-// long as what happens to be in our text or stack.
+// Two calls would have us wait for longer than anybody wants: a read from file 0, until somebody types, and a sleep for
+// as long as what happens to be in our text, data or stack.
 void keep_awake(Registers& call) {
   std::uint64_t& first = call.values[kArgumentRegisters[0]];
   const std::uint64_t number = call.values[kNumberRegister];
-  const bool is_own = first - bits_of(g_own) < sizeof g_own;
+  const bool is_own = first - bits_of(g_own) <= sizeof g_own - sizeof(Duration);
   if (number == system_calls::kRead) first |= 1;
   if (number == system_calls::kNanosleep && !is_own) first |= std::uint64_t{1} << 47;
 }

@@ -37,6 +37,16 @@ def test_symbols_are_right_before_and_after_the_move(isa: str) -> None:
 
 
 @pytest.mark.parametrize("isa", ISAS)
+def test_a_program_can_be_run_under_gdb(isa: str) -> None:
+    """From the monitor's script to the program's first instruction, at 4 MiB."""
+    build_kernel(ROOT, isa)
+    program = ROOT / "build" / isa / "user" / "hello"
+    commands = [f"add-symbol-file {program}", "hbreak main", "continue", "print/x (unsigned long) $pc >> 20", "info symbol $pc"]
+    output = gdb(["--isa", isa, "--script", "run hello"], commands)
+    assert "$1 = 0x4\n" in output and "main in section .text" in output
+
+
+@pytest.mark.parametrize("isa", ISAS)
 def test_a_failed_milestone_is_opened_where_it_failed(isa: str, tmp_path: Path) -> None:
     """A kernel that forgets one region dies at the same instruction under GDB."""
     tree = tmp_path / "tree"

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from grade.boot.guest import Guest
+from grade.boot.kernel_image import KernelImage
 from grade.boot.layout import PAGE, WINDOW_SIZE
 from grade.ladder.build import Kernel, build_kernel
 from grade.ladder.labs import ISAS
@@ -240,9 +241,12 @@ def test_a_stack_that_runs_out(attack: Attack) -> None:
 # --- system calls ---------------------------------------------------------------------------------------------------
 
 
-def test_bad_pointers_and_lengths(attack: Attack) -> None:
-    """Each system call gives the error that it should."""
-    guest = attack("timer 1000", "run badcalls", "timer 10000", prepare=lambda g: g.machine.send("x" * 2000))
+@pytest.mark.parametrize("target", ("image_start", "boot_stack"))
+def test_bad_pointers_and_lengths(attack: Attack, kernel: Kernel, target: str) -> None:
+    """Each system call gives the error that it should, also for memory that the kernel itself could read or write."""
+    address = KernelImage(kernel.isa, kernel.elf).va(target)
+    lines = ("timer 1000", f"run badcalls {address:#x}", "timer 10000")
+    guest = attack(*lines, prepare=lambda g: g.machine.send("x" * 2000))
     assert said(guest, r"badcalls: (.*)") == [("all is well",)]
     assert not killed(guest)
 
@@ -318,10 +322,12 @@ def test_a_fork_bomb(attack: Attack) -> None:
 
 def test_zombies_that_nobody_wants(attack: Attack) -> None:
     """They take all the places there are until their parent ends."""
-    lines = ("start sleep 3600", "run hello", "ps", "kill 129", "kill 2")  # fills the place that spin had; no hello
+    # The second sleep takes the place that spin had, and hello finds none. Nobody can kill the dead.
+    lines = ("start sleep 3600", "run hello", "ps", "kill 4", "kill 129", "kill 2")
     guest = attack("start deadbeat", "run spin 100", *lines)
     ((children,),) = said(guest, r"deadbeat: (\d+) children")
     assert guest.fact("run").values["result"] == "no-process-slot"
+    assert [f.values["reason"] for f in guest.facts("misuse")] == ["no-such-process"]
     states = Counter(f.values["state"] for f in guest.facts("process"))
     assert states["zombie"] == int(children) == 125
     assert len(guest.facts("exit")) == int(children) + 4  # spin, sleep, deadbeat, and the last hello
@@ -380,7 +386,7 @@ def bad_programs(isa: str) -> dict[str, tuple[bytes, str]]:
     def changed(**fields: int) -> bytes:
         return program(isa, [text], **fields)
 
-    outside, truncated = "segment-outside-user-half", "truncated"
+    outside, truncated = "segment-out-of-place", "truncated"
     files = {
         "empty": (b"", truncated),
         "script": (b"#!/bin/sh\n".ljust(100, b"#"), "not-elf"),
@@ -411,6 +417,8 @@ def bad_programs(isa: str) -> dict[str, tuple[bytes, str]]:
         "all-there-is": (at(PAGE, 2**64 - 1), outside),
         "kernel": (at(0xFFFF_8000_0000_0000, PAGE), outside),
         "behind-the-end": (at(USER_END - PAGE, PAGE + 1), outside),
+        "over-the-stack": (at(STACK_TOP - PAGE, 2 * PAGE), outside),
+        "on-the-guard": (at(STACK_TOP - 5 * PAGE, PAGE), outside),
         "shrunk": (program(isa, [Part(TEXT, EXIT[isa], memory_size=1)]), "more-in-file-than-in-memory"),
         "misaligned": (program(isa, [Part(TEXT, EXIT[isa], offset=177)]), "misaligned"),
         "entry-nowhere": (program(isa, [text], entry=0), "bad-entry"),
@@ -432,7 +440,6 @@ def large_programs(isa: str) -> dict[str, tuple[bytes, str]]:
         "hundred-mebibytes": (with_memory(TEXT + PAGE, 100 << 20), "no-memory"),
         "tebibyte": (with_memory(1 << 40, 1 << 40), "no-memory"),
         "most-of-it": (with_memory(1 << 32, USER_END - (1 << 32)), "no-memory"),
-        "over-the-stack": (with_memory(STACK_TOP - PAGE, 2 * PAGE), "already-mapped"),
     }
 
 

@@ -25,9 +25,7 @@ inline constexpr VirtAddr kUserEnd{0x7fff'ffff'f000};
 
 inline constexpr VirtAddr kUserStackTop{0x4000'0000};
 inline constexpr std::uint64_t kUserStackSize = 16 * kKiB;
-
-// Where a program's file may put things: from page 1 to here, below the stack and the page that is its guard.
-inline constexpr VirtAddr kProgramEnd = kUserStackTop - kUserStackSize - kPageSize;
+inline constexpr VirtAddr kUserStackGuard = kUserStackTop - kUserStackSize - kPageSize;  // one page
 
 // Whether all bytes from `start` on are in the user half, and none of them in page 0. Cannot overflow.
 constexpr bool is_user_range(VirtAddr start, std::uint64_t size) {

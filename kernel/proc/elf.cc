@@ -71,16 +71,20 @@ Verdict check_file(const FileHeader& header, std::uint16_t machine) {
   return std::nullopt;
 }
 
+// In page 0, beyond the user half, wrapped around, or where the stack and its guard are going to be.
+bool is_out_of_place(const ProgramHeader& header) {
+  if (header.start < kPageSize || !is_inside(layout::kUserEnd.raw(), header.start, header.memory_size)) return true;
+  const VirtAddr start{header.start}, end = start + header.memory_size;
+  return start < layout::kUserStackTop && end > layout::kUserStackGuard;
+}
+
 Verdict check_segment(const ProgramHeader& header, std::uint64_t file_size) {
   if (header.file_size > header.memory_size) return ElfProblem::kMoreInFileThanInMemory;
   if (!is_inside(file_size, header.file_offset, header.file_size)) return ElfProblem::kTruncated;
   if (header.file_offset % kPageSize != header.start % kPageSize) return ElfProblem::kMisaligned;
   if ((header.flags & kRead) == 0) return ElfProblem::kUnreadable;
   if ((header.flags & kWrite) != 0 && (header.flags & kExecute) != 0) return ElfProblem::kWriteAndExecute;
-  constexpr std::uint64_t kEnd = layout::kProgramEnd.raw();
-  if (header.start < kPageSize || !is_inside(kEnd, header.start, header.memory_size))
-    return ElfProblem::kSegmentOutOfPlace;
-  return std::nullopt;
+  return is_out_of_place(header) ? Verdict(ElfProblem::kSegmentOutOfPlace) : std::nullopt;
 }
 
 Segment segment_of(const ProgramHeader& header) {

@@ -54,7 +54,7 @@ enum class ElfProblem : std::uint8_t {
   kMisaligned,              // file offset and address of a segment differ modulo the page size
   kUnreadable,              // a segment may not be read: no ISA here can map it so
   kWriteAndExecute,         // a segment may be written and executed
-  kSegmentOutOfPlace,       // a segment begins in page 0, ends above layout::kProgramEnd or wraps around
+  kSegmentOutOfPlace,       // a segment is in page 0, beyond the user half, wraps around, or touches the stack
   kSegmentsShareAPage,      // one page would need the permissions and contents of two
   kBadEntry,                // the first instruction is not in an executable segment, or is misaligned
 };

@@ -12,8 +12,10 @@
 
 namespace {
 
-constexpr std::uint64_t kProgramEnd = 0x3fff'b000;  // below a stack of 16 KiB that ends at 1 GiB, and a guard
-static_assert(layout::kProgramEnd.raw() == kProgramEnd);
+constexpr std::uint64_t kUserEnd = 0x7fff'ffff'f000;
+static_assert(layout::kUserEnd.raw() == kUserEnd);
+constexpr std::uint64_t kStackTop = 0x4000'0000, kStackGuard = kStackTop - 0x5000;  // 16 KiB, and a guard
+static_assert(layout::kUserStackTop.raw() == kStackTop && layout::kUserStackGuard.raw() == kStackGuard);
 
 // Where the fields lie, written down from the System V ABI once more: chapter 4, Figure 4-3, and chapter 5, Figure 5-1.
 constexpr std::size_t kType = 16, kMachine = 18, kVersion = 20, kEntry = 24, kHeaders = 32, kHeaderSize = 52,
@@ -288,11 +290,20 @@ TEST(Elf, PageZeroStaysFree) {
 }
 
 TEST(Elf, ASegmentEndsInTheUserHalf) {
-  EXPECT_EQ(with_part_at(kProgramEnd - 1), "ok");
-  EXPECT_EQ(with_part_at(kProgramEnd - 1, 2), "segment-out-of-place");
-  for (const std::uint64_t start : {kProgramEnd, kProgramEnd + 0xfff, kProgramEnd + 0x1000, 0xffff'8000'0000'0000}) {
+  EXPECT_EQ(with_part_at(kUserEnd - 1), "ok");
+  EXPECT_EQ(with_part_at(kUserEnd - 1, 2), "segment-out-of-place");
+  for (const std::uint64_t start : {kUserEnd, kUserEnd + 0xfff, kUserEnd + 0x1000, 0xffff'8000'0000'0000}) {
     EXPECT_EQ(with_part_at(start), "segment-out-of-place") << start;
   }
+}
+
+TEST(Elf, TheStackAndItsGuardStayFree) {
+  EXPECT_EQ(with_part_at(kStackGuard - 1), "ok");
+  EXPECT_EQ(with_part_at(kStackGuard - 1, 2), "segment-out-of-place");
+  EXPECT_EQ(with_part_at(kStackGuard), "segment-out-of-place");
+  EXPECT_EQ(with_part_at(kStackTop - 1), "segment-out-of-place");
+  EXPECT_EQ(with_part_at(kStackTop), "ok");
+  EXPECT_EQ(with_part_at(kStackGuard - 1, 0x10000), "segment-out-of-place") << "all around it";
 }
 
 TEST(Elf, ASegmentDoesNotWrapAround) {
@@ -344,7 +355,8 @@ std::string broken_rule(const Segment& segment, std::uint64_t file_size) {
   using Wide = unsigned __int128;  // in which nothing wraps around
   const Wide start = segment.start.raw();
   if (Wide{segment.file_offset} + segment.file_size > file_size) return "not in the file";
-  if (start + segment.memory_size > kProgramEnd || start < kPageSize) return "not where programs lie";
+  if (start + segment.memory_size > kUserEnd || start < kPageSize) return "not in the user half";
+  if (start < kStackTop && start + segment.memory_size > kStackGuard) return "on the stack";
   if (segment.memory_size == 0 || segment.file_size > segment.memory_size) return "sizes";
   if ((segment.start.raw() ^ segment.file_offset) % kPageSize != 0) return "alignment";
   if (!segment.flags.user || (segment.flags.write && segment.flags.execute)) return "permissions";
@@ -376,8 +388,7 @@ void change(ElfFile& file, std::mt19937_64& random) {
     case 2: bytes[random() % headers_end] ^= std::byte{1} << random() % 8; return;
     default: {
       const std::uint64_t edges[] = {
-          0,           1, kPageSize, 0x400000, 0x402000, 0x404000, kProgramEnd, 0xffff'8000'0000'0000, bytes.size(),
-          0x10000'0000};
+          0, 1, kPageSize, 0x400000, 0x402000, 0x404000, kUserEnd, 0xffff'8000'0000'0000, bytes.size(), 0x10000'0000};
       const std::uint64_t value = edges[random() % std::size(edges)] + random() % 3 - 1;
       const std::size_t field = random() % (headers_end / 8) * 8;
       file.put<std::uint64_t>(field, value);

@@ -193,6 +193,14 @@ inline constexpr Misdeed kMisdeeds[] = {
      [](std::uint64_t) {
        asm volatile(".inst 0x04bf5020" ::: "x0");
      }},  // rdvl x0, #1
+    {"second-thread-pointer",
+     [](std::uint64_t) {
+       asm volatile("mrs x0, S3_3_C13_C0_5" ::: "x0");
+     }},  // tpidr2_el0
+    {"software-context-number",
+     [](std::uint64_t) {
+       asm volatile("mrs x0, S3_3_C13_C0_7" ::: "x0");
+     }},  // scxtnum_el0
 
     // What is wrong in itself, and what is not.
     {"undefined", [](std::uint64_t) { asm volatile("udf #0"); }},
