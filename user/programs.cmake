@@ -1,5 +1,6 @@
-# The user programs, each user/*.cc one of its own, and the archive of them that goes into the kernel image. Included by
-# the top CMakeLists.txt; gives it `program_archive`, and `program_archive_folder` to find it in.
+# The user programs, each user/*.cc one of its own and each user/hostile/*.cc, too, and the archive of them that goes
+# into the kernel image. Included by the top CMakeLists.txt; gives it `program_archive`, and `program_archive_folder` to
+# find it in.
 
 # Fixed addresses, and no exception tables: user/user.ld says where things are, user/lib/ is all the library there is.
 set(user_options
@@ -26,7 +27,7 @@ foreach(header ${user_headers})
 endforeach()
 
 # build/<isa>/user/NAME is for GDB; the archive holds the same without its symbols.
-file(GLOB programs CONFIGURE_DEPENDS user/*.cc)
+file(GLOB programs CONFIGURE_DEPENDS user/*.cc user/hostile/*.cc)
 foreach(source ${programs})
   cmake_path(GET source STEM name)
   set(program user_${name})
