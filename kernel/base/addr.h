@@ -58,3 +58,9 @@ class PageOf {
 
 using Frame = PageOf<PhysAddr>;
 using Page = PageOf<VirtAddr>;
+
+// How many of the `size` bytes from `start` on lie in the page of the first.
+constexpr std::uint64_t within_page(VirtAddr start, std::uint64_t size) {
+  const std::uint64_t rest = kPageSize - start.raw() % kPageSize;
+  return size < rest ? size : rest;
+}

@@ -1,7 +1,6 @@
 // Lab 4. The memory of user programs, through temporary mappings. You own this file.
 #include "kernel/mm/user_copy.h"
 
-#include <algorithm>
 #include <cstring>
 
 #include "arch/user_mode.h"
@@ -10,11 +9,6 @@
 #include "kernel/mm/user_layout.h"
 
 namespace {
-
-// How many bytes lie between `va` and the end of its page, at most `size`.
-std::size_t within_page(VirtAddr va, std::size_t size) {
-  return std::min<std::size_t>(size, kPageSize - va.raw() % kPageSize);
-}
 
 // A window onto the page of `mapping`, and where in it the address is that was looked up.
 std::byte* byte_in(const TempMap& window, const Mapping& mapping) {

@@ -70,7 +70,7 @@ Result<Value> read_console(VirtAddr to, std::uint64_t size) {
   const auto place = current().space->lookup(to);
   if (!place || !place->flags.write) return std::unexpected(Error::kBadAddress);
   std::array<char, kPieceSize> buffer;
-  const std::size_t most = std::min({size, kPieceSize, kPageSize - to.raw() % kPageSize});
+  const std::size_t most = std::min<std::uint64_t>(within_page(to, size), kPieceSize);
   std::size_t count = 0;
   for (auto typed = Arch::console_read();; typed = Arch::console_read()) {
     if (typed) buffer[count++] = *typed;
@@ -114,7 +114,7 @@ Result<std::string_view> copy_string(std::span<char> buffer, VirtAddr from) {
   std::size_t done = 0;
   while (done < buffer.size()) {
     const VirtAddr at = from + done;
-    const auto piece = buffer.subspan(done, std::min(buffer.size() - done, kPageSize - at.raw() % kPageSize));
+    const auto piece = buffer.subspan(done, within_page(at, buffer.size() - done));
     TRY(copy_from_user(*current().space, std::as_writable_bytes(piece), at));
     const auto end = std::ranges::find(piece, '\0');
     done += static_cast<std::size_t>(end - piece.begin());

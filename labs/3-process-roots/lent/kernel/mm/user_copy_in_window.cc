@@ -1,6 +1,5 @@
 // The memory of user programs, as long as all of it lies in the linear window. Lent to you for lab 3: lab 4 takes this
 // file back, and you write user_copy.cc in its place, for all of RAM.
-#include <algorithm>
 #include <cstring>
 
 #include "arch/user_mode.h"
@@ -9,11 +8,6 @@
 #include "kernel/mm/user_layout.h"
 
 namespace {
-
-// How many bytes lie between `va` and the end of its page, at most `size`.
-std::size_t within_page(VirtAddr va, std::size_t size) {
-  return std::min<std::size_t>(size, kPageSize - va.raw() % kPageSize);
-}
 
 enum class Needs : std::uint8_t { kWritePermission, kNothing };
 
