@@ -118,7 +118,10 @@ def _failed_run(milestone: str, isa: str, lab: int | None) -> FailedRun:
     number = lab or int(milestone.split(".")[0])
     failed = load(number, milestone, isa)
     if failed is None:
-        raise LadderError(f"milestone {milestone} has not failed on {isa}: ./pagewalk grade {number} --isa {isa}")
+        raise LadderError(
+            f"milestone {milestone} has not failed on {isa} with a machine running, so there is none to go back to: "
+            f"./pagewalk grade {number} --isa {isa}"
+        )
     if not failed.is_current:
         raise LadderError(
             f"the kernel has changed since milestone {milestone} failed; see whether it still does: "

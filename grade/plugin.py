@@ -18,7 +18,7 @@ from pathlib import Path
 import pytest
 
 from grade import report, run_plan
-from grade.boot.failed_run import gdb_command, save
+from grade.boot.failed_run import forget, gdb_command, save
 from grade.boot.guest import Guest
 from grade.boot.kernel_image import KernelImage
 from grade.diagnosis.failure import Failure, NotWritten
@@ -162,9 +162,12 @@ def _result(item: pytest.Function, mark: pytest.Mark, call: pytest.CallInfo) -> 
     most = mark.kwargs["points"] if own else 0
     status, cause, message = _judged(call.excinfo.value if call.excinfo else None, target, item)
     guest = _last_guest(item)
-    if status is Status.FAILED and guest is not None and not item.config.getoption("--forget-failures"):
-        save(target, number, guest)
-        message += f"\ntry        {gdb_command(target, number)}"
+    if status is Status.FAILED and not item.config.getoption("--forget-failures"):
+        if guest is None:
+            forget(target, number)
+        else:
+            save(target, number, guest)
+            message += f"\ntry        {gdb_command(target, number)}"
     title = (item.function.__doc__ or number).strip().splitlines()[0].rstrip(".")
     points = most if status is Status.PASSED else 0
     return Result(target.lab, target.isa, number, title, points, most, status, cause, message, call.duration)

@@ -50,6 +50,11 @@ def save(target: Target, milestone: str, guest: Guest) -> None:
     path.write_text(json.dumps(document, indent=1) + "\n", encoding="utf-8")
 
 
+def forget(target: Target, milestone: str) -> None:
+    """There is no failed guest to go back to: the milestone failed before anything was booted."""
+    _path(target.lab, milestone, target.isa).unlink(missing_ok=True)
+
+
 def load(lab: int, milestone: str, isa: str) -> FailedRun | None:
     """What save() kept, or None."""
     path = _path(lab, milestone, isa)

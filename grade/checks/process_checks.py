@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from grade.boot.frame_records import frame_records
 from grade.boot.guest import Guest
 from grade.boot.layout import PAGE
 from grade.boot.processes import STACK_SIZE, USER_STACK_SIZE, USER_STACK_TOP, Process, processes
@@ -12,6 +13,7 @@ from grade.diagnosis.process_ends import killed_process, refused_start
 from grade.walker import Mapping, Walk
 
 USER_END = 1 << 47  # of what the lower half translates
+_SHOWN = 4  # of the frames that a report speaks of
 _ACCESSED_OR_DIRTY = 0x60  # set by the CPU in any entry, Intel SDM vol. 3, 4.8
 
 
@@ -147,6 +149,7 @@ def _cause_in_upper_half(guest: Guest, slot: int) -> str:
 def check_user_half(guest: Guest, process: Process, image: UserImage) -> None:
     """The program at its addresses with its permissions and bytes, a stack, and nothing else; page 0 is not mapped."""
     __tracebackhide__ = True
+    _check_root_is_clean(guest, process)
     pages = {m.va: m for m in user_mappings(guest, process.root)}
     zero = walk_in(guest, process.root, 0)
     expect(zero.mapping is None, "null-page-mapped", f"{process} has nothing at address 0", "a page is mapped", zero)
@@ -162,6 +165,15 @@ def check_user_half(guest: Guest, process: Process, image: UserImage) -> None:
         seen = f"it maps {mapping.pa:#x}"
         expect(va in wanted, "user-page-unexpected", f"{process} has no page at {va:#x}", seen, walk)
         expect(not mapping.global_, "user-page-global", f"page {va:#x} of {process} is not global", "it is", walk)
+
+
+def _check_root_is_clean(guest: Guest, process: Process) -> None:
+    """All of a program lies in what the first entry of its root covers: nothing is in the others of the user half."""
+    __tracebackhide__ = True
+    for slot in range(1, 512 if "user" in guest.cpu().roots else 256):
+        entry = guest.read_word(process.root + 8 * slot)
+        wanted = f"entry {slot} of the root of {process} is empty"
+        expect(entry == 0, "root-not-cleared", wanted, f"{entry:#x}", walk_in(guest, process.root, slot << 39))
 
 
 def _wanted_pages(image: UserImage) -> dict[int, str]:
@@ -208,17 +220,17 @@ class Ledger:
     stack_pages: frozenset[int]
 
     @property
-    def total(self) -> int:
-        """How many frames that is."""
-        return len(self.tables | self.user_pages | self.stack_pages)
+    def frames(self) -> frozenset[int]:
+        """All of them."""
+        return self.tables | self.user_pages | self.stack_pages
 
     def __str__(self) -> str:
         pages = f"{len(self.user_pages)} user pages, {len(self.stack_pages)} pages of kernel stacks"
-        return f"{self.total} ({len(self.tables)} tables, {pages})"
+        return f"{len(self.frames)} ({len(self.tables)} tables, {pages})"
 
 
 def check_ledger(guest: Guest, roots: Iterable[int]) -> Ledger:
-    """The kernel counts as many frames in use as can be reached from outside, and none is used for two things.
+    """The frames in use, by the allocator's records, are those that can be reached, and none is used for two things.
 
     Stop where the monitor runs, right after its command `frames`.
     """
@@ -228,11 +240,19 @@ def check_ledger(guest: Guest, roots: Iterable[int]) -> Ledger:
         both = getattr(ledger, one) & getattr(ledger, other)
         names = f"{one} and {other}".replace("_", " ")
         expect(not both, "frame-freed-in-use", f"no frame is among {names}", f"{min(both, default=0):#x} is")
-    used = int(guest.fact("frames").values["used"])
-    cause = "frames-leaked" if used > ledger.total else "frame-freed-in-use"
+    recorded = frame_records(guest).in_use
+    leaked, freed = recorded - ledger.frames, ledger.frames - recorded
     wanted = f"the frames in use are those that can be reached: {ledger}"
-    expect(used == ledger.total, cause, wanted, f"the kernel counts {used}")
+    expect(not freed, "frame-freed-in-use", wanted, f"these can be reached, and are free: {_some(freed)}")
+    expect(not leaked, "frames-leaked", wanted, f"nothing leads to these, and they are in use: {_some(leaked)}")
+    used = int(guest.fact("frames").values["used"])
+    expect(used == len(recorded), "wrong-answer", f"the kernel counts {len(recorded)} frames in use", f"{used}")
     return ledger
+
+
+def _some(frames: frozenset[int]) -> str:
+    """The first few of them, and how many there are."""
+    return ", ".join(f"{frame:#x}" for frame in sorted(frames)[:_SHOWN]) + f" ({len(frames)} frames)"
 
 
 def _ledger(guest: Guest, roots: list[int]) -> Ledger:

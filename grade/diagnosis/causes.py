@@ -124,6 +124,8 @@ CAUSES: dict[str, Cause] = {
     "stale-tlb": Cause("The CPU still uses a translation that was taken away or tightened.", _UNMAP),
     "unmap-wrong": Cause("unmap does not do what page_table.h promises.", _UNMAP),
     "protect-wrong": Cause("protect does not do what page_table.h promises.", _UNMAP),
+    "root-not-cleared": Cause("A new root holds what was in its frame before.", _SPACE),
+    "root-not-kept": Cause("The frame of a new root was given back at once: the process's root belongs to nobody.", _SPACE),
     "frames-leaked": Cause("Frames stay in use that nothing leads to any more.", _SPACE),
     "frame-freed-in-use": Cause("A frame is free, or has two uses, while tables still lead to it.", _SPACE),
     "root-freed-while-loaded": Cause("A root was given back while the CPU still walked it.", "kernel/proc/process.cc"),

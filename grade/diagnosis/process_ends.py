@@ -85,6 +85,8 @@ def panic_cause(guest: "Guest", line: str, fact: Fact) -> str:
     """What a CHECK that failed stands for, where that is known."""
     if "active_root" in line:
         return "root-freed-while-loaded"
+    if "shares(" in line and "space.root()" in line:
+        return "root-not-kept"
     if "frame_allocator" not in line:
         return "kernel-check-failed"
     pa = int(fact.values["first"], 0)

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "kernel/base/check.h"
 #include "kernel/mm/user_copy.h"
 #include "kernel/mm/user_layout.h"
 #include "kernel/proc/archive.h"
@@ -68,6 +69,7 @@ Result<Process*> start_program(Process& parent, std::string_view program, const 
   Process& process = *TRY(new_process(parent, program));
   KernelStack stack = TRY(KernelStack::allocate(static_cast<unsigned>(&process - processes().data())));
   AddressSpace space = TRY(AddressSpace::create());
+  CHECK(frames().lock()->shares(Frame::containing(space.root())) > 0, space.root().raw());  // it has kept its root
   TRY(load(space, *executable, *file));
   const VirtAddr sp = TRY(make_stack(space, arguments));
 

@@ -5,6 +5,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from grade.boot.cpu_state import is_user_mode
+from grade.boot.frame_records import frame_records
 from grade.boot.guest import Guest
 from grade.boot.kernel_image import KernelImage
 from grade.boot.layout import PAGE, layout_of
@@ -231,6 +232,7 @@ def test_halves(boot: Boot, kernel: Kernel) -> None:
     image = _program(kernel, "tag")
     guest = boot("checkpoint ready\n" + _two_at_rest(_tags(2)))
     before = guest.run_to("ready").roots["kernel"]
+    _dirty_fresh_frames(guest)
     guest.run_to("one")
     check_user_half(guest, living(guest, 1)[0], image)
     guest.run_to("young")
@@ -248,6 +250,16 @@ def test_halves(boot: Boot, kernel: Kernel) -> None:
     low = [mapping for mapping in user_mappings(guest, live_root(guest))]
     seen = f"{low[0].va:#x} is mapped" if low else ""
     expect(not low, "user-half-shared", "the kernel's own root maps no user page", seen)
+
+
+_DIRTY_FRAMES = 64  # more than a process has tables
+
+
+def _dirty_fresh_frames(guest: Guest) -> None:
+    """What RAM holds before its first use is anything: here, what looks like the entries of a table, but for the first."""
+    window, _ = frame_records(guest).never_used
+    for frame in window[:_DIRTY_FRAMES]:
+        guest.machine.write_physical(frame + 8, (frame | 0b11).to_bytes(8, "little") * (PAGE // 8 - 1))
 
 
 def _check_text(guest: Guest, process: Process, image: UserImage) -> None:
