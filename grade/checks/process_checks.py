@@ -149,7 +149,6 @@ def _cause_in_upper_half(guest: Guest, slot: int) -> str:
 def check_user_half(guest: Guest, process: Process, image: UserImage) -> None:
     """The program at its addresses with its permissions and bytes, a stack, and nothing else; page 0 is not mapped."""
     __tracebackhide__ = True
-    _check_root_is_clean(guest, process)
     pages = {m.va: m for m in user_mappings(guest, process.root)}
     zero = walk_in(guest, process.root, 0)
     expect(zero.mapping is None, "null-page-mapped", f"{process} has nothing at address 0", "a page is mapped", zero)
@@ -165,6 +164,7 @@ def check_user_half(guest: Guest, process: Process, image: UserImage) -> None:
         seen = f"it maps {mapping.pa:#x}"
         expect(va in wanted, "user-page-unexpected", f"{process} has no page at {va:#x}", seen, walk)
         expect(not mapping.global_, "user-page-global", f"page {va:#x} of {process} is not global", "it is", walk)
+    _check_root_is_clean(guest, process)
 
 
 def _check_root_is_clean(guest: Guest, process: Process) -> None:
