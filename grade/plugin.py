@@ -28,6 +28,7 @@ from grade.ladder.labs import ISAS
 from grade.ladder.trees import Tree, find_root
 from grade.results import Result, Status, write_json, write_junit
 from grade.run_plan import Target
+from grade.walker import TooManyTables
 
 RESULT = "pagewalk_result"
 
@@ -182,6 +183,9 @@ def _judged(error: BaseException | None, target: Target, item: pytest.Item) -> t
             return Status.TODO, None, str(error)
         case Failure():
             return Status.FAILED, error.cause, report.failure_text(error, target, _last_guest(item))
+        case TooManyTables():
+            endless = Failure("tables-without-end", "tables that lead to pages", str(error))
+            return Status.FAILED, endless.cause, report.failure_text(endless, target, _last_guest(item))
         case BuildError():
             return Status.FAILED, "does-not-compile", str(error)
         case _:

@@ -45,6 +45,7 @@ CAUSES: dict[str, Cause] = {
     "page-size-bit-in-page": Cause("Bit 7 is set in an entry of the table of pages, where it means PAT.", _MAP),
     "table-entry-restricts": Cause("An entry above the leaf takes away a permission that the leaf grants.", _MAP),
     "region-end-not-mapped": Cause("The last part of a region is missing from the map.", _MAP),
+    "tables-without-end": Cause("Tables lead to each other, or one is reached again and again: a walk of them all never ends.", _MAP),
     "too-many-tables": Cause("The map uses more tables than it needs: blocks were not used.", _MAP),
     # The root and the registers.
     "translation-off": Cause("The MMU is not on.", _BOOT_MAP),

@@ -258,8 +258,9 @@ _DIRTY_FRAMES = 64  # more than a process has tables
 def _dirty_fresh_frames(guest: Guest) -> None:
     """What RAM holds before its first use is anything: here, entries that lead to tables far away, but for the first."""
     window, _ = frame_records(guest).never_used
+    entries = b"".join(((1 << 40) + i * PAGE | 0b11).to_bytes(8, "little") for i in range(1, PAGE // 8))
     for frame in window[:_DIRTY_FRAMES]:
-        guest.machine.write_physical(frame + 8, (1 << 40 | 0b11).to_bytes(8, "little") * (PAGE // 8 - 1))
+        guest.machine.write_physical(frame + 8, entries)
 
 
 def _check_text(guest: Guest, process: Process, image: UserImage) -> None:
