@@ -218,15 +218,14 @@ def _make_dirty(guest: Guest, start: int) -> None:
 def _check_loaded_pages(guest: Guest, process: Process) -> None:
     """Before its first instruction a program's memory is its file, and zeros."""
     __tracebackhide__ = True
-    program = _program(guest, process.program)
-    for va, wanted in loaded_pages(program).items():
-        _check_page(guest, process.root, va, wanted, program)
+    for va, wanted in loaded_pages(_program(guest, process.program)).items():
+        _check_page(guest, process.root, va, wanted, process)
     for va in range(USER_STACK_TOP - USER_STACK_SIZE, USER_STACK_TOP - PAGE, PAGE):
         _check_page(guest, process.root, va, bytes(PAGE))
 
 
-def _check_page(guest: Guest, root: int, va: int, wanted: bytes, program: UserImage | None = None) -> None:
-    """`program` is what has just been loaded there, if it has."""
+def _check_page(guest: Guest, root: int, va: int, wanted: bytes, loaded: Process | None = None) -> None:
+    """`loaded` is the process whose page it is, if it was loaded just now."""
     __tracebackhide__ = True
     seen = read_user(guest, root, va, PAGE)
     if seen == wanted:
@@ -235,25 +234,26 @@ def _check_page(guest: Guest, root: int, va: int, wanted: bytes, program: UserIm
     contents = wanted.rstrip(b"\0")
     cause = "user-page-not-cleared" if at >= len(contents) else "wrong-user-bytes"
     words, found = f"{va + at:#x} holds {wanted[at : at + 8].hex()}", f"{seen[at : at + 8].hex()}"
-    place = _misplaced(guest, root, program) if program and cause == "wrong-user-bytes" else ""
+    place = _misplaced(guest, loaded) if loaded is not None else ""
     if place:
         fail("stale-temp-mapping", words, f"{found}; {place}", walk_in(guest, root, va))
     fail(cause, words, found, walk_in(guest, root, va))
 
 
-def _misplaced(guest: Guest, root: int, program: UserImage) -> str:
-    """Where the beginning of a segment went into the frame of another one; empty if none did.
+def _misplaced(guest: Guest, process: Process) -> str:
+    """Where a process's arguments went that are not on its stack, in words; empty if they did not go astray.
 
-    No copy that looks up its first page can do so, and one that goes on from there wrongly neither: the window did.
+    They are what is written last when a program is loaded, to one page. A wrong copy does not bring them to a page of
+    the program's segments: the window did.
     """
-    frames = {mapping.va: mapping.pa for mapping in user_mappings(guest, root)}
-    for segment in program.segments:
-        start, offset = segment.content[: min(64, PAGE - segment.va % PAGE)], segment.va % PAGE
-        others = {va: pa for va, pa in frames.items() if not segment.va & -PAGE <= va < segment.end}
-        for va, pa in others.items():
-            if any(start) and len(start) >= 16 and guest.read_physical(pa + offset, len(start)) == start:
-                return f"what belongs to {segment.va:#x} is in the frame of {va:#x}, {pa:#x}"
-    return ""
+    top = USER_STACK_TOP - PAGE
+    name = process.program.encode() + b"\0"
+    pages = {mapping.va: mapping.pa for mapping in user_mappings(guest, process.root)}
+    tails = {va: guest.read_physical(pa + PAGE - 512, 512) for va, pa in pages.items()}
+    astray = next((va for va, tail in tails.items() if va < top and name in tail), None)
+    if astray is None or name in tails.get(top, b""):
+        return ""
+    return f"the arguments, written to {top:#x}, are in the frame of {astray:#x}"
 
 
 def _check_constant_pages(guest: Guest, root: int, program: UserImage) -> None:
@@ -315,7 +315,7 @@ def _check_not_loaded(guest: Guest, process: Process) -> None:
         expect(result == "ok", cause, f"the memory of {process}, which is not loaded, can be read", fact.line, walk)
     seen = b"".join(int(fact.values["value"], 0).to_bytes(8, "little") for fact in guest.facts("dump"))
     words = f"at {_DUMPED:#x} of {process}, which is not loaded, the kernel reads {data.decode()}"
-    place = _misplaced(guest, process.root, _program(guest, process.program)) if seen != data else ""
+    place = _misplaced(guest, process) if seen != data else ""
     cause = "stale-temp-mapping" if place else "wrong-user-bytes"
     expect(seen == data, cause, words, f"{seen!r}; {place}".rstrip("; "), walk_in(guest, process.root, _DUMPED))
 
