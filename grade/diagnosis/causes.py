@@ -131,7 +131,7 @@ CAUSES: dict[str, Cause] = {
     "temp-window-not-in-root": Cause("A root does not lead to the table of the temporary mappings.", _KERNEL_HALF),
     "temp-window-per-root": Cause("A root has tables of its own for the temporary mappings.", _KERNEL_HALF),
     "temp-window-open-to-users": Cause("User code could touch a page through a temporary mapping.", _TEMP_MAP),
-    "temp-slot-shared": Cause("Windows that are open at the same time share a slot, or use one past the end.", _TEMP_MAP),
+    "temp-slot-shared": Cause("Windows open at the same time share a slot, or one is past the end.", _TEMP_MAP),
     "temp-slot-lost": Cause("A slot was not given back, or is never given out: no-slot.", _TEMP_MAP),
     "temp-slot-not-emptied": Cause("A slot has its entry when no window should be open.", _TEMP_MAP),
     "temp-slot-closed-too-early": Cause("A window was used after it had been closed.", _USER_COPY),
@@ -140,7 +140,7 @@ CAUSES: dict[str, Cause] = {
     # The memory of user programs, as the kernel reaches it.
     "user-copy-not-split": Cause("A copy went on behind the end of a page as if the next one followed in RAM.", _USER_COPY),
     "user-copy-not-made": Cause("A copy that the process has every right to was refused, or left undone.", _USER_COPY),
-    "user-pointer-trusted": Cause("The kernel used a user's pointer as it came, or did not ask what the page permits.", _USER_COPY),
+    "user-pointer-trusted": Cause("A user's pointer was used as it came, or the permission not asked.", _USER_COPY),
     "user-page-not-cleared": Cause("A new page of a process shows what somebody left there.", _USER_COPY),
     "user-frames-in-window": Cause("A user page is in the RAM that the kernel needs for itself.", _USER_COPY),
     "wrong-user-bytes": Cause("A process's memory does not hold what it should.", _USER_COPY),
