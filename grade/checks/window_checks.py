@@ -11,6 +11,7 @@ from grade.machine.stop import StopKind
 from grade.walker import RadixWalker
 
 _SIZE = TEMP_SLOTS * 8
+_TEMP_MAP = "kernel/mm/temp_map.cc"
 
 
 @dataclass(frozen=True)
@@ -67,7 +68,7 @@ def check_all_slots_empty(guest: Guest, when: str, roots: Iterable[int] = ()) ->
     if any(guest.read_physical(table, _SIZE)):
         slot, entry = next((slot, entry) for slot, entry in enumerate(window_entries(guest, table)) if entry)
         walk = guest.walk(slot_address(guest, slot))
-        seen = f"that of slot {slot} is {entry:#x}"
+        seen = f"that of slot {slot} is {entry:#x}: its window was not closed, or left its entry behind"
         fail("temp-slot-not-emptied", f"{when}, the entry of every slot is 0", seen, walk)
 
 
@@ -81,9 +82,11 @@ def check_private(guest: Guest, slot: int) -> None:
         cause = "temp-slot-lost" if walk.steps and walk.steps[-1].level == 0 else "temp-window-not-in-root"
         expect(page is not None, cause, f"a window is open at {va:#x}", "nothing is mapped", walk)
         expect(not page.user, "temp-window-open-to-users", f"user code may not touch {va:#x}", "it may", walk)
-        expect(not page.kernel_execute, "writable-and-executable", f"nobody executes {va:#x}", "the kernel may", walk)
-        expect(page.write, "wrong-permission", f"the kernel may write to {va:#x}", "it may not", walk)
-        expect(page.memory == "normal", "wrong-memory-type", f"{va:#x} is normal memory", f"it is {page.memory}", walk)
+        idle, wanted = not page.kernel_execute, f"nobody executes {va:#x}"
+        expect(idle, "writable-and-executable", wanted, "the kernel may", walk, _TEMP_MAP)
+        expect(page.write, "wrong-permission", f"the kernel may write to {va:#x}", "it may not", walk, _TEMP_MAP)
+        normal, wanted = page.memory == "normal", f"{va:#x} is normal memory"
+        expect(normal, "wrong-memory-type", wanted, f"it is {page.memory}", walk, _TEMP_MAP)
 
 
 def window_writes(guest: Guest, table: int, end: int, what: str) -> Iterator[WindowWrite]:

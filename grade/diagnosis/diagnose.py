@@ -10,7 +10,7 @@ from grade.boot.cpu_state import GATE_SIZE, CpuState, gate_target, is_user_mode
 from grade.diagnosis.failure import Failure, NotWritten, fail
 from grade.diagnosis.fault_cause import Access, Attempt, cause_of_fault
 from grade.diagnosis.process_ends import killed_process, missing_in_root, panic_cause, trap_without_stack
-from grade.diagnosis.window_ends import panic_while_closing
+from grade.diagnosis.window_ends import file_in_window, panic_while_closing
 from grade.machine.facts import Fact
 from grade.machine.stop import Stop, StopKind
 
@@ -151,8 +151,9 @@ def _explained(guest: "Guest", address: int, access: Access, pc: int, wanted: st
     cause = cause_of_fault(guest, Attempt(address, access, _has_moved(guest, pc)))
     place = guest.place(pc)
     seen = f"a fault: {access.value} of {address:#x} by {pc:#x}" + (f" ({place})" if place else "")
-    file = _source(guest, pc) if cause == "unexpected-fault" else ""
-    return Failure(cause, wanted, seen, guest.walk(address).explain(), file)
+    walk = guest.walk(address)
+    file = _source(guest, pc) if cause == "unexpected-fault" else file_in_window(guest, walk, cause)
+    return Failure(cause, wanted, seen, walk.explain(), file)
 
 
 def _has_moved(guest: "Guest", pc: int) -> bool:

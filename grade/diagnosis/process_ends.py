@@ -24,6 +24,7 @@ _IN_ROOT = {
     "stack": "kernel-stack-not-in-root",
     "kernel-stack": "kernel-stack-not-in-root",
 }
+_CAUSES_OF_REFUSALS = {"already-mapped": "user-half-shared", "no-slot": "temp-slot-lost"}
 
 
 def missing_in_root(guest: "Guest", fact: Fact, wanted: str) -> Failure:
@@ -98,8 +99,8 @@ def panic_cause(guest: "Guest", line: str, fact: Fact) -> str:
 def refused_start(guest: "Guest", wanted: str) -> Failure | None:
     """The first program that could not be started; None if there is none."""
     for fact in guest.facts("run"):
-        shared = fact.values.get("result") == "already-mapped"
-        return Failure("user-half-shared" if shared else "wrong-result", wanted, fact.line)
+        cause = _CAUSES_OF_REFUSALS.get(fact.values.get("result", ""), "wrong-result")
+        return Failure(cause, wanted, fact.line)
     return None
 
 

@@ -3,6 +3,8 @@
 from typing import TYPE_CHECKING
 
 from grade.boot.layout import PAGE, TEMP_SLOTS, TEMP_WINDOW
+from grade.boot.processes import processes
+from grade.diagnosis.causes import CAUSES
 from grade.walker import Walk
 
 if TYPE_CHECKING:
@@ -29,11 +31,28 @@ def cause_in_window(guest: "Guest", walk: Walk) -> str | None:
     return "user-copy-not-split" if is_behind else "temp-slot-closed-too-early"
 
 
+def file_in_window(guest: "Guest", walk: Walk, cause: str) -> str:
+    """Where to look for what is wrong with the leaf of an open window; empty if `cause` itself says it, or elsewhere.
+
+    The causes of maps in general name the file that builds the kernel's map.
+    """
+    is_leaf = bool(walk.steps) and walk.steps[-1].level == 0 and walk.steps[-1].entry != 0
+    inside = guest.offset > 0 and 0 <= walk.va - guest.offset - TEMP_WINDOW < TEMP_SLOTS * PAGE
+    general = CAUSES[cause].file.startswith("arch/") or cause in ("access-flag-clear", "reserved-bit-set")
+    return "kernel/mm/temp_map.cc" if inside and is_leaf and general else ""
+
+
 def cause_of_user_pointer(guest: "Guest", va: int) -> str | None:
-    """The kernel itself wanted to read or write `va`: is that the user's half, while a process's root is loaded?"""
+    """The kernel itself wanted to read or write `va`: is that the user's half, while a process's root is loaded?
+
+    Or is it a user's page in a process that is not loaded?
+    """
     if guest.offset == 0 or va >= _END_OF_LOWER_HALF:
         return None
     page = next(guest.walker().mappings(low=0, high=_END_OF_LOWER_HALF), None)
+    if page is None:
+        walks = (guest.walker().with_root(process.root).walk(va) for process in processes(guest))
+        page = next((walk.mapping for walk in walks if walk.mapping is not None), None)
     return "user-pointer-trusted" if page is not None and page.user else None
 
 
