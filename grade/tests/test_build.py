@@ -255,7 +255,13 @@ def start_build(tree: Path) -> subprocess.Popen[str]:
         stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL,
         text=True,
+        preexec_fn=obey_interrupts,
     )
+
+
+def obey_interrupts() -> None:
+    """A shell starts what it runs in the background with SIGINT ignored, and so would be all that comes from it."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
 def test_builds_of_one_folder_wait_for_each_other(tree: Path) -> None:
