@@ -278,3 +278,10 @@ def test_a_protection_fault_is_not_called_non_canonical(kernel: Kernel, boot: Bo
     assert guest.machine.run().kind is StopKind.POWERED_OFF
     assert values(guest, "exception", "name") == ["general-protection"]
     assert not guest.facts("fault")
+
+
+def test_a_short_write_does_not_give_the_cpu_away(boot: Boot) -> None:
+    """Two programs that start one after the other print one after the other, if no tick comes between."""
+    guest = boot("timer 4000000", "start hello", "start hello", "wait", "checkpoint ready")
+    guest.run_to("ready")
+    assert guest.machine.serial().replace("\r", "").count("Hello\nwrite returned 5\nHello from user mode") == 2

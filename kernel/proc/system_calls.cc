@@ -53,7 +53,7 @@ Result<Value> write_console(VirtAddr from, std::uint64_t size) {
     if (!copied) break;
     print_raw({piece.data(), piece.size()});
     done += piece.size();
-    yield();  // the serial port is slow: the others need not wait for all of it
+    if (done < size) yield();  // the serial port is slow: the others need not wait for all of it
   }
   return static_cast<Value>(done);
 }
