@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <array>
 #include <cstdint>
-#include <cstring>
 
 #include "kernel/base/addr.h"
 
@@ -50,20 +49,16 @@ std::optional<std::uint64_t> number_of(Header header, Field field) {
   return value;
 }
 
-// The sum of the header's bytes, those of the checksum counted as spaces. Eight bytes are added at a time, in four
-// lanes of 16 bits, which hold the sum of 512 bytes: a program is found behind many headers.
+// The sum of the header's bytes, those of the checksum counted as spaces.
 std::uint64_t checksum_of(Header header) {
-  constexpr std::uint64_t kEvenBytes = 0x00ff'00ff'00ff'00ff;
-  std::uint64_t lanes = 0;
-  for (std::size_t i = 0; i < kBlock; i += sizeof(std::uint64_t)) {
-    std::uint64_t word;
-    std::memcpy(&word, header.data() + i, sizeof(word));
-    lanes += (word & kEvenBytes) + (word >> 8 & kEvenBytes);
-  }
   std::uint64_t sum = kChecksum.length * ' ';
-  for (unsigned lane = 0; lane < 64; lane += 16) sum += lanes >> lane & 0xffff;
+  for (const std::byte byte : header) sum += std::to_integer<unsigned>(byte);
   for (const char c : characters_of(header, kChecksum)) sum -= static_cast<unsigned char>(c);
   return sum;
+}
+
+bool is_intact(Header header) {
+  return number_of(header, kChecksum) == checksum_of(header);
 }
 
 // A file in the archive's top folder. The build makes no others, so that a program has one name.
@@ -72,28 +67,43 @@ bool is_plain_file(Header header) {
   return (type == '0' || type == '\0') && text_of(header, kPrefix) == "";
 }
 
+struct Member {
+  Header header;
+  ArchiveEntry entry;
+};
+
+// Takes a header, its content and what fills that up from the front of `rest`. Nothing, and `rest` as it was, if they
+// are not there. Does not look at the checksum.
+std::optional<Member> take_member(std::span<const std::byte>& rest) {
+  if (rest.size() < kBlock) return std::nullopt;
+  const Header header = rest.first<kBlock>();
+  const auto name = text_of(header, kName);
+  const auto size = number_of(header, kSize);
+  const bool is_header = std::ranges::equal(characters_of(header, kMagic), kMagicAndVersion);
+  if (!is_header || !name || !size || *size > rest.size() - kBlock) return std::nullopt;
+
+  const auto content = rest.subspan(kBlock, *size);
+  rest = rest.subspan(std::min(rest.size(), kBlock + round_up(*size, kBlock)));
+  return Member{header, {*name, content}};
+}
+
 }  // namespace
 
 std::optional<ArchiveEntry> ArchiveReader::next() {
-  while (rest_.size() >= kBlock) {
-    const Header header = rest_.first<kBlock>();
-    const auto name = text_of(header, kName);
-    const auto size = number_of(header, kSize);
-    const bool is_header = std::ranges::equal(characters_of(header, kMagic), kMagicAndVersion) &&
-                           number_of(header, kChecksum) == checksum_of(header);
-    if (!is_header || !name || !size || *size > rest_.size() - kBlock) break;
-
-    const auto content = rest_.subspan(kBlock, *size);
-    rest_ = rest_.subspan(std::min(rest_.size(), kBlock + round_up(*size, kBlock)));
-    if (is_plain_file(header)) return ArchiveEntry{*name, content};
+  auto rest = rest_;
+  while (const auto member = take_member(rest)) {
+    if (!is_intact(member->header)) break;
+    rest_ = rest;
+    if (is_plain_file(member->header)) return member->entry;
   }
   return std::nullopt;
 }
 
+// Only the header of the file itself must be intact: checking those before it would cost more than starting a program.
 std::optional<std::span<const std::byte>> find_file(std::span<const std::byte> archive, std::string_view name) {
-  ArchiveReader reader(archive);
-  while (const auto entry = reader.next()) {
-    if (entry->name == name) return entry->content;
+  while (const auto member = take_member(archive)) {
+    if (member->entry.name != name || !is_plain_file(member->header)) continue;
+    return is_intact(member->header) ? std::optional(member->entry.content) : std::nullopt;
   }
   return std::nullopt;
 }

@@ -25,7 +25,7 @@ class ArchiveReader {
   std::span<const std::byte> rest_;
 };
 
-// The content of the first file called `name`, if there is one.
+// The content of the first file called `name`, if there is one and its header is intact.
 std::optional<std::span<const std::byte>> find_file(std::span<const std::byte> archive, std::string_view name);
 
 // The archive in the kernel image (kernel/proc/archive_image.S).

@@ -144,6 +144,14 @@ TEST(Archive, TheChecksumMustBeRight) {
   }
 }
 
+TEST(Archive, AFileWithAWrongChecksumIsNotFound) {
+  std::string flawed = file("flawed", "text");
+  flawed[kBlock - 1] ^= 1;  // behind all fields
+  const std::string archive = flawed + file("sound", "text") + kEnd;
+  EXPECT_FALSE(find_file(bytes_of(archive), "flawed"));
+  EXPECT_TRUE(find_file(bytes_of(archive), "sound"));
+}
+
 TEST(Archive, TheChecksumCountsBytesAsUnsigned) {
   EXPECT_EQ(names_with(0, "\xff"), "first \xff\x65\x63ond third ");
 }
