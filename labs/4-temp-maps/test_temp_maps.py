@@ -56,10 +56,12 @@ def _started(guest: Guest, program: str) -> Process:
 
 
 def _run_to_started(guest: Guest, program: str) -> Process:
-    """Runs to the checkpoint behind the start of `program`."""
+    """Runs to the checkpoint behind the start of `program`. It was loaded well: else it would die of something else."""
     __tracebackhide__ = True
     guest.run_to("started")
-    return _started(guest, program)
+    process = _started(guest, program)
+    _check_loaded_pages(guest, process)
+    return process
 
 
 def _run_into_call(guest: Guest, program: str, what: str) -> int:
