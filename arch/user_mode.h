@@ -5,6 +5,7 @@
 #include <concepts>
 #include <cstdint>
 
+#include "arch/thread_layout.h"
 #include "arch/vital.h"
 #include "kernel/base/addr.h"
 
@@ -25,16 +26,27 @@ concept UserModeContract = requires(PhysAddr root, VirtAddr va, std::uint64_t si
 
   // The stack, by its upper end, on which the next trap out of user mode lands.
   { U::set_trap_stack(va) } -> std::same_as<void>;
-  // Prepares a new kernel stack so that switch_stacks() to what this returns enters user mode at `pc` with stack
-  // pointer `sp`, and zero in every other register.
-  { U::prepare_stack(va, va, va) } -> std::same_as<void*>;  // (upper end of the stack, pc, sp)
+
+  // The trap frame of a process lies at the upper end of its kernel stack, `top`: what its user registers are going to
+  // be when it returns to user mode. This one enters a program: at `pc` with stack pointer `sp`, all others zero.
+  { U::enter_at(va, va, va) } -> std::same_as<void>;  // (top, pc, sp)
+  // All user registers as in the trap frame of another process, which is in a system call.
+  { U::copy_frame(va, va) } -> std::same_as<void>;  // (top, top of the other)
+  // What the system call that the process is in is going to return.
+  { U::set_result(va, size) } -> std::same_as<void>;  // (top, value)
+  // Prepares a new kernel stack so that switch_stacks() to what this returns goes to user mode with its trap frame.
+  { U::prepare_stack(va) } -> std::same_as<void*>;  // (top)
 
   // Instructions were just written to `size` bytes from `va`, under whatever name: makes instruction fetches see them.
   { U::code_written(va, size) } -> std::same_as<void>;
 
-  // User registers that the kernel does not use, and that a trap therefore leaves alone: saved into the first, loaded
-  // from the second.
-  { U::switch_registers(registers, registers) } -> std::same_as<void>;
+  // User registers that the kernel does not use, and that a trap therefore leaves alone. One of them is
+  // registers.thread_pointer, by which user code finds its thread-local variables.
+  { U::save_registers(registers) } -> std::same_as<void>;
+  { U::load_registers(registers) } -> std::same_as<void>;
+  { registers.thread_pointer } -> std::convertible_to<std::uint64_t>;
+  // Where the thread-local variables lie, whose size and alignment are given, in the block around the thread pointer.
+  { U::thread_layout(size, size) } -> std::same_as<ThreadLayout>;
 
   // What must be reachable at all times, in the order in which a lack of it would hurt: the trap vectors and their
   // tables, the code, the stack in use.

@@ -19,13 +19,16 @@ bool has_performance_counters() {
   return version != 0 && version != 0xf;
 }
 
-// What a stack holds before its first switch_stacks(): see the picture in switch.S. Above it lies the trap frame.
+// What a stack holds before its first switch_stacks(), below the trap frame: see the picture in switch.S.
 struct FirstContext {
   std::uint64_t x19_to_x29[11];
   std::uint64_t x30;
-  TrapFrame frame;
 };
 static_assert(sizeof(FirstContext) % 16 == 0);
+
+TrapFrame& frame_under(VirtAddr top) {
+  return *(reinterpret_cast<TrapFrame*>(top.raw()) - 1);
+}
 
 }  // namespace
 
@@ -48,13 +51,26 @@ void UserMode::forget_user_translations() {
 // Nothing to do: a process leaves its kernel stack empty, and SP_EL1 stays where it is until the next trap.
 void UserMode::set_trap_stack(VirtAddr) {}
 
-void* UserMode::prepare_stack(VirtAddr top, VirtAddr pc, VirtAddr sp) {
-  auto* context = reinterpret_cast<FirstContext*>(top.raw()) - 1;
+void UserMode::enter_at(VirtAddr top, VirtAddr pc, VirtAddr sp) {
+  TrapFrame& frame = frame_under(top);
+  frame = {};
+  frame.elr = pc.raw();
+  frame.sp_el0 = sp.raw();  // spsr stays 0: EL0, interrupts on
+}
+
+void UserMode::copy_frame(VirtAddr top, VirtAddr top_of_other) {
+  frame_under(top) = frame_under(top_of_other);
+}
+
+void UserMode::set_result(VirtAddr top, std::uint64_t value) {
+  frame_under(top).x[0] = value;
+}
+
+void* UserMode::prepare_stack(VirtAddr top) {
+  auto* context = reinterpret_cast<FirstContext*>(&frame_under(top)) - 1;
   *context = {};
   context->x30 = reinterpret_cast<std::uint64_t>(trap_return);
-  context->frame.elr = pc.raw();
-  context->frame.sp_el0 = sp.raw();
-  return context;  // spsr 0: EL0, interrupts on
+  return context;
 }
 
 // Data goes out of the data cache, line by line, as far as instruction fetches can see it (Arm ARM B2.4.4; CTR_EL0,
@@ -70,9 +86,19 @@ void UserMode::code_written(VirtAddr va, std::uint64_t size) {
   asm volatile("dsb ish; ic ialluis; dsb ish; isb" ::: "memory");
 }
 
-void UserMode::switch_registers(Registers& from, const Registers& to) {
-  asm volatile("mrs %0, tpidr_el0" : "=r"(from.tpidr));
-  asm volatile("msr tpidr_el0, %0" ::"r"(to.tpidr));
+void UserMode::save_registers(Registers& registers) {
+  asm volatile("mrs %0, tpidr_el0" : "=r"(registers.thread_pointer));
+}
+
+void UserMode::load_registers(const Registers& registers) {
+  asm volatile("msr tpidr_el0, %0" ::"r"(registers.thread_pointer));
+}
+
+// The thread pointer points to two words of the thread's, and the variables follow (Arm's ELF for AArch64, "Thread
+// Local Storage", variant I).
+ThreadLayout UserMode::thread_layout(std::uint64_t size, std::uint64_t alignment) {
+  const std::uint64_t variables = round_up(2 * sizeof(std::uint64_t), alignment);
+  return {.variables = variables, .pointer = 0, .size = variables + size};
 }
 
 std::array<Vital, 3> UserMode::vitals() {

@@ -9,15 +9,16 @@
 #include <cstdint>
 
 #include "arch/aarch64/cpu.h"
+#include "arch/thread_layout.h"
 #include "arch/vital.h"
 
 struct UserMode {
   static constexpr std::uint16_t kElfMachine = 183;  // EM_AARCH64
   static constexpr bool kOneRootForBothHalves = false;
 
-  // The thread pointer, which user code may write.
+  // TPIDR_EL0, which user code may write.
   struct Registers {
-    std::uint64_t tpidr = 0;
+    std::uint64_t thread_pointer = 0;
   };
 
   static void prepare();
@@ -26,9 +27,14 @@ struct UserMode {
   static void forget_user_translations();
 
   static void set_trap_stack(VirtAddr top);
-  static void* prepare_stack(VirtAddr top, VirtAddr pc, VirtAddr sp);
+  static void enter_at(VirtAddr top, VirtAddr pc, VirtAddr sp);
+  static void copy_frame(VirtAddr top, VirtAddr top_of_other);
+  static void set_result(VirtAddr top, std::uint64_t value);
+  static void* prepare_stack(VirtAddr top);
   static void code_written(VirtAddr va, std::uint64_t size);
-  static void switch_registers(Registers& from, const Registers& to);
+  static void save_registers(Registers& registers);
+  static void load_registers(const Registers& registers);
+  static ThreadLayout thread_layout(std::uint64_t size, std::uint64_t alignment);
   static std::array<Vital, 3> vitals();
 
   template <unsigned kId>

@@ -1,5 +1,7 @@
 #include "arch/user_mode.h"
 
+#include <algorithm>
+
 #include "arch/x86_64/trap_frame.h"
 
 extern "C" const char trap_return[];  // trap_entry.S
@@ -38,12 +40,18 @@ Features extended_features() {
   return {ebx, ecx};
 }
 
-// What a stack holds before its first switch_stacks(): see the picture in switch.S. Above it lies the trap frame.
+// The base of FS (Intel SDM vol. 3, 3.4.4). User code has no instruction to write it: CR4.FSGSBASE is clear.
+constexpr std::uint32_t kFsBase = 0xc000'0100;
+
+// What a stack holds before its first switch_stacks(), below the trap frame: see the picture in switch.S.
 struct FirstContext {
   std::uint64_t r15, r14, r13, r12, rbp, rbx;
   std::uint64_t return_address;
-  TrapFrame frame;
 };
+
+TrapFrame& frame_under(VirtAddr top) {
+  return *(reinterpret_cast<TrapFrame*>(top.raw()) - 1);
+}
 
 }  // namespace
 
@@ -58,23 +66,49 @@ void UserMode::prepare() {
   cpu::write_cr0(cpu::read_cr0() | kCr0MonitorCoprocessor | kCr0TaskSwitched);
 }
 
-void* UserMode::prepare_stack(VirtAddr top, VirtAddr pc, VirtAddr sp) {
-  auto* context = reinterpret_cast<FirstContext*>(top.raw()) - 1;
+void UserMode::enter_at(VirtAddr top, VirtAddr pc, VirtAddr sp) {
+  TrapFrame& frame = frame_under(top);
+  frame = {};
+  frame.rip = pc.raw();
+  frame.cs = kUserCodeSelector;
+  frame.rflags = kFlagsOfNewProcess;
+  frame.rsp = sp.raw();
+  frame.ss = kUserDataSelector;
+}
+
+void UserMode::copy_frame(VirtAddr top, VirtAddr top_of_other) {
+  frame_under(top) = frame_under(top_of_other);
+}
+
+void UserMode::set_result(VirtAddr top, std::uint64_t value) {
+  frame_under(top).rax = value;
+}
+
+void* UserMode::prepare_stack(VirtAddr top) {
+  auto* context = reinterpret_cast<FirstContext*>(&frame_under(top)) - 1;
   *context = {};
   context->return_address = reinterpret_cast<std::uint64_t>(trap_return);
-  context->frame.rip = pc.raw();
-  context->frame.cs = kUserCodeSelector;
-  context->frame.rflags = kFlagsOfNewProcess;
-  context->frame.rsp = sp.raw();
-  context->frame.ss = kUserDataSelector;
   return context;
 }
 
-void UserMode::switch_registers(Registers& from, const Registers& to) {
+void UserMode::save_registers(Registers& registers) {
   asm volatile("mov %%ds, %0; mov %%es, %1; mov %%fs, %2; mov %%gs, %3"
-               : "=m"(from.ds), "=m"(from.es), "=m"(from.fs), "=m"(from.gs));
-  asm volatile("mov %0, %%ds; mov %1, %%es; mov %2, %%fs; mov %3, %%gs" ::"m"(to.ds), "m"(to.es), "m"(to.fs),
-               "m"(to.gs));
+               : "=m"(registers.ds), "=m"(registers.es), "=m"(registers.fs), "=m"(registers.gs));
+  registers.thread_pointer = cpu::read_msr(kFsBase);
+}
+
+// The base comes last: a load of FS changes it.
+void UserMode::load_registers(const Registers& registers) {
+  asm volatile("mov %0, %%ds; mov %1, %%es; mov %2, %%fs; mov %3, %%gs" ::"m"(registers.ds), "m"(registers.es),
+               "m"(registers.fs), "m"(registers.gs));
+  cpu::write_msr(kFsBase, registers.thread_pointer);
+}
+
+// The variables end where the thread pointer points (System V ABI, "Thread-Local Storage", variant II).
+ThreadLayout UserMode::thread_layout(std::uint64_t size, std::uint64_t alignment) {
+  const std::uint64_t pointer = round_up(size, std::max(alignment, sizeof(std::uint64_t)));
+  return {
+      .variables = pointer - round_up(size, alignment), .pointer = pointer, .size = pointer + sizeof(std::uint64_t)};
 }
 
 std::array<Vital, 3> UserMode::vitals() {

@@ -8,6 +8,7 @@
 #include <array>
 #include <cstdint>
 
+#include "arch/thread_layout.h"
 #include "arch/vital.h"
 #include "arch/x86_64/cpu.h"
 #include "arch/x86_64/descriptor_tables.h"
@@ -16,9 +17,10 @@ struct UserMode {
   static constexpr std::uint16_t kElfMachine = 62;  // EM_X86_64
   static constexpr bool kOneRootForBothHalves = true;
 
-  // Segments that user code may load as it likes.
+  // Segments that user code may load as it likes, and the base of FS: the thread pointer.
   struct Registers {
     std::uint16_t ds = 0, es = 0, fs = 0, gs = 0;
+    std::uint64_t thread_pointer = 0;
   };
 
   static void prepare();
@@ -28,10 +30,15 @@ struct UserMode {
   static void forget_user_translations() {}
 
   static void set_trap_stack(VirtAddr top) { ::set_trap_stack(top); }
-  static void* prepare_stack(VirtAddr top, VirtAddr pc, VirtAddr sp);
+  static void enter_at(VirtAddr top, VirtAddr pc, VirtAddr sp);
+  static void copy_frame(VirtAddr top, VirtAddr top_of_other);
+  static void set_result(VirtAddr top, std::uint64_t value);
+  static void* prepare_stack(VirtAddr top);
   // Caches are coherent, and the way to user mode serialises (Intel SDM vol. 3, 11.6 and 8.3).
   static void code_written(VirtAddr, std::uint64_t) {}
-  static void switch_registers(Registers& from, const Registers& to);
+  static void save_registers(Registers& registers);
+  static void load_registers(const Registers& registers);
+  static ThreadLayout thread_layout(std::uint64_t size, std::uint64_t alignment);
   static std::array<Vital, 3> vitals();
 
   template <unsigned kId>

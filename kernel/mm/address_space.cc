@@ -76,7 +76,6 @@ AddressSpace::~AddressSpace() {
 Result<void> AddressSpace::map(Page page, OwnedFrame frame, PageFlags flags) {
   if (!layout::is_user_range(page.start(), kPageSize)) return std::unexpected(Error::kBadAddress);
   CHECK(!flags.global, page.start().raw());  // it would outlive a switch of roots
-  flags.user = true;
   TRY(KernelTable(root_).map(page.start(), frame.address(), flags));
   frame.release();
   return {};

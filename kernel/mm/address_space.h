@@ -6,6 +6,9 @@
 
 #include "kernel/mm/frame.h"
 #include "kernel/mm/kernel_regions.h"
+// @from 5
+#include "kernel/mm/memory_map.h"
+// @end
 
 class [[nodiscard]] AddressSpace {
  public:
@@ -15,7 +18,21 @@ class [[nodiscard]] AddressSpace {
   // The root that is loaded while no process runs. It is never destroyed.
   static AddressSpace of_kernel();
 
-  AddressSpace(AddressSpace&& other) noexcept : root_(other.root_), owned_(std::exchange(other.owned_, false)) {}
+  // @from 5
+  // As create(), with a map that promises nothing yet. kNoMemory.
+  static Result<AddressSpace> create_with_map();
+
+  // What has been promised in this space. Only spaces with a map have one.
+  MemoryMap& memory() const;
+  // Where that is kept.
+  PhysAddr map_address() const { return map_frame_->address(); }
+  // @end
+
+  AddressSpace(AddressSpace&& other) noexcept : root_(other.root_), owned_(std::exchange(other.owned_, false)) {
+    // @from 5
+    map_frame_ = std::move(other.map_frame_);
+    // @end
+  }
   AddressSpace& operator=(AddressSpace&&) = delete;
   // Gives back the root and everything below its user half. No CPU may be using it.
   ~AddressSpace();
@@ -23,7 +40,7 @@ class [[nodiscard]] AddressSpace {
   // Lab 3, address_space.cc: from here on, user addresses are those of this space.
   void load() const;
 
-  // Maps `page` for the user; the space owns the frame from now on. kAlreadyMapped, kBadAddress, kNoMemory.
+  // Maps `page`, in the user half; the space owns the frame from now on. kAlreadyMapped, kBadAddress, kNoMemory.
   [[nodiscard]] Result<void> map(Page page, OwnedFrame frame, PageFlags flags);
 
   // What the user may find at `va`; nothing if there is no page of the user's.
@@ -39,4 +56,7 @@ class [[nodiscard]] AddressSpace {
 
   PhysAddr root_;
   bool owned_ = true;
+  // @from 5
+  std::optional<OwnedFrame> map_frame_;
+  // @end
 };

@@ -36,8 +36,8 @@ class PageTable {
   // translate `va` or hold `pa`, kMisaligned if `va` or `pa` is not a multiple of the level's size, kNoMemory.
   [[nodiscard]] Result<void> map(VirtAddr va, PhysAddr pa, PageFlags flags, unsigned level = 0);
 
-  // Maps `size` bytes from `va` to those from `pa`, with the largest blocks that both addresses permit. The range may end
-  // at the very end of the address space. Maps nothing and fails with kMisaligned if `va`, `pa` or `size` is not a
+  // Maps `size` bytes from `va` to those from `pa`, with the largest blocks that both addresses permit. The range may
+  // end at the very end of the address space. Maps nothing and fails with kMisaligned if `va`, `pa` or `size` is not a
   // multiple of the page size, with kBadAddress if the range would go on behind the end of the address space. On other
   // failures (as above) what was mapped before the failure stays.
   [[nodiscard]] Result<void> map_range(VirtAddr va, PhysAddr pa, std::uint64_t size, PageFlags flags);
@@ -52,6 +52,18 @@ class PageTable {
 
   // Gives the page or block at `va` other flags. Errors as for unmap().
   [[nodiscard]] Result<StaleTlb> protect(VirtAddr va, PageFlags flags);
+  // @end
+  // @from 5
+
+  // A page or block, and where it begins.
+  struct Leaf {
+    VirtAddr start;
+    Mapping mapping;
+  };
+
+  // The lowest leaf that maps an address from `start` on and before `end`. Takes time for the tables that there are,
+  // and not for the size of the range.
+  std::optional<Leaf> find(VirtAddr start, VirtAddr end) const;
   // @end
 
  private:
@@ -83,4 +95,7 @@ class PageTable {
 #include "kernel/mm/page_table_map.h"
 // @from 3
 #include "kernel/mm/page_table_unmap.h"
+// @end
+// @from 5
+#include "kernel/mm/page_table_find.h"
 // @end

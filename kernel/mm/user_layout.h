@@ -1,12 +1,17 @@
 // Where things are in the user half, the same for every process and ISA.
 //
 //   +-----------------------+ kUserEnd
+//   | what mmap finds room  |
+//   | for                   |
+//   +-----------------------+ kUserMapStart, 4 GiB
 //   | nothing               |
 //   +-----------------------+ kUserStackTop, 1 GiB
 //   | stack                 |
-//   +-----------------------+ kUserStackTop - kUserStackSize
+//   +-----------------------+ kUserStackTop - kUserStackSize; from lab 5 on it grows, at most to kUserStackLimit
 //   | nothing: a stack that |
 //   | runs out faults here  |
+//   +-----------------------+
+//   | heap                  |
 //   +-----------------------+
 //   | the program's text,   |
 //   | rodata, data          |
@@ -26,6 +31,9 @@ inline constexpr VirtAddr kUserEnd{0x7fff'ffff'f000};
 inline constexpr VirtAddr kUserStackTop{0x4000'0000};
 inline constexpr std::uint64_t kUserStackSize = 16 * kKiB;
 inline constexpr VirtAddr kUserStackGuard = kUserStackTop - kUserStackSize - kPageSize;  // one page
+inline constexpr VirtAddr kUserStackLimit = kUserStackTop - kMiB;
+
+inline constexpr VirtAddr kUserMapStart{std::uint64_t{4} << 30};
 
 // Whether all bytes from `start` on are in the user half, and none of them in page 0. Cannot overflow.
 constexpr bool is_user_range(VirtAddr start, std::uint64_t size) {

@@ -36,7 +36,7 @@ Result<void> measure_plain_copies(std::uint64_t times) {
 // Copies a page of the user's.
 Result<void> measure_copies(std::uint64_t times) {
   AddressSpace space = TRY(AddressSpace::create());
-  TRY(space.map(Page::containing(kUserPage), TRY(allocate_user_frame()), {.write = true}));
+  TRY(space.map(Page::containing(kUserPage), TRY(allocate_user_frame()), {.write = true, .user = true}));
   UserMode::mark<1>();
   for (std::uint64_t i = 0; i < times; ++i) TRY(copy_from_user(space, g_buffer, kUserPage));
   UserMode::mark<2>();

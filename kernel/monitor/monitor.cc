@@ -2,6 +2,7 @@
 
 #include "arch/arch.h"
 #include "kernel/base/boot_parameters.h"
+#include "kernel/base/console.h"
 #include "kernel/base/print.h"
 
 extern "C" const Command commands_start[], commands_end[];  // the linker script collects them
@@ -42,7 +43,7 @@ void run_script(std::string_view script) {
 // The next character typed. The machine sleeps until the timer has it look again.
 char wait_for_character() {
   for (;;) {
-    if (const auto c = Arch::console_read()) return *c;
+    if (const auto c = console_read()) return *c;
     Arch::wait_for_interrupt();
   }
 }

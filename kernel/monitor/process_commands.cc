@@ -9,18 +9,6 @@
 
 namespace {
 
-constexpr std::string_view name(ProcessState state) {
-  switch (state) {
-    case ProcessState::kFree: return "free";
-    case ProcessState::kReady: return "ready";
-    case ProcessState::kRunning: return "running";
-    case ProcessState::kSleeping: return "sleeping";
-    case ProcessState::kWaiting: return "waiting";
-    case ProcessState::kZombie: return "zombie";
-  }
-  return "unknown";
-}
-
 void tell(const Process& process) {
   Fact fact("process");
   fact.field("pid", process.pid).field("parent", process.parent->pid).field("state", name(process.state));

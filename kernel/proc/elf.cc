@@ -1,5 +1,6 @@
 #include "kernel/proc/elf.h"
 
+#include <algorithm>
 #include <cstring>
 #include <optional>
 
@@ -37,6 +38,7 @@ static_assert(sizeof(ProgramHeader) == 56);
 constexpr std::uint32_t kTypeLoad = 1;
 constexpr std::uint32_t kTypeDynamic = 2;
 constexpr std::uint32_t kTypeInterpreter = 3;
+constexpr std::uint32_t kTypeThreadVariables = 7;
 constexpr std::uint32_t kExecute = 1 << 0;
 constexpr std::uint32_t kWrite = 1 << 1;
 constexpr std::uint32_t kRead = 1 << 2;
@@ -89,7 +91,8 @@ Verdict check_segment(const ProgramHeader& header, std::uint64_t file_size) {
 
 Segment segment_of(const ProgramHeader& header) {
   const PageFlags flags{.write = (header.flags & kWrite) != 0, .execute = (header.flags & kExecute) != 0, .user = true};
-  return {header.file_offset, header.file_size, VirtAddr{header.start}, header.memory_size, flags};
+  const std::uint64_t alignment = std::max<std::uint64_t>(header.alignment, 1);
+  return {header.file_offset, header.file_size, VirtAddr{header.start}, header.memory_size, flags, alignment};
 }
 
 bool share_a_page(const Segment& a, const Segment& b) {
@@ -98,15 +101,34 @@ bool share_a_page(const Segment& a, const Segment& b) {
   return Page::containing(a.start) <= last_of_b && Page::containing(b.start) <= last_of_a;
 }
 
+// Whether a page of both would be writable and executable.
+bool exclude_each_other(const Segment& a, const Segment& b) {
+  return share_a_page(a, b) && (a.flags.write || b.flags.write) && (a.flags.execute || b.flags.execute);
+}
+
+// Takes down where the thread-local variables are. Each process gets a copy of them, somewhere else.
+Verdict add_thread_variables(Executable& program, const ProgramHeader& header, std::uint64_t file_size) {
+  if (header.memory_size == 0) return std::nullopt;
+  if (header.file_size > header.memory_size) return ElfProblem::kMoreInFileThanInMemory;
+  if (!is_inside(file_size, header.file_offset, header.file_size)) return ElfProblem::kTruncated;
+  const Segment variables = segment_of(header);
+  const bool fits = (variables.alignment & (variables.alignment - 1)) == 0 && variables.alignment <= kPageSize &&
+                    variables.memory_size <= layout::kUserEnd.raw();
+  if (!fits || program.thread_variables.memory_size != 0) return ElfProblem::kBadThreadVariables;
+  program.thread_variables = variables;
+  return std::nullopt;
+}
+
 // Adds the part that `header` describes to `program`, if it belongs into memory.
 Verdict add_part(Executable& program, const ProgramHeader& header, std::uint64_t file_size) {
   if (header.type == kTypeInterpreter || header.type == kTypeDynamic) return ElfProblem::kNotStatic;
+  if (header.type == kTypeThreadVariables) return add_thread_variables(program, header, file_size);
   const bool is_empty = header.memory_size == 0 && header.file_size == 0;
   if (header.type != kTypeLoad || is_empty) return std::nullopt;
   if (const Verdict problem = check_segment(header, file_size)) return problem;
   const Segment segment = segment_of(header);
   for (const Segment& other : program.segments()) {
-    if (share_a_page(segment, other)) return ElfProblem::kSegmentsShareAPage;
+    if (exclude_each_other(segment, other)) return ElfProblem::kSegmentsShareAPage;
   }
   if (program.count == kMostSegments) return ElfProblem::kTooManySegments;
   program.places[program.count++] = segment;
@@ -146,6 +168,7 @@ std::string_view name(ElfProblem problem) {
     case ElfProblem::kWriteAndExecute: return "write-and-execute";
     case ElfProblem::kSegmentOutOfPlace: return "segment-out-of-place";
     case ElfProblem::kSegmentsShareAPage: return "segments-share-a-page";
+    case ElfProblem::kBadThreadVariables: return "bad-thread-variables";
     case ElfProblem::kBadEntry: return "bad-entry";
   }
   return "unknown";

@@ -22,7 +22,8 @@ struct Segment {
   std::uint64_t file_size = 0;
   VirtAddr start;
   std::uint64_t memory_size = 0;
-  PageFlags flags;  // always for user code
+  PageFlags flags;              // always for user code
+  std::uint64_t alignment = 1;  // of the address: a power of two, at most a page
 
   constexpr VirtAddr end() const { return start + memory_size; }
 };
@@ -33,6 +34,7 @@ struct Executable {
   VirtAddr entry;
   std::array<Segment, kMostSegments> places{};
   std::size_t count = 0;
+  Segment thread_variables{};  // their first values, and how many; empty if there are none
 
   std::span<const Segment> segments() const { return std::span(places).first(count); }
 };
@@ -55,7 +57,8 @@ enum class ElfProblem : std::uint8_t {
   kUnreadable,              // a segment may not be read: no ISA here can map it so
   kWriteAndExecute,         // a segment may be written and executed
   kSegmentOutOfPlace,       // a segment is in page 0, beyond the user half, wraps around, or touches the stack
-  kSegmentsShareAPage,      // one page would need the permissions and contents of two
+  kSegmentsShareAPage,      // so that a page would be writable for the one and executable for the other
+  kBadThreadVariables,      // more than one set of them, or an alignment that no page has
   kBadEntry,                // the first instruction is not in an executable segment, or is misaligned
 };
 

@@ -42,6 +42,15 @@ std::span<Process> processes() {
   return {std::launder(reinterpret_cast<Process*>(g_slots)), layout::kMaxProcesses};
 }
 
+unsigned slot_of(const Process& process) {
+  return static_cast<unsigned>(&process - processes().data());
+}
+
+void Process::set_name(std::string_view text) {
+  name = {};
+  std::ranges::copy(text.substr(0, name.size() - 1), name.begin());
+}
+
 void start_process_zero() {
   for (unsigned slot = 0; slot < layout::kMaxProcesses; ++slot) new (g_slots + slot * sizeof(Process)) Process;
   Process& zero = processes()[0];
@@ -49,7 +58,7 @@ void start_process_zero() {
   zero.parent = &zero;
   zero.space.emplace(AddressSpace::of_kernel());
   zero.stack_top = to_virtual(image_map.boot_stack_end);
-  std::ranges::copy(std::string_view("kernel"), zero.name.begin());
+  zero.set_name("kernel");
   set_current(zero);
 }
 
@@ -61,8 +70,8 @@ Result<Process*> new_process(Process& parent, std::string_view name) {
   process.pid = next_pid();
   process.parent = &parent;
   process.registers = {};
-  process.name = {};
-  std::ranges::copy(name.substr(0, process.name.size() - 1), process.name.begin());
+  process.ignores_interrupt = false;
+  process.set_name(name);
   return &process;
 }
 

@@ -31,6 +31,19 @@ enum class ProcessState : std::uint8_t {
   kZombie,    // has ended; its status waits for its parent
 };
 
+// A stable name for facts: "ready".
+constexpr std::string_view name(ProcessState state) {
+  switch (state) {
+    case ProcessState::kFree: return "free";
+    case ProcessState::kReady: return "ready";
+    case ProcessState::kRunning: return "running";
+    case ProcessState::kSleeping: return "sleeping";
+    case ProcessState::kWaiting: return "waiting";
+    case ProcessState::kZombie: return "zombie";
+  }
+  return "unknown";
+}
+
 struct Process {
   unsigned pid = 0;
   ProcessState state = ProcessState::kFree;
@@ -42,14 +55,20 @@ struct Process {
   void* saved_stack_pointer = nullptr;  // while it does not run
   UserMode::Registers registers;        // while it does not run
   std::uint64_t wake_at = 0;            // in ticks
+  bool ignores_interrupt = false;       // whether Ctrl-C leaves it alone
   int status = 0;                       // how it ended, as wait4 reports it
   std::array<char, 16> name{};
 
   std::string_view name_text() const { return name.data(); }
+  // Keeps as much of it as fits.
+  void set_name(std::string_view text);
 };
 
 // All slots, free ones too. Slot 0 is process 0.
 std::span<Process> processes();
+
+// Which of them it is.
+unsigned slot_of(const Process& process);
 
 // Makes the caller process 0. Call it once.
 void start_process_zero();

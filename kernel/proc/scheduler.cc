@@ -4,6 +4,7 @@
 #include "kernel/base/check.h"
 #include "kernel/base/clock.h"
 #include "kernel/mm/check_root.h"
+#include "kernel/proc/keyboard.h"
 
 namespace {
 
@@ -34,7 +35,8 @@ void switch_to(Process& next) {
   this_cpu().current = &next;
   next.space->load();
   UserMode::set_trap_stack(next.stack_top);
-  UserMode::switch_registers(previous.registers, next.registers);
+  UserMode::save_registers(previous.registers);
+  UserMode::load_registers(next.registers);
   switch_stacks(&previous.saved_stack_pointer, next.saved_stack_pointer);
 }
 
@@ -99,6 +101,7 @@ void schedule() {
   Process* next = take_ready();
   while (next == nullptr && current().pid == 0) {
     Arch::wait_for_interrupt();
+    obey_keyboard();
     wake_sleepers();
     next = take_ready();
   }

@@ -5,6 +5,7 @@
 
 // With Linux's numbers (signal(7)).
 enum class Signal : std::uint8_t {
+  kInterrupt = 2,
   kIllegalInstruction = 4,
   kTrap = 5,
   kBus = 7,

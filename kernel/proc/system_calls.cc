@@ -4,40 +4,24 @@
 
 #include "arch/arch.h"
 #include "kernel/base/clock.h"
+#include "kernel/base/console.h"
 #include "kernel/base/print.h"
-#include "kernel/mm/user_copy.h"
 #include "kernel/proc/error_numbers.h"
 #include "kernel/proc/program.h"
 #include "kernel/proc/scheduler.h"
 #include "kernel/proc/system_call_numbers.h"
+#include "kernel/proc/user_arguments.h"
 #include "kernel/proc/user_trap.h"
+// @from 5
+#include "kernel/proc/describe.h"
+#include "kernel/proc/execute.h"
+#include "kernel/proc/memory_calls.h"
+// @end
+// @from 6
+#include "kernel/proc/fork.h"
+// @end
 
 namespace {
-
-using Arguments = std::array<std::uint64_t, 6>;
-using Value = std::int64_t;
-
-Value error_number(Error error) {
-  switch (error) {
-    case Error::kNoMemory:
-    case Error::kNoSlot: return -error_numbers::kENOMEM;
-    case Error::kBadAddress: return -error_numbers::kEFAULT;
-    case Error::kNoProgram: return -error_numbers::kENOENT;
-    case Error::kNotExecutable: return -error_numbers::kENOEXEC;
-    case Error::kNoProcess: return -error_numbers::kEAGAIN;
-    case Error::kNoChild: return -error_numbers::kECHILD;
-    case Error::kTooLong: return -error_numbers::kE2BIG;
-    case Error::kAlreadyMapped:
-    case Error::kNotMapped:
-    case Error::kMisaligned: return -error_numbers::kEINVAL;
-  }
-  return -error_numbers::kEINVAL;
-}
-
-// The value of a result, or its error number.
-Value value_of(const Result<Value>& result) {
-  return result ? *result : error_number(result.error());
-}
 
 // How many bytes write and read move at a time, by way of the kernel's stack.
 constexpr std::size_t kPieceSize = 512;
@@ -48,7 +32,7 @@ Result<Value> write_console(VirtAddr from, std::uint64_t size) {
   std::uint64_t done = 0;
   while (done < size) {
     const std::span piece(buffer.data(), std::min<std::uint64_t>(size - done, kPieceSize));
-    const auto copied = copy_from_user(*current().space, std::as_writable_bytes(piece), from + done);
+    const auto copied = get(std::as_writable_bytes(piece), from + done);
     if (!copied && done == 0) return std::unexpected(copied.error());
     if (!copied) break;
     print_raw({piece.data(), piece.size()});
@@ -58,7 +42,7 @@ Result<Value> write_console(VirtAddr from, std::uint64_t size) {
   return static_cast<Value>(done);
 }
 
-Value system_write(const Arguments& arguments) {
+Value system_write(const Arguments6& arguments) {
   const std::uint64_t file = arguments[0];
   if (file != 1 && file != 2) return -error_numbers::kEBADF;
   return value_of(write_console(VirtAddr{arguments[1]}, arguments[2]));
@@ -67,21 +51,20 @@ Value system_write(const Arguments& arguments) {
 // Waits until something was typed, and takes what is there, as far as the page reaches in which it goes. Whether the
 // user may have it there is asked first: what has been taken from the console cannot be given back.
 Result<Value> read_console(VirtAddr to, std::uint64_t size) {
-  const auto place = current().space->lookup(to);
-  if (!place || !place->flags.write) return std::unexpected(Error::kBadAddress);
+  TRY(expect_writable(to));
   std::array<char, kPieceSize> buffer;
   const std::size_t most = std::min<std::uint64_t>(within_page(to, size), kPieceSize);
   std::size_t count = 0;
-  for (auto typed = Arch::console_read();; typed = Arch::console_read()) {
+  for (auto typed = console_read();; typed = console_read()) {
     if (typed) buffer[count++] = *typed;
     if (count == most || (count > 0 && !typed)) break;
     if (!typed) sleep_until(ticks() + 1);
   }
-  TRY(copy_to_user(*current().space, to, std::as_bytes(std::span(buffer.data(), count))));
+  TRY(give(to, std::as_bytes(std::span(buffer.data(), count))));
   return static_cast<Value>(count);
 }
 
-Value system_read(const Arguments& arguments) {
+Value system_read(const Arguments6& arguments) {
   if (arguments[0] != 0) return -error_numbers::kEBADF;
   if (arguments[2] == 0) return 0;
   return value_of(read_console(VirtAddr{arguments[1]}, arguments[2]));
@@ -94,11 +77,10 @@ struct TimeSpan {
 
 // Sleeps for at least that long, in whole ticks of kTickMicroseconds. Nothing interrupts a sleep, so the second
 // argument, which would tell what remained, is never written.
-Value system_nanosleep(const Arguments& arguments) {
+Value system_nanosleep(const Arguments6& arguments) {
   constexpr std::int64_t kSecond = 1'000'000'000, kTick = std::int64_t{kTickMicroseconds} * 1000;
   TimeSpan asked{};
-  const auto copied =
-      copy_from_user(*current().space, std::as_writable_bytes(std::span(&asked, 1)), VirtAddr{arguments[0]});
+  const auto copied = get(std::as_writable_bytes(std::span(&asked, 1)), VirtAddr{arguments[0]});
   if (!copied) return error_number(copied.error());
   if (asked.seconds < 0 || asked.nanoseconds < 0 || asked.nanoseconds >= kSecond) return -error_numbers::kEINVAL;
   constexpr std::int64_t kLongest = 1 << 30;  // 34 years
@@ -108,39 +90,10 @@ Value system_nanosleep(const Arguments& arguments) {
   return 0;
 }
 
-// A string of the user's, with its 0, into `buffer`. kTooLong if it does not fit. The buffer is filled page by page,
-// so that a string may end right before a page that is not the user's.
-Result<std::string_view> copy_string(std::span<char> buffer, VirtAddr from) {
-  std::size_t done = 0;
-  while (done < buffer.size()) {
-    const VirtAddr at = from + done;
-    const auto piece = buffer.subspan(done, within_page(at, buffer.size() - done));
-    TRY(copy_from_user(*current().space, std::as_writable_bytes(piece), at));
-    const auto end = std::ranges::find(piece, '\0');
-    done += static_cast<std::size_t>(end - piece.begin());
-    if (end != piece.end()) return std::string_view(buffer.data(), done);
-  }
-  return std::unexpected(Error::kTooLong);
-}
-
-// The arguments that the user's array points to, up to the null pointer behind the last. No array is an empty one.
-Result<ArgumentList> copy_arguments(VirtAddr array) {
-  ArgumentList list;
-  std::array<char, ArgumentList::kTextSize> buffer;
-  while (array != VirtAddr{}) {
-    std::uint64_t pointer = 0;
-    TRY(copy_from_user(*current().space, std::as_writable_bytes(std::span(&pointer, 1)), array));
-    if (pointer == 0) break;
-    TRY(list.add(TRY(copy_string(buffer, VirtAddr{pointer}))));
-    array = array + sizeof(pointer);
-  }
-  return list;
-}
-
 Result<Value> spawn(VirtAddr name, VirtAddr array) {
-  std::array<char, 128> buffer;
-  const std::string_view program = TRY(copy_string(buffer, name));
-  const ArgumentList arguments = TRY(copy_arguments(array));
+  std::array<char, kLongestName> buffer;
+  const std::string_view program = TRY(get_string(buffer, name));
+  const ArgumentList arguments = TRY(get_arguments(array));
   return TRY(start_program(current(), program, arguments))->pid;
 }
 
@@ -165,14 +118,14 @@ Result<Value> wait_for(std::int64_t pid, VirtAddr status, bool may_wait) {
   }
   if (ended == nullptr) return 0;
   if (status != VirtAddr{}) {  // first, so that a bad pointer does not lose the child
-    TRY(copy_to_user(*current().space, status, std::as_bytes(std::span(&ended->status, 1))));
+    TRY(give(status, std::as_bytes(std::span(&ended->status, 1))));
   }
   const Value number = ended->pid;
   reap(*ended);
   return number;
 }
 
-Value system_wait4(const Arguments& arguments) {
+Value system_wait4(const Arguments6& arguments) {
   const auto pid = static_cast<std::int32_t>(arguments[0]);
   const std::uint64_t options = arguments[2];
   // No process groups, and no accounting of resources (the fourth argument).
@@ -180,7 +133,14 @@ Value system_wait4(const Arguments& arguments) {
   return value_of(wait_for(pid, VirtAddr{arguments[1]}, (options & kWaitNoHang) == 0));
 }
 
-Value dispatch(std::uint64_t number, const Arguments& arguments) {
+// @from 6
+Value system_fork() {
+  const auto child = fork_current();
+  return child ? Value{(*child)->pid} : error_number(child.error());
+}
+// @end
+
+Value dispatch(std::uint64_t number, const Arguments6& arguments) {
   switch (number) {
     case system_calls::kRead: return system_read(arguments);
     case system_calls::kWrite: return system_write(arguments);
@@ -190,6 +150,20 @@ Value dispatch(std::uint64_t number, const Arguments& arguments) {
     case system_calls::kGetpid: return current().pid;
     case system_calls::kWait4: return system_wait4(arguments);
     case system_calls::kSpawn: return value_of(spawn(VirtAddr{arguments[0]}, VirtAddr{arguments[1]}));
+    case system_calls::kIgnoreInterrupt: current().ignores_interrupt = arguments[0] != 0; return 0;
+    // @from 5
+    case system_calls::kBrk: return system_brk(arguments);
+    case system_calls::kMunmap: return system_munmap(arguments);
+    case system_calls::kExecve: return system_execve(arguments);
+    case system_calls::kMmap: return system_mmap(arguments);
+    case system_calls::kMprotect: return system_mprotect(arguments);
+    case system_calls::kDescribeProgram: return system_describe_program(arguments);
+    case system_calls::kDescribeProcess: return system_describe_process(arguments);
+    case system_calls::kDescribeArea: return system_describe_area(arguments);
+    // @end
+    // @from 6
+    case system_calls::kFork: return system_fork();
+    // @end
     default: return -error_numbers::kENOSYS;
   }
 }

@@ -3,18 +3,23 @@
 
 #include "kernel/base/clock.h"
 #include "kernel/base/print.h"
+// @from 5
+#include "kernel/mm/fault.h"
+// @end
+#include "kernel/proc/keyboard.h"
 #include "kernel/proc/scheduler.h"
 #include "kernel/proc/trace.h"
 
 namespace {
 
-[[noreturn]] void kill(Signal signal, VirtAddr pc) {
-  Line() << current().name_text() << " (process " << current().pid << ") is killed.";
+[[noreturn]] void kill(Signal signal, VirtAddr pc, std::string_view why) {
+  Line() << current().name_text() << " (process " << current().pid << ") is killed: " << why << ".";
   Fact("killed")
       .field("pid", current().pid)
       .field("program", current().name_text())
       .field("signal", static_cast<unsigned>(signal))
-      .field("pc", pc);
+      .field("pc", pc)
+      .field("why", why);
   end_current(killed_status(signal));
 }
 
@@ -24,21 +29,36 @@ bool is_kernels_doing(FaultCause cause) {
          cause == FaultCause::kBus;
 }
 
+// @from 5
+// Brings the page if it has been promised. Without memory for it, the process cannot go on.
+void resolve_or_kill(const Fault& fault) {
+  const auto resolved = resolve_fault(*current().space, fault.address, fault.access);
+  if (resolved) return;
+  print_fault(fault, Outcome::kGoesOn);
+  const bool is_users_doing = resolved.error() == Error::kNoArea || resolved.error() == Error::kNotPermitted;
+  kill(is_users_doing ? Signal::kSegmentation : Signal::kKill, fault.pc, name(resolved.error()));
+}
+// @end
+
 }  // namespace
 
 void handle_user_tick() {
   trace_tick();
+  obey_keyboard();
   wake_sleepers();
   yield();
 }
 
 void handle_user_fault(const Fault& fault) {
   if (is_kernels_doing(fault.cause)) fatal_fault(fault);
+  // @from 5
+  if (fault.cause != FaultCause::kAlignment) return resolve_or_kill(fault);
+  // @end
   print_fault(fault, Outcome::kGoesOn);
-  kill(fault.cause == FaultCause::kAlignment ? Signal::kBus : Signal::kSegmentation, fault.pc);
+  kill(fault.cause == FaultCause::kAlignment ? Signal::kBus : Signal::kSegmentation, fault.pc, name(fault.cause));
 }
 
 void handle_user_exception(std::string_view what, Signal signal, std::uint64_t code, VirtAddr pc) {
   Fact("user-exception").field("name", what).field("code", Hex{code}).field("pc", pc);
-  kill(signal, pc);
+  kill(signal, pc, what);
 }

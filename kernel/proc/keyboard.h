@@ -1,0 +1,6 @@
+// Ctrl-C and Ctrl-\: how whoever sits at the console ends programs.
+#pragma once
+
+// Ends what was asked for since the last call: with Ctrl-C every program that does not ignore it, with Ctrl-\ every
+// program. Does not return if the current process is one of them.
+void obey_keyboard();
