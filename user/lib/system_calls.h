@@ -6,6 +6,7 @@
 #include <cstddef>
 #include <cstdint>
 
+#include "kernel/proc/descriptions.h"
 #include "kernel/proc/system_call_numbers.h"
 #include "system_call.h"  // of the ISA: user/lib/<isa>/
 
@@ -54,6 +55,57 @@ inline std::int64_t nanosleep(const Duration* duration) {
 // the program's name. Returns the child's number.
 inline std::int64_t spawn(const char* program, const char* const* arguments) {
   return system_call(system_calls::kSpawn, bits_of(program), bits_of(arguments));
+}
+
+// Makes a child that goes on here, too, in a copy of this process's memory. Returns the child's number, and 0 in the
+// child.
+inline std::int64_t fork() {
+  return system_call(system_calls::kFork);
+}
+
+// Becomes another program of the archive; returns only if that failed, and then nothing has changed. `environment` is
+// not looked at.
+inline std::int64_t execve(const char* program, const char* const* arguments, const char* const* environment = nullptr) {
+  return system_call(system_calls::kExecve, bits_of(program), bits_of(arguments), bits_of(environment));
+}
+
+// Moves the end of the heap, and returns where it is now: as before if it could not be moved, or if `end` is null.
+inline std::int64_t brk(const void* end) {
+  return system_call(system_calls::kBrk, bits_of(end));
+}
+
+// Maps `size` bytes of zeros, and returns where: at `hint` or where there is room, exactly there with kMapFixed. Nothing
+// but kMapPrivate | kMapAnonymous is supported (memory_options in kernel/proc/system_call_numbers.h).
+inline std::int64_t mmap(const void* hint, std::size_t size, std::uint64_t protection, std::uint64_t flags, int file = -1,
+                         std::uint64_t offset = 0) {
+  return system_call(system_calls::kMmap, bits_of(hint), size, protection, flags, file, offset);
+}
+
+// Takes away what is mapped in a range; 0 if it worked.
+inline std::int64_t munmap(const void* start, std::size_t size) {
+  return system_call(system_calls::kMunmap, bits_of(start), size);
+}
+
+// Changes what may be done with a range; 0 if it worked.
+inline std::int64_t mprotect(const void* start, std::size_t size, std::uint64_t protection) {
+  return system_call(system_calls::kMprotect, bits_of(start), size, protection);
+}
+
+// What there is: thing number `number` of its kind, from 0 on. 1, or 0 if there are not so many.
+inline std::int64_t describe_program(std::uint64_t number, ProgramDescription* to) {
+  return system_call(system_calls::kDescribeProgram, number, bits_of(to));
+}
+inline std::int64_t describe_process(std::uint64_t number, ProcessDescription* to) {
+  return system_call(system_calls::kDescribeProcess, number, bits_of(to));
+}
+// Of the areas of this process's own memory.
+inline std::int64_t describe_area(std::uint64_t number, AreaDescription* to) {
+  return system_call(system_calls::kDescribeArea, number, bits_of(to));
+}
+
+// Whether Ctrl-C leaves this process alone, which a shell wants; a child begins without.
+inline std::int64_t ignore_interrupt(bool ignored) {
+  return system_call(system_calls::kIgnoreInterrupt, ignored);
 }
 
 // Waits until child `pid`, or any child if that is -1, has ended. Returns its number, and in *status how it ended
