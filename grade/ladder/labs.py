@@ -164,13 +164,15 @@ def _check_nothing_shared(lower: Lab, upper: Lab, isas: list[str]) -> None:
                     raise LadderError(f"{upper.prefix}lab.toml: {key}: {path} is claimed by {lower.prefix}lab.toml too")
 
 
-def _overlap(one: str, other: str) -> bool:
-    """Whether two paths name a common file; one may be a folder (ending in /) that holds the other."""
-    return (
-        one == other
-        or (one.endswith("/") and other.startswith(one))
-        or (other.endswith("/") and one.startswith(other))
-    )
+def _overlap(upper: str, lower: str) -> bool:
+    """Whether the paths of two labs name a common file; a path may be a folder (ending in /) that holds the other.
+
+    Not so a file of the upper lab in a folder that the lower one adds: that file is the upper lab's, all others in the
+    folder are the lower's.
+    """
+    if upper.endswith("/"):
+        return lower.startswith(upper) or (lower.endswith("/") and upper.startswith(lower))
+    return upper == lower
 
 
 def _check_loans(tree: Path, labs: list[Lab]) -> None:
