@@ -21,6 +21,9 @@ _USER_MODE = "arch/{isa}/user_mode.cc"
 _KERNEL_HALF = "kernel/mm/kernel_half.cc"
 _TEMP_MAP = "kernel/mm/temp_map.cc"
 _USER_COPY = "kernel/mm/user_copy.cc"
+_VMA = "kernel/mm/vma.cc"
+_FAULT = "kernel/mm/fault.cc"
+_LOAD = "kernel/proc/load.cc"
 
 CAUSES: dict[str, Cause] = {
     # The run as a whole.
@@ -147,4 +150,9 @@ CAUSES: dict[str, Cause] = {
     "user-page-not-cleared": Cause("A new page of a process shows what somebody left there.", _USER_COPY),
     "user-frames-in-window": Cause("A user page is in the RAM that the kernel needs for itself.", _USER_COPY),
     "wrong-user-bytes": Cause("A process's memory does not hold what it should.", _USER_COPY),
+    # What a process was promised, and its pages.
+    "vma-list-broken": Cause("A list of areas is not sorted, or two areas overlap or should be one.", _VMA),
+    "page-without-vma": Cause("A process has a page that is in no area of its list.", _LOAD),
+    "page-exceeds-vma": Cause("A page permits more than its area.", _FAULT),
+    "page-falls-short-of-vma": Cause("A page permits less than its area.", _FAULT),
 }
