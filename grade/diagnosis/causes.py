@@ -21,6 +21,7 @@ _USER_MODE = "arch/{isa}/user_mode.cc"
 _KERNEL_HALF = "kernel/mm/kernel_half.cc"
 _TEMP_MAP = "kernel/mm/temp_map.cc"
 _USER_COPY = "kernel/mm/user_copy.cc"
+_VMA = "kernel/mm/vma.cc"
 
 CAUSES: dict[str, Cause] = {
     # The run as a whole.
@@ -147,4 +148,11 @@ CAUSES: dict[str, Cause] = {
     "user-page-not-cleared": Cause("A new page of a process shows what somebody left there.", _USER_COPY),
     "user-frames-in-window": Cause("A user page is in the RAM that the kernel needs for itself.", _USER_COPY),
     "wrong-user-bytes": Cause("A process's memory does not hold what it should.", _USER_COPY),
+    # The areas of a process.
+    "vma-list-wrong": Cause("The list of areas does not hold or find what vma.h promises.", _VMA),
+    "vma-overlap-wrong": Cause("Areas that overlap were both taken, or one that only touches was refused.", _VMA),
+    "vma-merge-wrong": Cause("Areas that touch and are alike were not merged, or others were.", _VMA),
+    "vma-split-wrong": Cause("remove or protect changed more or less than the range they were given.", _VMA),
+    "vma-limit-wrong": Cause("A full list was overrun, refused what it has room for, or was changed all the same.", _VMA),
+    "vma-gap-wrong": Cause("What find_gap found is not the lowest free range that is large enough.", _VMA),
 }
