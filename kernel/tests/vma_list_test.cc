@@ -1,4 +1,5 @@
-// Lab 5. The list of areas: each rule of vma.h by itself, on both sides of each border.
+// Lab 5. The list of areas: each rule of vma.h by itself, on both sides of each border. Runs before the random tests
+// (by its name), so that of what is not written yet the first is named that the others rest on.
 #include "kernel/mm/vma.h"
 
 #include <gtest/gtest.h>
