@@ -20,22 +20,28 @@ _RECORD = 8  # shares and next_free, four bytes each
 class FrameRecords:
     """What the allocator has written down."""
 
-    in_use: frozenset[int]
-    """The frames of which somebody holds a share."""
+    shares: dict[int, int]
+    """How many shares of a frame are held, for each frame of which there are any."""
     never_used: tuple[range, ...]
     """The frames that were never handed out, by zone: the window, and what lies beyond it."""
+
+    @property
+    def in_use(self) -> frozenset[int]:
+        """The frames of which somebody holds a share."""
+        return frozenset(self.shares)
 
 
 def frame_records(guest: "Guest") -> FrameRecords:
     """The records as they are now."""
     at = guest.image.pa(_ALLOCATOR) + _LOCK
     (first,) = struct.unpack(_FIRST, guest.read_physical(at, 8))
-    in_use: set[int] = set()
+    held: dict[int, int] = {}
     never_used = []
     for number in range(2):
         zone = at + 8 + number * struct.calcsize(_ZONE)
         start, fresh, end, _, _ = struct.unpack(_ZONE, guest.read_physical(zone, struct.calcsize(_ZONE)))
         records = guest.read_physical(first + (start - first) // PAGE * _RECORD, (fresh - start) // PAGE * _RECORD)
-        in_use |= {start + i * PAGE for i, (shares, _) in enumerate(struct.iter_unpack("<II", records)) if shares}
+        numbered = enumerate(struct.iter_unpack("<II", records))
+        held |= {start + i * PAGE: shares for i, (shares, _) in numbered if shares}
         never_used.append(range(fresh, end, PAGE))
-    return FrameRecords(frozenset(in_use), tuple(never_used))
+    return FrameRecords(held, tuple(never_used))
