@@ -30,8 +30,8 @@ _MASK = (1 << 64) - 1
 
 EPERM, EBADF, ENOMEM, EACCES, EEXIST, ENODEV, EINVAL, EOPNOTSUPP = -1, -9, -12, -13, -17, -19, -22, -95
 
-NO_AREA, NOT_PERMITTED = "no-area", "not-permitted"
-"""What @killed says of an access that nothing permits."""
+NO_AREA, NOT_PERMITTED, TOO_MANY_AREAS = "no-area", "not-permitted", "too-many-areas"
+"""Why an access gets a process killed, as @killed says."""
 
 
 @dataclass(frozen=True)
@@ -95,6 +95,18 @@ def _round_up(value: int) -> int:
     return -(-value // PAGE) * PAGE
 
 
+def _merged(areas: Iterable[Area]) -> list[Area]:
+    """Sorted, and those that touch and are alike are one."""
+    merged: list[Area] = []
+    for area in sorted(areas, key=lambda area: area.start):
+        last = merged[-1] if merged else None
+        if last and last.end == area.start and (last.protection, last.kind) == (area.protection, area.kind):
+            merged[-1] = replace(last, end=area.end)
+        else:
+            merged.append(area)
+    return merged
+
+
 @dataclass
 class AreaModel:
     """The areas of one process, the end of its heap, and what its pages hold as far as that is known.
@@ -134,6 +146,8 @@ class AreaModel:
         area = self.area_of(va) or self._grown_stack(va)
         if area is None:
             return NO_AREA
+        if self.area_of(va) is None and len(_merged([*self.areas, area])) > MOST_AREAS:
+            return TOO_MANY_AREAS
         return None if letter in area.protection else NOT_PERMITTED
 
     # --- doing ---
@@ -219,9 +233,8 @@ class AreaModel:
         wanted = hint // PAGE * PAGE
         is_good = wanted >= PAGE and wanted + size <= USER_END and self.is_free(wanted, wanted + size)
         start = wanted if is_good else self.gap(size)
-        if start is None or len(self.areas) == MOST_AREAS:
+        if start is None or not self._put(Area(start, start + size, protection, "anonymous")):
             return ENOMEM
-        self._put(Area(start, start + size, protection, "anonymous"))
         return start
 
     def gap(self, size: int) -> int | None:
@@ -252,7 +265,7 @@ class AreaModel:
         if not covered or len(self._split_at(start, end)) > MOST_AREAS:
             return ENOMEM
         outside = [piece for piece in self._split_at(start, end) if piece not in inside]
-        self._set(outside + [replace(piece, protection=letters(protection)) for piece in inside])
+        self.areas = _merged([*outside, *(replace(piece, protection=letters(protection)) for piece in inside)])
         return 0
 
     def _brk(self, end: int) -> int:
@@ -260,9 +273,8 @@ class AreaModel:
             return self.heap_end
         old, new = _round_up(self.heap_end), _round_up(end)
         if new > old:
-            if not self.is_free(old, new) or len(self.areas) == MOST_AREAS:
+            if not self.is_free(old, new) or not self._put(Area(old, new, "rw-", "heap")):
                 return self.heap_end
-            self._put(Area(old, new, "rw-", "heap"))
         elif new < old and not self._take_away(new, old):
             return self.heap_end
         self.heap_end = end
@@ -270,15 +282,19 @@ class AreaModel:
 
     # --- the list ---
 
-    def _put(self, area: Area) -> None:
-        self._set([*self.areas, area])
+    def _put(self, area: Area) -> bool:
+        """False if it cannot be, for then there would be too many areas."""
+        together = _merged([*self.areas, area])
+        if len(together) <= MOST_AREAS:
+            self.areas = together
+        return len(together) <= MOST_AREAS
 
     def _take_away(self, start: int, end: int) -> bool:
         """False if it cannot be, for then there would be too many areas."""
         left = [piece for piece in self._split_at(start, end) if not start <= piece.start < end]
         if len(left) > MOST_AREAS:
             return False
-        self._set(left)
+        self.areas = left
         self.touched = {page for page in self.touched if not start <= page < end}
         self.words = {va: value for va, value in self.words.items() if not start <= va < end}
         return True
@@ -290,13 +306,3 @@ class AreaModel:
             borders = [area.start, *(va for va in places if area.start < va < area.end), area.end]
             pieces += [replace(area, start=start, end=end) for start, end in pairwise(borders)]
         return pieces
-
-    def _set(self, areas: Iterable[Area]) -> None:
-        """Sorted, and those that touch and are alike are one."""
-        self.areas = []
-        for area in sorted(areas, key=lambda area: area.start):
-            last = self.areas[-1] if self.areas else None
-            if last and last.end == area.start and (last.protection, last.kind) == (area.protection, area.kind):
-                self.areas[-1] = replace(last, end=area.end)
-            else:
-                self.areas.append(area)
