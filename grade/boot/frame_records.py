@@ -1,4 +1,4 @@
-"""Which frames are in use, by the frame allocator's own records in guest RAM (kernel/mm/frame_allocator.h)."""
+"""The frame allocator's own records in guest RAM (kernel/mm/frame_allocator.h): which frames are in use, and when it fails."""
 
 import struct
 from dataclasses import dataclass
@@ -13,6 +13,7 @@ _ALLOCATOR = "_ZN12_GLOBAL__N_18g_framesE"  # g_frames in a namespace without a 
 _LOCK = 8  # bytes before the allocator in its Guarded
 _FIRST = "<Q"  # first_: where the records are, and the first frame that has one
 _ZONE = "<QQQIxxxxQ"  # start, fresh, end, free_list, returned
+_FAIL_AFTER = _LOCK + 8 + 2 * struct.calcsize(_ZONE) + 8  # fail_after_, behind total_
 _RECORD = 8  # shares and next_free, four bytes each
 
 
@@ -39,3 +40,13 @@ def frame_records(guest: "Guest") -> FrameRecords:
         in_use |= {start + i * PAGE for i, (shares, _) in enumerate(struct.iter_unpack("<II", records)) if shares}
         never_used.append(range(fresh, end, PAGE))
     return FrameRecords(frozenset(in_use), tuple(never_used))
+
+
+def fail_allocation(guest: "Guest", k: int) -> None:
+    """Makes the k-th allocation from now fail, as the monitor's command `fail` does; 0 takes it back."""
+    guest.machine.write_physical(guest.image.pa(_ALLOCATOR) + _FAIL_AFTER, struct.pack("<Q", k))
+
+
+def allocations_to_failure(guest: "Guest") -> int:
+    """How many allocations there are to go until one fails; 0 if it has failed, or if none is to."""
+    return guest.read_word(guest.image.pa(_ALLOCATOR) + _FAIL_AFTER)
