@@ -25,6 +25,8 @@ class FrameRecords:
     """The frames of which somebody holds a share."""
     never_used: tuple[range, ...]
     """The frames that were never handed out, by zone: the window, and what lies beyond it."""
+    free: tuple[int, ...]
+    """How many frames nobody holds, by zone; those that were never handed out are among them."""
 
 
 def frame_records(guest: "Guest") -> FrameRecords:
@@ -32,14 +34,16 @@ def frame_records(guest: "Guest") -> FrameRecords:
     at = guest.image.pa(_ALLOCATOR) + _LOCK
     (first,) = struct.unpack(_FIRST, guest.read_physical(at, 8))
     in_use: set[int] = set()
-    never_used = []
+    never_used, free = [], []
     for number in range(2):
         zone = at + 8 + number * struct.calcsize(_ZONE)
         start, fresh, end, _, _ = struct.unpack(_ZONE, guest.read_physical(zone, struct.calcsize(_ZONE)))
         records = guest.read_physical(first + (start - first) // PAGE * _RECORD, (fresh - start) // PAGE * _RECORD)
-        in_use |= {start + i * PAGE for i, (shares, _) in enumerate(struct.iter_unpack("<II", records)) if shares}
+        held = {start + i * PAGE for i, (shares, _) in enumerate(struct.iter_unpack("<II", records)) if shares}
+        in_use |= held
         never_used.append(range(fresh, end, PAGE))
-    return FrameRecords(frozenset(in_use), tuple(never_used))
+        free.append((end - start) // PAGE - len(held))
+    return FrameRecords(frozenset(in_use), tuple(never_used), tuple(free))
 
 
 def fail_allocation(guest: "Guest", k: int) -> None:
