@@ -22,6 +22,7 @@ class KernelImage:
             load = next(segment for segment in parsed.iter_segments() if segment["p_type"] == "PT_LOAD")
             table = parsed.get_section_by_name(".symtab")
             self.symbols: dict[str, int] = {s.name: s["st_value"] for s in table.iter_symbols() if s.name}
+            self._sizes: dict[str, int] = {s.name: s["st_size"] for s in table.iter_symbols() if s.name}
         self.load_address: int = load["p_paddr"]
         self.offset: int = load["p_vaddr"] - load["p_paddr"]
         """va - pa of the kernel where it stays: 0 for lab 1's, the start of the higher half from lab 2 on."""
@@ -29,6 +30,10 @@ class KernelImage:
     def va(self, symbol: str) -> int:
         """The address of `symbol` where the kernel stays. KeyError if there is none."""
         return self.symbols[symbol]
+
+    def size(self, symbol: str) -> int:
+        """How many bytes `symbol` has. KeyError if there is none."""
+        return self._sizes[symbol]
 
     def function(self, name: str) -> int:
         """The address of the C++ function `name` of no class, whatever its parameters (Itanium C++ ABI, 5.1)."""

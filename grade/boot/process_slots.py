@@ -1,0 +1,139 @@
+"""The processes of a guest and what each was promised, read from the kernel's own records in guest RAM.
+
+The offsets are those of struct Process (kernel/proc/process.h) and of what it holds, for kernels from lab 5 on.
+"""
+
+import struct
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from grade.boot.layout import PAGE
+from grade.diagnosis.failure import expect
+
+if TYPE_CHECKING:
+    from grade.boot.guest import Guest
+
+_SLOTS = "_ZN12_GLOBAL__N_17g_slotsE"  # g_slots in a namespace without a name (Itanium C++ ABI, 5.1)
+_SLOT_COUNT = 128  # kernel/mm/kernel_half.h
+_PID, _STATE, _PARENT, _ROOT, _MAP, _HAS_SPACE, _STACK_TOP = 0, 4, 8, 24, 40, 64, 88
+_NAME = 16  # bytes of the name, which is the last of its members
+_OF_AREAS = "_ZN7VmaList"  # begins the functions of class VmaList, kernel/mm/vma.h
+
+STATES = ("free", "ready", "running", "sleeping", "waiting", "zombie")
+KINDS = ("anonymous", "image", "heap", "stack", "thread")
+"""As kernel/mm/vma.h numbers them."""
+
+_MOST_AREAS = 128
+_COUNT = "<Q"  # count_
+_AREA = "<QQBBBBxxxx"  # start, end, read, write, execute, kind
+_HEAP = 8 + 130 * struct.calcsize(_AREA)  # heap_start and heap_end, behind the list
+
+
+@dataclass(frozen=True)
+class Area:
+    """A range of pages that a process was promised: the addresses from `start` up to, but not including, `end`."""
+
+    start: int
+    end: int
+    protection: str
+    kind: str
+
+    def __str__(self) -> str:
+        return f"{self.start:#x}-{self.end:#x} {self.protection} {self.kind}"
+
+    def __contains__(self, va: int) -> bool:
+        return self.start <= va < self.end
+
+
+@dataclass(frozen=True)
+class MemoryMap:
+    """All that a process was promised. `frame` is where the kernel keeps it."""
+
+    frame: int
+    areas: tuple[Area, ...]
+    heap_start: int
+    heap_end: int
+
+    def area_of(self, va: int) -> Area | None:
+        """The area that `va` lies in."""
+        return next((area for area in self.areas if va in area), None)
+
+
+@dataclass(frozen=True)
+class ProcessSlot:
+    """A slot of the process table that is in use. `root` and `map` are None where there is no address space."""
+
+    number: int
+    pid: int
+    state: str
+    parent: int
+    root: int | None
+    map: int | None
+    stack_top: int
+    program: str
+
+    def __str__(self) -> str:
+        return f"process {self.pid} ({self.state})"
+
+
+def has_areas(guest: "Guest") -> bool:
+    """Whether this kernel promises memory before it gives it: from lab 5 on. Then the rest of this file holds."""
+    return any(symbol.startswith(_OF_AREAS) for symbol in guest.image.symbols)
+
+
+def process_slots(guest: "Guest") -> list[ProcessSlot]:
+    """The slots in use, zombies and process 0 too, in the order of the table."""
+    base, size = guest.image.pa(_SLOTS), guest.image.size(_SLOTS)
+    step = size // _SLOT_COUNT
+    table = guest.read_physical(base, size)
+    pids = [int.from_bytes(table[at : at + 4], "little") for at in range(0, size, step)]
+    first = guest.image.va(_SLOTS)
+    found = []
+    for number in range(_SLOT_COUNT):
+        slot = table[number * step : (number + 1) * step]
+        if not slot[_STATE]:
+            continue
+        parent = (_word(slot, _PARENT) - first) // step
+        has_space, has_map = slot[_HAS_SPACE], slot[_MAP + 16]
+        found.append(
+            ProcessSlot(
+                number,
+                pids[number],
+                STATES[slot[_STATE]],
+                pids[parent],
+                _word(slot, _ROOT) if has_space else None,
+                _word(slot, _MAP) if has_space and has_map else None,
+                _word(slot, _STACK_TOP),
+                slot[-_NAME:].split(b"\0")[0].decode(errors="replace"),
+            )
+        )
+    return found
+
+
+def slot_of(guest: "Guest", pid: int) -> ProcessSlot:
+    """The slot of the process `pid`; a Failure if there is none."""
+    __tracebackhide__ = True
+    slots = process_slots(guest)
+    found = next((slot for slot in slots if slot.pid == pid), None)
+    expect(found is not None, "process-killed", f"there is a process {pid}", f"there are {[s.pid for s in slots]}")
+    return found
+
+
+def memory_map(guest: "Guest", slot: ProcessSlot) -> MemoryMap:
+    """What the process was promised; a Failure if the list cannot be one."""
+    __tracebackhide__ = True
+    expect(slot.map is not None, "vma-list-broken", f"{slot} has a list of areas", "it has none")
+    data = guest.read_physical(slot.map, PAGE)
+    (count,) = struct.unpack_from(_COUNT, data)
+    expect(count <= _MOST_AREAS, "vma-list-broken", f"{slot} has at most {_MOST_AREAS} areas", f"{count}")
+    areas = []
+    for number in range(count):
+        start, end, *may, kind = struct.unpack_from(_AREA, data, 8 + number * struct.calcsize(_AREA))
+        protection = "".join(letter if yes else "-" for letter, yes in zip("rwx", may, strict=True))
+        expect(kind < len(KINDS), "vma-list-broken", f"area {number} of {slot} is of a known kind", f"{kind}")
+        areas.append(Area(start, end, protection, KINDS[kind]))
+    return MemoryMap(slot.map, tuple(areas), *struct.unpack_from("<QQ", data, _HEAP))
+
+
+def _word(data: bytes, at: int) -> int:
+    return int.from_bytes(data[at : at + 8], "little")

@@ -1,0 +1,72 @@
+"""What must hold between a process's list of areas and its page tables, both read from guest RAM: from lab 5 on."""
+
+from itertools import pairwise
+
+from grade.boot.frame_records import frame_records
+from grade.boot.guest import Guest
+from grade.boot.layout import PAGE
+from grade.boot.process_slots import Area, MemoryMap, ProcessSlot, memory_map, process_slots
+from grade.checks.process_checks import user_mappings, walk_in
+from grade.diagnosis.failure import expect, fail
+from grade.walker import Mapping
+
+_USER_END = 0x7FFF_FFFF_F000  # kernel/mm/user_layout.h
+
+
+def check_areas(guest: Guest, slot: ProcessSlot) -> MemoryMap:
+    """The list is sorted, half-open, disjoint and merged, and every page of the user's follows an area of it."""
+    __tracebackhide__ = True
+    areas = memory_map(guest, slot)
+    check_list(areas, str(slot))
+    for mapping in user_mappings(guest, slot.root or 0):
+        _check_page(guest, slot, areas, mapping)
+    in_use = areas.frame in frame_records(guest).in_use
+    expect(in_use, "frame-freed-in-use", f"the frame of the list of {slot} is in use", f"{areas.frame:#x} is free")
+    return areas
+
+
+def check_all_areas(guest: Guest) -> dict[int, MemoryMap]:
+    """The same for all processes that have a memory; their lists by PID."""
+    __tracebackhide__ = True
+    slots = [slot for slot in process_slots(guest) if slot.map is not None]
+    return {slot.pid: check_areas(guest, slot) for slot in slots}
+
+
+def check_list(areas: MemoryMap, owner: str) -> None:
+    """What vma.h says of every list."""
+    __tracebackhide__ = True
+    for area in areas.areas:
+        whole = area.start % PAGE == 0 and area.end % PAGE == 0
+        right = whole and PAGE <= area.start < area.end <= _USER_END
+        expect(right, "vma-list-broken", f"the areas of {owner} are whole pages of the user half", f"{area}")
+    for below, above in pairwise(areas.areas):
+        wanted = f"the areas of {owner} are sorted, and none overlaps the next"
+        expect(below.end <= above.start, "vma-list-broken", wanted, f"{below}, then {above}")
+        alike = (below.protection, below.kind) == (above.protection, above.kind)
+        wanted = f"areas of {owner} that touch and are alike are one"
+        expect(below.end != above.start or not alike, "vma-list-broken", wanted, f"{below} and {above}")
+
+
+def permissions(mapping: Mapping) -> str:
+    """What user code may do with a page: `rw-`."""
+    may = (mapping.user_read, mapping.user_write, mapping.user_execute)
+    return "".join(letter if yes else "-" for letter, yes in zip("rwx", may, strict=True))
+
+
+def present_pages(guest: Guest, slot: ProcessSlot, area: Area) -> dict[int, Mapping]:
+    """The pages of an area that are there, by address."""
+    return {mapping.va: mapping for mapping in user_mappings(guest, slot.root or 0) if mapping.va in area}
+
+
+def _check_page(guest: Guest, slot: ProcessSlot, areas: MemoryMap, mapping: Mapping) -> None:
+    __tracebackhide__ = True
+    area, seen = areas.area_of(mapping.va), permissions(mapping)
+    if area is not None and seen == area.protection:
+        return
+    walk = walk_in(guest, slot.root or 0, mapping.va)
+    if area is None:
+        listed = "; ".join(map(str, areas.areas)) or "none"
+        fail("page-without-vma", f"the page {mapping.va:#x} of {slot} is in an area", f"the areas are {listed}", walk)
+    wanted = f"the page {mapping.va:#x} of {slot} is {area.protection}, as its area {area}"
+    more = set(seen) - set(area.protection)
+    fail("page-exceeds-vma" if more else "page-falls-short-of-vma", wanted, seen, walk)
