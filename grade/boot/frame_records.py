@@ -45,3 +45,9 @@ def frame_records(guest: "Guest") -> FrameRecords:
         held |= {start + i * PAGE: shares for i, (shares, _) in numbered if shares}
         never_used.append(range(fresh, end, PAGE))
     return FrameRecords(held, tuple(never_used))
+
+
+def record_address(guest: "Guest", frame: int) -> int:
+    """Where the record of a frame is: the number of its shares comes first."""
+    (first,) = struct.unpack(_FIRST, guest.read_physical(guest.image.pa(_ALLOCATOR) + _LOCK, 8))
+    return first + (frame - first) // PAGE * _RECORD
