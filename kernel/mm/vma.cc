@@ -70,16 +70,19 @@ Result<void> VmaList::insert(const Vma& area) {
   CHECK(is_range_of_pages(area.start, area.end), area.start.raw(), area.end.raw());
   // @lab 5 begin: insert
   //: Its place is before the first area that ends behind its start. If that one starts before the new one's end, they
-  //: overlap. Make room, put it there, and merge it with what it touches on either side.
+  //: overlap. Make room, put it there, and merge it with what it touches on either side. If there are more than kMost
+  //: now, nothing was merged: take it out again.
   const std::size_t place = place_from(area.start);
   if (place < count_ && areas_[place].start < area.end) return std::unexpected(Error::kAlreadyMapped);
-  if (count_ == kMost) return std::unexpected(Error::kTooManyAreas);
   std::copy_backward(areas_.begin() + place, areas_.begin() + count_, areas_.begin() + count_ + 1);
   ++count_;
   areas_[place] = area;
   merge(area.end);
   merge(area.start);
-  return {};
+  if (count_ <= kMost) return {};
+  std::copy(areas_.begin() + place + 1, areas_.begin() + count_, areas_.begin() + place);
+  --count_;
+  return std::unexpected(Error::kTooManyAreas);
   // @lab 5 end
 }
 

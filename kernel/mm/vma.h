@@ -57,7 +57,7 @@ class VmaList {
   // The lowest area that ends behind `va`, so `va` lies in it or below it; null if there is none.
   const Vma* find_from(VirtAddr va) const;
 
-  // Adds an area. kAlreadyMapped if it overlaps another; kTooManyAreas if there are kMost.
+  // Adds an area. kAlreadyMapped if it overlaps another; kTooManyAreas if there would be more than kMost.
   [[nodiscard]] Result<void> insert(const Vma& area);
 
   // Takes the addresses from `start` to `end` out of all areas; what lies on both sides of them stays. kTooManyAreas if

@@ -1,5 +1,6 @@
 #include "kernel/proc/execute.h"
 
+#include "kernel/mm/check_root.h"
 #include "kernel/proc/load.h"
 #include "kernel/proc/scheduler.h"
 
@@ -7,6 +8,7 @@ Result<void> execute_program(std::string_view program, const ArgumentList& argum
   LoadedProgram loaded = TRY(load_program(program, arguments));
   // The new space is complete: from here on nothing can fail. It is loaded before the old one goes.
   Process& process = current();
+  check_root(loaded.space.root(), process.stack_top);
   loaded.space.load();
   process.space.emplace(std::move(loaded.space));
   process.set_name(program);
