@@ -168,4 +168,11 @@ CAUSES: dict[str, Cause] = {
     "page-without-vma": Cause("A process has a page that is in no area of its list.", _LOAD),
     "page-exceeds-vma": Cause("A page permits more than its area.", _FAULT),
     "page-falls-short-of-vma": Cause("A page permits less than its area.", _FAULT),
+    # The areas of a process.
+    "vma-list-wrong": Cause("The list of areas does not hold or find what vma.h promises.", _VMA),
+    "vma-overlap-wrong": Cause("Areas that overlap were both taken, or one that only touches was refused.", _VMA),
+    "vma-merge-wrong": Cause("Areas that touch and are alike were not merged, or others were.", _VMA),
+    "vma-split-wrong": Cause("remove or protect changed more or less than the range they were given.", _VMA),
+    "vma-limit-wrong": Cause("A full list was overrun, refused what it has room for, or was changed all the same.", _VMA),
+    "vma-gap-wrong": Cause("What find_gap found is not the lowest free range that is large enough.", _VMA),
 }

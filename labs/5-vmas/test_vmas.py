@@ -37,6 +37,7 @@ from grade.checks.area_model import (
 )
 from grade.checks.area_script import AreaScript
 from grade.checks.demand_checks import check_promised, heap_start, promised_areas, run_or_end, running_slot
+from grade.checks.host_tests import check_host_tests
 from grade.checks.ledger import check_frames
 from grade.checks.process_checks import user_mappings, walk_in
 from grade.checks.random_areas import RandomAreas
@@ -88,6 +89,12 @@ def _script_of(count: int, *before: str) -> str:
 
 
 # --- what is promised ------------------------------------------------------------------------------------------------
+
+
+@milestone("5.1", points=15, witness="H")
+def test_areas(host_tests: Path, tmp_path: Path) -> None:
+    """The list of areas is sorted and disjoint; it splits and merges, as a model does"""
+    check_host_tests(host_tests, "Vma*", tmp_path)
 
 
 @milestone("5.2", points=10, witness="KW")
@@ -210,12 +217,15 @@ def _check_first_pages(guest: Guest, name: str) -> None:
     code = {image.va(function) & -PAGE for function in ("start_program", "main")}
     wanted = f"at main(), {name} has its arguments and the code on the way"
     _check_present(guest, slot, {first, arguments}, {first, *code, arguments}, wanted)
-    _run_to_end(guest, name)
+    guest.run_to_address(image.va("contents_are_seen"), f"{name} has seen all its contents")
+    check_areas(guest, slot)
     there = {mapping.va for mapping in user_mappings(guest, slot.root or 0)}
     for va, content in loaded_pages(image).items():
+        walk = walk_in(guest, slot.root or 0, va)
+        is_code = any(segment.execute and va < segment.end for segment in image.segments)
+        expect(va in there or is_code, "page-not-brought", f"{va:#x}, which {name} has read, is there", "it is not", walk)
         if va not in there:
             continue
-        walk = walk_in(guest, slot.root or 0, va)
         seen = guest.read_physical(walk.pa, PAGE)
         at = next((at for at in range(PAGE) if seen[at] != content[at]), None)
         if at is not None:
