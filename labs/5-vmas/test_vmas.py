@@ -3,6 +3,7 @@
 import random
 import struct
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 
 from grade.boot.frame_records import frame_records
@@ -15,6 +16,7 @@ from grade.boot.user_image import UserImage, loaded_pages, user_image
 from grade.checks.area_checks import check_areas, present_pages
 from grade.checks.area_model import (
     ANONYMOUS,
+    CALL,
     EXECUTE,
     FIXED,
     FIXED_NOREPLACE,
@@ -23,6 +25,7 @@ from grade.checks.area_model import (
     PRIVATE,
     READ,
     STACK_LIMIT,
+    STORE,
     USER_END,
     WRITE,
     AreaModel,
@@ -39,7 +42,7 @@ from grade.checks.area_model import (
 from grade.checks.area_script import AreaScript
 from grade.checks.demand_checks import check_promised, heap_start, promised_areas, run_or_end, running_slot
 from grade.checks.host_tests import check_host_tests
-from grade.checks.ledger import check_frames
+from grade.checks.ledger import check_frames, check_ledger
 from grade.checks.process_checks import user_mappings, walk_in
 from grade.checks.random_areas import RandomAreas
 from grade.checks.user_memory import read_user
@@ -84,10 +87,11 @@ def _run_to_end(guest: Guest, name: str) -> ProcessSlot:
     return slot
 
 
-def _script_of(count: int, *before: str) -> str:
-    """So many times the program of AreaScript, one after the other."""
-    lines = [line for number in range(count) for line in ("start vmascript", "wait", f"checkpoint end{number}")]
-    return "\n".join(["run hello", *before, *lines])
+def _lives(count: int, *before: str) -> str:
+    """So many times the program of AreaScript, one after the other, while another process sleeps; then hello."""
+    lines = [line for number in range(count) for line in ("run vmascript", f"checkpoint end{number}")]
+    last = ["run hello", "frames", "checkpoint over"]
+    return "\n".join(["start sleep 100000", *before, "checkpoint ready", *lines, *last])
 
 
 # --- what is promised ------------------------------------------------------------------------------------------------
@@ -178,7 +182,7 @@ _COUNTED = 1400  # words of g_counted in user/sharedpage.cc: each becomes one mo
 # --- pages on demand -------------------------------------------------------------------------------------------------
 
 
-@milestone("5.3", points=15, witness="KW")
+@milestone("5.3", points=10, witness="KW")
 def test_demand(boot: Boot, image: KernelImage) -> None:
     """No page before the first touch; then one page, with zeros or the file's bytes, even in used RAM"""
     lines = ["checkpoint ready"]
@@ -282,3 +286,241 @@ def _check_resident(script: AreaScript) -> None:
 
 _DESCRIBE_AREA = 1004  # kernel/proc/system_call_numbers.h
 _DESCRIPTION = "<QQQBBB13s"  # struct AreaDescription in kernel/proc/descriptions.h
+
+
+# --- accesses that nothing permits -----------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class _Refused:
+    """An access that must get a process killed, after these operations."""
+
+    last: Operation
+    before: tuple[Operation, ...] = ()
+
+
+def _refused(kernel_image: KernelImage, image: UserImage) -> list[_Refused]:
+    """Outside all areas, against their protection, in page 0, in the kernel's half, below the stack."""
+    text, constants, variables = image.entry, image.va("g_text"), image.va("g_strings")
+    kernel, high = kernel_image.va("image_start"), kernel_image.va("data_start")
+    behind, below = heap_start(image), min(segment.va for segment in image.segments) - PAGE
+    pages, far = mmap(MAP_START, 2 * PAGE), mmap(_FAR, PAGE, READ)
+    secret = (mmap(MAP_START, 3 * PAGE), sweep(MAP_START, 3, 1), mprotect(MAP_START + PAGE, PAGE, 0))
+    under = (mmap(_UNDER_STACK, PAGE, READ | WRITE, _FIXED), store(_UNDER_STACK + 2 * PAGE, 3))
+    return [
+        *(_Refused(operation) for operation in (load(0), store(8, 1), call(0), load(PAGE - 8))),
+        *(_Refused(operation) for operation in (load(kernel), store(high, 1), call(kernel))),
+        *(_Refused(operation) for operation in (load(behind), store(below + PAGE - 8, 1), call(1 << 29), load(USER_END))),
+        *(_Refused(operation) for operation in (store(text, 1), store(constants, 1), call(variables), call(constants))),
+        _Refused(call(USER_STACK_TOP - 2 * PAGE)),
+        _Refused(load(MAP_START + 2 * PAGE), (pages,)),
+        _Refused(call(MAP_START), (pages,)),
+        _Refused(store(_FAR, 1), (far,)),
+        _Refused(store(_FAR, 1), (far, load(_FAR))),
+        _Refused(load(MAP_START + PAGE), secret),
+        _Refused(store(behind + PAGE, 1), (brk(behind + 1), store(behind, 1))),
+        _Refused(load(USER_STACK_TOP)),
+        _Refused(load(STACK_LIMIT - 8), (store(STACK_LIMIT, 1),)),
+        _Refused(store(STACK_LIMIT - PAGE, 1)),
+        _Refused(load(_UNDER_STACK + 2 * PAGE - 8), under),
+    ]
+
+
+_FIXED = PRIVATE | ANONYMOUS | FIXED
+_UNDER_STACK = STACK_LIMIT + 64 * PAGE
+"""Where something is mapped that the stack must not come near to: the page behind it stays free."""
+
+
+@milestone("5.4", points=15, witness="KW")
+def test_refused_accesses(boot: Boot, image: KernelImage) -> None:
+    """An access outside all areas, or against their protection, kills that process only; the stack has its limits"""
+    refused = _refused(image, user_image(image.elf, "vmascript"))
+    guest = boot(_lives(len(refused)), cpu_budget=6.0)
+    guest.run_to("ready")
+    for number, case in enumerate(refused):
+        script = AreaScript(guest)
+        script.play([load(script.program.va("g_strings"))])
+        if case.before:
+            script.play(case.before)
+        script.play_to_death([case.last], f"end{number}")
+        _check_fault_told(guest, script, case.last)
+    _check_others(guest)
+
+
+def _check_others(guest: Guest) -> None:
+    """After others were killed: who slept still does, who comes after them lives, and no frame is lost."""
+    __tracebackhide__ = True
+    guest.run_to("over")
+    sleeper = next((slot for slot in process_slots(guest) if slot.program == "sleep"), None)
+    asleep = sleeper is not None and sleeper.state == "sleeping"
+    expect(asleep, "process-killed", "the process that slept meanwhile still does", f"{sleeper}")
+    check_promised(guest, sleeper, promised_areas(_program(guest, "sleep"), guest.isa), "after others were killed")
+    check_areas(guest, sleeper)
+    ended = guest.fact("exit")
+    expect(ended.values["status"] == "0", "process-killed", "hello, run after them, exits with 0", ended.line)
+    check_ledger(guest)
+
+
+def _check_fault_told(guest: Guest, script: AreaScript, last: Operation) -> None:
+    """The kernel has told what the CPU refused, and killed the process where it was."""
+    __tracebackhide__ = True
+    fault, killed = guest.fact("fault").values, guest.fact("killed").values
+    seen = (int(fault["address"], 0), fault["access"], fault["mode"], fault["fatal"])
+    wanted = (last.arguments[0], {STORE: "write", CALL: "execute"}.get(last.kind, "read"), "user", "no")
+    expect(seen == wanted, "fault-misreported", f"@fault with address, access, mode, fatal = {wanted}", f"{seen}")
+    expect(killed["signal"] == "11", "fault-misreported", "signal 11, segmentation", killed["signal"])
+    pc = int(killed["pc"], 0)
+    inside = any(part.execute and part.va <= pc < part.end for part in script.program.segments)
+    at = pc == wanted[0] if last.kind == CALL else inside
+    expect(at, "fault-misreported", f"@killed has the pc of {last}", f"{pc:#x}")
+
+
+# --- what programs ask for -------------------------------------------------------------------------------------------
+
+
+@milestone("5.5", points=15, witness="KW")
+def test_memory_calls(boot: Boot) -> None:
+    """brk, mmap, munmap and mprotect do what is asked, page for page; what is taken away is gone at once"""
+    guest = boot(_lives(1 + len(_TIGHTENED)), cpu_budget=6.0)
+    guest.run_to("ready")
+    script = AreaScript(guest)
+    steps = [*_mmap_steps(), *_mprotect_steps(), *_brk_steps(script.model.heap_start), *_far_steps()]
+    for what, operations in steps:
+        before = {mapping.va: mapping.pa for mapping in user_mappings(guest, script.root)}
+        script.play(operations, f"when {what}")
+        _check_given_back(script, before, what)
+    _check_code(script)
+    script.finish("end0")
+    for number, make in enumerate(_TIGHTENED, start=1):
+        script = AreaScript(guest)
+        script.play_to_death(make(guest.isa, script.model.heap_start), f"end{number}")
+    _check_others(guest)
+
+
+_Step = tuple[str, list[Operation]]
+_ONE, _TWO = MAP_START, MAP_START + 64 * PAGE
+_NOREPLACE = PRIVATE | ANONYMOUS | FIXED_NOREPLACE
+
+
+def _mmap_steps() -> list[_Step]:
+    return [
+        ("mmap has chosen a place", [mmap(0, 3 * PAGE), sweep(_ONE, 3, 0x11)]),
+        ("mmap has taken a hint", [mmap(_ONE + 16 * PAGE, PAGE + 1), store(_ONE + 17 * PAGE, 1)]),
+        ("a hint was taken already, and two areas became one", [mmap(_ONE + 16 * PAGE, PAGE), store(_ONE + 3 * PAGE, 2)]),
+        ("munmap has taken the middle out of an area", [munmap(_ONE + PAGE, PAGE)]),
+        ("the hole is filled again", [mmap(_ONE + PAGE, PAGE, 3, _NOREPLACE), load(_ONE + PAGE), load(_ONE)]),
+        ("mmap was not to replace anything", [mmap(_ONE + 4 * PAGE, 13 * PAGE, 3, _NOREPLACE), load(_ONE)]),
+        ("mmap has replaced two pages", [mmap(_ONE + PAGE, 2 * PAGE, READ, _FIXED), load(_ONE + PAGE), load(_ONE)]),
+        ("munmap has gone over areas and gaps", [munmap(_ONE - PAGE, 18 * PAGE), munmap(_ONE, PAGE)]),
+    ]
+
+
+def _mprotect_steps() -> list[_Step]:
+    middle = _TWO + 2 * PAGE
+    return [
+        ("five pages are in use", [mmap(_TWO, 5 * PAGE), sweep(_TWO, 5, 0x22)]),
+        ("mprotect has changed the middle", [mprotect(middle, PAGE, READ), sweep(_TWO, 2, 3), sweep(middle + PAGE, 2, 4)]),
+        ("mprotect has changed it back", [mprotect(middle, PAGE, READ | WRITE), load(middle), store(middle, 5)]),
+        ("mprotect has changed the beginning", [mprotect(_TWO, 2 * PAGE, READ), store(middle, 6)]),
+        ("mprotect has changed all of it", [mprotect(_TWO, 5 * PAGE, READ), load(middle)]),
+        ("mprotect has taken all rights, and given them back", [mprotect(_TWO, 5 * PAGE, 0), mprotect(_TWO, 5 * PAGE, 3)]),
+        ("the bytes are looked at", [load(_TWO), load(middle), store(middle, 7)]),
+        ("mprotect was to change pages that are not there", [mprotect(_TWO, 6 * PAGE, READ), store(_TWO, 8)]),
+        ("there is a hole", [munmap(middle, PAGE), mprotect(_TWO, 5 * PAGE, READ), store(_TWO, 9)]),
+        ("untouched pages were made read-only", [mmap(_ONE, 2 * PAGE), mprotect(_ONE, 2 * PAGE, READ), load(_ONE)]),
+        ("all is unmapped", [munmap(_ONE, 128 * PAGE)]),
+    ]
+
+
+def _brk_steps(heap: int) -> list[_Step]:
+    return [
+        ("the heap has a hundred bytes", [brk(0), brk(heap + 100), store(heap + 96, 0x33)]),
+        ("it has grown inside its page", [brk(heap + 200), load(heap + 96)]),
+        ("it has shrunk inside its page", [brk(heap + 50), load(heap + 96), store(heap, 1)]),
+        ("it has one byte of a second page", [brk(heap + PAGE + 1), store(heap + PAGE, 2), load(heap)]),
+        ("it ends with the first page", [brk(heap + PAGE), load(heap)]),
+        ("the second page has come back", [brk(heap + 2 * PAGE), load(heap + PAGE), store(heap + PAGE, 3)]),
+        ("it has ten pages", [brk(heap + 10 * PAGE), sweep(heap, 10, 4)]),
+        ("it has shrunk into a page", [brk(heap + 3 * PAGE + 8), load(heap + 3 * PAGE + 16)]),
+        ("something is in its way", [mmap(heap + 6 * PAGE, PAGE, 3, _FIXED), brk(heap + 7 * PAGE), store(heap, 5)]),
+        ("it was to begin before its start", [brk(heap - PAGE), brk(USER_END + PAGE)]),
+        ("it is empty", [brk(heap), munmap(heap + 6 * PAGE, PAGE)]),
+    ]
+
+
+def _far_steps() -> list[_Step]:
+    """Across the border between two tables of every level; more than there is RAM; more areas than there can be."""
+    many = [mprotect(_TWO + number * 2 * PAGE, PAGE, READ) for number in range(70)]
+    return [
+        ("pages on both sides of a border are in use", [mmap(_FAR - 2 * PAGE, 4 * PAGE), sweep(_FAR - 2 * PAGE, 4, 6)]),
+        ("mprotect has crossed it", [mprotect(_FAR - PAGE, 2 * PAGE, READ), load(_FAR), store(_FAR + PAGE, 1)]),
+        ("munmap has crossed it", [munmap(_FAR - PAGE, 2 * PAGE), load(_FAR + PAGE)]),
+        ("a terabyte is promised", [mmap(_ONE, 1 << 40), store(_FAR + 2 * PAGE, 7), store(2 * _FAR, 8)]),
+        ("it is gone", [munmap(_ONE, 2 << 40)]),
+        ("there are as many areas as there can be", [mmap(_TWO, 140 * PAGE), *many, load(_TWO)]),
+        ("they are gone", [munmap(_TWO, 140 * PAGE)]),
+    ]
+
+
+def _check_given_back(script: AreaScript, before: dict[int, int], what: str) -> None:
+    """Frames of pages that were there before and are not now are free; and none is lost."""
+    __tracebackhide__ = True
+    now = {mapping.pa for mapping in user_mappings(script.guest, script.root)}
+    in_use = frame_records(script.guest).in_use
+    lost = {va: pa for va, pa in before.items() if pa not in now and pa in in_use}
+    first = min(lost, default=0)
+    seen = f"{len(lost)} frames are still in use, first {lost.get(first, 0):#x}, the page {first:#x} before"
+    expect(not lost, "frames-leaked", f"when {what}, the frames of pages that are gone are free", seen, file=_FAULT)
+    check_frames(script.guest)
+
+
+_ANSWER = 42
+_CODE = {"x86_64": 0xC3_0000_002A_B8, "aarch64": 0xD65F_03C0_5280_0540}
+"""A function that returns it: mov eax, 42; ret, and mov w0, #42; ret."""
+
+
+def _code_at(isa: str, va: int) -> list[Operation]:
+    """Writes that function to a page of its own."""
+    return [mmap(va, PAGE, READ | WRITE, _FIXED), store(va, _CODE[isa]), mprotect(va, PAGE, READ | EXECUTE), call(va)]
+
+
+def _check_code(script: AreaScript) -> None:
+    """What was written may be executed, once the page permits it."""
+    __tracebackhide__ = True
+    operations = _code_at(script.guest.isa, _ONE)
+    result = script.play(operations)[-1]
+    walk = walk_in(script.guest, script.root, _ONE)
+    expect(result == _ANSWER, "wrong-user-bytes", f"the function at {_ONE:#x} returns {_ANSWER}", f"{result}", walk)
+
+
+def _in_use(pages: int) -> list[Operation]:
+    return [mmap(_ONE, pages * PAGE), sweep(_ONE, pages, 1)]
+
+
+_TIGHTENED: list[Callable[[str, int], list[Operation]]] = [
+    lambda isa, heap: [*_in_use(1), mprotect(_ONE, PAGE, READ), load(_ONE), store(_ONE, 2)],
+    lambda isa, heap: [*_in_use(3), mprotect(_ONE + PAGE, PAGE, READ), sweep(_ONE, 1, 3), store(_ONE + PAGE, 2)],
+    lambda isa, heap: [*_in_use(3), mprotect(_ONE, 3 * PAGE, 0), load(_ONE + 2 * PAGE)],
+    lambda isa, heap: [*_in_use(1), munmap(_ONE, PAGE), load(_ONE)],
+    lambda isa, heap: [*_in_use(4), munmap(_ONE + PAGE, 2 * PAGE), load(_ONE), load(_ONE + 2 * PAGE)],
+    lambda isa, heap: [brk(heap + 2 * PAGE), sweep(heap, 2, 1), brk(heap + PAGE - 8), store(heap, 2), store(heap + PAGE, 2)],
+    lambda isa, heap: [*_code_at(isa, _ONE), mprotect(_ONE, PAGE, READ | WRITE), load(_ONE), call(_ONE)],
+]
+"""Each ends with an access that the CPU knew a moment ago, and that is not permitted any more. In one go: no switch of
+processes in between has the CPU forget."""
+
+
+@milestone("5.8", points=10, witness="KW")
+def test_random_operations(boot: Boot) -> None:
+    """Random operations leave list, tables, contents and frames as a model has them"""
+    guest = boot(_lives(2), cpu_budget=6.0)
+    guest.run_to("ready")
+    for number in range(2):
+        seed = random.randrange(1 << 32)
+        script, areas = AreaScript(guest), RandomAreas(seed)
+        for batch in range(10):
+            operations = list(areas.operations(script.model, 100))
+            script.play(operations, f"after batch {batch} of seed {seed}")
+            check_frames(guest)
+        script.finish(f"end{number}")
+    _check_others(guest)
