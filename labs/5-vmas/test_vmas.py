@@ -45,7 +45,7 @@ from grade.checks.host_tests import check_host_tests
 from grade.checks.ledger import check_frames, check_ledger
 from grade.checks.process_checks import user_mappings, walk_in
 from grade.checks.random_areas import RandomAreas
-from grade.checks.user_memory import read_user
+from grade.checks.user_memory import random_letters, read_user
 from grade.diagnosis.failure import expect, fail
 from grade.plugin import milestone
 
@@ -508,6 +508,128 @@ _TIGHTENED: list[Callable[[str, int], list[Operation]]] = [
 ]
 """Each ends with an access that the CPU knew a moment ago, and that is not permitted any more. In one go: no switch of
 processes in between has the CPU forget."""
+
+
+# --- system calls ----------------------------------------------------------------------------------------------------
+
+_READ, _WRITE, _NANOSLEEP, _WAIT4, _SPAWN = 63, 64, 101, 260, 1000  # kernel/proc/system_call_numbers.h
+_NO_ENTRY, _TOO_BIG, _NOT_EXECUTABLE, _NO_MEMORY, _BAD_ADDRESS = -2, -7, -8, -12, -14  # kernel/proc/error_numbers.h
+_STATUS = bytes((0, 2, 0, 0))
+"""What wait4 reports of a child that exits with 2."""
+
+
+@milestone("5.6", points=10, witness="KW")
+def test_system_calls(boot: Boot) -> None:
+    """A system call takes a buffer that is promised and not there yet, and none that the process may not use"""
+    guest = boot(_lives(1), cpu_budget=6.0)
+    guest.run_to("ready")
+    script = AreaScript(guest)
+    heap = script.model.heap_start
+    script.play([mmap(_ONE, 16 * PAGE), mmap(_TWO, 2 * PAGE, READ), mmap(_TWO + 8 * PAGE, PAGE, 0), brk(heap + 4 * PAGE)])
+    _check_children(script, heap)
+    _check_writes(script, heap)
+    _check_typed(script)
+    _check_bad_buffers(script)
+    script.finish("end0")
+    _check_others(guest)
+
+
+def _call(script: AreaScript, operation: Operation, touches: list[tuple[int, int]], wanted: int, what: str) -> None:
+    """The system call returns what it must, and brings the pages that it touches."""
+    __tracebackhide__ = True
+    result = script.system_call(operation, touches, what)
+    cause = "promised-page-refused" if result == _BAD_ADDRESS else "wrong-result"
+    walk = walk_in(script.guest, script.root, touches[0][0]) if touches else None
+    expect(result == wanted, cause, f"{what} returns {wanted}", f"{result}", walk, _FAULT)
+    script.check(f"after {what}")
+    script.go_on()
+
+
+def _check_children(script: AreaScript, heap: int) -> None:
+    """spawn gets its strings, nanosleep its time, and wait4 puts a status, where nothing is yet."""
+    __tracebackhide__ = True
+    text, border = script.program.va("g_text"), _ONE + 2 * PAGE - 2
+    what = "spawn with a name in the program's file and arguments in the heap"
+    child = script.system_call(Operation(_SPAWN, (text, heap + 2 * PAGE - 8)), [(text, 1), (heap + 2 * PAGE - 8, 8)], what)
+    cause = "promised-page-refused" if child == _BAD_ADDRESS else "wrong-result"
+    expect(child > 0, cause, f"{what} starts a child", f"it returns {child}", file=_FAULT)
+    script.check(f"after {what}")
+    script.go_on()
+    script.model.put(border, _STATUS)
+    what = "wait4 with a status across the border of two pages"
+    _call(script, Operation(_WAIT4, (child, border, 0, 0)), [(border, 4)], child, what)
+    zeros = script.program.va("g_zeros")
+    what = "nanosleep with a time in two pages of zeros"
+    _call(script, Operation(_NANOSLEEP, (zeros + PAGE - 8, 0)), [(zeros + PAGE - 8, 16)], 0, what)
+
+
+def _check_writes(script: AreaScript, heap: int) -> None:
+    """write prints the file's bytes, and zeros."""
+    __tracebackhide__ = True
+    text = script.program.va("g_text") + 2 * PAGE - 60
+    below = USER_STACK_TOP - 8 * PAGE - 30
+    places = {"the program's file": text, "the heap": heap + 4 * PAGE - 90, "the stack, which grows": below}
+    places["what mmap gave"] = _ONE + 5 * PAGE - 50
+    places["what mmap gave to be read"] = _TWO + 10
+    for name, va in places.items():
+        before, size = len(script.guest.machine.serial()), 90
+        what = f"write of {size} bytes of {name}"
+        _call(script, Operation(_WRITE, (1, va, size)), [(va, size)], size, what)
+        printed = script.guest.machine.serial()[before:]
+        data = b"".join(loaded_pages(script.program).get(page, bytes(PAGE)) for page in (va & -PAGE, (va & -PAGE) + PAGE))
+        wanted = data[va % PAGE :][:size].decode()
+        walk = walk_in(script.guest, script.root, va)
+        expect(wanted in printed, "wrong-user-bytes", f"{what} prints {wanted!r}", repr(printed), walk, _FAULT)
+
+
+def _check_typed(script: AreaScript) -> None:
+    """What is typed comes into pages that nobody has touched. A read may return before all of it has arrived."""
+    __tracebackhide__ = True
+    awaited = b""
+    for va in (_ONE + 8 * PAGE, USER_STACK_TOP - 12 * PAGE):
+        letters = random_letters(4)
+        awaited += letters
+        script.guest.machine.send(letters.decode())
+        what = f"read into {va:#x}, when {letters.decode()} has been typed"
+        result = script.system_call(Operation(_READ, (0, va, 8)), [(va, 8)], what)
+        walk = walk_in(script.guest, script.root, va)
+        cause = "promised-page-refused" if result == _BAD_ADDRESS else "wrong-result"
+        expect(0 < result <= 8, cause, f"{what}, returns how many letters there are", f"{result}", walk, _FAULT)
+        wanted, awaited = awaited[:result], awaited[result:]
+        script.model.put(va, wanted)
+        script.check(f"after {what}")
+        script.go_on()
+
+
+def _check_bad_buffers(script: AreaScript) -> None:
+    """What the process could not touch itself it cannot have touched for it."""
+    __tracebackhide__ = True
+    read_only, nothing, hole = _TWO + PAGE, _TWO + 8 * PAGE, _TWO + 32 * PAGE
+    constants = script.program.va("g_text")
+    what = "spawn, so that there is a child to wait for"
+    child = script.system_call(Operation(_SPAWN, (constants, 0)), [], what)
+    script.go_on()
+    script.play([store(_ONE + 16 * PAGE - 8, 0)])
+    calls = {
+        "read into a page that may only be read": Operation(_READ, (0, read_only, 8)),
+        "wait4 with a status among constants": Operation(_WAIT4, (child, constants, 0, 0)),
+        "write of a page without any rights": Operation(_WRITE, (1, nothing, 8)),
+        "write of what is in no area": Operation(_WRITE, (1, hole, 8)),
+        "nanosleep with a time below the stack's limit": Operation(_NANOSLEEP, (STACK_LIMIT - 16, 0)),
+        "write of page 0": Operation(_WRITE, (1, 8, 8)),
+        "nanosleep with a time that ends in a hole": Operation(_NANOSLEEP, (_ONE + 16 * PAGE - 8, 0)),
+        "spawn with a name in a hole": Operation(_SPAWN, (hole, 0)),
+    }
+    for what, operation in calls.items():
+        result = script.system_call(operation, [], what)
+        cause = "user-pointer-trusted" if result >= 0 else "wrong-result"
+        expect(result == _BAD_ADDRESS, cause, f"{what} returns {_BAD_ADDRESS}", f"{result}", file=_FAULT)
+        script.check(f"after {what}")
+        script.go_on()
+    _call(script, Operation(_WAIT4, (child, 0, 0, 0)), [], child, "wait4 for the child, which no bad pointer has lost")
+
+
+# --- random operations -----------------------------------------------------------------------------------------------
 
 
 @milestone("5.8", points=10, witness="KW")
