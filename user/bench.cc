@@ -1,23 +1,11 @@
-// What the kernel costs. `bench OPERATION N` does the operation N times between two markers, and ./pagewalk bench
-// counts the instructions between them. `bench` alone only says that it runs.
-#include <cstddef>
+// What system calls and processes cost. `bench` alone only says that it runs.
 #include <cstdint>
 
 #include "marker.h"  // of the ISA: user/lib/<isa>/
-#include "user/lib/stdio.h"
-#include "user/lib/stdlib.h"
-#include "user/lib/string.h"
+#include "user/lib/operation.h"
 #include "user/lib/system_calls.h"
 
 namespace {
-
-// How often, also as it was typed.
-struct Times {
-  unsigned long number;
-  const char* text;
-};
-
-// Each operation returns whether it worked. Between the markers is as little as possible beside the operation itself.
 
 // The cheapest system call there is.
 bool null_system_call(Times times) {
@@ -62,11 +50,6 @@ bool spawn_and_wait(Times times) {
   return worked;
 }
 
-struct Operation {
-  const char* name;
-  bool (*run)(Times times);
-};
-
 constexpr Operation kOperations[] = {
     {"null", null_system_call},
     {"yield", yield},
@@ -77,14 +60,5 @@ constexpr Operation kOperations[] = {
 }  // namespace
 
 int main(int argc, char** argv) {
-  if (argc < 3) {
-    puts("bench is running");
-    return 0;
-  }
-  const Times times{strtoul(argv[2], nullptr, 10), argv[2]};
-  for (const Operation& operation : kOperations) {
-    if (strcmp(argv[1], operation.name) == 0) return operation.run(times) ? 0 : 1;
-  }
-  printf("bench: there is no operation %s\n", argv[1]);
-  return 1;
+  return run_operation(kOperations, argc, argv);
 }

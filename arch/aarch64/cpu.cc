@@ -1,20 +1,10 @@
-// Interrupts on and off, translations forgotten, power off.
+// Waiting for interrupts, translations forgotten, power off.
 #include "arch/aarch64/cpu.h"
 
 #include "arch/arch.h"
 
 // boot.S: the exception level at which we were started, 1 or 2.
 extern "C" const std::uint64_t boot_exception_level;
-
-bool Arch::disable_interrupts() {
-  const bool were_enabled = (cpu::read_daif() & cpu::kDaifInterrupts) == 0;
-  asm volatile("msr daifset, #2" ::: "memory");
-  return were_enabled;
-}
-
-void Arch::restore_interrupts(bool were_enabled) {
-  if (were_enabled) asm volatile("msr daifclr, #2" ::: "memory");
-}
 
 // wfi wakes for an interrupt that is masked (Arm ARM D1.6.2), so none is slept through.
 void Arch::wait_for_interrupt() {

@@ -1,18 +1,8 @@
-// Interrupts on and off, translations forgotten, power off.
+// Waiting for interrupts, translations forgotten, power off.
 #include "arch/x86_64/cpu.h"
 
 #include "arch/arch.h"
 #include "kernel/mm/layout.h"
-
-bool Arch::disable_interrupts() {
-  const bool were_enabled = (cpu::read_flags() & cpu::kFlagInterrupts) != 0;
-  asm volatile("cli" ::: "memory");
-  return were_enabled;
-}
-
-void Arch::restore_interrupts(bool were_enabled) {
-  if (were_enabled) asm volatile("sti" ::: "memory");
-}
 
 // An interrupt is not taken between sti and hlt (Intel SDM vol. 2, STI), so none is slept through.
 void Arch::wait_for_interrupt() {

@@ -21,8 +21,14 @@ struct Arch {
   static void install_traps();
   static void breakpoint() { asm volatile("int3" ::: "memory"); }
 
-  static bool disable_interrupts();
-  static void restore_interrupts(bool were_enabled);
+  static bool disable_interrupts() {
+    const bool were_enabled = (cpu::read_flags() & cpu::kFlagInterrupts) != 0;
+    asm volatile("cli" ::: "memory");
+    return were_enabled;
+  }
+  static void restore_interrupts(bool were_enabled) {
+    if (were_enabled) asm volatile("sti" ::: "memory");
+  }
   static void wait_for_interrupt();
   static void start_timer(unsigned microseconds);
 

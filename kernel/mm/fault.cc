@@ -20,8 +20,9 @@ bool permits(Protection protection, Access access) {
   return false;
 }
 
-// Moves the start of the stack down to the page of `va`. kNoArea if `va` is not below a stack, or too far.
-Result<void> grow_stack(VmaList& areas, VirtAddr va) {
+// Moves the start of the stack down to the page of `va`; the stack's area. kNoArea if `va` is not below a stack, or too
+// far.
+Result<const Vma*> grow_stack(VmaList& areas, VirtAddr va) {
   // @lab 5 begin: grow_stack
   //: The area above `va` must be a stack. It never reaches below layout::kUserStackLimit, and between it and what lies
   //: below one page at least stays free: the guard. What it grows by is an area that insert() merges with it.
@@ -30,7 +31,8 @@ Result<void> grow_stack(VmaList& areas, VirtAddr va) {
   const VirtAddr start = Page::containing(va).start();
   const Vma* below = areas.find_from(start - kPageSize);
   if (start < layout::kUserStackLimit || below != stack) return std::unexpected(Error::kNoArea);
-  return areas.insert({start, stack->start, stack->protection, VmaKind::kStack});
+  TRY(areas.insert({start, stack->start, stack->protection, VmaKind::kStack}));
+  return areas.find(va);
   // @lab 5 end
 }
 
@@ -52,14 +54,14 @@ Result<OwnedFrame> first_contents(const MemoryMap& memory, const Vma& area, Page
 
 Result<void> resolve_fault(AddressSpace& space, VirtAddr va, Access access) {
   // @lab 5 begin: resolve_fault
-  //: Find the area, or grow the stack and find it then. Ask whether the area permits the access: the tables do not
+  //: Find the area, or grow the stack. Ask whether the area permits the access: the tables do not
   //: matter. Only then make the page, and map it with flags_of() the area's protection.
   MemoryMap& memory = space.memory();
-  if (memory.areas.find(va) == nullptr) TRY(grow_stack(memory.areas, va));
-  const Vma area = *memory.areas.find(va);
-  if (!permits(area.protection, access)) return std::unexpected(Error::kNotPermitted);
+  const Vma* area = memory.areas.find(va);
+  if (area == nullptr) area = TRY(grow_stack(memory.areas, va));
+  if (!permits(area->protection, access)) return std::unexpected(Error::kNotPermitted);
   const Page page = Page::containing(va);
-  return space.map(page, TRY(first_contents(memory, area, page)), flags_of(area.protection));
+  return space.map(page, TRY(first_contents(memory, *area, page)), flags_of(area->protection));
   // @lab 5 end
 }
 

@@ -25,8 +25,7 @@ Result<OwnedFrame> OwnedFrame::allocate(Zone zone) {
   return OwnedFrame(TRY(frames().lock()->allocate(zone)));
 }
 
-OwnedFrame::~OwnedFrame() {
-  if (!owned_) return;
+void OwnedFrame::give_back() {
   auto allocator = frames().lock();  // held until the frame is filled: nobody may be given it before
   if (allocator->release(frame_)) fill(frame_, kPoison);
 }

@@ -25,7 +25,9 @@ class [[nodiscard]] OwnedFrame {
     std::swap(owned_, other.owned_);
     return *this;
   }
-  ~OwnedFrame();
+  ~OwnedFrame() {
+    if (owned_) give_back();
+  }
 
   // A second owner of the same frame.
   OwnedFrame share() const;
@@ -41,6 +43,8 @@ class [[nodiscard]] OwnedFrame {
 
  private:
   explicit OwnedFrame(Frame frame) : frame_(frame) {}
+
+  void give_back();
 
   Frame frame_;
   bool owned_ = true;

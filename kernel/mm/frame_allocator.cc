@@ -19,16 +19,17 @@ void FrameAllocator::initialise(PhysAddr first, PhysAddr window_end, PhysAddr en
 Result<Frame> FrameAllocator::allocate(Zone zone) {
   if (fail_after_ > 0 && --fail_after_ == 0) return std::unexpected(Error::kNoMemory);
   ZoneState& state = zones_[static_cast<unsigned>(zone)];
-  Frame frame = Frame::containing(state.fresh);
   if (state.free_list != kNone) {
-    frame = Frame::containing(first_ + state.free_list * kPageSize);
-    state.free_list = record_of(frame).next_free;
+    FrameRecord& reused = record(state.free_list);
+    const Frame frame = Frame::containing(first_ + state.free_list * kPageSize);
+    state.free_list = reused.next_free;
     --state.returned;
-  } else if (state.fresh < state.end) {
-    state.fresh = state.fresh + kPageSize;
-  } else {
-    return std::unexpected(Error::kNoMemory);
+    reused = {.shares = 1, .next_free = kNone};
+    return frame;
   }
+  if (state.fresh == state.end) return std::unexpected(Error::kNoMemory);
+  const Frame frame = Frame::containing(state.fresh);
+  state.fresh = state.fresh + kPageSize;
   record_of(frame) = {.shares = 1, .next_free = kNone};
   return frame;
 }

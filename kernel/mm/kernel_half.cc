@@ -9,7 +9,6 @@ using Format = Arch::Paging;
 constexpr WindowTables<Format::Entry> kMemory;
 
 constinit PhysAddr g_root;
-constinit PhysAddr g_temp_window_table;
 
 // Where the entry of `table` for `va` leads. It must be a table.
 PhysAddr next_table(PhysAddr table, unsigned level, VirtAddr va) {
@@ -42,6 +41,8 @@ PhysAddr make_page_table(VirtAddr va) {
 
 }  // namespace
 
+constinit PhysAddr g_temp_window_table;
+
 void prepare_kernel_half() {
   g_root = Arch::active_root(VirtAddr{layout::kKernelOffset});
   for (unsigned slot = 0; slot < layout::kMaxProcesses; ++slot) {
@@ -67,8 +68,4 @@ void unmap_kernel_page(Page page) {
   CHECK(kMemory.read(table, index) != 0, page.start().raw());
   kMemory.write(table, index, 0);
   Arch::flush_page(page.start());
-}
-
-PhysAddr temp_window_table() {
-  return g_temp_window_table;
 }

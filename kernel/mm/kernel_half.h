@@ -45,4 +45,7 @@ void map_kernel_page(Page page, Frame frame, PageFlags flags);
 void unmap_kernel_page(Page page);
 
 // The table of pages behind kTempWindow: entry i maps slot i.
-PhysAddr temp_window_table();
+extern PhysAddr g_temp_window_table;
+inline PhysAddr temp_window_table() {
+  return g_temp_window_table;
+}

@@ -21,6 +21,14 @@ struct Mapping {
   PageFlags flags;
 };
 
+// @from 6
+// Gives a frame of its own to a copy of the page that an entry maps.
+template <typename C>
+concept PageCopier = requires(C copier, const Decoded& page) {
+  { copier(page) } -> std::same_as<Result<OwnedFrame>>;
+};
+
+// @end
 template <PagingFormat F, TableMemory<typename F::Entry> M = WindowTables<typename F::Entry>>
 class PageTable {
  public:
@@ -65,6 +73,14 @@ class PageTable {
   // and not for the size of the range.
   std::optional<Leaf> find(VirtAddr start, VirtAddr end) const;
   // @end
+  // @from 6
+
+  // Maps, for every page that `other` maps from `start` up to `end`, the frame that `copier` gives for it, with the
+  // same flags. Nothing may be mapped there yet, and no blocks there. kNoMemory, or what `copier` fails with: then what
+  // was mapped before stays.
+  template <PageCopier Copier>
+  [[nodiscard]] Result<void> map_copies(const PageTable& other, VirtAddr start, VirtAddr end, Copier copier);
+  // @end
 
  private:
   // One entry of one table, and what it says.
@@ -87,6 +103,17 @@ class PageTable {
   // Whether no entry of `table` is in use.
   bool is_empty(PhysAddr table) const;
   // @end
+  // @from 6
+
+  // Two tables of the same level, for the same addresses.
+  struct TablePair {
+    PhysAddr to, from;
+    unsigned level;
+  };
+  template <PageCopier Copier>
+  Result<void> copy_entries(TablePair pair, VirtAddr first, VirtAddr last, Copier& copier);
+  Result<PhysAddr> table_below(TablePair pair, unsigned index);
+  // @end
 
   PhysAddr root_;
   [[no_unique_address]] M memory_;
@@ -98,4 +125,7 @@ class PageTable {
 // @end
 // @from 5
 #include "kernel/mm/page_table_find.h"
+// @end
+// @from 6
+#include "kernel/mm/page_table_copy.h"
 // @end

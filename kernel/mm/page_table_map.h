@@ -41,6 +41,10 @@ Result<void> PageTable<F, M>::map(VirtAddr va, PhysAddr pa, PageFlags flags, uns
   Entry entry = F::leaf(level, pa, flags);
   if (F::decode(level, entry).address != pa) return std::unexpected(Error::kBadAddress);
 
+  if (top.level == level) {  // no table is missing
+    memory_.write(top.table, top.index, entry);
+    return {};
+  }
   std::array<std::optional<OwnedFrame>, F::kLevels> path;
   for (unsigned below = level; below < top.level; ++below) {
     path[below] = TRY(memory_.allocate());

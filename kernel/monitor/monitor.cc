@@ -117,6 +117,8 @@ void run_monitor() {
   std::array<char, kLineLength> buffer;
   for (;;) {
     echo("pagewalk> ");
-    run_line(read_line(buffer));
+    const std::string_view line = read_line(buffer);
+    take_break();  // what was typed before the command does not end what the command starts
+    run_line(line);
   }
 }
