@@ -21,29 +21,35 @@ _RECORD = 8  # shares and next_free, four bytes each
 class FrameRecords:
     """What the allocator has written down."""
 
-    in_use: frozenset[int]
-    """The frames of which somebody holds a share."""
+    shares: dict[int, int]
+    """How many shares of a frame are held, for each frame of which there are any."""
     never_used: tuple[range, ...]
     """The frames that were never handed out, by zone: the window, and what lies beyond it."""
     free: tuple[int, ...]
     """How many frames nobody holds, by zone; those that were never handed out are among them."""
+
+    @property
+    def in_use(self) -> frozenset[int]:
+        """The frames of which somebody holds a share."""
+        return frozenset(self.shares)
 
 
 def frame_records(guest: "Guest") -> FrameRecords:
     """The records as they are now."""
     at = guest.image.pa(_ALLOCATOR) + _LOCK
     (first,) = struct.unpack(_FIRST, guest.read_physical(at, 8))
-    in_use: set[int] = set()
+    shares: dict[int, int] = {}
     never_used, free = [], []
     for number in range(2):
         zone = at + 8 + number * struct.calcsize(_ZONE)
         start, fresh, end, _, _ = struct.unpack(_ZONE, guest.read_physical(zone, struct.calcsize(_ZONE)))
         records = guest.read_physical(first + (start - first) // PAGE * _RECORD, (fresh - start) // PAGE * _RECORD)
-        held = {start + i * PAGE for i, (shares, _) in enumerate(struct.iter_unpack("<II", records)) if shares}
-        in_use |= held
+        counted = ((start + i * PAGE, count) for i, (count, _) in enumerate(struct.iter_unpack("<II", records)))
+        held = {frame: count for frame, count in counted if count}
+        shares |= held
         never_used.append(range(fresh, end, PAGE))
         free.append((end - start) // PAGE - len(held))
-    return FrameRecords(frozenset(in_use), tuple(never_used), tuple(free))
+    return FrameRecords(shares, tuple(never_used), tuple(free))
 
 
 def fail_allocation(guest: "Guest", k: int) -> None:
