@@ -8,12 +8,14 @@ The steps are the same in every run. `./pagewalk test --examples N` takes N othe
 
 import os
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-from hypothesis import HealthCheck, given, note, settings
+from hypothesis import HealthCheck, note, settings
 from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, rule, run_state_machine_as_test
 
 from grade.boot.layout import PAGE
 from grade.checks.area_model import (
@@ -42,8 +44,8 @@ from grade.tests.puppets import Stage
 
 ROOT = find_root(Path(__file__))
 EXAMPLES = int(os.environ.get("PAGEWALK_EXAMPLES", "0"))
-USUAL_EXAMPLES = 40
-MOST_STEPS = 25
+USUAL_EXAMPLES = 20
+STEPS = 25
 MOST_PROCESSES = 4
 
 TEXT_PAGES = 3
@@ -232,50 +234,84 @@ steps = st.one_of(
 
 
 class Stages:
-    """One guest for many examples; a new one after a failure."""
+    """One guest for many families; a new one after a failure."""
 
     def __init__(self, kernel: Kernel) -> None:
         self._kernel = kernel
-        self._stage: Stage | None = None
+        self._free: Stage | None = None
 
-    def play(self, todo: list[Step]) -> None:
-        """A whole life of a family."""
-        __tracebackhide__ = True
-        stage, self._stage = self._stage or Stage(self._kernel).__enter__(), None
-        try:
-            family = Family(stage)
-            for step in todo:
-                if not family.actors():
-                    break
-                step.play(family)
-                family.check(f"after {step}")
-            family.finish()
-        except BaseException:
-            stage.guest.machine.close()
-            raise
-        self._stage = stage
+    def take(self) -> Stage:
+        """One in which nothing has failed."""
+        stage, self._free = self._free or Stage(self._kernel).__enter__(), None
+        return stage
+
+    def give_back(self, stage: Stage) -> None:
+        """All went well."""
+        self._free = stage
 
     def close(self) -> None:
-        if self._stage is not None:
+        """No more families."""
+        if self._free is not None:
+            self._free.guest.machine.close()
+
+
+class Life(RuleBasedStateMachine):
+    """The life of one family, step by step; of another one if all members have ended."""
+
+    stages: Stages
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._stage = self.stages.take()
+        self._is_well = False
+        with self._watched():
+            self._family = Family(self._stage)
+
+    @contextmanager
+    def _watched(self) -> Iterator[None]:
+        """After a failure this guest is of no more use."""
+        self._is_well = False
+        yield
+        self._is_well = True
+
+    @rule(step=steps)
+    def do(self, step: Step) -> None:
+        with self._watched():
+            step.play(self._family)
+            self._family.check(f"after {step}")
+            if not self._family.actors():
+                self._family.finish()
+                self._family = Family(self._stage)
+
+    def teardown(self) -> None:
+        if not self._is_well:
             self._stage.guest.machine.close()
+            return
+        try:
+            with self._watched():
+                self._family.finish()
+            self.stages.give_back(self._stage)
+        finally:
+            if not self._is_well:
+                self._stage.guest.machine.close()
 
 
 @pytest.fixture(scope="module", params=ISAS)
-def stages(request: pytest.FixtureRequest) -> Iterator[Stages]:
-    made = Stages(build_kernel(ROOT, request.param))
-    yield made
-    made.close()
+def life(request: pytest.FixtureRequest) -> Iterator[type[Life]]:
+    stages = Stages(build_kernel(ROOT, request.param))
+    yield type("Life", (Life,), {"stages": stages})
+    stages.close()
 
 
-@settings(
-    max_examples=EXAMPLES or USUAL_EXAMPLES,
-    derandomize=not EXAMPLES,
-    deadline=None,
-    database=None,
-    report_multiple_bugs=False,
-    print_blob=bool(EXAMPLES),
-    suppress_health_check=list(HealthCheck),
-)
-@given(todo=st.lists(steps, min_size=1, max_size=MOST_STEPS))
-def test_families_are_as_the_model_says(stages: Stages, todo: list[Step]) -> None:
-    stages.play(todo)
+def test_families_are_as_the_model_says(life: type[Life]) -> None:
+    chosen = settings(
+        max_examples=EXAMPLES or USUAL_EXAMPLES,
+        stateful_step_count=STEPS,
+        derandomize=not EXAMPLES,
+        deadline=None,
+        database=None,
+        report_multiple_bugs=False,
+        print_blob=False,
+        suppress_health_check=list(HealthCheck),
+    )
+    run_state_machine_as_test(life, settings=chosen)
