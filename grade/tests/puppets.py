@@ -14,7 +14,6 @@ from grade.boot.process_slots import ProcessSlot, process_slots
 from grade.boot.user_image import loaded_pages, user_image
 from grade.checks.area_model import AreaModel, Operation
 from grade.checks.area_script import AreaScript
-from grade.checks.process_checks import live_root
 from grade.checks.user_memory import read_user, write_user
 from grade.diagnosis.diagnose import unexpected_end
 from grade.diagnosis.failure import expect
@@ -27,6 +26,7 @@ PROGRAM = "vmascript"
 
 _MOST_STOPS = 400  # until it is a process's turn; there are a few processes
 _STATUS = 64  # bytes behind the program's name
+_OF_NEW_CHILD = 1  # operations that nobody told it: its parent's fork
 
 
 class Puppet(AreaScript):
@@ -45,15 +45,15 @@ class Stage:
         self.guest = Guest(kernel, f"run {PROGRAM}", cpu_budget=600.0, idle_backstop=20.0)
         self.program = user_image(Path(self.guest.recipe.elf), PROGRAM)
         self.pages = loaded_pages(self.program)
-        self._places = {self.program.va(name): name for name in ("call_comes", "call_returned")}
-        self._here = ("", 0)  # where the guest has stopped, and the process that came there
+        self._call = self.program.va("call_comes")
+        self._asking = 0  # the process that asks for operations where the guest has stopped
         self._told: dict[int, int] = {}  # how many operations each process was told to do
         self._results: dict[int, list[int]] = {}
 
     def __enter__(self) -> Self:
         self.guest.machine.start()
         self._go_on()
-        self.nursery = self._here[1]
+        self.nursery = self._asking
         self.before = take_census(self.guest)
         return self
 
@@ -77,6 +77,7 @@ class Stage:
         (pid,) = self.play(self.nursery, [Operation(SPAWN, (name, 0))])
         expect(pid > 0, "wrong-answer", "the nursery can start a process", f"spawn returns {pid}")
         self._run_to_call(pid)
+        self._results.clear()
         return pid
 
     def end(self, pid: int) -> int:
@@ -88,7 +89,7 @@ class Stage:
         return int.from_bytes(read_user(self.guest, self.slots()[self.nursery].root, status, 4), "little")
 
     def play(self, pid: int, operations: Sequence[Operation], fail: int = 0) -> list[int]:
-        """Has `pid` do all of it, and returns the results. The guest then stands right behind the last operation.
+        """Has `pid` do all of it, and returns the results. The guest then stands where it asks for more.
 
         If `fail` is not 0, allocation number `fail` from now on will fail.
         """
@@ -116,10 +117,8 @@ class Stage:
         for _ in range(_MOST_STOPS):
             if reached():
                 return
-            place, pid = self._here
-            if place == "call_comes":
-                self._hand_over(pid, [Operation(YIELD, ())])
-                self._told[pid] = 0  # and nobody asks what came of it
+            self._hand_over(self._asking, [Operation(YIELD, ())])
+            self._told[self._asking] = 0  # nobody wants to know what came of it
             self._go_on()
         seen = ", ".join(map(str, self.slots().values()))
         expect(False, "hang", what, f"after {_MOST_STOPS} stops that is not so: {seen}")
@@ -128,7 +127,7 @@ class Stage:
 
     def _run_to_call(self, pid: int) -> None:
         __tracebackhide__ = True
-        self.run_until(lambda: self._here == ("call_comes", pid), f"process {pid} asks for operations")
+        self.run_until(lambda: self._asking == pid, f"process {pid} asks for operations")
 
     def _hand_over(self, pid: int, operations: Sequence[Operation]) -> None:
         __tracebackhide__ = True
@@ -139,13 +138,11 @@ class Stage:
         """Runs to the next stop, and takes note of results."""
         __tracebackhide__ = True
         machine = self.guest.machine
-        for place in self._places:
-            machine.insert_breakpoint(place)
+        machine.insert_breakpoint(self._call)
         stop = self.guest.last_stop = machine.run()
-        if stop.kind is not StopKind.BREAKPOINT or stop.pc not in self._places:
-            unexpected_end(self.guest, stop, "a process asks for operations, or has done them")
-        root = live_root(self.guest)
-        pid = next((slot.pid for slot in process_slots(self.guest) if slot.root == root), 0)
-        self._here = (self._places[stop.pc], pid)
-        if self._here[0] == "call_returned" and (count := self._told.get(pid, 1)):
-            self._results[pid] = Puppet(self, self.slots()[pid]).results(count)
+        if stop.kind is not StopKind.BREAKPOINT or stop.pc != self._call:
+            unexpected_end(self.guest, stop, "a process asks for operations")
+        running = next(slot for slot in process_slots(self.guest) if slot.state == "running")
+        self._asking = running.pid
+        if count := self._told.pop(running.pid, _OF_NEW_CHILD):
+            self._results[running.pid] = Puppet(self, running).results(count)

@@ -44,7 +44,7 @@ from grade.tests.puppets import Stage
 
 ROOT = find_root(Path(__file__))
 EXAMPLES = int(os.environ.get("PAGEWALK_EXAMPLES", "0"))
-USUAL_EXAMPLES = 20
+USUAL_EXAMPLES = 30
 STEPS = 25
 MOST_PROCESSES = 4
 
