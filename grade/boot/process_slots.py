@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 _SLOTS = "_ZN12_GLOBAL__N_17g_slotsE"  # g_slots in a namespace without a name (Itanium C++ ABI, 5.1)
 _SLOT_COUNT = 128  # kernel/mm/kernel_half.h
 _PID, _STATE, _PARENT, _ROOT, _MAP, _HAS_SPACE, _STACK_TOP = 0, 4, 8, 24, 40, 64, 88
+_NAME = 16  # bytes of the name, which is the last of its members
+_OF_AREAS = "_ZN7VmaList"  # begins the functions of class VmaList, kernel/mm/vma.h
 
 STATES = ("free", "ready", "running", "sleeping", "waiting", "zombie")
 KINDS = ("anonymous", "image", "heap", "stack", "thread")
@@ -68,9 +70,15 @@ class ProcessSlot:
     root: int | None
     map: int | None
     stack_top: int
+    program: str
 
     def __str__(self) -> str:
         return f"process {self.pid} ({self.state})"
+
+
+def has_areas(guest: "Guest") -> bool:
+    """Whether this kernel promises memory before it gives it: from lab 5 on. Then the rest of this file holds."""
+    return any(symbol.startswith(_OF_AREAS) for symbol in guest.image.symbols)
 
 
 def process_slots(guest: "Guest") -> list[ProcessSlot]:
@@ -96,6 +104,7 @@ def process_slots(guest: "Guest") -> list[ProcessSlot]:
                 _word(slot, _ROOT) if has_space else None,
                 _word(slot, _MAP) if has_space and has_map else None,
                 _word(slot, _STACK_TOP),
+                slot[-_NAME:].split(b"\0")[0].decode(errors="replace"),
             )
         )
     return found

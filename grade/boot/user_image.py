@@ -5,6 +5,8 @@ from pathlib import Path
 
 from elftools.elf.elffile import ELFFile
 
+from grade.boot.layout import PAGE
+
 
 @dataclass(frozen=True)
 class Segment:
@@ -45,3 +47,15 @@ class UserImage:
 def user_image(kernel_elf: Path, program: str) -> UserImage:
     """The file of a program that was built with this kernel, with its symbols."""
     return UserImage(kernel_elf.parent / "user" / program)
+
+
+def loaded_pages(image: UserImage) -> dict[int, bytes]:
+    """What every page of a program's segments must hold before it has run: their parts of the file, and zeros."""
+    pages: dict[int, bytes] = {}
+    for segment in image.segments:
+        for va in range(segment.va & -PAGE, segment.end, PAGE):
+            start = max(va, segment.va)
+            piece = segment.content[start - segment.va : max(va + PAGE - segment.va, 0)]
+            page = pages.get(va, bytes(PAGE))
+            pages[va] = page[: start - va] + piece + page[start - va + len(piece) :]
+    return pages

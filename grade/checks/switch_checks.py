@@ -10,6 +10,7 @@ from grade.boot.cpu_state import CpuState
 from grade.boot.guest import Guest
 from grade.boot.layout import PAGE
 from grade.boot.processes import STACK_SIZE, Process, processes
+from grade.boot.promises import is_awaited
 from grade.boot.trapped import Trap
 from grade.checks.process_checks import check_loaded, live_root
 from grade.diagnosis.failure import expect, fail
@@ -72,6 +73,8 @@ def _run_to_trap_return(guest: Guest, what: str) -> tuple[CpuState, int, int]:
 def _check_user_can(guest: Guest, process: Process, va: int, access: Access) -> None:
     __tracebackhide__ = True
     refused = guest.walker().would_fault(va, access.value, user=True)
+    if refused == "not-present" and is_awaited(guest, process.root, va, access.value):
+        return
     cause = "user-page-not-mapped" if access is Access.EXECUTE else "user-stack-not-mapped"
     if refused not in (None, "not-present"):
         cause = "wrong-user-permission"

@@ -152,7 +152,21 @@ CAUSES: dict[str, Cause] = {
     "wrong-user-bytes": Cause("A process's memory does not hold what it should.", _USER_COPY),
     # What a process was promised, and its pages.
     "vma-list-broken": Cause("A list of areas is not sorted, or two areas overlap or should be one.", _VMA),
+    "vma-missing": Cause("Addresses that a process was promised are in no area of its list.", _VMA),
+    "vma-unexpected": Cause("An area has addresses that the process was never promised, or not any more.", _VMA),
+    "vma-wrong-protection": Cause("An area permits something else than what was asked for.", _VMA),
+    "vma-wrong-kind": Cause("An area is of another kind than what it was made for.", _VMA),
+    "memory-call-wrong": Cause("brk, mmap, munmap or mprotect gave a wrong answer.", _VMA),
+    "page-brought-early": Cause("A page is there that nobody has touched yet.", _LOAD),
+    "page-not-brought": Cause("A touch of a page that was promised did not bring it.", _FAULT),
     "page-without-vma": Cause("A process has a page that is in no area of its list.", _LOAD),
     "page-exceeds-vma": Cause("A page permits more than its area.", _FAULT),
     "page-falls-short-of-vma": Cause("A page permits less than its area.", _FAULT),
+    # The areas of a process.
+    "vma-list-wrong": Cause("The list of areas does not hold or find what vma.h promises.", _VMA),
+    "vma-overlap-wrong": Cause("Areas that overlap were both taken, or one that only touches was refused.", _VMA),
+    "vma-merge-wrong": Cause("Areas that touch and are alike were not merged, or others were.", _VMA),
+    "vma-split-wrong": Cause("remove or protect changed more or less than the range they were given.", _VMA),
+    "vma-limit-wrong": Cause("A full list was overrun, refused what it has room for, or was changed all the same.", _VMA),
+    "vma-gap-wrong": Cause("What find_gap found is not the lowest free range that is large enough.", _VMA),
 }

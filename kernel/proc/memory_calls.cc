@@ -121,8 +121,9 @@ Value system_munmap(const Arguments6& arguments) {
 Value system_mprotect(const Arguments6& arguments) {
   const auto [address, size, options, unused_3, unused_4, unused_5] = arguments;
   const VirtAddr start{address};
-  if ((options & ~(kProtRead | kProtWrite | kProtExec)) != 0 || !start.is_aligned(kPageSize)) return -kEINVAL;
+  if (!start.is_aligned(kPageSize)) return -kEINVAL;
   if (size == 0) return 0;
+  if ((options & ~(kProtRead | kProtWrite | kProtExec)) != 0) return -kEINVAL;
   const auto end = end_of(start, size);
   if (!end) return -kENOMEM;
   if ((options & kProtWrite) != 0 && (options & kProtExec) != 0) return -kEACCES;

@@ -65,7 +65,8 @@ inline std::int64_t fork() {
 
 // Becomes another program of the archive; returns only if that failed, and then nothing has changed. `environment` is
 // not looked at.
-inline std::int64_t execve(const char* program, const char* const* arguments, const char* const* environment = nullptr) {
+inline std::int64_t execve(const char* program, const char* const* arguments,
+                           const char* const* environment = nullptr) {
   return system_call(system_calls::kExecve, bits_of(program), bits_of(arguments), bits_of(environment));
 }
 
@@ -74,10 +75,10 @@ inline std::int64_t brk(const void* end) {
   return system_call(system_calls::kBrk, bits_of(end));
 }
 
-// Maps `size` bytes of zeros, and returns where: at `hint` or where there is room, exactly there with kMapFixed. Nothing
-// but kMapPrivate | kMapAnonymous is supported (memory_options in kernel/proc/system_call_numbers.h).
-inline std::int64_t mmap(const void* hint, std::size_t size, std::uint64_t protection, std::uint64_t flags, int file = -1,
-                         std::uint64_t offset = 0) {
+// Maps `size` bytes of zeros, and returns where: at `hint` or where there is room, exactly there with kMapFixed.
+// Nothing but kMapPrivate | kMapAnonymous is supported (memory_options in kernel/proc/system_call_numbers.h).
+inline std::int64_t mmap(const void* hint, std::size_t size, std::uint64_t protection, std::uint64_t flags,
+                         int file = -1, std::uint64_t offset = 0) {
   return system_call(system_calls::kMmap, bits_of(hint), size, protection, flags, file, offset);
 }
 
