@@ -26,18 +26,23 @@ foreach(header ${user_headers})
   list(APPEND probes ${probe})
 endforeach()
 
-# build/<isa>/user/NAME is for GDB; the archive holds the same without its symbols.
+# build/<isa>/user/NAME is for GDB; the archive holds the same without its symbols. A program with a NAME.ld of its own is
+# linked by that.
 file(GLOB programs CONFIGURE_DEPENDS user/*.cc user/hostile/*.cc)
 foreach(source ${programs})
   cmake_path(GET source STEM name)
   set(program user_${name})
+  set(script ${user_script})
+  if(EXISTS ${CMAKE_SOURCE_DIR}/user/${name}.ld)
+    set(script ${CMAKE_SOURCE_DIR}/user/${name}.ld)
+  endif()
   add_executable(${program} ${source} $<TARGET_OBJECTS:user_library>)
   target_compile_options(${program} PRIVATE ${user_options})
   target_include_directories(${program} PRIVATE user/lib/${ISA})
-  target_link_options(${program} PRIVATE -nostdlib -static -no-pie -Wl,-T,${user_script}
+  target_link_options(${program} PRIVATE -nostdlib -static -no-pie -Wl,-T,${script}
     -Wl,-z,max-page-size=4096 -Wl,--build-id=none -Wl,-z,noexecstack)
   set_target_properties(${program} PROPERTIES OUTPUT_NAME ${name} SUFFIX ""
-    RUNTIME_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/user LINK_DEPENDS ${user_script})
+    RUNTIME_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/user LINK_DEPENDS ${script})
   add_custom_command(OUTPUT ${program_archive_folder}/${name} DEPENDS ${program}
     COMMAND ${CMAKE_STRIP} -o ${program_archive_folder}/${name} $<TARGET_FILE:${program}>)
   list(APPEND program_names ${name})

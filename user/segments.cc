@@ -39,8 +39,14 @@ constinit std::array<std::uint64_t, 12345> g_zeros{};                           
 
 }  // namespace
 
+// Where the grader stops the program when it has looked at all of itself, and changed nothing.
+extern "C" [[gnu::noipa]] void contents_are_seen() {
+  asm volatile("" ::: "memory");
+}
+
 int main() {
   const int wrong = count_wrong(kConstants, 1) + count_wrong(g_variables, 2) + count_set(g_zeros);
+  contents_are_seen();
   if (wrong > 0) printf("segments: %d words are not as they were built\n", wrong);
   for (std::uint64_t& word : g_zeros) word = ~word;  // whoever gets the frames next must not see this
   return wrong == 0 ? 0 : 1;

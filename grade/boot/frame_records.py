@@ -1,4 +1,4 @@
-"""Which frames are in use, by the frame allocator's own records in guest RAM (kernel/mm/frame_allocator.h)."""
+"""The frame allocator's own records in guest RAM (kernel/mm/frame_allocator.h): which frames are in use, and when it fails."""
 
 import struct
 from dataclasses import dataclass
@@ -13,6 +13,7 @@ _ALLOCATOR = "_ZN12_GLOBAL__N_18g_framesE"  # g_frames in a namespace without a 
 _LOCK = 8  # bytes before the allocator in its Guarded
 _FIRST = "<Q"  # first_: where the records are, and the first frame that has one
 _ZONE = "<QQQIxxxxQ"  # start, fresh, end, free_list, returned
+_FAIL_AFTER = _LOCK + 8 + 2 * struct.calcsize(_ZONE) + 8  # fail_after_, behind total_
 _RECORD = 8  # shares and next_free, four bytes each
 
 
@@ -20,22 +21,48 @@ _RECORD = 8  # shares and next_free, four bytes each
 class FrameRecords:
     """What the allocator has written down."""
 
-    in_use: frozenset[int]
-    """The frames of which somebody holds a share."""
+    shares: dict[int, int]
+    """How many shares of a frame are held, for each frame of which there are any."""
     never_used: tuple[range, ...]
     """The frames that were never handed out, by zone: the window, and what lies beyond it."""
+    free: tuple[int, ...]
+    """How many frames nobody holds, by zone; those that were never handed out are among them."""
+
+    @property
+    def in_use(self) -> frozenset[int]:
+        """The frames of which somebody holds a share."""
+        return frozenset(self.shares)
 
 
 def frame_records(guest: "Guest") -> FrameRecords:
     """The records as they are now."""
     at = guest.image.pa(_ALLOCATOR) + _LOCK
     (first,) = struct.unpack(_FIRST, guest.read_physical(at, 8))
-    in_use: set[int] = set()
-    never_used = []
+    shares: dict[int, int] = {}
+    never_used, free = [], []
     for number in range(2):
         zone = at + 8 + number * struct.calcsize(_ZONE)
         start, fresh, end, _, _ = struct.unpack(_ZONE, guest.read_physical(zone, struct.calcsize(_ZONE)))
         records = guest.read_physical(first + (start - first) // PAGE * _RECORD, (fresh - start) // PAGE * _RECORD)
-        in_use |= {start + i * PAGE for i, (shares, _) in enumerate(struct.iter_unpack("<II", records)) if shares}
+        counted = ((start + i * PAGE, count) for i, (count, _) in enumerate(struct.iter_unpack("<II", records)))
+        held = {frame: count for frame, count in counted if count}
+        shares |= held
         never_used.append(range(fresh, end, PAGE))
-    return FrameRecords(frozenset(in_use), tuple(never_used))
+        free.append((end - start) // PAGE - len(held))
+    return FrameRecords(shares, tuple(never_used), tuple(free))
+
+
+def fail_allocation(guest: "Guest", k: int) -> None:
+    """Makes the k-th allocation from now fail, as the monitor's command `fail` does; 0 takes it back."""
+    guest.machine.write_physical(guest.image.pa(_ALLOCATOR) + _FAIL_AFTER, struct.pack("<Q", k))
+
+
+def allocations_to_failure(guest: "Guest") -> int:
+    """How many allocations there are to go until one fails; 0 if it has failed, or if none is to."""
+    return guest.read_word(guest.image.pa(_ALLOCATOR) + _FAIL_AFTER)
+
+
+def record_address(guest: "Guest", frame: int) -> int:
+    """Where the record of a frame is: the number of its shares comes first."""
+    (first,) = struct.unpack(_FIRST, guest.read_physical(guest.image.pa(_ALLOCATOR) + _LOCK, 8))
+    return first + (frame - first) // PAGE * _RECORD

@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 _SLOTS = "_ZN12_GLOBAL__N_17g_slotsE"  # g_slots in a namespace without a name (Itanium C++ ABI, 5.1)
 _SLOT_COUNT = 128  # kernel/mm/kernel_half.h
 _PID, _STATE, _PARENT, _ROOT, _MAP, _HAS_SPACE, _STACK_TOP = 0, 4, 8, 24, 40, 64, 88
+_NAME = 16  # bytes of the name, which is the last of its members
+_OF_AREAS = "_ZN7VmaList"  # begins the functions of class VmaList, kernel/mm/vma.h
 
 STATES = ("free", "ready", "running", "sleeping", "waiting", "zombie")
 KINDS = ("anonymous", "image", "heap", "stack", "thread")
@@ -25,6 +27,8 @@ _MOST_AREAS = 128
 _COUNT = "<Q"  # count_
 _AREA = "<QQBBBBxxxx"  # start, end, read, write, execute, kind
 _HEAP = 8 + 130 * struct.calcsize(_AREA)  # heap_start and heap_end, behind the list
+_FILE_PARTS = _HEAP + 16  # of struct FilePart: where it goes; where it is, and its size
+_FILE_PART, _FILE_PART_COUNT = "<QQQ", 8
 
 
 @dataclass(frozen=True)
@@ -51,6 +55,8 @@ class MemoryMap:
     areas: tuple[Area, ...]
     heap_start: int
     heap_end: int
+    file_parts: tuple[tuple[int, int, int], ...] = ()
+    """What comes from the program's file: to which address, from where in the kernel's image, how many bytes."""
 
     def area_of(self, va: int) -> Area | None:
         """The area that `va` lies in."""
@@ -68,9 +74,15 @@ class ProcessSlot:
     root: int | None
     map: int | None
     stack_top: int
+    program: str
 
     def __str__(self) -> str:
         return f"process {self.pid} ({self.state})"
+
+
+def has_areas(guest: "Guest") -> bool:
+    """Whether this kernel promises memory before it gives it: from lab 5 on. Then the rest of this file holds."""
+    return any(symbol.startswith(_OF_AREAS) for symbol in guest.image.symbols)
 
 
 def process_slots(guest: "Guest") -> list[ProcessSlot]:
@@ -96,6 +108,7 @@ def process_slots(guest: "Guest") -> list[ProcessSlot]:
                 _word(slot, _ROOT) if has_space else None,
                 _word(slot, _MAP) if has_space and has_map else None,
                 _word(slot, _STACK_TOP),
+                slot[-_NAME:].split(b"\0")[0].decode(errors="replace"),
             )
         )
     return found
@@ -123,7 +136,9 @@ def memory_map(guest: "Guest", slot: ProcessSlot) -> MemoryMap:
         protection = "".join(letter if yes else "-" for letter, yes in zip("rwx", may, strict=True))
         expect(kind < len(KINDS), "vma-list-broken", f"area {number} of {slot} is of a known kind", f"{kind}")
         areas.append(Area(start, end, protection, KINDS[kind]))
-    return MemoryMap(slot.map, tuple(areas), *struct.unpack_from("<QQ", data, _HEAP))
+    parts = struct.iter_unpack(_FILE_PART, data[_FILE_PARTS:][: _FILE_PART_COUNT * struct.calcsize(_FILE_PART)])
+    file_parts = tuple(part for part in parts if part[2])
+    return MemoryMap(slot.map, tuple(areas), *struct.unpack_from("<QQ", data, _HEAP), file_parts)
 
 
 def _word(data: bytes, at: int) -> int:

@@ -5,6 +5,8 @@ from pathlib import Path
 
 from elftools.elf.elffile import ELFFile
 
+from grade.boot.layout import PAGE
+
 
 @dataclass(frozen=True)
 class Segment:
@@ -22,6 +24,15 @@ class Segment:
         return self.va + self.size
 
 
+@dataclass(frozen=True)
+class ThreadVariables:
+    """The thread-local variables: each process gets a copy. `content` ends where zeros begin; `size` counts these, too."""
+
+    size: int
+    alignment: int
+    content: bytes
+
+
 class UserImage:
     """What the tool chain says about a program. It comes from the build, never from the running guest."""
 
@@ -36,6 +47,10 @@ class UserImage:
                 if s["p_memsz"]
             )
             self.entry: int = parsed["e_entry"]
+            thread = (s for s in parsed.iter_segments("PT_TLS") if s["p_memsz"])
+            self.thread: ThreadVariables | None = next(
+                (ThreadVariables(s["p_memsz"], max(s["p_align"], 1), s.data()) for s in thread), None
+            )
 
     def va(self, symbol: str) -> int:
         """The address of `symbol`, the same in every process that runs the program. KeyError if there is none."""
@@ -45,3 +60,15 @@ class UserImage:
 def user_image(kernel_elf: Path, program: str) -> UserImage:
     """The file of a program that was built with this kernel, with its symbols."""
     return UserImage(kernel_elf.parent / "user" / program)
+
+
+def loaded_pages(image: UserImage) -> dict[int, bytes]:
+    """What every page of a program's segments must hold before it has run: their parts of the file, and zeros."""
+    pages: dict[int, bytes] = {}
+    for segment in image.segments:
+        for va in range(segment.va & -PAGE, segment.end, PAGE):
+            start = max(va, segment.va)
+            piece = segment.content[start - segment.va : max(va + PAGE - segment.va, 0)]
+            page = pages.get(va, bytes(PAGE))
+            pages[va] = page[: start - va] + piece + page[start - va + len(piece) :]
+    return pages

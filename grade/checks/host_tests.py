@@ -1,33 +1,75 @@
-"""Runs the host tests of the engine and says what a failure of theirs stands for."""
+"""Runs host tests and says what a failure of theirs stands for."""
 
 import re
 import subprocess
 import xml.etree.ElementTree as xml
+from dataclasses import dataclass
 from pathlib import Path
 
 from grade.diagnosis.failure import NotWritten, expect, fail
 
 _SECONDS = 20.0
 """Many times what all tests take; a loop without end is told from a busy machine by the CPU time it has used."""
-_LEAST_CASES = 40
 _EXCERPT = 1500
 
-# Words in the names of the tests, and the cause that a failure stands for; the first that fits.
-_CAUSES = (
-    ("DoesNotGoOn", "map-lookup-wrong"),
-    ("Taken", "double-map-accepted"),
-    ("AlreadyMapped", "double-map-accepted"),
-    ("OutOfMemory", "half-built-path"),
-    ("MayLook", "half-built-path"),
-    ("Intermediate", "table-entry-restricts"),
-    ("SpaceEnds", "region-end-not-mapped"),
+
+@dataclass(frozen=True)
+class _Suite:
+    """Tests of one thing, and what a failure stands for."""
+
+    file: str
+    cause: str
+    named_causes: tuple[tuple[str, str], ...]
+    """Words in the names of tests, and what these stand for instead; the first that fits."""
+    least_cases: int
+    is_in_order: bool = False
+    """What others rest on is tested before them: the first failure tells most, and nothing is run after it."""
+
+    def named_cause(self, test: str) -> str | None:
+        return next((cause for word, cause in self.named_causes if word in test), None)
+
+
+_MAP = _Suite(
+    "kernel/mm/page_table_map.h",
+    "map-lookup-wrong",
+    (
+        ("DoesNotGoOn", "map-lookup-wrong"),
+        ("Taken", "double-map-accepted"),
+        ("AlreadyMapped", "double-map-accepted"),
+        ("OutOfMemory", "half-built-path"),
+        ("MayLook", "half-built-path"),
+        ("Intermediate", "table-entry-restricts"),
+        ("SpaceEnds", "region-end-not-mapped"),
+    ),
+    least_cases=40,
 )
-_CAUSES_OF_UNMAP = (
-    ("NeverTheRoot", "unmap-wrong"),
-    ("FlushesBefore", "stale-tlb"),
-    ("TheTokenFlushes", "stale-tlb"),
-    ("ProtectChanges", "protect-wrong"),
+_UNMAP = _Suite(
+    "kernel/mm/page_table_unmap.h",
+    "unmap-wrong",
+    (
+        ("NeverTheRoot", "unmap-wrong"),
+        ("FlushesBefore", "stale-tlb"),
+        ("TheTokenFlushes", "stale-tlb"),
+        ("ProtectChanges", "protect-wrong"),
+    ),
+    least_cases=40,
 )
+_VMA = _Suite(
+    "kernel/mm/vma.cc",
+    "vma-list-wrong",
+    (
+        ("VmaFull", "vma-limit-wrong"),
+        ("VmaGap", "vma-gap-wrong"),
+        ("Overlap", "vma-overlap-wrong"),
+        ("Merge", "vma-merge-wrong"),
+        ("Remove", "vma-split-wrong"),
+        ("Protect", "vma-split-wrong"),
+    ),
+    least_cases=45,
+    is_in_order=True,
+)
+_SUITES = {"PageTableUnmap": _UNMAP, "PageTable": _MAP, "Vma": _VMA}
+"""By how the names of their tests begin; the first that fits."""
 
 
 def check_host_tests(folder: Path, tests: str, scratch: Path) -> None:
@@ -35,6 +77,8 @@ def check_host_tests(folder: Path, tests: str, scratch: Path) -> None:
     __tracebackhide__ = True
     report = scratch / "host.xml"
     command = [folder / "host_tests", f"--gtest_output=xml:{report}", f"--gtest_filter={tests}"]
+    if _suite(tests).is_in_order:
+        command.append("--gtest_fail_fast")
     output = _run(command)
     if todo := re.search(r"^@todo .*function=(\S+)", output, re.MULTILINE):
         raise NotWritten(todo[1])
@@ -46,7 +90,8 @@ def check_host_tests(folder: Path, tests: str, scratch: Path) -> None:
     failed = [case for case in cases if case.find("failure") is not None]
     if failed:
         _fail_by(folder, failed, len(cases))
-    expect(len(cases) >= _LEAST_CASES, "map-lookup-wrong", "all host tests of the engine run", f"{len(cases)} ran")
+    suite = _suite(tests)
+    expect(len(cases) >= suite.least_cases, suite.cause, "all host tests run", f"{len(cases)} ran")
 
 
 def _run(command: list) -> str:
@@ -58,8 +103,8 @@ def _run(command: list) -> str:
     )
     if run.returncode in (-24, -9):  # SIGXCPU, and SIGKILL if that was not enough
         running = _running(run.stdout)
-        file = "kernel/mm/page_table_unmap.h" if running.startswith("PageTableUnmap") else "kernel/mm/page_table_map.h"
-        fail("hang", "the host tests come to their end", f"{running} has not ended after {_SECONDS:g} s of CPU time", file=file)
+        seen = f"{running} has not ended after {_SECONDS:g} s of CPU time"
+        fail("hang", "the host tests come to their end", seen, file=_suite(running).file)
     return run.stdout
 
 
@@ -74,7 +119,8 @@ def _fail_by(folder: Path, failed: list, count: int) -> None:
     causes = [_cause(_name(case)) for case in (plain if len(telling) * 4 < len(plain) else telling)]
     likely = max(causes, key=causes.count)
     case = next(case for case in plain if _cause(_name(case)) == likely)
-    expected = f"{count} host tests pass; {len(failed)} fail. Again: {folder / 'host_tests'} --gtest_filter='{_name(case)}'"
+    fails = "this is the first that fails" if _suite(_name(case)).is_in_order else f"{len(failed)} fail"
+    expected = f"{count} host tests pass; {fails}. Again: {folder / 'host_tests'} --gtest_filter='{_name(case)}'"
     fail(_cause(_name(case)), expected, case.find("failure").get("message", "").strip()[:_EXCERPT])
 
 
@@ -82,13 +128,16 @@ def _name(case: xml.Element) -> str:
     return f"{case.get('classname')}.{case.get('name')}"
 
 
-def _cause(name: str) -> str:
-    return _named_cause(name) or ("unmap-wrong" if name.startswith("PageTableUnmap") else "map-lookup-wrong")
+def _suite(name: str) -> _Suite:
+    return next((suite for start, suite in _SUITES.items() if name.startswith(start)), _MAP)
 
 
 def _named_cause(name: str) -> str | None:
-    causes = _CAUSES_OF_UNMAP if name.startswith("PageTableUnmap") else _CAUSES
-    return next((cause for word, cause in causes if word in name), None)
+    return _suite(name).named_cause(name)
+
+
+def _cause(name: str) -> str:
+    return _named_cause(name) or _suite(name).cause
 
 
 def _running(output: str) -> str:

@@ -1,19 +1,17 @@
 """What must hold of processes and their roots, read out of the tables of every root: for the labs from 3 on."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 
-from grade.boot.frame_records import frame_records
 from grade.boot.guest import Guest
 from grade.boot.layout import PAGE
 from grade.boot.processes import STACK_SIZE, USER_STACK_SIZE, USER_STACK_TOP, Process, processes
+from grade.boot.promises import awaited_page, promised_pages
 from grade.boot.user_image import UserImage
 from grade.diagnosis.failure import expect, fail
 from grade.diagnosis.process_ends import killed_process, refused_start
 from grade.walker import Mapping, Walk
 
 USER_END = 1 << 47  # of what the lower half translates
-_SHOWN = 4  # of the frames that a report speaks of
 _ACCESSED_OR_DIRTY = 0x60  # set by the CPU in any entry, Intel SDM vol. 3, 4.8
 
 
@@ -43,8 +41,10 @@ def walk_in(guest: Guest, root: int, va: int) -> Walk:
 
 
 def user_word(guest: Guest, root: int, va: int) -> int:
-    """The number that user code finds at `va` while `root` is loaded."""
+    """The number that user code finds at `va` while `root` is loaded; also in a page that comes only when touched."""
     __tracebackhide__ = True
+    if (page := awaited_page(guest, root, va)) is not None:
+        return int.from_bytes(page[va % PAGE :][:8], "little")
     walk = walk_in(guest, root, va)
     seen = "it is not" if walk.mapping is None else "user code may not touch it"
     is_users = walk.mapping is not None and walk.mapping.user
@@ -147,18 +147,24 @@ def _cause_in_upper_half(guest: Guest, slot: int) -> str:
 
 
 def check_user_half(guest: Guest, process: Process, image: UserImage) -> None:
-    """The program at its addresses with its permissions and bytes, a stack, and nothing else; page 0 is not mapped."""
+    """The program at its addresses with its permissions and bytes, a stack, and nothing else; page 0 is not mapped.
+
+    From lab 5 on all that is promised, and what is there is of it.
+    """
     __tracebackhide__ = True
     pages = {m.va: m for m in user_mappings(guest, process.root)}
+    promised = promised_pages(guest, process.root)
     zero = walk_in(guest, process.root, 0)
     expect(zero.mapping is None, "null-page-mapped", f"{process} has nothing at address 0", "a page is mapped", zero)
     wanted = _wanted_pages(image)
     for va, permissions in wanted.items():
         walk = walk_in(guest, process.root, va)
         cause = "user-stack-not-mapped" if va >= USER_STACK_TOP - USER_STACK_SIZE else "user-page-not-mapped"
-        expect(va in pages, cause, f"{process} has a page at {va:#x}", "nothing is mapped there", walk)
-        seen = _permissions(pages[va])
+        seen = _permissions(pages[va]) if va in pages else promised.get(va, "")
+        expect(seen != "", cause, f"{process} has a page at {va:#x}", "nothing is mapped there", walk)
         expect(seen == permissions, "wrong-user-permission", f"page {va:#x} of {process} is {permissions}", seen, walk)
+    for va in promised.keys() - wanted.keys():
+        expect(False, "user-page-unexpected", f"{process} was not promised a page at {va:#x}", "it was")
     for va, mapping in pages.items():
         walk = walk_in(guest, process.root, va)
         seen = f"it maps {mapping.pa:#x}"
@@ -177,7 +183,7 @@ def _check_root_is_clean(guest: Guest, process: Process) -> None:
 
 
 def _wanted_pages(image: UserImage) -> dict[int, str]:
-    """The pages of a program that has just been loaded, with their permissions."""
+    """The pages that a program has got, or was promised, when it has just been loaded, with their permissions."""
     pages = {va: "RW-" for va in range(USER_STACK_TOP - USER_STACK_SIZE, USER_STACK_TOP, PAGE)}
     for segment in image.segments:
         permissions = f"R{'W' if segment.write else '-'}{'X' if segment.execute else '-'}"
@@ -206,61 +212,3 @@ def check_disjoint(guest: Guest, one: Process, other: Process) -> None:
             wanted = f"{one} and {other} have no page in common"
             seen = f"{mapping.va:#x} of the one and {shared.va:#x} of the other are both the frame {mapping.pa:#x}"
             fail("user-half-shared", wanted, seen, walk_in(guest, one.root, mapping.va))
-
-
-# --- the ledger ------------------------------------------------------------------------------------------------------
-
-
-@dataclass(frozen=True)
-class Ledger:
-    """The frames in use as seen from outside, by what they are used for."""
-
-    tables: frozenset[int]
-    user_pages: frozenset[int]
-    stack_pages: frozenset[int]
-
-    @property
-    def frames(self) -> frozenset[int]:
-        """All of them."""
-        return self.tables | self.user_pages | self.stack_pages
-
-    def __str__(self) -> str:
-        pages = f"{len(self.user_pages)} user pages, {len(self.stack_pages)} pages of kernel stacks"
-        return f"{len(self.frames)} ({len(self.tables)} tables, {pages})"
-
-
-def check_ledger(guest: Guest, roots: Iterable[int]) -> Ledger:
-    """The frames in use, by the allocator's records, are those that can be reached, and none is used for two things.
-
-    Stop where the monitor runs, right after its command `frames`.
-    """
-    __tracebackhide__ = True
-    ledger = _ledger(guest, list(roots))
-    for one, other in (("tables", "user_pages"), ("tables", "stack_pages"), ("user_pages", "stack_pages")):
-        both = getattr(ledger, one) & getattr(ledger, other)
-        names = f"{one} and {other}".replace("_", " ")
-        expect(not both, "frame-freed-in-use", f"no frame is among {names}", f"{min(both, default=0):#x} is")
-    recorded = frame_records(guest).in_use
-    leaked, freed = recorded - ledger.frames, ledger.frames - recorded
-    wanted = f"the frames in use are those that can be reached: {ledger}"
-    expect(not freed, "frame-freed-in-use", wanted, f"these can be reached, and are free: {_some(freed)}")
-    expect(not leaked, "frames-leaked", wanted, f"nothing leads to these, and they are in use: {_some(leaked)}")
-    used = int(guest.fact("frames").values["used"])
-    expect(used == len(recorded), "wrong-answer", f"the kernel counts {len(recorded)} frames in use", f"{used}")
-    return ledger
-
-
-def _some(frames: frozenset[int]) -> str:
-    """The first few of them, and how many there are."""
-    return ", ".join(f"{frame:#x}" for frame in sorted(frames)[:_SHOWN]) + f" ({len(frames)} frames)"
-
-
-def _ledger(guest: Guest, roots: list[int]) -> Ledger:
-    """Stacks are the pages of the kernel's half that are not at va - pa == offset."""
-    walker = guest.walker()
-    tables, user_pages = set(walker.tables()), []
-    for root in roots:
-        tables |= set(walker.tables(root))
-        user_pages += [mapping.pa for mapping in user_mappings(guest, root)]
-    stacks = {m.pa for m in walker.mappings() if m.va >= guest.offset and m.va - m.pa != guest.offset}
-    return Ledger(frozenset(tables), frozenset(user_pages), frozenset(stacks))

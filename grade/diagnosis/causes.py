@@ -24,6 +24,7 @@ _USER_COPY = "kernel/mm/user_copy.cc"
 _VMA = "kernel/mm/vma.cc"
 _FAULT = "kernel/mm/fault.cc"
 _LOAD = "kernel/proc/load.cc"
+_EXECUTE = "kernel/proc/execute.cc"
 
 CAUSES: dict[str, Cause] = {
     # The run as a whole.
@@ -152,7 +153,26 @@ CAUSES: dict[str, Cause] = {
     "wrong-user-bytes": Cause("A process's memory does not hold what it should.", _USER_COPY),
     # What a process was promised, and its pages.
     "vma-list-broken": Cause("A list of areas is not sorted, or two areas overlap or should be one.", _VMA),
+    "vma-missing": Cause("Addresses that a process was promised are in no area of its list.", _VMA),
+    "vma-unexpected": Cause("An area has addresses that the process was never promised, or not any more.", _VMA),
+    "vma-wrong-protection": Cause("An area permits something else than what was asked for.", _VMA),
+    "vma-wrong-kind": Cause("An area is of another kind than what it was made for.", _VMA),
+    "root-not-recorded": Cause("The kernel's record of a process has another root than the one that is loaded.", _EXECUTE),
+    "execve-not-undone": Cause("An execve that failed has changed the process all the same.", _EXECUTE),
+    "stack-not-grown": Cause("A touch below the stack, within its limit, was refused.", _FAULT),
+    "stack-grown-too-far": Cause("The stack has grown beyond its limit, or into the page that must stay free below it.", _FAULT),
+    "promised-page-refused": Cause("A system call refused a buffer that the process was promised.", _FAULT),
+    "memory-call-wrong": Cause("brk, mmap, munmap or mprotect gave a wrong answer.", _VMA),
+    "page-brought-early": Cause("A page is there that nobody has touched yet.", _LOAD),
+    "page-not-brought": Cause("A touch of a page that was promised did not bring it.", _FAULT),
     "page-without-vma": Cause("A process has a page that is in no area of its list.", _LOAD),
     "page-exceeds-vma": Cause("A page permits more than its area.", _FAULT),
     "page-falls-short-of-vma": Cause("A page permits less than its area.", _FAULT),
+    # The areas of a process.
+    "vma-list-wrong": Cause("The list of areas does not hold or find what vma.h promises.", _VMA),
+    "vma-overlap-wrong": Cause("Areas that overlap were both taken, or one that only touches was refused.", _VMA),
+    "vma-merge-wrong": Cause("Areas that touch and are alike were not merged, or others were.", _VMA),
+    "vma-split-wrong": Cause("remove or protect changed more or less than the range they were given.", _VMA),
+    "vma-limit-wrong": Cause("A full list was overrun, refused what it has room for, or was changed all the same.", _VMA),
+    "vma-gap-wrong": Cause("What find_gap found is not the lowest free range that is large enough.", _VMA),
 }

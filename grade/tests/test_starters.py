@@ -22,6 +22,7 @@ FIRST_HOLES = {
     2: ("map_high_half",),
     3: ("create", "unmap"),
     4: ("allocate_user_frame", "open"),
+    5: ("place_from",),
 }
 
 

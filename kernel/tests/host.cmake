@@ -16,6 +16,9 @@ add_executable(host_tests ${test_sources}
 # @from 3
 target_sources(host_tests PRIVATE kernel/proc/archive.cc kernel/proc/elf.cc)
 # @end
+# @from 5
+target_sources(host_tests PRIVATE kernel/mm/vma.cc)
+# @end
 target_link_libraries(host_tests PRIVATE GTest::gtest_main)
 
 # The first error ends the program: a test that went on would test nothing. Optimising would take three times as long

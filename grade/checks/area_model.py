@@ -1,0 +1,338 @@
+"""A model of what a process is promised: what mmap, munmap, mprotect, brk and touches do to a list of areas.
+
+It keeps the rules of kernel/mm/vma.h, fault.h and kernel/proc/memory_calls.h in the plainest way there is. The program
+user/vmascript.cc carries out the same operations; afterwards both must agree (area_script.py).
+"""
+
+import struct
+from collections.abc import Iterable
+from dataclasses import dataclass, field, replace
+from itertools import pairwise
+
+from grade.boot.layout import PAGE
+from grade.boot.process_slots import Area, MemoryMap
+
+USER_END = 0x7FFF_FFFF_F000  # kernel/mm/user_layout.h
+STACK_TOP = 1 << 30
+STACK_LIMIT = STACK_TOP - (1 << 20)
+MAP_START = 4 << 30
+MOST_AREAS = 128
+
+BRK, MUNMAP, MMAP, MPROTECT = 214, 215, 222, 226  # kernel/proc/system_call_numbers.h
+LOAD, STORE, CALL, SWEEP = 10_001, 10_002, 10_003, 10_004  # user/vmascript.cc
+_NAMES = {BRK: "brk", MUNMAP: "munmap", MMAP: "mmap", MPROTECT: "mprotect"}
+_NAMES |= {LOAD: "load", STORE: "store", CALL: "call", SWEEP: "sweep"}
+
+READ, WRITE, EXECUTE = 1, 2, 4
+SHARED, PRIVATE, FIXED, ANONYMOUS, FIXED_NOREPLACE = 1, 2, 0x10, 0x20, 0x10_0000
+_TYPE_MASK = 0xF
+_WORD = 8
+_MASK = (1 << 64) - 1
+
+EPERM, EBADF, ENOMEM, EACCES, EEXIST, ENODEV, EINVAL, EOPNOTSUPP = -1, -9, -12, -13, -17, -19, -22, -95
+
+NO_AREA, NOT_PERMITTED, TOO_MANY_AREAS = "no-area", "not-permitted", "too-many-areas"
+"""Why an access gets a process killed, as @killed says."""
+
+
+@dataclass(frozen=True)
+class Operation:
+    """One step of a script: a system call by its number, or LOAD, STORE, CALL, SWEEP."""
+
+    kind: int
+    arguments: tuple[int, ...]
+
+    def encoded(self) -> bytes:
+        """As struct Operation in user/vmascript.cc, its result not known yet."""
+        words = [self.kind, *self.arguments, *[0] * (6 - len(self.arguments)), 0]
+        return struct.pack("<8Q", *(word & _MASK for word in words))
+
+    def __str__(self) -> str:
+        return f"{_NAMES.get(self.kind, self.kind)}({', '.join(f'{word & _MASK:#x}' for word in self.arguments)})"
+
+
+def mmap(hint: int, size: int, protection: int = READ | WRITE, flags: int = PRIVATE | ANONYMOUS) -> Operation:
+    """Maps `size` bytes of zeros."""
+    return Operation(MMAP, (hint, size, protection, flags, -1, 0))
+
+
+def munmap(start: int, size: int) -> Operation:
+    """Takes away what is mapped in a range."""
+    return Operation(MUNMAP, (start, size))
+
+
+def mprotect(start: int, size: int, protection: int) -> Operation:
+    """Changes what may be done with a range."""
+    return Operation(MPROTECT, (start, size, protection))
+
+
+def brk(end: int) -> Operation:
+    """Moves the end of the heap."""
+    return Operation(BRK, (end,))
+
+
+def load(va: int) -> Operation:
+    """Reads 8 bytes."""
+    return Operation(LOAD, (va,))
+
+
+def store(va: int, value: int) -> Operation:
+    """Writes 8 bytes."""
+    return Operation(STORE, (va, value))
+
+
+def call(va: int) -> Operation:
+    """Calls a function."""
+    return Operation(CALL, (va,))
+
+
+def sweep(va: int, pages: int, value: int) -> Operation:
+    """Writes the same 8 bytes to so many pages, from `va` on."""
+    return Operation(SWEEP, (va, pages, value))
+
+
+def letters(protection: int) -> str:
+    """`rw-`, as the kernel understands it: whoever may write or execute may also read."""
+    may = (protection != 0, protection & WRITE, protection & EXECUTE)
+    return "".join(letter if yes else "-" for letter, yes in zip("rwx", may, strict=True))
+
+
+def _round_up(value: int) -> int:
+    return -(-value // PAGE) * PAGE
+
+
+def _merged(areas: Iterable[Area]) -> list[Area]:
+    """Sorted, and those that touch and are alike are one."""
+    merged: list[Area] = []
+    for area in sorted(areas, key=lambda area: area.start):
+        last = merged[-1] if merged else None
+        if last and last.end == area.start and (last.protection, last.kind) == (area.protection, area.kind):
+            merged[-1] = replace(last, end=area.end)
+        else:
+            merged.append(area)
+    return merged
+
+
+@dataclass
+class AreaModel:
+    """The areas of one process, the end of its heap, and what its pages hold as far as that is known.
+
+    `words` are those that were stored. Any other word of an area without a file is 0; of the program's own pages, image
+    and thread-local variables, nothing is known.
+    """
+
+    areas: list[Area]
+    heap_start: int
+    heap_end: int
+    words: dict[int, int] = field(default_factory=dict)
+    touched: set[int] = field(default_factory=set)
+    """The pages that operations have brought and not dropped again."""
+
+    @classmethod
+    def of(cls, memory: MemoryMap) -> "AreaModel":
+        """The model of a process as it is now."""
+        return cls(list(memory.areas), memory.heap_start, memory.heap_end)
+
+    # --- looking ---
+
+    def area_of(self, va: int) -> Area | None:
+        """The area that `va` lies in."""
+        return next((area for area in self.areas if va in area), None)
+
+    def is_free(self, start: int, end: int) -> bool:
+        """Whether no area has an address of the range."""
+        return not any(area.start < end and start < area.end for area in self.areas)
+
+    def refusal(self, operation: Operation) -> str | None:
+        """Why the operation gets the process killed; None if it does not."""
+        letter = {LOAD: "r", STORE: "w", CALL: "x", SWEEP: "w"}.get(operation.kind)
+        if letter is None:
+            return None
+        if operation.kind == SWEEP:
+            start, pages, value = operation.arguments
+            whys = (self.refusal(store(va, value)) for va in range(start, start + pages * PAGE, PAGE))
+            return next((why for why in whys if why is not None), None)
+        va = operation.arguments[0]
+        area = self.area_of(va) or self._grown_stack(va)
+        if area is None:
+            return NO_AREA
+        if self.area_of(va) is None and len(_merged([*self.areas, area])) > MOST_AREAS:
+            return TOO_MANY_AREAS
+        return None if letter in area.protection else NOT_PERMITTED
+
+    # --- doing ---
+
+    def apply(self, operation: Operation) -> int | None:
+        """Does it, and returns the result that the program must find; None if any would do.
+
+        Not for an operation with a refusal.
+        """
+        a, b, *_ = (*operation.arguments, 0)
+        match operation.kind:
+            case kind if kind == MMAP:
+                return self._mmap(*operation.arguments)
+            case kind if kind == MUNMAP:
+                return self._munmap(a, b)
+            case kind if kind == MPROTECT:
+                return self._mprotect(*operation.arguments)
+            case kind if kind == BRK:
+                return self._brk(a)
+            case kind if kind == LOAD:
+                self._touch(a)
+                word = self.word(a)
+                return word if word is None or word < 1 << 63 else word - (1 << 64)
+            case kind if kind == STORE:
+                self._touch(a)
+                self.words[a] = b & _MASK
+                return 0
+            case kind if kind == SWEEP:
+                for va in range(a, a + b * PAGE, PAGE):
+                    self._touch(va)
+                    self.words[va] = operation.arguments[2] & _MASK
+                return 0
+            case kind if kind == CALL:
+                self._touch(a)
+        return None
+
+    def bring(self, start: int, size: int) -> None:
+        """All these pages are touched, by the kernel perhaps."""
+        for page in range(start // PAGE * PAGE, start + size, PAGE):
+            self._touch(page)
+
+    def put(self, va: int, data: bytes) -> None:
+        """The kernel has written these bytes."""
+        self.bring(va, len(data))
+        for at in range(va // 8 * 8, va + len(data), 8):
+            word = bytearray((self.word(at) or 0).to_bytes(8, "little"))
+            for place in range(max(at, va), min(at + 8, va + len(data))):
+                word[place - at] = data[place - va]
+            self.words[at] = int.from_bytes(word, "little")
+
+    def word(self, va: int) -> int | None:
+        """The 8 bytes at `va`; None if they are not known."""
+        if va in self.words:
+            return self.words[va]
+        area = self.area_of(va)
+        return 0 if area is not None and area.kind in ("anonymous", "heap") else None
+
+    def _touch(self, va: int) -> None:
+        if self.area_of(va) is None and (grown := self._grown_stack(va)) is not None:
+            self._put(grown)
+        self.touched.add(va // PAGE * PAGE)
+
+    def _grown_stack(self, va: int) -> Area | None:
+        """What the stack grows by if `va` is touched; None if it does not."""
+        above = next((area for area in self.areas if area.end > va), None)
+        start = va // PAGE * PAGE
+        if above is None or above.kind != "stack" or start < STACK_LIMIT:
+            return None
+        return replace(above, start=start, end=above.start) if self.is_free(start - PAGE, above.start) else None
+
+    def _mmap(self, hint: int, size: int, protection: int, flags: int, file: int = -1, offset: int = 0) -> int:
+        if offset % PAGE:
+            return EINVAL
+        if not flags & ANONYMOUS:
+            return ENODEV if file & 0xFFFF_FFFF in (0, 1, 2) else EBADF
+        if size == 0:
+            return EINVAL
+        if flags & _TYPE_MASK != PRIVATE:
+            return EOPNOTSUPP if flags & _TYPE_MASK == SHARED else EINVAL
+        if protection & WRITE and protection & EXECUTE:
+            return EACCES
+        if flags & (FIXED | FIXED_NOREPLACE):
+            return self._map_fixed(hint, size, letters(protection), flags)
+        return self._map_anywhere(hint, _round_up(size), letters(protection))
+
+    def _map_fixed(self, start: int, size: int, protection: str, flags: int) -> int:
+        if start % PAGE:
+            return EINVAL
+        end = start + _round_up(size)
+        if end > USER_END:
+            return ENOMEM
+        if start < PAGE:
+            return EPERM
+        if flags & FIXED_NOREPLACE and not self.is_free(start, end):
+            return EEXIST
+        if len(self.areas) + 2 > MOST_AREAS:
+            return ENOMEM
+        self._take_away(start, end)
+        self._put(Area(start, end, protection, "anonymous"))
+        return start
+
+    def _map_anywhere(self, hint: int, size: int, protection: str) -> int:
+        wanted = hint // PAGE * PAGE
+        is_good = wanted >= PAGE and wanted + size <= USER_END and self.is_free(wanted, wanted + size)
+        start = wanted if is_good else self.gap(size)
+        if start is None or not self._put(Area(start, start + size, protection, "anonymous")):
+            return ENOMEM
+        return start
+
+    def gap(self, size: int) -> int | None:
+        """The lowest address for mmap where `size` bytes are free."""
+        for start in sorted([MAP_START, *(area.end for area in self.areas if area.end > MAP_START)]):
+            if self.is_free(start, start + size):
+                return start if start + size <= USER_END else None
+        return None
+
+    def _munmap(self, start: int, size: int) -> int:
+        end = start + _round_up(size)
+        if start % PAGE or end > USER_END or start == end:
+            return EINVAL
+        return 0 if self._take_away(start, end) else ENOMEM
+
+    def _mprotect(self, start: int, size: int, protection: int) -> int:
+        end = start + _round_up(size)
+        if protection & ~(READ | WRITE | EXECUTE) or start % PAGE:
+            return EINVAL
+        if size == 0:
+            return 0
+        if end > USER_END:
+            return ENOMEM
+        if protection & WRITE and protection & EXECUTE:
+            return EACCES
+        inside = [piece for piece in self._split_at(start, end) if start <= piece.start < end]
+        covered = sum(piece.end - piece.start for piece in inside) == end - start
+        if not covered or len(self._split_at(start, end)) > MOST_AREAS:
+            return ENOMEM
+        outside = [piece for piece in self._split_at(start, end) if piece not in inside]
+        self.areas = _merged([*outside, *(replace(piece, protection=letters(protection)) for piece in inside)])
+        return 0
+
+    def _brk(self, end: int) -> int:
+        if not self.heap_start <= end <= USER_END:
+            return self.heap_end
+        old, new = _round_up(self.heap_end), _round_up(end)
+        if new > old:
+            if not self.is_free(old, new) or not self._put(Area(old, new, "rw-", "heap")):
+                return self.heap_end
+        elif new < old and not self._take_away(new, old):
+            return self.heap_end
+        self.heap_end = end
+        return end
+
+    # --- the list ---
+
+    def _put(self, area: Area) -> bool:
+        """False if it cannot be, for then there would be too many areas."""
+        together = _merged([*self.areas, area])
+        if len(together) <= MOST_AREAS:
+            self.areas = together
+        return len(together) <= MOST_AREAS
+
+    def _take_away(self, start: int, end: int) -> bool:
+        """False if it cannot be, for then there would be too many areas."""
+        left = [piece for piece in self._split_at(start, end) if not start <= piece.start < end]
+        if len(left) > MOST_AREAS:
+            return False
+        self.areas = left
+        self.touched = {page for page in self.touched if not start <= page < end}
+        self.words = {va: value for va, value in self.words.items() if not start <= va < end}
+        return True
+
+    def _split_at(self, *places: int) -> list[Area]:
+        """The areas, with a border at each of the places that is inside one."""
+        pieces = []
+        for area in self.areas:
+            borders = [area.start, *(va for va in places if area.start < va < area.end), area.end]
+            pieces += [replace(area, start=start, end=end) for start, end in pairwise(borders)]
+        return pieces

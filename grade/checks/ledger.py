@@ -1,0 +1,152 @@
+"""The ledger of frames: those in use, by the allocator's records, are those that something leads to, share for share."""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+
+from grade.boot.frame_records import frame_records
+from grade.boot.guest import Guest
+from grade.boot.layout import PAGE, TEMP_SLOTS, TEMP_WINDOW
+from grade.boot.process_slots import has_areas, process_slots
+from grade.checks.process_checks import live_root
+from grade.diagnosis.failure import expect
+from grade.walker import RadixWalker
+
+_SHOWN = 4  # of the frames that a report speaks of
+_ENTRIES = 512
+_TABLE, _USER_PAGE, _STACK_PAGE, _MAP = "table", "user page", "page of a kernel stack", "map"
+_KINDS = (_TABLE, _USER_PAGE, _STACK_PAGE, _MAP)
+
+
+@dataclass(frozen=True)
+class Ledger:
+    """The frames in use as seen from outside, by what they are used for."""
+
+    tables: frozenset[int]
+    user_pages: frozenset[int]
+    stack_pages: frozenset[int]
+    maps: frozenset[int]
+    """Each holds what a process was promised: from lab 5 on."""
+    owners: dict[int, list[tuple[str, str]]] = field(compare=False, repr=False)
+    """By frame, all that leads to it: its kind, and in words."""
+
+    @property
+    def frames(self) -> frozenset[int]:
+        """All of them."""
+        return frozenset(self.owners)
+
+    def __str__(self) -> str:
+        pages = f"{len(self.user_pages)} user pages, {len(self.stack_pages)} pages of kernel stacks"
+        maps = f", {len(self.maps)} maps of processes" if self.maps else ""
+        return f"{len(self.frames)} ({len(self.tables)} tables, {pages}{maps})"
+
+
+def check_ledger(guest: Guest, roots: Iterable[int] = ()) -> Ledger:
+    """The frames in use, by the allocator's records, are those that can be reached, and none is used for two things.
+
+    Stop where the monitor runs, right after its command `frames`. `roots` are those of all processes; from lab 5 on
+    they are read from the process table, and need not be given.
+    """
+    __tracebackhide__ = True
+    ledger = check_frames(guest, roots)
+    used, counted = int(guest.fact("frames").values["used"]), len(frame_records(guest).shares)
+    expect(used == counted, "wrong-answer", f"the kernel counts {counted} frames in use", f"{used}")
+    return ledger
+
+
+def check_frames(guest: Guest, roots: Iterable[int] = (), held: Iterable[int] = ()) -> Ledger:
+    """The same at any stop, without the kernel's word.
+
+    `held` are frames that only the kernel's code owns just now, such as a half-made address space: none in user mode, at
+    the entrance of a system call, or where the monitor runs. Before lab 5 stop where the monitor runs.
+    """
+    __tracebackhide__ = True
+    ledger = _ledger(guest, roots, held)
+    for frame, owners in ledger.owners.items():
+        seen = " and ".join(words for _, words in owners[:2])
+        alone = len({kind for kind, _ in owners}) == 1
+        expect(alone, "frame-freed-in-use", "no frame has two uses", f"{frame:#x} is {seen}")
+    shares = frame_records(guest).shares
+    leaked, freed = shares.keys() - ledger.frames, ledger.frames - shares.keys()
+    wanted = f"the frames in use are those that can be reached: {ledger}"
+    seen = f"these can be reached, and are free: {_some(freed, ledger)}"
+    expect(not freed, "frame-freed-in-use", wanted, seen)
+    expect(not leaked, "frames-leaked", wanted, f"nothing leads to these, and they are in use: {_some(leaked)}")
+    for frame, owners in ledger.owners.items():
+        seen = f"{shares[frame]}; what leads to it: {', '.join(words for _, words in owners[:_SHOWN])}"
+        cause = "frames-leaked" if shares[frame] > len(owners) else "frame-freed-in-use"
+        expect(shares[frame] == len(owners), cause, f"{len(owners)} shares of the frame {frame:#x} are held", seen)
+    return ledger
+
+
+def _some(frames: Iterable[int], ledger: Ledger | None = None) -> str:
+    """The first few of them, what they are if the ledger has them, and how many there are."""
+    found = sorted(frames)
+    words = [f"{frame:#x}" + (f", {ledger.owners[frame][0][1]}" if ledger else "") for frame in found[:_SHOWN]]
+    return ("; " if ledger else ", ").join(words) + f" ({len(found)} frames)"
+
+
+def _ledger(guest: Guest, roots: Iterable[int], held: Iterable[int]) -> Ledger:
+    kernel_root, named, maps = live_root(guest), {root: f"the root {root:#x}" for root in roots}, {}
+    if has_areas(guest):
+        slots = [slot for slot in process_slots(guest) if slot.root is not None]
+        kernel_root = next(slot.root for slot in slots if slot.pid == 0)
+        named = {slot.root: f"process {slot.pid} ({slot.program})" for slot in slots if slot.pid != 0}
+        maps = {slot.map: f"what process {slot.pid} ({slot.program}) was promised" for slot in slots if slot.map}
+    owners: dict[int, list[tuple[str, str]]] = {}
+    for kind, frame, words in _uses(guest, kernel_root, named):
+        owners.setdefault(frame, []).append((kind, words))
+    for frame, words in maps.items():
+        owners.setdefault(frame, []).append((_MAP, words))
+    by_kind = (frozenset(frame for frame, uses in owners.items() if uses[0][0] == kind) for kind in _KINDS)
+    ledger = Ledger(*by_kind, owners)
+    for frame in held:
+        owners.setdefault(frame, []).append(("held", "held by the kernel's code"))
+    return ledger
+
+
+def _uses(guest: Guest, kernel_root: int, processes: dict[int, str]) -> Iterator[tuple[str, int, str]]:
+    """Kind, frame and words of each entry that leads to a frame of the allocator's, and of each root."""
+    walker, offset = guest.walker(), guest.offset
+    is_split = "high" in walker.halves
+    user_slots = range(_ENTRIES if is_split else _ENTRIES // 2)
+    window = range(offset + TEMP_WINDOW, offset + TEMP_WINDOW + TEMP_SLOTS * PAGE)
+    upper_root = walker.roots()["high"] if is_split else kernel_root
+    upper = range(_ENTRIES) if is_split else range(_ENTRIES // 2, _ENTRIES)
+    for root in {kernel_root, upper_root}:
+        yield _TABLE, root, "a root of the kernel's"
+    for kind, frame, va in _entries(walker, upper_root, -1 << 48, upper):
+        if kind == "table":
+            yield _TABLE, frame, f"the kernel's table for {va:#x}"
+        elif va - frame != offset and va not in window:
+            yield _STACK_PAGE, frame, f"page {va:#x} of a kernel stack"
+    for kind, frame, va in _entries(walker, kernel_root, 0, user_slots):
+        if kind == "table":  # the monitor's command `map` makes such; what they lead to is not the allocator's
+            yield _TABLE, frame, f"the kernel's table for {va:#x}"
+    for root, owner in processes.items():
+        yield _TABLE, root, f"the root of {owner}"
+        for kind, frame, va in _entries(walker, root, 0, user_slots):
+            if kind == "table":
+                yield _TABLE, frame, f"the table for {va:#x} of {owner}"
+            else:
+                yield _USER_PAGE, frame, f"the page {va:#x} of {owner}"
+
+
+def _entries(walker: RadixWalker, root: int, base: int, slots: range) -> Iterator[tuple[str, int, int]]:
+    """Kind, frame and address of each table and page that `slots` of a root lead to; of a table met again, no entries."""
+    top = walker.windows[0].top
+    todo, seen = [(top, root, base, slots)], {root}
+    while todo:
+        level, table, start, indexes = todo.pop()
+        entries = walker.read_table(table, _ENTRIES) or ()
+        for index in indexes if entries else ():
+            if not (entry := entries[index]):
+                continue
+            kind, va = walker.decode(level, entry).kind, start + (index << walker.shift(level))
+            if kind == "leaf":
+                yield kind, walker.page_address(level, entry), va % (1 << 64)
+            elif kind == "table":
+                below = walker.table_address(entry)
+                yield kind, below, va % (1 << 64)
+                if below not in seen:
+                    seen.add(below)
+                    todo.append((level - 1, below, va, range(_ENTRIES)))
