@@ -134,9 +134,10 @@ def gdb(what: str, isa: str, lab: int | None, script: str) -> None:
 @click.option("--runs", default=20, show_default=True, type=click.IntRange(1), help="Boots for each median.")
 @reports_what_is_missing
 def bench(json_file: Path | None, runs: int) -> None:
-    """Measure: boots, system calls, walks, builds, grading, lines of code.
+    """Measure: boots, system calls, faults, fork, walks, builds, grading, lines.
 
-    Counts of guest instructions are exact. Exit status 1 if something could not be measured; the reason is shown.
+    Counts of guest instructions are exact: the same kernel has the same. Exit status 1 if something could not be
+    measured; the reason is shown.
     """
     from grade.bench.run import run_bench
 

@@ -60,3 +60,9 @@ def fail_allocation(guest: "Guest", k: int) -> None:
 def allocations_to_failure(guest: "Guest") -> int:
     """How many allocations there are to go until one fails; 0 if it has failed, or if none is to."""
     return guest.read_word(guest.image.pa(_ALLOCATOR) + _FAIL_AFTER)
+
+
+def record_address(guest: "Guest", frame: int) -> int:
+    """Where the record of a frame is: the number of its shares comes first."""
+    (first,) = struct.unpack(_FIRST, guest.read_physical(guest.image.pa(_ALLOCATOR) + _LOCK, 8))
+    return first + (frame - first) // PAGE * _RECORD

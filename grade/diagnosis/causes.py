@@ -26,6 +26,7 @@ _FAULT = "kernel/mm/fault.cc"
 _LOAD = "kernel/proc/load.cc"
 _CLONE = "kernel/mm/clone.cc"
 _FORK = "kernel/proc/fork.cc"
+_EXECUTE = "kernel/proc/execute.cc"
 
 CAUSES: dict[str, Cause] = {
     # The run as a whole.
@@ -158,6 +159,11 @@ CAUSES: dict[str, Cause] = {
     "vma-unexpected": Cause("An area has addresses that the process was never promised, or not any more.", _VMA),
     "vma-wrong-protection": Cause("An area permits something else than what was asked for.", _VMA),
     "vma-wrong-kind": Cause("An area is of another kind than what it was made for.", _VMA),
+    "root-not-recorded": Cause("The kernel's record of a process has another root than the one that is loaded.", _EXECUTE),
+    "execve-not-undone": Cause("An execve that failed has changed the process all the same.", _EXECUTE),
+    "stack-not-grown": Cause("A touch below the stack, within its limit, was refused.", _FAULT),
+    "stack-grown-too-far": Cause("The stack has grown beyond its limit, or into the page that must stay free below it.", _FAULT),
+    "promised-page-refused": Cause("A system call refused a buffer that the process was promised.", _FAULT),
     "memory-call-wrong": Cause("brk, mmap, munmap or mprotect gave a wrong answer.", _VMA),
     "page-brought-early": Cause("A page is there that nobody has touched yet.", _LOAD),
     "page-not-brought": Cause("A touch of a page that was promised did not bring it.", _FAULT),

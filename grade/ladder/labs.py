@@ -158,21 +158,24 @@ def _check_files_exist(tree: Path, lab: Lab, isas: list[str]) -> None:
 def _check_nothing_shared(lower: Lab, upper: Lab, isas: list[str]) -> None:
     for pattern in upper.owned + upper.adds:
         for path in _expanded(pattern, isas):
-            for other in lower.owned + lower.adds:
-                if any(_overlap(path, other_path) for other_path in _expanded(other, isas)):
-                    key = "owned" if pattern in upper.owned else "adds"
-                    raise LadderError(f"{upper.prefix}lab.toml: {key}: {path} is claimed by {lower.prefix}lab.toml too")
+            owned = (other for known in lower.owned for other in _expanded(known, isas))
+            added = (other for known in lower.adds for other in _expanded(known, isas))
+            if any(_overlap(path, other) for other in owned) or any(_takes_away(path, other) for other in added):
+                key = "owned" if pattern in upper.owned else "adds"
+                raise LadderError(f"{upper.prefix}lab.toml: {key}: {path} is claimed by {lower.prefix}lab.toml too")
 
 
-def _overlap(upper: str, lower: str) -> bool:
-    """Whether the paths of two labs name a common file; a path may be a folder (ending in /) that holds the other.
+def _overlap(one: str, other: str) -> bool:
+    """Whether two paths name a common file; a path may be a folder (ending in /) that holds the other."""
+    return one == other or (one.endswith("/") and other.startswith(one)) or (other.endswith("/") and one.startswith(other))
 
-    Not so a file of the upper lab in a folder that the lower one adds: that file is the upper lab's, all others in the
-    folder are the lower's.
+
+def _takes_away(upper: str, lower: str) -> bool:
+    """Whether the upper lab's path takes files away from the lower lab, which adds `lower`.
+
+    Not so a single file in a folder that the lower one adds: it is the upper lab's, all others there are the lower's.
     """
-    if upper.endswith("/"):
-        return lower.startswith(upper) or (lower.endswith("/") and upper.startswith(lower))
-    return upper == lower
+    return _overlap(upper, lower) and (upper == lower or upper.endswith("/"))
 
 
 def _check_loans(tree: Path, labs: list[Lab]) -> None:

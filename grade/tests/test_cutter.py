@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from grade.ladder.cutter import Hole, MarkerError, cut, holes
-from grade.ladder.labs import LadderError, load_labs
+from grade.ladder.labs import LadderError, load_labs, owner_of
 
 MAP_H = """\
 #pragma once
@@ -130,10 +130,33 @@ def test_a_ladder_that_is_not_clear_is_refused(main: Path, path: str, text: str,
     assert str(caught.value).startswith(path)
 
 
-def test_a_file_cannot_come_out_of_an_earlier_labs_folder(main: Path) -> None:
-    write(main, {"labs/1-map/lab.toml": lab_toml(1, adds='"arch/"')})
-    with pytest.raises(LadderError, match="owned: arch/[^ ]*/switch.S is claimed by labs/1-map/lab.toml too"):
+def test_a_file_can_lie_in_a_folder_that_an_earlier_lab_adds(main: Path, into: Path) -> None:
+    files = {"user/fork.cc": "", "user/lib/fork.h": ""}
+    write(main, files | {"labs/3-fork/lab.toml": lab_toml(3, '"user/fork.cc"', '"user/lib/fork.h"')})
+    second, third = load_labs(main)[1:]
+    assert owner_of([second, third], "user/fork.cc") == third and owner_of([second, third], "user/sh.cc") is None
+    cut(main, 2, 2, into)
+    assert listing(into) == LAB_2
+    cut(main, 3, 3, into)
+    assert listing(into) == LAB_2 | files.keys() | {"labs/3-fork/lab.toml"}
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "refused"),
+    [
+        (lab_toml(1, '"user/"'), lab_toml(2, "", '"user/sh.cc"'), "adds: user/sh.cc"),  # where a student writes
+        (lab_toml(1, "", '"user/"'), lab_toml(2, "", '"user/"'), "adds: user/"),
+        (lab_toml(1, "", '"user/"'), lab_toml(2, "", '"user/lib/"'), "adds: user/lib/"),
+        (lab_toml(1, "", '"user/sh.cc"'), lab_toml(2, "", '"user/"'), "adds: user/"),
+        (lab_toml(1, "", '"user/sh.cc"'), lab_toml(2, '"user/sh.cc"'), "owned: user/sh.cc"),
+        (lab_toml(1, "", '"arch/"'), lab_toml(2, "", '"arch/{isa}/"'), "adds: arch/aarch64/"),
+    ],
+)
+def test_nothing_else_is_claimed_twice(main: Path, first: str, second: str, refused: str) -> None:
+    write(main, {"user/lib/start.S": "", "labs/1-map/lab.toml": first, "labs/2-high/lab.toml": second})
+    with pytest.raises(LadderError) as caught:
         load_labs(main)
+    assert str(caught.value) == f"labs/2-high/lab.toml: {refused} is claimed by labs/1-map/lab.toml too"
 
 
 def test_one_isa_and_every_isa_can_claim_the_same_file(main: Path) -> None:

@@ -1,0 +1,127 @@
+"""The ledger of frames on the whole tree's kernel: it balances at every stop, and notices whatever does not."""
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from grade.boot.frame_records import record_address
+from grade.boot.guest import Guest
+from grade.boot.kernel_image import KernelImage
+from grade.boot.layout import PAGE, layout_of
+from grade.boot.process_slots import has_areas, process_slots, slot_of
+from grade.boot.trapped import run_to_system_call
+from grade.checks.ledger import check_frames, check_ledger
+from grade.checks.process_checks import user_mappings
+from grade.diagnosis.failure import Failure
+from grade.ladder.build import Kernel, build_kernel
+from grade.ladder.labs import ISAS
+from grade.ladder.trees import find_root
+
+ROOT = find_root(Path(__file__))
+WRITE, WAIT = 64, 260  # kernel/proc/system_call_numbers.h
+
+Boot = Callable[..., Guest]
+
+
+@pytest.fixture(scope="module", params=ISAS)
+def kernel(request: pytest.FixtureRequest) -> Kernel:
+    return build_kernel(ROOT, request.param)
+
+
+@pytest.fixture
+def boot(kernel: Kernel) -> Iterator[Boot]:
+    guests: list[Guest] = []
+
+    def start(*lines: str) -> Guest:
+        guest = Guest(kernel, "\n".join(lines), cpu_budget=10.0, idle_backstop=10.0)
+        guests.append(guest)
+        guest.machine.start()
+        return guest
+
+    yield start
+    for guest in guests:
+        guest.machine.close()
+
+
+def test_it_balances_at_system_calls_of_parents_and_children(boot: Boot) -> None:
+    guest = boot("run hello", "frames", "checkpoint before", "start spin", "run forktest", "frames", "checkpoint after")
+    guest.run_to("before")
+    before = check_ledger(guest)
+    seen = set()
+    for number in range(6):
+        run_to_system_call(guest, WAIT if number % 2 else WRITE, f"system call {number}")
+        ledger = check_frames(guest)
+        assert len(ledger.maps) == sum(slot.map is not None for slot in process_slots(guest))
+        seen |= {slot.program for slot in process_slots(guest)} if len(ledger.maps) > 2 else set()
+    assert seen == {"kernel", "spin", "forktest"}  # a parent and its child were there at one time
+    guest.run_to("after")
+    after = check_ledger(guest)
+    assert len(after.maps) == 1 and before.frames < after.frames  # spin goes on
+    assert "1 maps of processes" in str(after)
+
+
+def test_windows_and_what_the_monitor_maps_are_not_counted(boot: Boot, kernel: Kernel) -> None:
+    beyond = layout_of(KernelImage(kernel.isa, kernel.elf)).region("frames").end
+    guest = boot(f"map 0x500000000000 {beyond:#x} w", "frames", f"windows {beyond:#x} 4")
+    guest.run_to("windows")
+    check_ledger(guest)
+
+
+def wrong_share(guest: Guest, frame: int, shares: int) -> None:
+    """Writes another number into the allocator's records."""
+    guest.machine.write_physical(record_address(guest, frame), shares.to_bytes(4, "little"))
+
+
+def fault(guest: Guest) -> Failure:
+    """What the ledger says."""
+    with pytest.raises(Failure) as caught:
+        check_frames(guest)
+    return caught.value
+
+
+def test_every_kind_of_mistake_is_noticed(boot: Boot) -> None:
+    guest = boot("start spin", "start hello", "start spin", "kill 2", "checkpoint ready")
+    guest.run_to("ready")
+    assert has_areas(guest)
+    ledger = check_frames(guest)
+    kinds = ("the table for", "the root of", "promised", "the page 0x", "kernel stack")
+    for words in kinds:
+        frame = next(frame for frame, owners in ledger.owners.items() if words in owners[0][1])
+        for shares, cause in ((0, "frame-freed-in-use"), (2, "frames-leaked")):
+            wrong_share(guest, frame, shares)
+            failure = fault(guest)
+            assert failure.cause == cause and words in failure.seen and f"{frame:#x}" in str(failure), failure
+            wrong_share(guest, frame, 1)
+    free = next(frame for frame in range(max(ledger.frames), 0, -PAGE) if frame not in ledger.frames)  # was spin's
+    wrong_share(guest, free, 1)
+    assert fault(guest).cause == "frames-leaked"
+    wrong_share(guest, free, 0)
+    check_frames(guest)
+
+
+def test_frames_that_nothing_leads_to_or_two_things_are_noticed(boot: Boot) -> None:
+    guest = boot("start spin", "start hello", "checkpoint ready")
+    guest.run_to("ready")
+    spin, hello = slot_of(guest, 2), slot_of(guest, 3)
+    page, other = (user_mappings(guest, slot.root)[0] for slot in (spin, hello))
+    entry = page.entry.to_bytes(8, "little")
+
+    guest.machine.write_physical(page.entry_address, bytes(8))
+    failure = fault(guest)
+    assert (failure.cause, f"{page.pa:#x}" in failure.seen) == ("frames-leaked", True)
+    check_frames(guest, held=[page.pa])
+
+    guest.machine.write_physical(page.entry_address, entry)
+    guest.machine.write_physical(other.entry_address, entry)
+    wrong_share(guest, other.pa, 0)
+    failure = fault(guest)  # two leaves lead to a frame with one share
+    assert failure.cause == "frame-freed-in-use"
+    assert "process 2 (spin)" in failure.seen and "process 3 (hello)" in failure.seen
+    wrong_share(guest, page.pa, 2)
+    check_frames(guest)
+
+    table = spin.root
+    guest.machine.write_physical(other.entry_address, (page.entry & ~(page.pa) | table).to_bytes(8, "little"))
+    wrong_share(guest, page.pa, 1)
+    assert "no frame has two uses" in fault(guest).expected
