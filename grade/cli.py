@@ -83,11 +83,19 @@ def grade(**options: object) -> None:
 @pagewalk.command()
 @click.option("--quick", is_flag=True, help="Leave out the planted bugs.")
 @click.option("-j", "jobs", type=click.IntRange(1), help="Tests at the same time (default: one for each core).")
+@click.option(
+    "--examples",
+    type=click.IntRange(1),
+    metavar="N",
+    help="Only the memory model's test, with N random examples for each ISA that are others every time.",
+)
 @reports_what_is_missing
-def test(quick: bool, jobs: int | None) -> None:
+def test(quick: bool, jobs: int | None, examples: int | None) -> None:
     """Test everything: host tests, the grader's own tests, starters, planted bugs, the labs themselves."""
-    from grade.testing import run
+    from grade.testing import run, run_examples
 
+    if examples is not None:
+        sys.exit(run_examples(jobs, examples))
     sys.exit(run(terminal(), quick=quick, jobs=jobs))
 
 
@@ -137,15 +145,19 @@ def gdb(what: str, isa: str, lab: int | None, script: str) -> None:
 @pagewalk.command()
 @json_option
 @click.option("--runs", default=20, show_default=True, type=click.IntRange(1), help="Boots for each median.")
+@click.option("--soak", type=click.IntRange(1), metavar="SECONDS", help="Storms of processes for so long, and no figures.")
 @reports_what_is_missing
-def bench(json_file: Path | None, runs: int) -> None:
+def bench(json_file: Path | None, runs: int, soak: int | None) -> None:
     """Measure: boots, system calls, faults, fork, walks, builds, grading, lines.
 
     Counts of guest instructions are exact: the same kernel has the same. Exit status 1 if something could not be
     measured; the reason is shown.
     """
     from grade.bench.run import run_bench
+    from grade.bench.soak import run_soak
 
+    if soak is not None:
+        sys.exit(run_soak(own_tree(), terminal(), soak))
     sys.exit(run_bench(own_tree(), terminal(), runs, json_file))
 
 
