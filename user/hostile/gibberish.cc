@@ -71,11 +71,13 @@ std::uint64_t argument(Random& random) {
   }
 }
 
-// The calls after which this would not be one program any more, or not this one, or without its memory. Those about
-// memory have a program of their own, mmapnonsense.
+// The calls after which this would not be one program any more, or not this one, or without its memory, or would have
+// names there to start programs by (its own ends like the shell's). Those about memory have a program of their own,
+// mmapnonsense.
 bool is_end(std::uint64_t number) {
   using namespace system_calls;
-  constexpr std::uint64_t kEnds[] = {kExit, kFork, kExecve, kBrk, kMmap, kMunmap, kMprotect};
+  constexpr std::uint64_t kEnds[] = {kExit,           kFork, kExecve, kBrk, kMmap, kMunmap, kMprotect, kDescribeProgram,
+                                     kDescribeProcess};
   for (const std::uint64_t end : kEnds) {
     if (number == end) return true;
   }
