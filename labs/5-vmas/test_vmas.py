@@ -309,12 +309,13 @@ def _refused(kernel_image: KernelImage, image: UserImage) -> list[_Refused]:
     secret = (mmap(MAP_START, 3 * PAGE), sweep(MAP_START, 3, 1), mprotect(MAP_START + PAGE, PAGE, 0))
     under = (mmap(_UNDER_STACK, PAGE, READ | WRITE, _FIXED), store(_UNDER_STACK + 2 * PAGE, 3))
     return [
+        _Refused(load(MAP_START - 8), (pages,)),
+        _Refused(load(MAP_START + 2 * PAGE), (pages,)),
         *(_Refused(operation) for operation in (load(0), store(8, 1), call(0), load(PAGE - 8))),
         *(_Refused(operation) for operation in (load(kernel), store(high, 1), call(kernel))),
         *(_Refused(operation) for operation in (load(behind), store(below + PAGE - 8, 1), call(1 << 29), load(USER_END))),
         *(_Refused(operation) for operation in (store(text, 1), store(constants, 1), call(variables), call(constants))),
         _Refused(call(USER_STACK_TOP - 2 * PAGE)),
-        _Refused(load(MAP_START + 2 * PAGE), (pages,)),
         _Refused(call(MAP_START), (pages,)),
         _Refused(store(_FAR, 1), (far,)),
         _Refused(store(_FAR, 1), (far, load(_FAR))),
@@ -384,6 +385,9 @@ def test_memory_calls(boot: Boot) -> None:
     """brk, mmap, munmap and mprotect do what is asked, page for page; what is taken away is gone at once"""
     guest = boot(_lives(1 + len(_TIGHTENED)), cpu_budget=6.0)
     guest.run_to("ready")
+    for number, make in enumerate(_TIGHTENED):
+        script = AreaScript(guest)
+        script.play_to_death(make(guest.isa, script.model.heap_start), f"end{number}")
     script = AreaScript(guest)
     heap = script.model.heap_start
     steps = [*_mmap_steps(), *_mprotect_steps(), *_brk_steps(heap), *_far_steps(), *_own_steps(script.program, heap)]
@@ -392,10 +396,7 @@ def test_memory_calls(boot: Boot) -> None:
         script.play(operations, f"when {what}")
         _check_given_back(script, before, what)
     _check_code(script)
-    script.finish("end0")
-    for number, make in enumerate(_TIGHTENED, start=1):
-        script = AreaScript(guest)
-        script.play_to_death(make(guest.isa, script.model.heap_start), f"end{number}")
+    script.finish(f"end{len(_TIGHTENED)}")
     _check_others(guest)
 
 
