@@ -74,7 +74,7 @@ class AreaScript:
         return result
 
     def play_to_death(self, operations: Sequence[Operation], checkpoint: str) -> Fact:
-        """Has operations carried out of which the last gets the process killed. What @killed says, at this checkpoint."""
+        """Has operations carried out, the last of which gets the process killed. What @killed says, at a checkpoint."""
         __tracebackhide__ = True
         *harmless, last = operations
         model = deepcopy(self.model)
@@ -182,7 +182,7 @@ class AreaScript:
             fail("page-brought-early", wanted, "it is", walk_in(self.guest, self.root, va), _FAULT)
 
     def _check_contents(self, page: int, when: str) -> None:
-        """A page of no file holds what was stored, and zeros; of a file, what can only be read holds the file's bytes."""
+        """A page without a file holds what was stored, and zeros; one that cannot be written holds the file's bytes."""
         __tracebackhide__ = True
         area = self.model.area_of(page)
         if area is None or area.kind == "thread" or (area.kind == "image" and "w" in area.protection):

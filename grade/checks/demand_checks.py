@@ -49,6 +49,11 @@ def running_slot(guest: Guest) -> ProcessSlot:
     return running
 
 
+def frames_of(guest: Guest, root: int) -> frozenset[int]:
+    """The tables of a root, empty ones too, and the pages of its lower half."""
+    return frozenset(guest.walker().tables(root)) | {mapping.pa for mapping in user_mappings(guest, root)}
+
+
 # --- what a list must be ---------------------------------------------------------------------------------------------
 
 
