@@ -12,8 +12,8 @@ namespace {
 
 using namespace error_numbers;
 
-constinit thread_local int t_own = 17;
-constinit int g_own = 18;
+constinit thread_local volatile int t_own = 17;
+constinit volatile int g_own = 18;
 
 // Where no user may read a byte, or not more than one.
 constexpr std::uint64_t kNobodys[] = {
@@ -36,7 +36,8 @@ Pointed* pointer(std::uint64_t address) {
   return reinterpret_cast<Pointed*>(address);
 }
 
-void expect_refusal(const char* what, std::int64_t result, std::int64_t error) {
+[[gnu::noinline]] void expect_refusal(const char* what, std::int64_t result, std::int64_t error) {
+  asm volatile("" ::: "memory");  // the thread pointer counts as it is now
   expect_equal(what, result, -error);
   expect("a program that failed to become another is what it was", t_own == 17 && g_own == 18);
 }
