@@ -32,6 +32,7 @@ int have_children(std::uint64_t children, std::uint64_t generations) {
 
 int main(int argc, char** argv) {
   if (argc != 3) return 0;
+  g_word[sizeof g_word - 1] = 0;  // it is there: who looks on may change it
   call_comes();
   return have_children(strtoul(argv[1], nullptr, 0), strtoul(argv[2], nullptr, 0));
 }

@@ -14,7 +14,7 @@ constinit thread_local volatile std::uint64_t t_zero;
 
 // Whoever looks on from outside finds here where the variables are, and what the program itself finds there.
 extern "C" {
-volatile std::uint64_t *volatile g_initial = nullptr, *volatile g_zero = nullptr;
+volatile std::uint64_t* volatile g_initial = nullptr, * volatile g_zero = nullptr;
 volatile std::uint64_t g_initial_seen = 0, g_zero_seen = 0;
 }
 

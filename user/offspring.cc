@@ -1,5 +1,5 @@
-// Has two children, who end as soon as a word of their own memory permits it, with a code that is in their memory. Their
-// parent waits for the first one. All three have all this at the same addresses.
+// Has two children, who end as soon as a word of their own memory permits it, with a code that is in their memory.
+// Their parent waits for the first one. All three have all this at the same addresses.
 #include <cstdint>
 
 #include "user/lib/judged_call.h"
@@ -8,7 +8,8 @@
 
 // Whoever looks on from outside reads and writes these, in the memory of one of the three.
 extern "C" {
-volatile std::uint64_t g_go = 1;  // 0: stay
+volatile std::uint64_t g_go = 1;     // a child: may it end?
+volatile std::uint64_t g_pause = 0;  // the parent: must it wait before it has the second child?
 volatile std::uint64_t g_code = 42;
 alignas(4096) volatile int g_status = -1;  // on a page of its own
 }
@@ -23,10 +24,13 @@ namespace {
 }  // namespace
 
 int main() {
+  g_status = -1;  // it is there: who looks on may change it
+  g_go = 1;
+  g_pause = 0;
   call_comes();
   const std::int64_t first = fork();
-  call_returned(first);
   if (first == 0) live_as_child();
+  while (g_pause != 0) sched_yield();
   printf("offspring: fork returned %ld\n", first);
   const std::int64_t second = fork();
   if (second == 0) live_as_child();

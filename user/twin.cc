@@ -50,7 +50,8 @@ Range g_ranges[5];  // memory that the program does not need for itself: data, h
 
 // Promised, and not touched before the fork.
 extern const std::array<std::uint64_t, 3 * kWordsPerPage> g_constants;
-alignas(kPage) constinit const std::array<std::uint64_t, 3 * kWordsPerPage> g_constants = random_words<3 * kWordsPerPage>(1);
+alignas(kPage) constinit const std::array<std::uint64_t, 3 * kWordsPerPage> g_constants =
+    random_words<3 * kWordsPerPage>(1);
 alignas(kPage) constinit std::array<std::uint64_t, 3 * kWordsPerPage> g_variables = random_words<3 * kWordsPerPage>(2);
 alignas(kPage) char g_data[6 * kPage];
 
@@ -137,6 +138,8 @@ int main() {
   t_words.back() = 1;
   g_status = -1;
   g_typed[0] = 0;
+  g_go = 1;
+  for (Order& order : g_orders) order = {nullptr, 1};
   make_closed();
   g_ranges[0] = {g_data, sizeof g_data};
   g_ranges[1] = make_heap();

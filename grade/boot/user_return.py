@@ -39,6 +39,11 @@ class UserReturn:
         return value - (1 << 64) if value >> 63 else value
 
     @property
+    def thread_pointer(self) -> int:
+        """By which it finds its thread-local variables; 0 if it has none."""
+        return self.registers[_THREAD_POINTER[self.isa]]
+
+    @property
     def interrupts_on(self) -> bool:
         """Whether the timer can interrupt it."""
         name, mask, wanted = _INTERRUPTS[self.isa]
@@ -59,8 +64,8 @@ def thread_pointer(guest: Guest) -> dict[str, int]:
     return {name: guest.machine.read_register(name)}
 
 
-def run_to_turn(guest: Guest, pids: set[int], what: str) -> ProcessSlot:
-    """Runs until one of these processes is about to go back to user mode. Of others that do, nothing is asked."""
+def run_to_turn(guest: Guest, what: str, pids: set[int] | None = None) -> ProcessSlot:
+    """Runs until one of these processes, or any at all, is about to go back to user mode."""
     __tracebackhide__ = True
     idle = guest.layout.region("boot-stack")  # process 0's
     while True:
@@ -70,7 +75,7 @@ def run_to_turn(guest: Guest, pids: set[int], what: str) -> ProcessSlot:
         slot = next((s for s in process_slots(guest) if s.pid and s.stack_top - STACK_SIZE < sp < s.stack_top), None)
         wanted = "the registers to load lie on the kernel stack of a process"
         expect(slot is not None, "child-frame-misplaced", wanted, f"sp is {sp:#x}", guest.walk(sp))
-        if slot.pid in pids:
+        if pids is None or slot.pid in pids:
             return slot
 
 
