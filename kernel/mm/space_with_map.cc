@@ -1,5 +1,4 @@
-// Where an address space keeps its MemoryMap: in a frame of its own, that of the window's for the kernel reads it
-// often.
+// Where an address space keeps its MemoryMap: in a frame of the window, which the kernel reaches at any time.
 #include <new>
 
 #include "kernel/mm/address_space.h"
