@@ -31,13 +31,13 @@ int count_wrong(const std::array<std::uint64_t, kWords>& words, std::uint64_t se
 
 extern "C" {
 extern const std::array<std::uint64_t, kWords> g_constants = random_words<3>();
-constinit std::array<std::uint64_t, kWords> g_variables = random_words<4>();
+constinit std::array<std::uint64_t, kWords> g_counted = random_words<4>();
 }
 
 int main() {
-  int wrong = count_wrong(g_constants, 3, 0) + count_wrong(g_variables, 4, 0);
-  for (std::uint64_t& word : g_variables) ++word;
-  wrong += count_wrong(g_constants, 3, 0) + count_wrong(g_variables, 4, 1);
+  int wrong = count_wrong(g_constants, 3, 0) + count_wrong(g_counted, 4, 0);
+  for (std::uint64_t& word : g_counted) ++word;
+  wrong += count_wrong(g_constants, 3, 0) + count_wrong(g_counted, 4, 1);
   if (wrong > 0) printf("sharedpage: %d words are not as they were\n", wrong);
   return wrong > 0 ? 1 : 0;
 }

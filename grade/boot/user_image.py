@@ -24,6 +24,15 @@ class Segment:
         return self.va + self.size
 
 
+@dataclass(frozen=True)
+class ThreadVariables:
+    """The thread-local variables: each process gets a copy. `content` ends where zeros begin; `size` counts these, too."""
+
+    size: int
+    alignment: int
+    content: bytes
+
+
 class UserImage:
     """What the tool chain says about a program. It comes from the build, never from the running guest."""
 
@@ -38,6 +47,10 @@ class UserImage:
                 if s["p_memsz"]
             )
             self.entry: int = parsed["e_entry"]
+            thread = (s for s in parsed.iter_segments("PT_TLS") if s["p_memsz"])
+            self.thread: ThreadVariables | None = next(
+                (ThreadVariables(s["p_memsz"], max(s["p_align"], 1), s.data()) for s in thread), None
+            )
 
     def va(self, symbol: str) -> int:
         """The address of `symbol`, the same in every process that runs the program. KeyError if there is none."""

@@ -19,8 +19,9 @@ MAP_START = 4 << 30
 MOST_AREAS = 128
 
 BRK, MUNMAP, MMAP, MPROTECT = 214, 215, 222, 226  # kernel/proc/system_call_numbers.h
-LOAD, STORE, CALL = 10_001, 10_002, 10_003  # user/vmascript.cc
-_NAMES = {BRK: "brk", MUNMAP: "munmap", MMAP: "mmap", MPROTECT: "mprotect", LOAD: "load", STORE: "store", CALL: "call"}
+LOAD, STORE, CALL, SWEEP = 10_001, 10_002, 10_003, 10_004  # user/vmascript.cc
+_NAMES = {BRK: "brk", MUNMAP: "munmap", MMAP: "mmap", MPROTECT: "mprotect"}
+_NAMES |= {LOAD: "load", STORE: "store", CALL: "call", SWEEP: "sweep"}
 
 READ, WRITE, EXECUTE = 1, 2, 4
 SHARED, PRIVATE, FIXED, ANONYMOUS, FIXED_NOREPLACE = 1, 2, 0x10, 0x20, 0x10_0000
@@ -36,7 +37,7 @@ NO_AREA, NOT_PERMITTED, TOO_MANY_AREAS = "no-area", "not-permitted", "too-many-a
 
 @dataclass(frozen=True)
 class Operation:
-    """One step of a script: a system call by its number, or LOAD, STORE, CALL."""
+    """One step of a script: a system call by its number, or LOAD, STORE, CALL, SWEEP."""
 
     kind: int
     arguments: tuple[int, ...]
@@ -83,6 +84,11 @@ def store(va: int, value: int) -> Operation:
 def call(va: int) -> Operation:
     """Calls a function."""
     return Operation(CALL, (va,))
+
+
+def sweep(va: int, pages: int, value: int) -> Operation:
+    """Writes the same 8 bytes to so many pages, from `va` on."""
+    return Operation(SWEEP, (va, pages, value))
 
 
 def letters(protection: int) -> str:
@@ -139,9 +145,13 @@ class AreaModel:
 
     def refusal(self, operation: Operation) -> str | None:
         """Why the operation gets the process killed; None if it does not."""
-        if operation.kind not in (LOAD, STORE, CALL):
+        letter = {LOAD: "r", STORE: "w", CALL: "x", SWEEP: "w"}.get(operation.kind)
+        if letter is None:
             return None
-        letter = {LOAD: "r", STORE: "w", CALL: "x"}[operation.kind]
+        if operation.kind == SWEEP:
+            start, pages, value = operation.arguments
+            whys = (self.refusal(store(va, value)) for va in range(start, start + pages * PAGE, PAGE))
+            return next((why for why in whys if why is not None), None)
         va = operation.arguments[0]
         area = self.area_of(va) or self._grown_stack(va)
         if area is None:
@@ -175,8 +185,28 @@ class AreaModel:
                 self._touch(a)
                 self.words[a] = b & _MASK
                 return 0
-        self._touch(a)
+            case kind if kind == SWEEP:
+                for va in range(a, a + b * PAGE, PAGE):
+                    self._touch(va)
+                    self.words[va] = operation.arguments[2] & _MASK
+                return 0
+            case kind if kind == CALL:
+                self._touch(a)
         return None
+
+    def bring(self, start: int, size: int) -> None:
+        """All these pages are touched, by the kernel perhaps."""
+        for page in range(start // PAGE * PAGE, start + size, PAGE):
+            self._touch(page)
+
+    def put(self, va: int, data: bytes) -> None:
+        """The kernel has written these bytes."""
+        self.bring(va, len(data))
+        for at in range(va // 8 * 8, va + len(data), 8):
+            word = bytearray((self.word(at) or 0).to_bytes(8, "little"))
+            for place in range(max(at, va), min(at + 8, va + len(data))):
+                word[place - at] = data[place - va]
+            self.words[at] = int.from_bytes(word, "little")
 
     def word(self, va: int) -> int | None:
         """The 8 bytes at `va`; None if they are not known."""

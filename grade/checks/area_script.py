@@ -1,15 +1,17 @@
 """Has user/vmascript.cc carry out operations on its memory, and compares what came of them with the model."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from copy import deepcopy
 from pathlib import Path
 
+from grade.boot.frame_records import frame_records
 from grade.boot.guest import Guest
-from grade.boot.process_slots import ProcessSlot, memory_map, slot_of
-from grade.boot.user_image import user_image
-from grade.checks.area_checks import check_areas, present_pages
-from grade.checks.area_model import CALL, LOAD, STORE, AreaModel, Operation
-from grade.checks.demand_checks import check_promised, run_or_end
+from grade.boot.layout import PAGE
+from grade.boot.process_slots import Area, memory_map
+from grade.boot.user_image import loaded_pages, user_image
+from grade.checks.area_checks import check_areas, permissions, present_pages
+from grade.checks.area_model import CALL, LOAD, NOT_PERMITTED, STORE, SWEEP, AreaModel, Operation
+from grade.checks.demand_checks import check_promised, run_or_end, running_slot
 from grade.checks.process_checks import walk_in
 from grade.checks.user_memory import read_user, write_user
 from grade.diagnosis.failure import expect, fail
@@ -24,12 +26,17 @@ _FAULT = "kernel/mm/fault.cc"
 class AreaScript:
     """A process that runs user/vmascript.cc, stopped before it looks for operations; and what it must be like."""
 
-    def __init__(self, guest: Guest, pid: int) -> None:
-        """Runs the process, which has been started, to where it can be given operations."""
+    def __init__(self, guest: Guest) -> None:
+        """Runs the process that is started next to where it can be given operations."""
+        __tracebackhide__ = True
         self.guest = guest
         self.program = user_image(Path(guest.recipe.elf), PROGRAM)
-        run_or_end(guest, self.program.va("call_comes"), f"{PROGRAM} comes to its first operation")
-        self.slot: ProcessSlot = slot_of(guest, pid)
+        self._pages = loaded_pages(self.program)
+        what = f"{PROGRAM} comes to its first operation"
+        while run_or_end(guest, self.program.va("call_comes"), what) is None:
+            if running_slot(guest).program == PROGRAM:
+                self._check_alive(what)
+        self.slot = running_slot(guest)
         self.model = AreaModel.of(memory_map(guest, self.slot))
 
     @property
@@ -37,47 +44,76 @@ class AreaScript:
         """The root of the process."""
         return self.slot.root or 0
 
+    # --- operations ---
+
     def play(self, operations: Sequence[Operation], what: str = "") -> list[int]:
         """Has all of them carried out, none of which gets the process killed. Their results, after every check."""
         __tracebackhide__ = True
         before = deepcopy(self.model)
-        wanted = [self.model.apply(operation) for operation in operations]
+        wanted = [self._apply(operation) for operation in operations]
         self.hand_over(operations)
-        words = what or f"{len(operations)} operations, the last of them {operations[-1]}"
-        cpu = run_or_end(self.guest, self.program.va("call_returned"), words)
-        if cpu is None:
+        if not self.run(what or f"{len(operations)} operations, the last of them {operations[-1]}"):
             self._explain_end(before, operations)
         results = self.results(len(operations))
         for number, (operation, right, seen) in enumerate(zip(operations, wanted, results, strict=True)):
             if right is not None and seen != right:
                 self._explain_result(operations[: number + 1], right, seen)
-        self.check(f"after {operations[-1]}")
-        run_or_end(self.guest, self.program.va("call_comes"), f"{PROGRAM} comes to its next operations")
+        self.check(what or f"after {operations[-1]}")
+        self._go_on()
         return results
 
+    def system_call(self, operation: Operation, touches: Iterable[tuple[int, int]], what: str) -> int:
+        """Has a system call made of which the model knows nothing but which bytes it touches. Its result."""
+        __tracebackhide__ = True
+        for start, size in touches:
+            self.model.bring(start, size)
+        self.hand_over([operation])
+        if not self.run(what):
+            self._check_alive(what)
+        (result,) = self.results(1)
+        return result
+
     def play_to_death(self, operations: Sequence[Operation], checkpoint: str) -> Fact:
-        """The same, but the last of them gets the process killed. What @killed says, at this checkpoint."""
+        """Has operations carried out of which the last gets the process killed. What @killed says, at this checkpoint."""
         __tracebackhide__ = True
         *harmless, last = operations
         for operation in harmless:
-            self.model.apply(operation)
+            self._apply(operation)
         why = self.model.refusal(last)
         if why is None:
             raise ValueError(f"{last} is permitted")
+        before = frame_records(self.guest).in_use
         self.hand_over(operations)
-        cpu = run_or_end(self.guest, self.program.va("call_returned"), f"the end of the process by {last}")
+        survived = self.run(f"the end of the process by {last}")
         walk = walk_in(self.guest, self.root, last.arguments[0])
-        if cpu is not None:
-            stale = walk.mapping is None or not walk.mapping.user or (last.kind == STORE and not walk.mapping.user_write)
-            cause = "stale-tlb" if stale else "process-survived"
-            fail(cause, f"{last} gets the process killed: {why}", "it goes on", walk, _FAULT)
+        if survived:
+            self._explain_survival(last, f"{last} gets the process killed: {why}")
+        done = self._done()
+        if done != len(harmless):
+            fail("page-not-brought", f"{operations[done]} is permitted", self.guest.fact("killed").line, walk)
+        taken = frame_records(self.guest).in_use - before
+        wanted = f"{last}, which is refused, takes no frame"
+        cause = "protection-not-asked" if why == NOT_PERMITTED else "frames-leaked"
+        expect(bool(harmless) or not taken, cause, wanted, f"it took {len(taken)}", walk, _FAULT)
         self.check(f"when {last} has been refused")
         self.guest.run_to(checkpoint)
         killed = self.guest.fact("killed")
         seen = (killed.values["pid"], killed.values["why"])
         wanted = f"{last} gets process {self.slot.pid} killed with why={why}"
-        expect(seen == (f"{self.slot.pid}", why), "fault-misreported", wanted, killed.line, walk)
+        cause = "protection-not-asked" if seen[1] == "already-mapped" else "fault-misreported"
+        expect(seen == (f"{self.slot.pid}", why), cause, wanted, killed.line, walk)
         return killed
+
+    def finish(self, checkpoint: str) -> None:
+        """Lets the program end: it has nothing more to do, and exits with 0."""
+        __tracebackhide__ = True
+        self.guest.run_to(checkpoint)
+        ended = self.guest.fact("exit")
+        seen = tuple(ended.values[key] for key in ("pid", "status", "signal"))
+        right = seen == (f"{self.slot.pid}", "0", "0")
+        expect(right, "process-killed", f"process {self.slot.pid} exits with 0", ended.line)
+
+    # --- the parts of that ---
 
     def hand_over(self, operations: Sequence[Operation]) -> None:
         """Writes them into the program's memory."""
@@ -88,6 +124,11 @@ class AreaScript:
         write_user(self.guest, self.root, self.program.va("g_operations"), data)
         write_user(self.guest, self.root, self.program.va("g_count"), len(operations).to_bytes(8, "little"))
 
+    def run(self, what: str) -> bool:
+        """Runs until they are carried out; False if the process ends before, which then is still complete."""
+        __tracebackhide__ = True
+        return run_or_end(self.guest, self.program.va("call_returned"), what, self.root) is not None
+
     def results(self, count: int) -> list[int]:
         """What the first of them came to."""
         __tracebackhide__ = True
@@ -95,7 +136,7 @@ class AreaScript:
         return [int.from_bytes(data[at - 8 : at], "little", signed=True) for at in range(_SIZE, len(data) + 1, _SIZE)]
 
     def check(self, when: str) -> None:
-        """The list is the model's, the pages follow it, and those are there that were touched."""
+        """The list is the model's, the pages follow it, those are there that were touched, and hold what they must."""
         __tracebackhide__ = True
         check_promised(self.guest, self.slot, self.model.areas, when)
         memory = check_areas(self.guest, self.slot)
@@ -105,8 +146,28 @@ class AreaScript:
         expect(seen == wanted, "memory-call-wrong", words, f"{seen[0]:#x}-{seen[1]:#x}")
         for area in memory.areas:
             self._check_presence(area, when)
+        for page in sorted(self.model.touched):
+            self._check_contents(page, when)
 
-    def _check_presence(self, area, when: str) -> None:
+    def _apply(self, operation: Operation) -> int | None:
+        if (why := self.model.refusal(operation)) is not None:
+            raise ValueError(f"{operation} gets the process killed: {why}")
+        return self.model.apply(operation)
+
+    def go_on(self) -> None:
+        """From behind a system call to where the program can be given operations again."""
+        __tracebackhide__ = True
+        self._go_on()
+
+    def _go_on(self) -> None:
+        __tracebackhide__ = True
+        run_or_end(self.guest, self.program.va("call_comes"), f"{PROGRAM} comes to its next operations", self.root)
+
+    def _done(self) -> int:
+        __tracebackhide__ = True
+        return int.from_bytes(read_user(self.guest, self.root, self.program.va("g_done"), 8), "little")
+
+    def _check_presence(self, area: Area, when: str) -> None:
         """The program itself touches its own pages and its stack; nobody but the script touches the others."""
         __tracebackhide__ = True
         present = present_pages(self.guest, self.slot, area)
@@ -120,27 +181,72 @@ class AreaScript:
             wanted = f"{when}, the page {va:#x} of {area}, which nobody touched, is not there"
             fail("page-brought-early", wanted, "it is", walk_in(self.guest, self.root, va), _FAULT)
 
+    def _check_contents(self, page: int, when: str) -> None:
+        """A page of no file holds what was stored, and zeros; of a file, what can only be read holds the file's bytes."""
+        __tracebackhide__ = True
+        area = self.model.area_of(page)
+        if area is None or area.kind == "thread" or (area.kind == "image" and "w" in area.protection):
+            return
+        wanted = bytearray(self._pages[page] if area.kind == "image" else bytes(PAGE))
+        for va in range(page, page + PAGE, 8):
+            if (word := self.model.words.get(va)) is not None:
+                wanted[va - page : va - page + 8] = word.to_bytes(8, "little")
+        walk = walk_in(self.guest, self.root, page)
+        seen = self.guest.read_physical(walk.pa, PAGE)
+        at = next((at for at in range(0, PAGE, 8) if seen[at : at + 8] != wanted[at : at + 8]), None)
+        if at is None:
+            return
+        right = bytes(wanted[at : at + 8])
+        cause = "wrong-user-bytes" if any(right) else "user-page-not-cleared"
+        fail(cause, f"{when}, {page + at:#x} of {area} holds {right.hex()}", seen[at : at + 8].hex(), walk, _FAULT)
+
+    # --- why ---
+
     def _explain_result(self, operations: Sequence[Operation], right: int, seen: int) -> None:
         """The last of the operations gave another result than the right one."""
         __tracebackhide__ = True
         last = operations[-1]
         context = "; before it: " + ", ".join(map(str, operations[-4:-1])) if len(operations) > 1 else ""
-        cause = "memory-call-wrong"
-        walk = None
-        if last.kind in (LOAD, STORE, CALL):
+        cause, walk = "memory-call-wrong", None
+        if last.kind in (LOAD, STORE, CALL, SWEEP):
             cause = "wrong-user-bytes" if right else "user-page-not-cleared"
             walk = walk_in(self.guest, self.root, last.arguments[0])
-        fail(cause, f"{last} returns {right:#x}{context}", f"{seen:#x}", walk)
+        fail(cause, f"{last} returns {right & (1 << 64) - 1:#x}{context}", f"{seen & (1 << 64) - 1:#x}", walk)
+
+    def _explain_survival(self, last: Operation, wanted: str) -> None:
+        """The operation was to get the process killed, and did not."""
+        __tracebackhide__ = True
+        va = last.arguments[0]
+        walk, area = walk_in(self.guest, self.root, va), memory_map(self.guest, self.slot).area_of(va)
+        letter = {LOAD: "r", CALL: "x"}.get(last.kind, "w")
+        if area is not None and area.kind == "stack" and self.model.area_of(va) is None:
+            fail("stack-grown-too-far", wanted, f"the stack is {area} now", walk)
+        check_areas(self.guest, self.slot)
+        is_stale = walk.mapping is None or letter not in permissions(walk.mapping)
+        cause = "stale-tlb" if is_stale else "process-survived"
+        seen = "it goes on, by a translation that is not in the tables" if is_stale else "it goes on"
+        fail(cause, wanted, seen, walk, _FAULT)
 
     def _explain_end(self, model: AreaModel, operations: Sequence[Operation]) -> None:
         """The process has been killed, or ends, and is still there."""
         __tracebackhide__ = True
-        done = int.from_bytes(read_user(self.guest, self.root, self.program.va("g_done"), 8), "little")
+        done = self._done()
         for operation in operations[:done]:
             model.apply(operation)
         last = operations[min(done, len(operations) - 1)]
         check_promised(self.guest, self.slot, model.areas, f"when {last} killed the process")
-        check_areas(self.guest, self.slot)
-        killed = self.guest.fact("killed")
-        walk = walk_in(self.guest, self.root, last.arguments[0])
-        fail("page-not-brought", f"{last} is permitted", killed.line, walk)
+        va = last.arguments[0]
+        if last.kind in (LOAD, STORE, SWEEP) and model.area_of(va) is None:
+            walk = walk_in(self.guest, self.root, va)
+            fail("stack-not-grown", f"{last} makes the stack grow", self.guest.fact("killed").line, walk)
+        self._check_alive(f"{last} is permitted")
+
+    def _check_alive(self, wanted: str) -> None:
+        """The process is about to be killed for something that it was promised."""
+        __tracebackhide__ = True
+        slot = running_slot(self.guest)
+        check_areas(self.guest, slot)
+        killed, faults = self.guest.fact("killed"), self.guest.facts("fault")
+        va = int(faults[-1].values["address"], 0) if faults else 0
+        seen = f"{faults[-1].line}, then {killed.line}" if faults else killed.line
+        fail("page-not-brought", wanted, seen, walk_in(self.guest, slot.root or 0, va))

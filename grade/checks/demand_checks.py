@@ -5,25 +5,91 @@ from itertools import pairwise
 
 from grade.boot.cpu_state import CpuState
 from grade.boot.guest import Guest
-from grade.boot.process_slots import Area, ProcessSlot, memory_map
+from grade.boot.layout import PAGE
+from grade.boot.process_slots import Area, ProcessSlot, memory_map, process_slots
+from grade.boot.processes import USER_STACK_SIZE, USER_STACK_TOP
+from grade.boot.user_image import ThreadVariables, UserImage
 from grade.checks.area_checks import check_list
+from grade.checks.process_checks import live_root, user_mappings, walk_in
 from grade.diagnosis import diagnose
-from grade.diagnosis.failure import fail
+from grade.diagnosis.failure import expect, fail
 from grade.machine.stop import StopKind
 
+MAP_START = 4 << 30  # kernel/mm/user_layout.h
+_WORD = 8
 
-def run_or_end(guest: Guest, va: int, what: str) -> CpuState | None:
-    """Runs until the CPU is about to execute `va`; None if a process ends before, which then is still complete."""
+
+def run_or_end(guest: Guest, va: int, what: str, root: int | None = None) -> CpuState | None:
+    """Runs until the CPU is about to execute `va`; None if the process ends before, which then is still complete.
+
+    With a `root`, only the process with that root counts.
+    """
     __tracebackhide__ = True
     end = guest.image.function("end_current")
-    for place in (va, end):
-        guest.machine.insert_breakpoint(place)
-    stop = guest.last_stop = guest.machine.run()
-    if stop.kind is not StopKind.BREAKPOINT or stop.pc not in (va, end):
-        diagnose.unexpected_end(guest, stop, what)
-    for place in (va, end):
-        guest.machine.remove_breakpoint(place)
-    return guest.cpu() if stop.pc == va else None
+    while True:
+        for place in (va, end):
+            guest.machine.insert_breakpoint(place)
+        stop = guest.last_stop = guest.machine.run()
+        if stop.kind is not StopKind.BREAKPOINT or stop.pc not in (va, end):
+            diagnose.unexpected_end(guest, stop, what)
+        for place in (va, end):
+            guest.machine.remove_breakpoint(place)
+        if root is None or live_root(guest) == root:
+            return guest.cpu() if stop.pc == va else None
+
+
+def running_slot(guest: Guest) -> ProcessSlot:
+    """The process that has the CPU, whose root is loaded."""
+    __tracebackhide__ = True
+    root = live_root(guest)
+    running = next((slot for slot in process_slots(guest) if slot.state == "running"), None)
+    expect(running is not None, "wrong-answer", "a process of the kernel's table runs", "none does")
+    wanted = f"the record of {running} has the root that is loaded, {root:#x}"
+    expect(running.root == root, "root-not-recorded", wanted, f"it has {running.root or 0:#x}")
+    return running
+
+
+# --- what a list must be ---------------------------------------------------------------------------------------------
+
+
+def promised_areas(image: UserImage, isa: str) -> list[Area]:
+    """What a process is promised that is going to run this program: by the program's file, and a stack."""
+    areas = _image_areas(image)
+    if image.thread is not None:
+        size = -(-_thread_block(image.thread, isa) // PAGE) * PAGE
+        areas.append(Area(MAP_START, MAP_START + size, "rw-", "thread"))
+    areas.append(Area(USER_STACK_TOP - USER_STACK_SIZE, USER_STACK_TOP, "rw-", "stack"))
+    return sorted(areas, key=lambda area: area.start)
+
+
+def heap_start(image: UserImage) -> int:
+    """Where the heap of a program begins: behind its last page."""
+    return max(-(-segment.end // PAGE) * PAGE for segment in image.segments)
+
+
+def _image_areas(image: UserImage) -> list[Area]:
+    """Page by page: a page of two segments has the permissions of both."""
+    pages: dict[int, set[str]] = {}
+    for segment in image.segments:
+        may = {"r"} | ({"w"} if segment.write else set()) | ({"x"} if segment.execute else set())
+        for va in range(segment.va & -PAGE, segment.end, PAGE):
+            pages.setdefault(va, set()).update(may)
+    areas: list[Area] = []
+    for va, may in sorted(pages.items()):
+        protection = "".join(letter if letter in may else "-" for letter in "rwx")
+        start = va
+        if areas and areas[-1].end == va and areas[-1].protection == protection:
+            start = areas.pop().start
+        areas.append(Area(start, va + PAGE, protection, "image"))
+    return areas
+
+
+def _thread_block(variables: ThreadVariables, isa: str) -> int:
+    """How many bytes the block has: the variables and what the thread pointer points to (docs/processes.md)."""
+    if isa == "x86_64":  # variables, then a word that points to itself
+        alignment = max(variables.alignment, _WORD)
+        return -(-variables.size // alignment) * alignment + _WORD
+    return -(-2 * _WORD // variables.alignment) * variables.alignment + variables.size  # two words, then variables
 
 
 def check_promised(guest: Guest, slot: ProcessSlot, wanted: Iterable[Area], when: str) -> None:
@@ -39,6 +105,7 @@ def check_promised(guest: Guest, slot: ProcessSlot, wanted: Iterable[Area], when
         ours, theirs = _area_of(right, start), _area_of(seen, start)
         range_ = f"{when}, {slot} has {start:#x}-{end:#x}"
         if ours is not None and theirs is None:
+            _check_no_page(guest, slot, range(start, end), listed)
             fail("vma-missing", f"{range_} in the area {ours}", listed)
         if theirs is not None and ours is None:
             fail("vma-unexpected", f"{when}, {slot} has no area at {start:#x}-{end:#x}", f"{theirs}; {listed}")
@@ -47,6 +114,15 @@ def check_promised(guest: Guest, slot: ProcessSlot, wanted: Iterable[Area], when
         if ours is not None and theirs is not None and ours.kind != theirs.kind:
             fail("vma-wrong-kind", f"{range_} as part of the {ours.kind}", f"{theirs}; {listed}")
     fail("vma-list-broken", f"{when}, the areas of {slot} are {'; '.join(map(str, right))}", listed)
+
+
+def _check_no_page(guest: Guest, slot: ProcessSlot, addresses: range, listed: str) -> None:
+    """Where an area is missing there is no page: else somebody has mapped it without saying so."""
+    __tracebackhide__ = True
+    found = next((m.va for m in user_mappings(guest, slot.root or 0) if m.va in addresses), None)
+    if found is not None:
+        walk = walk_in(guest, slot.root or 0, found)
+        fail("page-without-vma", f"the page {found:#x} of {slot} is in an area", listed, walk)
 
 
 def _area_of(areas: list[Area], va: int) -> Area | None:

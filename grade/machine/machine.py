@@ -103,6 +103,7 @@ class Machine:
         self._why_broken = ""
         self._breakpoints: set[int] = set()
         self._last_stop_pc: int | None = None
+        self._registers: dict[str, int] | None = None  # as they were read since the guest stopped
 
     # Life
 
@@ -224,12 +225,9 @@ class Machine:
         Registers wider than 64 bits are left out, and system registers that this CPU does not have.
         """
         with self._using_qemu(*_INSPECTABLE):
-            registers = self._gdb.read_general_registers()
-            for name, fallbacks in self.platform.system_registers.items():
-                register = self._gdb.register_map.find(name, *fallbacks)
-                if name not in registers and register is not None:
-                    registers[name] = self._gdb.read_register(register)
-            return registers
+            if self._registers is None:
+                self._registers = self._read_registers()
+            return dict(self._registers)
 
     def read_register(self, name: str) -> int:
         """Return one register, of all that QEMU offers. Raises KeyError if there is no such register."""
@@ -243,6 +241,7 @@ class Machine:
         """
         with self._using_qemu(*_RUNNABLE):
             register = self._register(name)
+            self._registers = None
             self._gdb.write_register(register, value)
             if (kept := self._gdb.read_register(register)) != value:
                 raise MachineError(f"QEMU does not set {name} to {value:#x}: it is {kept:#x}")
@@ -274,6 +273,7 @@ class Machine:
     def human_monitor_command(self, line: str) -> str:
         """Run one line of QEMU's human monitor and return what it prints. Raises QmpError."""
         with self._using_qemu(*_INSPECTABLE):
+            self._registers = None
             return self._qmp.human_monitor_command(line)
 
     def cpu_time(self) -> float:
@@ -321,7 +321,7 @@ class Machine:
             return self._stopped(Stop(StopKind.OUTPUT, None, f"the guest had printed {until!r}"))
         if stop := self._step_off_breakpoint():
             return stop
-        self._state = State.RUNNING
+        self._state, self._registers = State.RUNNING, None
         self._gdb.resume()
         return self._stopped(self._watcher.wait(until))
 
@@ -346,7 +346,7 @@ class Machine:
         return replace(stop, kind=StopKind.BREAKPOINT) if stop.pc in self._breakpoints else None
 
     def _step(self) -> Stop:
-        self._state = State.RUNNING
+        self._state, self._registers = State.RUNNING, None
         self._gdb.step()
         stop = self._watcher.wait(cpu_limit=False)
         if stop.kind is StopKind.BREAKPOINT:
@@ -361,6 +361,14 @@ class Machine:
         self._state = State.ENDED if stop.kind.is_final else State.PAUSED
         self._last_stop_pc = self._program_counter()
         return replace(stop, pc=self._last_stop_pc)
+
+    def _read_registers(self) -> dict[str, int]:
+        registers = self._gdb.read_general_registers()
+        for name, fallbacks in self.platform.system_registers.items():
+            register = self._gdb.register_map.find(name, *fallbacks)
+            if name not in registers and register is not None:
+                registers[name] = self._gdb.read_register(register)
+        return registers
 
     def _program_counter(self) -> int:
         return self._gdb.read_register(self._register(self.platform.program_counter))

@@ -1,4 +1,4 @@
-"""Who holds what in a guest at one moment: the frames in use, the processes, the areas. For kernels from lab 5 on."""
+"""Who holds what in a guest at one moment: the frames in use, and the processes. For kernels from lab 5 on."""
 
 from dataclasses import dataclass
 
@@ -19,14 +19,13 @@ class Census:
 
 
 def take_census(guest: Guest) -> Census:
-    """Counts, after a look whether all is in order: wherever the guest has been stopped in user code or the monitor.
+    """Counts, after a look whether all is in order: where the guest has been stopped in user code or the monitor.
 
-    Every frame in use is reached from somewhere, in one way, and every frame that is reached is in use. Areas and pages
-    agree both ways. No temporary mapping is open.
+    The frames in use are those that can be reached; areas and pages agree both ways; no temporary mapping is open.
     """
     __tracebackhide__ = True
     slots = process_slots(guest)
     check_all_slots_empty(guest, "where the census is taken", [slot.root for slot in slots if slot.root])
     check_all_areas(guest)
-    frames = check_frames(guest).frames
-    return Census(frames, frozenset((slot.number, slot.pid) for slot in slots))
+    ledger = check_frames(guest)
+    return Census(ledger.frames, frozenset((slot.number, slot.pid) for slot in slots))

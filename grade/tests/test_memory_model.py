@@ -1,0 +1,318 @@
+"""Random families of processes against a model: what they map, write, fork and wait for, and how they end.
+
+Every step is followed by a look at all processes, from outside: their areas, which of their pages are there and what is
+in these, and all frames. A failure is shrunk to the few steps that it takes.
+
+The steps are the same in every run. `./pagewalk test --examples N` tries only this, with N others for each ISA.
+"""
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, note, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, rule, run_state_machine_as_test
+
+from grade.boot.layout import PAGE
+from grade.checks.area_model import (
+    ANONYMOUS,
+    EXECUTE,
+    FIXED,
+    FIXED_NOREPLACE,
+    MAP_START,
+    PRIVATE,
+    READ,
+    STACK_LIMIT,
+    WRITE,
+    Operation,
+    brk,
+    load,
+    mmap,
+    mprotect,
+    munmap,
+    store,
+)
+from grade.ladder.build import Kernel, build_kernel
+from grade.ladder.labs import ISAS
+from grade.ladder.trees import find_root
+from grade.testing import EXAMPLES as EXAMPLES_VARIABLE
+from grade.tests.family import ANY, NO_HANG, Family, Member
+from grade.tests.puppets import Stage
+
+ROOT = find_root(Path(__file__))
+EXAMPLES = int(os.environ.get(EXAMPLES_VARIABLE, "0"))
+USUAL_EXAMPLES = 30
+STEPS = 25
+MOST_PROCESSES = 4
+
+TEXT_PAGES = 3
+"""Of the program's file, which it never touches itself: g_text in user/vmascript.cc."""
+ARENA = (3 << 40) - 3 * PAGE
+"""Few pages, so that operations meet, on both sides of a border between tables of every level but the highest."""
+
+
+@dataclass(frozen=True)
+class Place:
+    """An address as it is meant, whatever the program's size: an offset in pages from where something is."""
+
+    region: str
+    page: int
+    offset: int = 0
+
+    def in_(self, family: Family, member: Member) -> int:
+        """The address for this member."""
+        start = {
+            "arena": ARENA,
+            "maps": MAP_START,
+            "heap": member.memory.heap_start,
+            "stack": STACK_LIMIT - PAGE,
+            "text": family.stage.program.va("g_text"),
+        }[self.region]
+        return start + self.page * PAGE + self.offset
+
+    def limited(self, pages: int) -> int:
+        """As many bytes of so many pages as may be taken away from the program without doing it harm."""
+        return min(pages, TEXT_PAGES - self.page if self.region == "text" else pages) * PAGE
+
+    def __repr__(self) -> str:
+        return f"{self.region}[{self.page}]" + (f"+{self.offset}" if self.offset else "")
+
+
+@dataclass(frozen=True)
+class Step:
+    """Something that one process does. `who` counts those that can, by age, from the oldest on."""
+
+    who: int
+
+    def play(self, family: Family) -> None:
+        """Does it, if it can be done now."""
+        actors = family.actors()
+        member = actors[self.who % len(actors)]
+        self.do(family, member)
+
+    def do(self, family: Family, member: Member) -> None:
+        raise NotImplementedError
+
+
+@dataclass(frozen=True)
+class MemoryStep(Step):
+    """A step that area_model.py knows."""
+
+    place: Place
+
+    def do(self, family: Family, member: Member) -> None:
+        operation = self.operation(self.place.in_(family, member))
+        note(f"process {member.pid}: {operation}")
+        family.use_memory(member, operation)
+
+    def operation(self, at: int) -> Operation:
+        raise NotImplementedError
+
+
+@dataclass(frozen=True)
+class Map(MemoryStep):
+    pages: int
+    protection: int
+    flags: int
+
+    def operation(self, at: int) -> Operation:
+        return mmap(at, self.place.limited(self.pages), self.protection, PRIVATE | ANONYMOUS | self.flags)
+
+
+@dataclass(frozen=True)
+class Unmap(MemoryStep):
+    pages: int
+
+    def operation(self, at: int) -> Operation:
+        return munmap(at, self.place.limited(self.pages))
+
+
+@dataclass(frozen=True)
+class Protect(MemoryStep):
+    pages: int
+    protection: int
+
+    def operation(self, at: int) -> Operation:
+        return mprotect(at, self.place.limited(self.pages), self.protection)
+
+
+@dataclass(frozen=True)
+class Break(MemoryStep):
+    def operation(self, at: int) -> Operation:
+        return brk(at)
+
+
+@dataclass(frozen=True)
+class Touch(MemoryStep):
+    """Reads, or writes if there is a value. Unless it dares, it leaves alone what would kill it."""
+
+    value: int | None = None
+    dares: bool = False
+
+    def operation(self, at: int) -> Operation:
+        return load(at) if self.value is None else store(at, self.value)
+
+    def do(self, family: Family, member: Member) -> None:
+        if self.dares or member.memory.refusal(self.operation(self.place.in_(family, member))) is None:
+            super().do(family, member)
+
+
+@dataclass(frozen=True)
+class Fork(Step):
+    """If `fail` is not 0, that allocation fails."""
+
+    fail: int = 0
+
+    def do(self, family: Family, member: Member) -> None:
+        if len(family.members) < MOST_PROCESSES:
+            note(f"process {member.pid}: fork() with failure {self.fail}")
+            family.fork(member, self.fail)
+
+
+@dataclass(frozen=True)
+class Exit(Step):
+    code: int
+
+    def do(self, family: Family, member: Member) -> None:
+        note(f"process {member.pid}: exit({self.code})")
+        family.exit(member, self.code)
+
+
+@dataclass(frozen=True)
+class Wait(Step):
+    """For the child number `child` of those it has, or for any if it has not so many."""
+
+    child: int
+    options: int
+    status: Place | None
+
+    def do(self, family: Family, member: Member) -> None:
+        children = [other.pid for other in family.members.values() if other.parent == member.pid]
+        target = children[self.child] if self.child < len(children) else ANY
+        status = self.status.in_(family, member) if self.status else 0
+        note(f"process {member.pid}: wait4({target}, {status:#x}, {self.options})")
+        family.wait(member, target, self.options, status)
+
+
+# --- what is tried --------------------------------------------------------------------------------------------------
+
+who = st.integers(0, MOST_PROCESSES - 1)
+
+
+def places(offsets: st.SearchStrategy[int]) -> st.SearchStrategy[Place]:
+    """Addresses in all regions."""
+    regions = {"arena": 7, "heap": 5, "stack": 250, "text": TEXT_PAGES - 1, "maps": 5}
+    return st.one_of(st.builds(Place, st.just(name), st.integers(0, last), offsets) for name, last in regions.items())
+
+
+starts, words = places(st.just(0)), places(st.sampled_from([0, 8, PAGE - 8]))
+sizes = st.integers(1, 5)
+protections = st.sampled_from([READ | WRITE, READ, 0, READ | EXECUTE, WRITE, READ | WRITE | EXECUTE])
+values = st.integers(1, 2**64 - 1)
+seldom = st.sampled_from([False] * 7 + [True])
+
+steps = st.one_of(
+    st.builds(Map, who, starts, sizes, protections, st.sampled_from([FIXED, 0, FIXED_NOREPLACE])),
+    st.builds(Map, who, starts, sizes, st.just(READ | WRITE), st.just(FIXED)),
+    st.builds(Unmap, who, starts, sizes),
+    st.builds(Protect, who, starts, sizes, protections),
+    st.builds(Break, who, st.builds(Place, st.just("heap"), st.integers(0, 6), st.sampled_from([0, 1, PAGE - 1]))),
+    st.builds(Touch, who, words, values),
+    st.builds(Touch, who, words, values),
+    st.builds(Touch, who, words, st.none(), seldom),
+    st.builds(Fork, who),
+    st.builds(Fork, who, st.integers(0, 40)),
+    st.builds(Exit, who, st.integers(0, 255)),
+    st.builds(Wait, who, st.integers(0, 2), st.sampled_from([NO_HANG, 0]), st.one_of(st.none(), words)),
+)
+
+
+# --- playing it -----------------------------------------------------------------------------------------------------
+
+
+class Stages:
+    """One guest for many families; a new one after a failure."""
+
+    def __init__(self, kernel: Kernel) -> None:
+        self._kernel = kernel
+        self._free: Stage | None = None
+
+    def take(self) -> Stage:
+        """One in which nothing has failed."""
+        stage, self._free = self._free or Stage(self._kernel).__enter__(), None
+        return stage
+
+    def give_back(self, stage: Stage) -> None:
+        """All went well."""
+        self._free = stage
+
+    def close(self) -> None:
+        """No more families."""
+        if self._free is not None:
+            self._free.guest.machine.close()
+
+
+class Life(RuleBasedStateMachine):
+    """The life of one family, step by step; of another one if all members have ended."""
+
+    stages: Stages
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._stage = self.stages.take()
+        self._is_well = False
+        with self._watched():
+            self._family = Family(self._stage)
+
+    @contextmanager
+    def _watched(self) -> Iterator[None]:
+        """After a failure this guest is of no more use."""
+        self._is_well = False
+        yield
+        self._is_well = True
+
+    @rule(step=steps)
+    def do(self, step: Step) -> None:
+        with self._watched():
+            step.play(self._family)
+            self._family.check(f"after {step}")
+            if not self._family.actors():
+                self._family.finish()
+                self._family = Family(self._stage)
+
+    def teardown(self) -> None:
+        if not self._is_well:
+            self._stage.guest.machine.close()
+            return
+        try:
+            with self._watched():
+                self._family.finish()
+            self.stages.give_back(self._stage)
+        finally:
+            if not self._is_well:
+                self._stage.guest.machine.close()
+
+
+@pytest.fixture(scope="module", params=ISAS)
+def life(request: pytest.FixtureRequest) -> Iterator[type[Life]]:
+    stages = Stages(build_kernel(ROOT, request.param))
+    yield type("Life", (Life,), {"stages": stages})
+    stages.close()
+
+
+def test_families_are_as_the_model_says(life: type[Life]) -> None:
+    chosen = settings(
+        max_examples=EXAMPLES or USUAL_EXAMPLES,
+        stateful_step_count=STEPS,
+        derandomize=not EXAMPLES,
+        deadline=None,
+        database=None,
+        report_multiple_bugs=False,
+        print_blob=False,
+        suppress_health_check=list(HealthCheck),
+    )
+    run_state_machine_as_test(life, settings=chosen)
