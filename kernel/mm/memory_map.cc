@@ -4,6 +4,7 @@
 #include <cstring>
 #include <new>
 
+#include "kernel/base/check.h"
 #include "kernel/mm/address_space.h"
 #include "kernel/mm/layout.h"
 
@@ -19,6 +20,7 @@ void MemoryMap::copy_file(Page page, std::span<std::byte, kPageSize> to) const {
 
 Result<AddressSpace> AddressSpace::create_with_map() {
   AddressSpace space = TRY(create());
+  CHECK(frames().lock()->shares(Frame::containing(space.root())) > 0, space.root().raw());  // it has kept its root
   space.map_frame_ = TRY(OwnedFrame::allocate(Zone::kWindow));
   new (pointer_to(space.map_frame_->address())) MemoryMap;
   return space;
