@@ -83,11 +83,19 @@ def grade(**options: object) -> None:
 @pagewalk.command()
 @click.option("--quick", is_flag=True, help="Leave out the planted bugs.")
 @click.option("-j", "jobs", type=click.IntRange(1), help="Tests at the same time (default: one for each core).")
+@click.option(
+    "--examples",
+    type=click.IntRange(1),
+    metavar="N",
+    help="Only the memory model's test, with N random examples for each ISA that are others every time.",
+)
 @reports_what_is_missing
-def test(quick: bool, jobs: int | None) -> None:
+def test(quick: bool, jobs: int | None, examples: int | None) -> None:
     """Test everything: host tests, the grader's own tests, starters, planted bugs, the labs themselves."""
-    from grade.testing import run
+    from grade.testing import run, run_examples
 
+    if examples is not None:
+        sys.exit(run_examples(jobs, examples))
     sys.exit(run(terminal(), quick=quick, jobs=jobs))
 
 
@@ -98,22 +106,27 @@ def test(quick: bool, jobs: int | None) -> None:
 @click.option("--lab", type=int, help="The kernel of this lab (default: the whole tree).")
 @click.option("--ram", default=128, show_default=True, type=click.IntRange(64, 2048), help="RAM in MiB.")
 @click.option("--script", default="", help="Monitor commands to begin with, separated by ';'.")
+@click.option("--monitor", is_flag=True, help="To the kernel's monitor, and not to the shell.")
 @reports_what_is_missing
 def run(
-    program: str | None, arguments: tuple[str, ...], isa: str, lab: int | None, ram: int, script: str
+    program: str | None, arguments: tuple[str, ...], isa: str, lab: int | None, ram: int, script: str, monitor: bool
 ) -> None:
-    """Boot to the monitor on this terminal, or run PROGRAM there. Ctrl-A X ends it.
+    """Boot to the shell on this terminal, or run PROGRAM there. Ctrl-A X ends it.
+
+    The shell's `exit` leads to the kernel's monitor. So does --monitor, and a lab without a shell.
 
     After PROGRAM the machine turns itself off. The exit status is 0 if it exited with 0, and 1 if it did not: the
     kernel says whether it was killed, is missing or is no program. Ctrl-C ends it, too. ARGS that begin with - go
     after --.
     """
-    from grade.interactive import run_on_terminal, run_program
+    from grade.interactive import Setting, run_on_terminal, run_program
 
-    commands = script.replace(";", "\n")
+    setting = Setting(own_tree(), isa, lab, ram, script.replace(";", "\n"))
     if program is None:
-        sys.exit(run_on_terminal(own_tree(), isa, lab, ram, commands))
-    sys.exit(run_program(own_tree(), isa, lab, ram, commands, [program, *arguments]))
+        sys.exit(run_on_terminal(setting, to_monitor=monitor))
+    if monitor:
+        raise click.UsageError("--monitor goes without PROGRAM: it has a command `run` of its own")
+    sys.exit(run_program(setting, [program, *arguments]))
 
 
 @pagewalk.command()
@@ -132,15 +145,19 @@ def gdb(what: str, isa: str, lab: int | None, script: str) -> None:
 @pagewalk.command()
 @json_option
 @click.option("--runs", default=20, show_default=True, type=click.IntRange(1), help="Boots for each median.")
+@click.option("--soak", type=click.IntRange(1), metavar="SECONDS", help="Storms of processes for so long, and no figures.")
 @reports_what_is_missing
-def bench(json_file: Path | None, runs: int) -> None:
+def bench(json_file: Path | None, runs: int, soak: int | None) -> None:
     """Measure: boots, system calls, faults, fork, walks, builds, grading, lines.
 
     Counts of guest instructions are exact: the same kernel has the same. Exit status 1 if something could not be
     measured; the reason is shown.
     """
     from grade.bench.run import run_bench
+    from grade.bench.soak import run_soak
 
+    if soak is not None:
+        sys.exit(run_soak(own_tree(), terminal(), soak))
     sys.exit(run_bench(own_tree(), terminal(), runs, json_file))
 
 

@@ -10,7 +10,7 @@ from grade.boot.layout import PAGE
 from grade.boot.process_slots import Area, memory_map
 from grade.boot.user_image import loaded_pages, user_image
 from grade.checks.area_checks import check_areas, permissions, present_pages
-from grade.checks.area_model import CALL, LOAD, STORE, SWEEP, AreaModel, Operation
+from grade.checks.area_model import CALL, LOAD, NOT_PERMITTED, STORE, SWEEP, AreaModel, Operation
 from grade.checks.demand_checks import check_promised, run_or_end, running_slot
 from grade.checks.process_checks import walk_in
 from grade.checks.user_memory import read_user, write_user
@@ -91,15 +91,17 @@ class AreaScript:
         done = self._done()
         if done != len(harmless):
             fail("page-not-brought", f"{operations[done]} is permitted", self.guest.fact("killed").line, walk)
-        self.check(f"when {last} has been refused")
         taken = frame_records(self.guest).in_use - before
         wanted = f"{last}, which is refused, takes no frame"
-        expect(bool(harmless) or not taken, "frames-leaked", wanted, f"it took {len(taken)}", walk, _FAULT)
+        cause = "protection-not-asked" if why == NOT_PERMITTED else "frames-leaked"
+        expect(bool(harmless) or not taken, cause, wanted, f"it took {len(taken)}", walk, _FAULT)
+        self.check(f"when {last} has been refused")
         self.guest.run_to(checkpoint)
         killed = self.guest.fact("killed")
         seen = (killed.values["pid"], killed.values["why"])
         wanted = f"{last} gets process {self.slot.pid} killed with why={why}"
-        expect(seen == (f"{self.slot.pid}", why), "fault-misreported", wanted, killed.line, walk)
+        cause = "protection-not-asked" if seen[1] == "already-mapped" else "fault-misreported"
+        expect(seen == (f"{self.slot.pid}", why), cause, wanted, killed.line, walk)
         return killed
 
     def finish(self, checkpoint: str) -> None:
@@ -219,6 +221,7 @@ class AreaScript:
         letter = {LOAD: "r", CALL: "x"}.get(last.kind, "w")
         if area is not None and area.kind == "stack" and self.model.area_of(va) is None:
             fail("stack-grown-too-far", wanted, f"the stack is {area} now", walk)
+        check_areas(self.guest, self.slot)
         is_stale = walk.mapping is None or letter not in permissions(walk.mapping)
         cause = "stale-tlb" if is_stale else "process-survived"
         seen = "it goes on, by a translation that is not in the tables" if is_stale else "it goes on"

@@ -161,6 +161,7 @@ CAUSES: dict[str, Cause] = {
     "vma-wrong-kind": Cause("An area is of another kind than what it was made for.", _VMA),
     "root-not-recorded": Cause("The kernel's record of a process has another root than the one that is loaded.", _EXECUTE),
     "execve-not-undone": Cause("An execve that failed has changed the process all the same.", _EXECUTE),
+    "protection-not-asked": Cause("A page was brought for an access that its area does not permit.", _FAULT),
     "stack-not-grown": Cause("A touch below the stack, within its limit, was refused.", _FAULT),
     "stack-grown-too-far": Cause("The stack has grown beyond its limit, or into the page that must stay free below it.", _FAULT),
     "promised-page-refused": Cause("A system call refused a buffer that the process was promised.", _FAULT),

@@ -3,7 +3,7 @@
 Every step is followed by a look at all processes, from outside: their areas, which of their pages are there and what is
 in these, and all frames. A failure is shrunk to the few steps that it takes.
 
-The steps are the same in every run. `./pagewalk test --examples N` takes N others for each ISA.
+The steps are the same in every run. `./pagewalk test --examples N` tries only this, with N others for each ISA.
 """
 
 import os
@@ -39,11 +39,12 @@ from grade.checks.area_model import (
 from grade.ladder.build import Kernel, build_kernel
 from grade.ladder.labs import ISAS
 from grade.ladder.trees import find_root
+from grade.testing import EXAMPLES as EXAMPLES_VARIABLE
 from grade.tests.family import ANY, NO_HANG, Family, Member
 from grade.tests.puppets import Stage
 
 ROOT = find_root(Path(__file__))
-EXAMPLES = int(os.environ.get("PAGEWALK_EXAMPLES", "0"))
+EXAMPLES = int(os.environ.get(EXAMPLES_VARIABLE, "0"))
 USUAL_EXAMPLES = 30
 STEPS = 25
 MOST_PROCESSES = 4

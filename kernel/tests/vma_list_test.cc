@@ -324,6 +324,31 @@ TEST(VmaFull, HoldsTheMostAreasAndNotOneMore) {
   EXPECT_EQ(areas_of(list), before);
 }
 
+TEST(VmaFull, TakesWhatMergesAndSoIsNoAreaMore) {
+  const std::uint64_t end = 2 * VmaList::kMost;
+  VmaList below = full_list(), above = full_list(), both = full_list();
+  EXPECT_EQ(outcome(below.insert(area(end - 1, end + 3))), "ok");
+  EXPECT_EQ(below.all().back(), area(end - 2, end + 3));
+  EXPECT_EQ(outcome(above.insert({kFirst - kPageSize, kFirst, kReadWrite})), "ok");
+  EXPECT_EQ(above.all().front(), (Vma{kFirst - kPageSize, at(1), kReadWrite}));
+  EXPECT_EQ(outcome(both.insert(area(5, 6))), "ok");
+  EXPECT_EQ(both.all().size(), VmaList::kMost - 1);
+}
+
+TEST(VmaFull, AnOverlapIsRefusedAsSuch) {
+  VmaList list = full_list();
+  const Areas before = areas_of(list);
+  EXPECT_EQ(outcome(list.insert(area(4, 5, kRead))), "already-mapped");
+  EXPECT_EQ(areas_of(list), before);
+}
+
+TEST(VmaFull, WhatDoesNotMergeIsRefusedBetweenAreasToo) {
+  VmaList list = full_list();
+  const Areas before = areas_of(list);
+  EXPECT_EQ(outcome(list.insert(area(5, 6, kRead))), "too-many-areas");
+  EXPECT_EQ(areas_of(list), before);
+}
+
 TEST(VmaFull, TakesAnAreaAgainWhenOneHasGone) {
   VmaList list = full_list();
   ASSERT_EQ(outcome(list.remove(at(10), at(11))), "ok");

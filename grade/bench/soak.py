@@ -1,0 +1,180 @@
+"""./pagewalk bench --soak: storms of processes and memory (user/stress.cc) for a long time, and nothing is lost.
+
+A soak is a row of legs. In each, stress runs some rounds from a seed of its own, in every other leg with an allocation
+that fails in the midst of it. On the way the guest is stopped at random, and at the end of the leg again: then every
+frame in use must be one that can be reached, and after the leg all must be as it was before the first.
+"""
+
+import random
+import time
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import Self
+
+from rich.console import Console
+from rich.table import Table
+
+from grade.boot.guest import CHECKPOINT, Guest
+from grade.checks.area_checks import check_all_areas
+from grade.checks.ledger import check_frames
+from grade.diagnosis.diagnose import unexpected_end
+from grade.diagnosis.failure import Failure, expect
+from grade.ladder.build import Kernel, build_kernel
+from grade.ladder.labs import ISAS, LadderError
+from grade.ladder.trees import Tree, prepare
+from grade.machine.stop import StopKind
+
+_LAST_PID, _TICKS = "_ZN12_GLOBAL__N_110g_last_pidE", "_ZN12_GLOBAL__N_17g_ticksE"
+_FORK = 6  # the lab that brings user/stress.cc
+_PIDS = 998  # kernel/proc/process.h: from 2 to 999
+_TIMER = 1000  # microseconds: ten times as often as usual, so that much is interrupted
+
+_ENTRANCES = ("fork_current", "system_execve", "system_mmap", "system_munmap", "system_brk", "handle_user_tick")
+"""Functions of the kernel's at whose begin no half-done work holds a frame."""
+
+_ALLOCATIONS = (100, 8000)
+"""Which may fail: one behind the start of the leg's first process, and long before the end of the leg."""
+
+_WRONG = ("1", "99")
+"""What user/stress.cc and its children exit with if they have found something wrong."""
+
+
+@dataclass
+class Soak:
+    """What has been done so far on one ISA."""
+
+    isa: str
+    seconds: float = 0
+    legs: int = 0
+    rounds: int = 0
+    processes: int = 0
+    ticks: int = 0
+    looks: int = 0
+    failures: int = 0
+    """Allocations that were made to fail."""
+
+
+class SoakGuest:
+    """One guest. A context manager."""
+
+    def __init__(self, kernel: Kernel, *, seed: int = 1, rounds: int = 3, looks: int = 4) -> None:
+        """Legs have so many rounds, and the guest is stopped so often on the way."""
+        script = f"timer {_TIMER}\ncheckpoint ready"
+        self.guest = Guest(kernel, script, cpu_budget=1e6, idle_backstop=30.0)
+        self.done = Soak(kernel.isa)
+        self._random = random.Random(seed)
+        self._rounds, self._looks = rounds, looks
+
+    def __enter__(self) -> Self:
+        self.guest.machine.start()
+        self.guest.run_to("ready")
+        self._before = check_frames(self.guest).frames
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.guest.machine.close()
+
+    def leg(self) -> None:
+        """One more leg; a Failure if anything is wrong."""
+        __tracebackhide__ = True
+        start, ticks, last_pid = time.monotonic(), self._word(_TICKS), self._word(_LAST_PID, 4)
+        ends = len(self.guest.facts("exit"))
+        seed = self._random.randrange(1 << 31)
+        fail = self._random.randrange(*_ALLOCATIONS) if self.done.legs % 2 else 0
+        # A failed allocation may cost the life of the first of all, whose children then end as orphans.
+        self.guest.machine.send(f"fail {fail}\nrun stress {self._rounds} {seed}\nwait\ncheckpoint leg\n")
+        self._look_on_the_way()
+        self._check_end(ends, f"stress {self._rounds} {seed}, while allocation {fail} fails")
+        self.done.seconds += time.monotonic() - start
+        self.done.legs += 1
+        self.done.rounds += self._rounds
+        self.done.processes += (self._word(_LAST_PID, 4) - last_pid) % _PIDS
+        self.done.ticks += self._word(_TICKS) - ticks
+        self.done.failures += fail > 0
+
+    def _look_on_the_way(self) -> None:
+        __tracebackhide__ = True
+        for _ in range(self._looks):
+            place = self.guest.image.function(self._random.choice(_ENTRANCES))
+            for _ in range(self._random.randrange(1, 10)):
+                if not self._run_to(place):
+                    return
+            self._look()
+
+    def _run_to(self, place: int) -> bool:
+        """Runs to `place`, or to the end of the leg, where it then still has to go; False if that came first."""
+        __tracebackhide__ = True
+        machine, end = self.guest.machine, self.guest.image.va(CHECKPOINT)
+        for va in (place, end):
+            machine.insert_breakpoint(va)
+        stop = self.guest.last_stop = machine.run()
+        if stop.kind is not StopKind.BREAKPOINT:
+            unexpected_end(self.guest, stop, "storms of processes")
+        machine.remove_breakpoint(place)
+        return stop.pc == place
+
+    def _look(self) -> None:
+        __tracebackhide__ = True
+        check_frames(self.guest)
+        check_all_areas(self.guest)
+        self.done.looks += 1
+
+    def _check_end(self, ends: int, what: str) -> None:
+        """`ends` is how many children of the monitor had ended before the leg, in which `what` was done."""
+        __tracebackhide__ = True
+        if self.guest.last_stop is None or self.guest.last_stop.pc != self.guest.image.va(CHECKPOINT):
+            self.guest.run_to("leg")
+        pid = next(f.values["pid"] for f in reversed(self.guest.facts("process")) if f.values["program"] == "stress")
+        seen = {f.values["pid"]: f for f in self.guest.facts("exit")[ends:]}
+        expect(pid in seen, "wrong-answer", f"process {pid} ends: {what}", f"these do: {', '.join(seen)}")
+        wrong = [fact.line for fact in seen.values() if fact.values["status"] in _WRONG]
+        expect(not wrong, "wrong-result", f"nobody finds anything wrong: {what}", ", ".join(wrong))
+        self._look()
+        frames = check_frames(self.guest).frames
+        wanted = f"the {len(self._before)} frames are in use that were before: {what}"
+        expect(frames == self._before, "frames-leaked", wanted, f"{len(frames)} are, not all of them the same")
+
+    def _word(self, symbol: str, size: int = 8) -> int:
+        return self.guest.read_word(self.guest.image.pa(symbol), size)
+
+
+def run_soak(tree: Tree, console: Console, seconds: int) -> int:
+    """Soaks both ISAs side by side for so long, and shows what was done. 1 if something was wrong.
+
+    LadderError if the kernel of this tree cannot be soaked.
+    """
+    if tree.lab < _FORK:
+        raise LadderError(f"processes fork from lab {_FORK} on, and this tree is of lab {tree.lab}")
+    folder = prepare(tree, tree.lab)
+    kernels = [build_kernel(folder, isa) for isa in ISAS]
+    seed = random.randrange(1 << 31)
+    console.print(f"soaking {' and '.join(ISAS)} for {seconds} s, from seed {seed} ...")
+    with ThreadPoolExecutor(len(kernels)) as pool:
+        results = list(pool.map(lambda kernel: _soak(kernel, seconds, seed), kernels))
+    _show(console, [done for done, _ in results])
+    wrong = [f"{done.isa}, leg {done.legs + 1}: {failure}" for done, failure in results if failure]
+    for line in wrong:
+        console.print(line, markup=False)
+    return 1 if wrong else 0
+
+
+def _soak(kernel: Kernel, seconds: int, seed: int) -> tuple[Soak, Failure | None]:
+    end = time.monotonic() + seconds
+    with SoakGuest(kernel, seed=seed) as soak:
+        try:
+            while time.monotonic() < end:
+                soak.leg()
+        except Failure as failure:
+            return soak.done, failure
+        return soak.done, None
+
+
+def _show(console: Console, soaks: Sequence[Soak]) -> None:
+    table = Table()
+    columns = ("seconds", "legs", "rounds", "processes", "ticks", "looks", "failures")
+    for column in ("ISA", *columns):
+        table.add_column(column, justify="left" if column == "ISA" else "right")
+    for soak in soaks:
+        table.add_row(soak.isa, *(f"{getattr(soak, column):.0f}" for column in columns))
+    console.print(table)

@@ -1,0 +1,27 @@
+"""Storms of processes and memory, also when there is not enough of it: all is as before afterwards (grade/bench/soak.py).
+
+`./pagewalk bench --soak SECONDS` does the same for as long as one likes.
+"""
+
+from pathlib import Path
+
+import pytest
+
+from grade.bench.soak import SoakGuest
+from grade.ladder.build import build_kernel
+from grade.ladder.labs import ISAS
+from grade.ladder.trees import find_root
+
+ROOT = find_root(Path(__file__))
+
+
+@pytest.mark.parametrize("isa", ISAS)
+def test_storms_leave_nothing_behind(isa: str) -> None:
+    """A round of stress takes some ten million instructions."""
+    with SoakGuest(build_kernel(ROOT, isa), rounds=2) as soak:
+        for _ in range(4):
+            soak.leg()
+        assert soak.done.rounds == 8
+        assert soak.done.processes > 200
+        assert soak.done.ticks > 20
+        assert soak.done.looks > 8
