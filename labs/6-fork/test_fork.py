@@ -45,6 +45,9 @@ Boot = Callable[..., Guest]
 _PATIENCE = 10.0
 """Seconds asleep: a guest that waits for interrupts sleeps between them, and on a busy machine they come late."""
 
+_BYSTANDER = "start tag 1 1000000"
+"""Calls the kernel whenever it has the CPU: a fork that gives it away has company."""
+
 _EXIT, _WAIT = 93, 260  # kernel/proc/system_call_numbers.h
 _AGAIN, _NO_MEMORY = -11, -12  # kernel/proc/error_numbers.h
 _KILLED = 9  # a signal
@@ -117,18 +120,17 @@ def test_fork_returns_twice(boot: Boot) -> None:
 @milestone("6.2", points=15, witness="KW")
 def test_copied_memory(boot: Boot) -> None:
     """The child has its parent's 8 areas and a copy of each of its 426 pages, and no other"""
-    # The other one has the CPU whenever it is free: a fork that gives it away is not alone.
-    guest = boot("start spin\nstart twin\nforks 1\ncheckpoint ready\nwait", idle_backstop=_PATIENCE)
+    guest = boot(f"{_BYSTANDER}\nstart twin\nforks 1\ncheckpoint ready\nwait", idle_backstop=_PATIENCE)
     guest.run_to("ready")
     program = _program(guest, "twin")
     parent = _run_to_stop(guest, program, "call_comes", "the fork of twin")
     before = _check_size(guest, parent)
     birth = run_to_birth(guest, "the fork of twin")
+    pages = check_copy(guest, birth.parent, birth.child)
     for mapping in user_mappings(guest, parent.root):
         walk = walk_in(guest, parent.root, mapping.va)
         wanted = f"fork leaves the pages of {parent} as they were: {before.get(mapping.va, 0):#x} at {mapping.va:#x}"
         expect(before.get(mapping.va) == mapping.pa, "fork-page-unexpected", wanted, f"{mapping.pa:#x}", walk)
-    pages = check_copy(guest, birth.parent, birth.child)
     check_areas(guest, birth.child)
     check_all_slots_empty(guest, "after fork", [birth.parent.root, birth.child.root])
     check_frames(guest)
@@ -282,7 +284,7 @@ def _check_writes_of_the_kernel(guest: Guest, program: UserImage, parent: Proces
 def test_first_registers(boot: Boot) -> None:
     """The child returns to user mode with its parent's pc, sp and every register, but 0 for the result"""
     script = "start mirror\ncheckpoint ready\nwait\nstart heirloom\ncheckpoint again\nwait\ncheckpoint end"
-    guest = boot(script, idle_backstop=_PATIENCE)
+    guest = boot(f"{script}\n{_BYSTANDER}\nstart twin\nwait", idle_backstop=_PATIENCE)
     guest.run_to("ready")
     program = _program(guest, "mirror")
     slot = _run_to_stop(guest, program, "call_comes", "the fork of mirror")
@@ -297,6 +299,10 @@ def test_first_registers(boot: Boot) -> None:
     check_same_registers(birth, parent, child)
     guest.run_to("end")
     _check_end(guest, birth.parent.pid, "its child has ended with 0")
+    what = "the fork of twin, which has much to copy, while another process runs"
+    _run_to_stop(guest, _program(guest, "twin"), "call_comes", what)
+    birth = run_to_birth(guest, what)
+    check_same_registers(birth, *run_to_both(guest, birth))
 
 
 @milestone("6.5", points=5, witness="WQ")
