@@ -148,17 +148,21 @@ class Break(MemoryStep):
 
 @dataclass(frozen=True)
 class Touch(MemoryStep):
-    """Reads, or writes if there is a value. Unless it dares, it leaves alone what would kill it."""
+    """Reads, or writes if there is a value. Unless it dares, it leaves alone what would kill it, or what might."""
 
     value: int | None = None
     dares: bool = False
+    fail: int = 0
 
     def operation(self, at: int) -> Operation:
         return load(at) if self.value is None else store(at, self.value)
 
     def do(self, family: Family, member: Member) -> None:
-        if self.dares or member.memory.refusal(self.operation(self.place.in_(family, member))) is None:
-            super().do(family, member)
+        operation = self.operation(self.place.in_(family, member))
+        fail = self.fail if self.dares else 0
+        if self.dares or member.memory.refusal(operation) is None:
+            note(f"process {member.pid}: {operation} with failure {fail}")
+            family.use_memory(member, operation, fail)
 
 
 @dataclass(frozen=True)
@@ -171,6 +175,17 @@ class Fork(Step):
         if len(family.members) < MOST_PROCESSES:
             note(f"process {member.pid}: fork() with failure {self.fail}")
             family.fork(member, self.fail)
+
+
+@dataclass(frozen=True)
+class Execute(Step):
+    """If `fail` is not 0, that allocation fails."""
+
+    fail: int = 0
+
+    def do(self, family: Family, member: Member) -> None:
+        note(f"process {member.pid}: execve() with failure {self.fail}")
+        family.execute(member, self.fail)
 
 
 @dataclass(frozen=True)
@@ -218,14 +233,17 @@ seldom = st.sampled_from([False] * 7 + [True])
 steps = st.one_of(
     st.builds(Map, who, starts, sizes, protections, st.sampled_from([FIXED, 0, FIXED_NOREPLACE])),
     st.builds(Map, who, starts, sizes, st.just(READ | WRITE), st.just(FIXED)),
+    st.builds(Map, who, st.just(Place("maps", 0)), sizes, st.just(READ | WRITE), st.just(0)),
     st.builds(Unmap, who, starts, sizes),
+    st.builds(Unmap, who, st.builds(Place, st.just("maps"), st.integers(0, 5)), sizes),
     st.builds(Protect, who, starts, sizes, protections),
     st.builds(Break, who, st.builds(Place, st.just("heap"), st.integers(0, 6), st.sampled_from([0, 1, PAGE - 1]))),
     st.builds(Touch, who, words, values),
     st.builds(Touch, who, words, values),
-    st.builds(Touch, who, words, st.none(), seldom),
+    st.builds(Touch, who, words, st.one_of(st.none(), values), seldom, st.integers(0, 4)),
     st.builds(Fork, who),
     st.builds(Fork, who, st.integers(0, 40)),
+    st.builds(Execute, who, st.one_of(st.just(0), st.integers(0, 25))),
     st.builds(Exit, who, st.integers(0, 255)),
     st.builds(Wait, who, st.integers(0, 2), st.sampled_from([NO_HANG, 0]), st.one_of(st.none(), words)),
 )
@@ -241,70 +259,110 @@ class Stages:
         self._kernel = kernel
         self._free: Stage | None = None
 
-    def take(self) -> Stage:
+    @contextmanager
+    def stage(self) -> Iterator[Stage]:
         """One in which nothing has failed."""
         stage, self._free = self._free or Stage(self._kernel).__enter__(), None
-        return stage
-
-    def give_back(self, stage: Stage) -> None:
-        """All went well."""
+        try:
+            yield stage
+        except BaseException:
+            stage.__exit__()
+            raise
         self._free = stage
 
     def close(self) -> None:
         """No more families."""
         if self._free is not None:
-            self._free.guest.machine.close()
+            self._free.__exit__()
 
 
-class Life(RuleBasedStateMachine):
+class Life:
     """The life of one family, step by step; of another one if all members have ended."""
 
-    stages: Stages
+    def __init__(self, stages: Stages) -> None:
+        self._stages = stages
+        self._family: Family | None = None
+        self.steps: list[Step] = []
+        self.failure: AssertionError | None = None
 
-    def __init__(self) -> None:
-        super().__init__()
-        self._stage = self.stages.take()
-        self._is_well = False
-        with self._watched():
-            self._family = Family(self._stage)
-
-    @contextmanager
-    def _watched(self) -> Iterator[None]:
-        """After a failure this guest is of no more use."""
-        self._is_well = False
-        yield
-        self._is_well = True
-
-    @rule(step=steps)
     def do(self, step: Step) -> None:
-        with self._watched():
+        """One step more. AssertionError if anything is wrong."""
+        self.steps.append(step)
+        with self._watched() as stage:
+            self._family = self._family or Family(stage)
             step.play(self._family)
             self._family.check(f"after {step}")
             if not self._family.actors():
-                self._family.finish()
-                self._family = Family(self._stage)
+                self._end_family()
 
-    def teardown(self) -> None:
-        if not self._is_well:
-            self._stage.guest.machine.close()
-            return
-        try:
+    def finish(self) -> None:
+        """The end of the last family."""
+        if self.failure is None:
             with self._watched():
-                self._family.finish()
-            self.stages.give_back(self._stage)
-        finally:
-            if not self._is_well:
-                self._stage.guest.machine.close()
+                self._end_family()
+
+    @contextmanager
+    def _watched(self) -> Iterator[Stage]:
+        try:
+            with self._stages.stage() as stage:
+                yield stage
+        except AssertionError as failure:
+            self.failure = failure
+            raise
+
+    def _end_family(self) -> None:
+        if self._family is not None:
+            self._family.finish()
+        self._family = None
+
+
+def failure_of(stages: Stages, todo: list[Step]) -> AssertionError | None:
+    """What goes wrong with these steps; None if nothing does."""
+    life = Life(stages)
+    try:
+        for step in todo:
+            life.do(step)
+        life.finish()
+    except AssertionError as failure:
+        return failure
+    return None
+
+
+def shortest(stages: Stages, todo: list[Step]) -> list[Step]:
+    """Of steps that fail, those without which they do not. Hypothesis makes steps simple, but gives up on some."""
+    for step in reversed(todo):
+        fewer = [other for other in todo if other is not step]
+        if failure_of(stages, fewer) is not None:
+            todo = fewer
+    return todo
 
 
 @pytest.fixture(scope="module", params=ISAS)
-def life(request: pytest.FixtureRequest) -> Iterator[type[Life]]:
-    stages = Stages(build_kernel(ROOT, request.param))
-    yield type("Life", (Life,), {"stages": stages})
-    stages.close()
+def stages(request: pytest.FixtureRequest) -> Iterator[Stages]:
+    made = Stages(build_kernel(ROOT, request.param))
+    yield made
+    made.close()
 
 
-def test_families_are_as_the_model_says(life: type[Life]) -> None:
+def test_families_are_as_the_model_says(stages: Stages) -> None:
+    """After a failure the shortest list of steps is at the end of the report."""
+    failed: list[Life] = []
+
+    class Machine(RuleBasedStateMachine):
+        def __init__(self) -> None:
+            super().__init__()
+            self.life = Life(stages)
+
+        @rule(step=steps)
+        def do(self, step: Step) -> None:
+            self.life.do(step)
+
+        def teardown(self) -> None:
+            try:
+                self.life.finish()
+            finally:
+                failed[:] = [self.life] if self.life.failure else failed
+
     chosen = settings(
         max_examples=EXAMPLES or USUAL_EXAMPLES,
         stateful_step_count=STEPS,
@@ -312,7 +370,11 @@ def test_families_are_as_the_model_says(life: type[Life]) -> None:
         deadline=None,
         database=None,
         report_multiple_bugs=False,
-        print_blob=False,
         suppress_health_check=list(HealthCheck),
     )
-    run_state_machine_as_test(life, settings=chosen)
+    try:
+        run_state_machine_as_test(Machine, settings=chosen)
+    except AssertionError as failure:
+        todo = shortest(stages, failed[-1].steps)
+        failure.add_note("\n".join(["The shortest way to a failure:", *map(str, todo), str(failure_of(stages, todo))]))
+        raise
