@@ -68,14 +68,14 @@ class Family:
         __tracebackhide__ = True
         why = member.memory.refusal(operation)
         results = self._try(member, operation, fail)
-        if results is None and self._has_failed(fail):
-            self._see_death(member, operation, KILL, "no-memory")
-            return
+        if self._has_failed(fail):
+            why = "no-memory"
+        wanted = f"process {member.pid} is killed by {operation}: {why}" if why else f"{member.pid} survives {operation}"
+        expect((results is None) == (why is not None), "process-killed", wanted, f"it goes on with {results}")
         if why is not None:
-            self._see_death(member, operation, SEGMENTATION, why)
+            self._see_death(member, operation, KILL if why == "no-memory" else SEGMENTATION, why)
             return
         right = member.memory.apply(operation)
-        expect(results is not None, "process-killed", f"process {member.pid} survives {operation}", "it does not")
         expect(right in (None, results[0]), "memory-call-wrong", f"{operation} returns {right}", f"{results[0]}")
 
     def fork(self, member: Member, fail: int = 0) -> None:
@@ -101,7 +101,7 @@ class Family:
             self._see_death(member, operation, KILL, "no-memory")
             return
         right = [NO_MEMORY if has_failed else 0]
-        expect(results == right, "wrong-answer", f"process {member.pid} goes on with {right} behind execve", f"{results}")
+        expect(results == right, "wrong-answer", f"execve of process {member.pid} returns {right}", f"{results}")
         if not has_failed:
             member.memory = deepcopy(self._fresh)
 
@@ -123,7 +123,7 @@ class Family:
         if not children or options & NO_HANG:
             (result,) = self.stage.play(member.pid, [operation])
             right = 0 if children else NO_CHILD
-            expect(result == right, "wrong-answer", f"{operation} of process {member.pid} returns {right}", f"{result}")
+            expect(result == right, "wrong-answer", f"{operation} of {member.pid} returns {right}", f"{result}")
             return
         member.wait = wait
         self.stage.tell(member.pid, [operation])
