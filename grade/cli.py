@@ -106,22 +106,27 @@ def test(quick: bool, jobs: int | None, examples: int | None) -> None:
 @click.option("--lab", type=int, help="The kernel of this lab (default: the whole tree).")
 @click.option("--ram", default=128, show_default=True, type=click.IntRange(64, 2048), help="RAM in MiB.")
 @click.option("--script", default="", help="Monitor commands to begin with, separated by ';'.")
+@click.option("--monitor", is_flag=True, help="To the kernel's monitor, and not to the shell.")
 @reports_what_is_missing
 def run(
-    program: str | None, arguments: tuple[str, ...], isa: str, lab: int | None, ram: int, script: str
+    program: str | None, arguments: tuple[str, ...], isa: str, lab: int | None, ram: int, script: str, monitor: bool
 ) -> None:
-    """Boot to the monitor on this terminal, or run PROGRAM there. Ctrl-A X ends it.
+    """Boot to the shell on this terminal, or run PROGRAM there. Ctrl-A X ends it.
+
+    The shell's `exit` leads to the kernel's monitor. So does --monitor, and a lab without a shell.
 
     After PROGRAM the machine turns itself off. The exit status is 0 if it exited with 0, and 1 if it did not: the
     kernel says whether it was killed, is missing or is no program. Ctrl-C ends it, too. ARGS that begin with - go
     after --.
     """
-    from grade.interactive import run_on_terminal, run_program
+    from grade.interactive import Setting, run_on_terminal, run_program
 
-    commands = script.replace(";", "\n")
+    setting = Setting(own_tree(), isa, lab, ram, script.replace(";", "\n"))
     if program is None:
-        sys.exit(run_on_terminal(own_tree(), isa, lab, ram, commands))
-    sys.exit(run_program(own_tree(), isa, lab, ram, commands, [program, *arguments]))
+        sys.exit(run_on_terminal(setting, to_monitor=monitor))
+    if monitor:
+        raise click.UsageError("--monitor goes without PROGRAM: it has a command `run` of its own")
+    sys.exit(run_program(setting, [program, *arguments]))
 
 
 @pagewalk.command()
@@ -143,9 +148,10 @@ def gdb(what: str, isa: str, lab: int | None, script: str) -> None:
 @click.option("--soak", type=click.IntRange(1), metavar="SECONDS", help="Only storms of processes, for so long.")
 @reports_what_is_missing
 def bench(json_file: Path | None, runs: int, soak: int | None) -> None:
-    """Measure: boots, system calls, walks, builds, grading, lines of code.
+    """Measure: boots, system calls, faults, fork, walks, builds, grading, lines.
 
-    Counts of guest instructions are exact. Exit status 1 if something could not be measured; the reason is shown.
+    Counts of guest instructions are exact: the same kernel has the same. Exit status 1 if something could not be
+    measured; the reason is shown.
     """
     from grade.bench.run import run_bench
     from grade.bench.soak import run_soak

@@ -9,6 +9,7 @@ import tempfile
 import termios
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
 
@@ -24,26 +25,48 @@ from grade.program_run import ProgramWatch, script_line
 
 _KEYBOARD, _SCREEN = 0, 1
 _SECONDS_TO_END = 2.0
+_SHELL = "user/sh.cc"
 
 
-def run_on_terminal(tree: Tree, isa: str, lab: int | None, ram_mib: int, script: str) -> int:
-    """Boots to the monitor; returns QEMU's exit status. Ctrl-A X ends it."""
-    recipe = Recipe(isa, str(_kernel(tree, isa, lab).elf), script, 0, ram_mib)
+@dataclass(frozen=True)
+class Setting:
+    """The machine that ./pagewalk run starts: `lab` None is the whole tree. `script` is for the kernel's monitor."""
+
+    tree: Tree
+    isa: str
+    lab: int | None
+    ram_mib: int
+    script: str
+
+    def kernel(self) -> Kernel:
+        """Its kernel, built."""
+        return _kernel(self.tree, self.isa, self.lab)
+
+    def recipe(self, kernel: Kernel, *lines: str) -> Recipe:
+        """The machine, with these lines of the monitor's behind the script."""
+        script = [self.script, *lines] if self.script else lines
+        return Recipe(self.isa, str(kernel.elf), "\n".join(script), 0, self.ram_mib)
+
+
+def run_on_terminal(setting: Setting, *, to_monitor: bool) -> int:
+    """Boots to the shell, if the tree has one, else to the monitor; returns QEMU's exit status. Ctrl-A X ends it."""
+    kernel = setting.kernel()
+    has_shell = (kernel.tree / _SHELL).is_file()
+    recipe = setting.recipe(kernel, *(["run sh"] if has_shell and not to_monitor else []))
     print("Ctrl-A X ends the machine.", flush=True)
     with _running(recipe, ["-serial", "mon:stdio"]) as qemu:
         return qemu.wait()
 
 
-def run_program(tree: Tree, isa: str, lab: int | None, ram_mib: int, script: str, words: Sequence[str]) -> int:
+def run_program(setting: Setting, words: Sequence[str]) -> int:
     """Runs a program with this terminal as its console, and turns the machine off; 0 if it exited with 0, else 1.
 
-    `words` are its name and its arguments; `script` comes before it. Ctrl-A X ends the machine, and so does Ctrl-C
+    `words` are its name and its arguments; the script comes before it. Ctrl-A X ends the machine, and so does Ctrl-C
     (KeyboardInterrupt). BadProgram if the words cannot be put in the monitor's script.
     """
     line = script_line(words)
     watch = ProgramWatch(line)
-    lines = [script, line, "poweroff"] if script else [line, "poweroff"]
-    recipe = Recipe(isa, str(_kernel(tree, isa, lab).elf), "\n".join(lines), 0, ram_mib)
+    recipe = setting.recipe(setting.kernel(), line, "poweroff")
     terminal = ["-chardev", "stdio,id=terminal,mux=on,signal=on", "-serial", "chardev:terminal"]
     with _running(recipe, terminal, stdout=subprocess.PIPE) as qemu:
         _pass_on(qemu.stdout, watch)

@@ -45,6 +45,15 @@ bool fork_and_execute(Times times) {
   return worked;
 }
 
+// Becomes another program, whose first instruction is a marker, too (user/lib/<isa>/start.S). That one may do as it
+// likes; this one has failed if it goes on.
+bool become(Times) {
+  const char* const arguments[] = {"hello", nullptr};
+  mark_begin();
+  execve("hello", arguments);
+  return false;
+}
+
 // The pages of this process that are there.
 unsigned long resident() {
   unsigned long pages = 0;
@@ -84,6 +93,7 @@ constexpr Operation kOperations[] = {
     {"fork", fork_and_wait},
     {"exec", fork_and_execute},
     {"pages", fork_of_pages},
+    {"become", become},
 };
 
 }  // namespace

@@ -183,7 +183,7 @@ void work(Random random, int depth) {
   for (unsigned steps = 10 + static_cast<unsigned>(random.below(20)); steps > 0; --steps) {
     g_arena.change(random);
     if (depth == 0 || random.below(8) != 0) continue;
-    const std::uint64_t seed = random.next();
+    const std::uint64_t seed = random.seed();
     const std::int64_t pid = try_fork();
     if (pid == 0) {
       work(Random(seed), depth - 1);
@@ -200,7 +200,7 @@ void work(Random random, int depth) {
 void storm_of_work(Random& random) {
   std::array<std::int64_t, 4> pids;
   for (std::int64_t& pid : pids) {
-    const std::uint64_t seed = random.next();
+    const std::uint64_t seed = random.seed();
     pid = try_fork();
     if (pid != 0) continue;
     work(Random(seed), 2);
@@ -225,7 +225,7 @@ void storm_of_exits(Random& random) {
 }
 
 // In a child: fails to become a program that is not there, and becomes `child exit 42`.
-[[noreturn]] void become_another(Random& random) {
+[[noreturn]] void become_another(Random random) {
   g_arena.change(random);
   const char* const arguments[] = {"child", "exit", "42", nullptr};
   const std::int64_t missing = execve("no-such-program", arguments);
@@ -240,9 +240,9 @@ void storm_of_exits(Random& random) {
 void storm_of_programs(Random& random) {
   std::array<std::int64_t, 6> pids;
   for (std::int64_t& pid : pids) {
-    random.next();
+    const std::uint64_t seed = random.seed();
     pid = try_fork();
-    if (pid == 0) become_another(random);
+    if (pid == 0) become_another(Random(seed));
   }
   for (const std::int64_t pid : pids) expect_equal("the exit status of a program", await(pid, 42), 42);
 }

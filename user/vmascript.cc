@@ -20,7 +20,7 @@ namespace {
 constexpr std::size_t kPageSize = 4096;
 using Text = std::array<char, 3 * kPageSize>;
 
-// The name of a program, then letters that are nowhere else the same.
+// The name of a program, which exits with 2 if it gets no arguments, then letters that are nowhere else the same.
 constexpr Text make_text() {
   Text text{};
   std::uint32_t state = 1;
@@ -28,7 +28,7 @@ constexpr Text make_text() {
     state = state * 1'664'525 + 1'013'904'223;
     letter = static_cast<char>('a' + (state >> 16) % 26);
   }
-  constexpr std::string_view kName("nothing\0", 8);
+  constexpr std::string_view kName("sleep\0", 6);
   for (std::size_t i = 0; i < kName.size(); ++i) text[i] = kName[i];
   return text;
 }
@@ -36,8 +36,9 @@ constexpr Text make_text() {
 }  // namespace
 
 extern "C" {
-// Pages of the program's file that it never touches itself.
+// Pages that it never touches itself: of the program's file, and zeros.
 alignas(kPageSize) extern const Text g_text = make_text();
+alignas(kPageSize) Text g_zeros;
 alignas(kPageSize) char g_strings[kPageSize];  // strings and pointers to them, for system calls
 Operation g_operations[256];
 std::uint64_t g_count = 0;  // how many of them there are to do

@@ -297,6 +297,7 @@ void check_mmap_nonsense() {
     expect_equal("mmap at no user's place", map(start, 2 * kPageSize, kReadWrite, kFixed), -kENOMEM);
     expect_equal("mmap at no user's place", map(start, 2 * kPageSize), -kENOMEM);
   }
+  expect_equal("mmap at half a page of no user's", map(kUserEnd + 1, kPageSize, kReadWrite, kFixed), -kENOMEM);
   expect_equal("mmap around the end", map(kPlace, kMost - kPlace, kReadWrite, kFixed), -kENOMEM);
   expect_equal("mmap over the program", map(0x40'0000, kPageSize), -kEEXIST);
 }

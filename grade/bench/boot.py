@@ -4,7 +4,8 @@ import os
 import select
 import subprocess
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 from grade.bench.figure import NotMeasured
@@ -19,7 +20,7 @@ PATIENCE = 60.0  # seconds, also on a busy machine
 
 @dataclass(frozen=True)
 class Boot:
-    """What a boot came to: the seconds from the start of QEMU to the awaited words, and all the text till then."""
+    """What a boot came to: how long what was awaited took, in seconds, and all the text till then."""
 
     seconds: float
     text: str
@@ -34,10 +35,25 @@ class Boot:
 def boot_until(
     kernel: Kernel, script: str, words: str, options: Sequence[str] = (), inherited: Sequence[int] = ()
 ) -> Boot:
-    """Boots until the kernel or a program has printed `words`.
+    """Boots until the kernel or a program has printed `words`; the seconds are those from the start of QEMU.
 
     `options` are more of QEMU's, and `inherited` descriptors that they name. NotMeasured if the words do not come.
     """
+    with _booted(kernel, script, options, inherited) as output:
+        return Boot(output.wait_for(words), output.text)
+
+
+def boot_between(kernel: Kernel, script: str, first: str, last: str) -> Boot:
+    """Boots until the script is done; the seconds are those between the words `first` and then `last`."""
+    with _booted(kernel, script, (), ()) as output:
+        before = output.wait_for(first)
+        seconds = output.wait_for(last) - before
+        output.wait_for(END)
+        return Boot(seconds, output.text)
+
+
+@contextmanager
+def _booted(kernel: Kernel, script: str, options: Sequence[str], inherited: Sequence[int]) -> Iterator["_Output"]:
     recipe = Recipe(kernel.isa, str(kernel.elf), f"{script}\npoweroff", 0)
     with parameters_file(recipe) as parameters:
         command = [*command_line(recipe, parameters), *options, "-serial", "stdio", "-no-reboot"]
@@ -48,20 +64,33 @@ def boot_until(
         )  # fmt: skip
         with qemu:
             try:
-                text = _read_until(qemu.stdout.fileno(), words.encode(), start + PATIENCE)
-                return Boot(time.perf_counter() - start, text)
+                yield _Output(qemu.stdout.fileno(), start)
             finally:
                 qemu.kill()
 
 
-def _read_until(output: int, words: bytes, deadline: float) -> str:
-    seen = b""
-    while words not in seen:
-        ready = select.select([output], [], [], max(0.0, deadline - time.perf_counter()))[0]
-        data = os.read(output, 65536) if ready else b""
-        if not data:
-            what = "ended" if ready else f"ran for {PATIENCE:g} s"
-            last = seen.decode(errors="replace").strip()[-400:]
-            raise NotMeasured(f"QEMU {what} without the words {words.decode()!r}; the last of what it said:\n{last}")
-        seen += data
-    return seen.decode(errors="replace")
+class _Output:
+    """What a QEMU says that was started at `start`."""
+
+    def __init__(self, descriptor: int, start: float) -> None:
+        self._descriptor, self._start = descriptor, start
+        self._seen = b""
+        self._looked_through = 0  # bytes of it
+
+    @property
+    def text(self) -> str:
+        return self._seen.decode(errors="replace")
+
+    def wait_for(self, words: str) -> float:
+        """The seconds from the start until the words have come, after those of the last call. NotMeasured if not."""
+        while (place := self._seen.find(words.encode(), self._looked_through)) < 0:
+            patience = max(0.0, self._start + PATIENCE - time.perf_counter())
+            ready = select.select([self._descriptor], [], [], patience)[0]
+            data = os.read(self._descriptor, 65536) if ready else b""
+            if not data:
+                what = "ended" if ready else f"ran for {PATIENCE:g} s"
+                last = self.text.strip()[-400:]
+                raise NotMeasured(f"QEMU {what} without the words {words!r}; the last of what it said:\n{last}")
+            self._seen += data
+        self._looked_through = place + len(words)
+        return time.perf_counter() - self._start

@@ -10,8 +10,8 @@ from grade.bench.plugin import build_plugin
 from grade.ladder.build import Kernel
 from grade.machine.qemu_process import memory_file
 
-BEGIN_MARK, END_MARK = 1, 2
-"""The numbers of mark_begin() and mark_end() in user/lib/<isa>/marker.h."""
+BEGIN_MARK, END_MARK, PROGRAM_MARK = 1, 2, 3
+"""The numbers of mark_begin() and mark_end() in user/lib/<isa>/marker.h, and of a program's first instruction."""
 
 USER_CODE = (0x40_0000, 0x4000_0000)
 """From where programs begin (user/user.ld) to the end of their stack."""

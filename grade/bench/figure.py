@@ -1,5 +1,6 @@
 """A measured number, and what the project aims at."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 ALL = "all"
@@ -20,9 +21,27 @@ class Figure:
 
     @property
     def target(self) -> float | None:
-        """What the value should not exceed; None if nothing was promised."""
+        """What the value should not exceed; None if nothing was promised, or a multiple of another figure."""
         targets = _TARGETS.get(self.name, {})
         return targets.get(self.isa, targets.get(ALL))
+
+
+@dataclass(frozen=True)
+class Ratio:
+    """A figure as a multiple of another one, the least that it could be."""
+
+    base: str
+    value: float
+    target: float
+
+
+def ratio_of(figure: Figure, figures: Iterable[Figure]) -> Ratio | None:
+    """What a figure is beside the one that it is promised to be a multiple of; None if there is none such."""
+    if figure.name not in _RATIOS:
+        return None
+    base, target = _RATIOS[figure.name]
+    value = next((other.value for other in figures if (other.name, other.isa) == (base, figure.isa)), None)
+    return None if value is None else Ratio(base, figure.value / value, target)
 
 
 _TARGETS: dict[str, dict[str, float]] = {
@@ -30,5 +49,12 @@ _TARGETS: dict[str, dict[str, float]] = {
     "null_syscall_insns": {"x86_64": 150, "aarch64": 250},
     "yield_round_trip_insns": {ALL: 1500},
     "spawn_exit_wait_insns": {ALL: 200_000},
+    "fork_exit_wait_insns": {ALL: 60_000},
+    "fork_exec_exit_wait_insns": {ALL: 200_000},
     "grade_lab_warm_s": {ALL: 8},
+}
+
+_RATIOS: dict[str, tuple[str, float]] = {
+    "fork_per_page_insns": ("copy_page_insns", 1.5),
+    "demand_zero_fault_insns": ("zero_page_insns", 2),
 }

@@ -1,10 +1,10 @@
-"""What one operation of the kernel costs: programs and commands that repeat it between two markers."""
+"""What an operation of the kernel costs: programs and commands that repeat it between two markers."""
 
 import statistics
 from dataclasses import dataclass
 
-from grade.bench.boot import END, Boot, boot_until
-from grade.bench.counting import BEGIN_MARK, END_MARK, Counter
+from grade.bench.boot import END, Boot, boot_between, boot_until
+from grade.bench.counting import BEGIN_MARK, END_MARK, PROGRAM_MARK, Counter
 from grade.bench.figure import Figure, NotMeasured
 from grade.ladder.build import Kernel
 from grade.program_run import ProgramWatch
@@ -17,27 +17,68 @@ _FIRST_WORDS = "bench is running"
 
 @dataclass(frozen=True)
 class Operation:
-    """A figure, and the monitor's command that does the operation {times} times between the two markers."""
+    """A figure, and the monitor's command that does the operation {times} times between two markers.
+
+    What the command `without` counts, which does all but the operation, is subtracted. Trees of labs before `lab` do
+    not have the operation.
+    """
 
     figure: str
     command: str
     times: int
+    lab: int = 3
+    without: str | None = None
+    last: int = END_MARK
 
+
+FAULT_LAB = 5
+"""The first lab whose kernel brings a page when it is touched."""
 
 OPERATIONS = (
     Operation("null_syscall_insns", "run bench null {times}", 1000),
     Operation("yield_round_trip_insns", "run bench yield {times}", 1000),
     Operation("spawn_exit_wait_insns", "run bench spawn {times}", 20),
     # Programs cannot ask for these: the kernel executes the markers itself.
-    Operation("copy_page_insns", "measure copy_page {times}", 100),
-    Operation("copy_from_user_4k_insns", "measure copy_from_user {times}", 100),
-    Operation("temp_map_insns", "measure temp_map {times}", 1000),
+    Operation("copy_page_insns", "measure copy_page {times}", 100, 4),
+    Operation("zero_page_insns", "measure zero_page {times}", 100, 4),
+    Operation("copy_from_user_4k_insns", "measure copy_from_user {times}", 100, 4),
+    Operation("temp_map_insns", "measure temp_map {times}", 1000, 4),
+    # The program touches as many pages in both cases; only in one they have still to be brought.
+    Operation(
+        "demand_zero_fault_insns", "run faultbench fault {times}", 511, FAULT_LAB, "run faultbench touch {times}"
+    ),
+    Operation("mmap_touch_munmap_64_insns", "run faultbench map64 {times}", 20, 5),
+    Operation("execve_insns", "run forkbench become {times}", 1, 6, last=PROGRAM_MARK),
+    Operation("fork_exit_wait_insns", "run forkbench fork {times}", 20, 6),
+    Operation("fork_exec_exit_wait_insns", "run forkbench exec {times}", 20, 6),
+    Operation("fork_400_pages_insns", "run forkbench pages 400", 1, 6),
+    # Of 400 pages more: what does not depend on their number drops out.
+    Operation("fork_per_page_insns", "run forkbench pages 500", 400, 6, "run forkbench pages 100"),
+)
+
+
+@dataclass(frozen=True)
+class TimedOperation:
+    """A figure, and a program that does the operation {times} times: a few times, and often."""
+
+    figure: str
+    command: str
+    few: int
+    many: int
+    lab: int = 3
+
+
+TIMED_OPERATIONS = (
+    TimedOperation("null_syscall_wall_us", "run bench null {times}", 1_000, 501_000),
+    TimedOperation("fork_exit_wait_wall_us", "run forkbench fork {times}", 100, 4100, 6),
 )
 
 
 def instructions(counter: Counter, operation: Operation) -> Figure:
     """What the operation takes, on average. NotMeasured if this kernel does not do it."""
-    total = _counted(counter, operation.command, operation.times)
+    total = _counted(counter, operation.command, operation)
+    if operation.without is not None:
+        total -= _counted(counter, operation.without, operation)
     return Figure(operation.figure, counter.kernel.isa, total / operation.times, "instructions")
 
 
@@ -55,22 +96,36 @@ def boot_wall(kernel: Kernel, runs: int) -> Figure:
     return Figure("boot_wall_ms", kernel.isa, seconds * 1e3, "ms")
 
 
-def null_system_call_wall(kernel: Kernel, runs: int) -> Figure:
-    """How much longer a boot takes that makes more system calls. Without the plugin, which makes all slower."""
-    few, many = 1_000, 501_000
+def wall(operation: TimedOperation, kernel: Kernel, runs: int) -> Figure:
+    """How much longer a boot takes that does the operation more often. Without the plugin, which makes all slower."""
 
     def seconds(times: int) -> float:
-        return statistics.median(_timed(kernel, f"run bench null {times}") for _ in range(min(runs, 5)))
+        line = operation.command.format(times=times)
+        return statistics.median(_timed(kernel, line) for _ in range(min(runs, 5)))
 
-    each = (seconds(many) - seconds(few)) / (many - few)
-    return Figure("null_syscall_wall_us", kernel.isa, each * 1e6, "us")
+    each = (seconds(operation.many) - seconds(operation.few)) / (operation.many - operation.few)
+    return Figure(operation.figure, kernel.isa, each * 1e6, "us")
 
 
-def _counted(counter: Counter, command: str, times: int) -> int:
-    line = command.format(times=times)
+def fault_wall(kernel: Kernel, runs: int) -> Figure:
+    """How long a program touches pages that are not there, by the words that it prints before and after."""
+    pages = 32 * 511  # 64 MiB
+    line = f"run faultbench fault {pages}"
+
+    def seconds() -> float:
+        boot = boot_between(kernel, line, "begin", "end")
+        _check_worked(line, boot)
+        return boot.seconds
+
+    each = statistics.median(seconds() for _ in range(min(runs, 5))) / pages
+    return Figure("demand_zero_fault_wall_us", kernel.isa, each * 1e6, "us")
+
+
+def _counted(counter: Counter, command: str, operation: Operation) -> int:
+    line = command.format(times=operation.times)
     counts = counter.run(f"{QUIET}\n{line}")
     _check_worked(line, counts.boot)
-    return counts.between(BEGIN_MARK, END_MARK)
+    return counts.between(BEGIN_MARK, operation.last)
 
 
 def _timed(kernel: Kernel, line: str) -> float:

@@ -20,14 +20,15 @@ from rich.table import Table
 
 from grade.bench import operations
 from grade.bench.counting import Counter
-from grade.bench.figure import ALL, Figure, NotMeasured
+from grade.bench.figure import ALL, Figure, NotMeasured, ratio_of
+from grade.bench.idle_process import idle_process
 from grade.boot.guest import CHECKPOINT, Guest
 from grade.ladder.build import Kernel, build_kernel
 from grade.ladder.labs import ISAS
 from grade.ladder.trees import Tree, prepare
 from grade.run_plan import graded_labs
 
-Measure = Callable[[], Figure]
+Measure = Callable[[], Figure | list[Figure]]
 
 
 def run_bench(tree: Tree, console: Console, runs: int, json_file: Path | None) -> int:
@@ -38,7 +39,8 @@ def run_bench(tree: Tree, console: Console, runs: int, json_file: Path | None) -
         console.print(f"measuring {what} ...")
         for measure in measures:
             try:
-                figures.append(measure())
+                measured = measure()
+                figures += measured if isinstance(measured, list) else [measured]
             except NotMeasured as error:
                 missing.append(f"{what}: {error}")
     _show(console, figures)
@@ -55,11 +57,9 @@ def _all_measures(tree: Tree, runs: int) -> Iterator[tuple[str, list[Measure]]]:
     folder = prepare(tree, tree.lab)
     for isa in ISAS:
         kernel = build_kernel(folder, isa)
-        walls = (operations.boot_wall, operations.null_system_call_wall, _root_walk)
-        yield f"the kernel on {isa}", [partial(wall, kernel, runs) for wall in walls]
+        yield f"the kernel on {isa}", [*_walls(kernel, tree.lab, runs), partial(idle_process, kernel)]
         counter = Counter(kernel, tree.root / "build")
-        counts = [partial(operations.instructions, counter, operation) for operation in operations.OPERATIONS]
-        yield f"instructions on {isa}", [partial(operations.boot_instructions, counter), *counts]
+        yield f"instructions on {isa}", [partial(operations.boot_instructions, counter), *_counts(counter, tree.lab)]
         yield f"a build for {isa}", [partial(_cold_build, folder, isa)]
         lab = graded_labs(tree)[-1]
         yield f"./pagewalk grade {lab} --isa {isa}", [partial(_grade, tree, "grade_lab_warm_s", isa, lab)]
@@ -68,15 +68,35 @@ def _all_measures(tree: Tree, runs: int) -> Iterator[tuple[str, list[Measure]]]:
     yield "lines", [shared, *(partial(_lines, "arch_lines", isa, folder / "arch" / isa) for isa in ISAS)]
 
 
+def _walls(kernel: Kernel, lab: int, runs: int) -> Iterator[Measure]:
+    """What is measured by the clock, of what a tree of this lab can do."""
+    yield partial(operations.boot_wall, kernel, runs)
+    yield partial(_root_walk, kernel, runs)
+    for operation in operations.TIMED_OPERATIONS:
+        if operation.lab <= lab:
+            yield partial(operations.wall, operation, kernel, runs)
+    if lab >= operations.FAULT_LAB:
+        yield partial(operations.fault_wall, kernel, runs)
+
+
+def _counts(counter: Counter, lab: int) -> list[Measure]:
+    """The same for what is counted."""
+    there = [operation for operation in operations.OPERATIONS if operation.lab <= lab]
+    return [partial(operations.instructions, counter, operation) for operation in there]
+
+
 def _show(console: Console, figures: list[Figure]) -> None:
     table = Table()
-    for column in ("figure", "ISA", "value", "unit", "at most"):
+    for column in ("figure", "ISA", "value", "unit", "beside", "at most"):
         table.add_column(column, justify="right" if column in ("value", "at most") else "left")
     for figure in figures:
-        target = "" if figure.target is None else f"{figure.target:g}"
-        if figure.target is not None and figure.value > figure.target:
-            target = f"[red]missed[/] {target}"
-        table.add_row(figure.name, figure.isa, _number(figure.value), figure.unit, target)
+        ratio = ratio_of(figure, figures)
+        value, target = (figure.value, figure.target) if ratio is None else (ratio.value, ratio.target)
+        limit = "" if target is None else f"{target:g}" if ratio is None else f"{target:g} x"
+        if target is not None and value > target:
+            limit = f"[red]missed[/] {limit}"
+        beside = "" if ratio is None else f"{ratio.value:.2f} x {ratio.base}"
+        table.add_row(figure.name, figure.isa, _number(figure.value), figure.unit, beside, limit)
     console.print(table)
 
 

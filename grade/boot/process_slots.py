@@ -27,6 +27,8 @@ _MOST_AREAS = 128
 _COUNT = "<Q"  # count_
 _AREA = "<QQBBBBxxxx"  # start, end, read, write, execute, kind
 _HEAP = 8 + 130 * struct.calcsize(_AREA)  # heap_start and heap_end, behind the list
+_FILE_PARTS = _HEAP + 16  # of struct FilePart: where it goes; where it is, and its size
+_FILE_PART, _FILE_PART_COUNT = "<QQQ", 8
 
 
 @dataclass(frozen=True)
@@ -53,6 +55,8 @@ class MemoryMap:
     areas: tuple[Area, ...]
     heap_start: int
     heap_end: int
+    file_parts: tuple[tuple[int, int, int], ...] = ()
+    """What comes from the program's file: to which address, from where in the kernel's image, how many bytes."""
 
     def area_of(self, va: int) -> Area | None:
         """The area that `va` lies in."""
@@ -132,7 +136,9 @@ def memory_map(guest: "Guest", slot: ProcessSlot) -> MemoryMap:
         protection = "".join(letter if yes else "-" for letter, yes in zip("rwx", may, strict=True))
         expect(kind < len(KINDS), "vma-list-broken", f"area {number} of {slot} is of a known kind", f"{kind}")
         areas.append(Area(start, end, protection, KINDS[kind]))
-    return MemoryMap(slot.map, tuple(areas), *struct.unpack_from("<QQ", data, _HEAP))
+    parts = struct.iter_unpack(_FILE_PART, data[_FILE_PARTS:][: _FILE_PART_COUNT * struct.calcsize(_FILE_PART)])
+    file_parts = tuple(part for part in parts if part[2])
+    return MemoryMap(slot.map, tuple(areas), *struct.unpack_from("<QQ", data, _HEAP), file_parts)
 
 
 def _word(data: bytes, at: int) -> int:

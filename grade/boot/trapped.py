@@ -19,7 +19,16 @@ _ARGUMENTS = {
     "x86_64": ("rax", ("rdi", "rsi", "rdx")),  # kernel/proc/system_call_numbers.h
     "aarch64": ("x8", ("x0", "x1", "x2")),
 }
-_RESULT = {"x86_64": "rax", "aarch64": "x0"}
+RESULT_REGISTER = {"x86_64": "rax", "aarch64": "x0"}
+
+TRAP_FRAME = {  # of arch/<isa>/trap_frame.h: size, and where pc and sp of the interrupted code are
+    "x86_64": (176, 136, 160),
+    "aarch64": (288, 256, 280),
+}
+GENERAL_REGISTERS = {
+    "x86_64": ("rax", "rbx", "rcx", "rdx", "rsi", "rdi", "rbp", *(f"r{i}" for i in range(8, 16))),
+    "aarch64": tuple(f"x{i}" for i in range(31)),
+}
 
 
 @dataclass(frozen=True)
@@ -60,7 +69,7 @@ def read_trap(guest: Guest) -> Trap:
 
 def result_register(guest: Guest) -> int:
     """What is in the register where a system call leaves its result."""
-    return guest.cpu().registers[_RESULT[guest.isa]]
+    return guest.cpu().registers[RESULT_REGISTER[guest.isa]]
 
 
 def run_to_user_tick(guest: Guest, what: str) -> Trap:

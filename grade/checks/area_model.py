@@ -199,6 +199,15 @@ class AreaModel:
         for page in range(start // PAGE * PAGE, start + size, PAGE):
             self._touch(page)
 
+    def put(self, va: int, data: bytes) -> None:
+        """The kernel has written these bytes."""
+        self.bring(va, len(data))
+        for at in range(va // 8 * 8, va + len(data), 8):
+            word = bytearray((self.word(at) or 0).to_bytes(8, "little"))
+            for place in range(max(at, va), min(at + 8, va + len(data))):
+                word[place - at] = data[place - va]
+            self.words[at] = int.from_bytes(word, "little")
+
     def word(self, va: int) -> int | None:
         """The 8 bytes at `va`; None if they are not known."""
         if va in self.words:

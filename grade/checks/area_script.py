@@ -4,12 +4,13 @@ from collections.abc import Iterable, Sequence
 from copy import deepcopy
 from pathlib import Path
 
+from grade.boot.frame_records import frame_records
 from grade.boot.guest import Guest
 from grade.boot.layout import PAGE
 from grade.boot.process_slots import Area, memory_map
 from grade.boot.user_image import loaded_pages, user_image
-from grade.checks.area_checks import check_areas, present_pages
-from grade.checks.area_model import CALL, LOAD, STORE, SWEEP, AreaModel, Operation
+from grade.checks.area_checks import check_areas, permissions, present_pages
+from grade.checks.area_model import CALL, LOAD, NOT_PERMITTED, STORE, SWEEP, AreaModel, Operation
 from grade.checks.demand_checks import check_promised, run_or_end, running_slot
 from grade.checks.process_checks import walk_in
 from grade.checks.user_memory import read_user, write_user
@@ -31,9 +32,10 @@ class AreaScript:
         self.guest = guest
         self.program = user_image(Path(guest.recipe.elf), PROGRAM)
         self._pages = loaded_pages(self.program)
-        cpu = run_or_end(guest, self.program.va("call_comes"), f"{PROGRAM} comes to its first operation")
-        if cpu is None:
-            self._check_alive(f"{PROGRAM} comes to its first operation")
+        what = f"{PROGRAM} comes to its first operation"
+        while run_or_end(guest, self.program.va("call_comes"), what) is None:
+            if running_slot(guest).program == PROGRAM:
+                self._check_alive(what)
         self.slot = running_slot(guest)
         self.model = AreaModel.of(memory_map(guest, self.slot))
 
@@ -48,7 +50,7 @@ class AreaScript:
         """Has all of them carried out, none of which gets the process killed. Their results, after every check."""
         __tracebackhide__ = True
         before = deepcopy(self.model)
-        wanted = [self.model.apply(operation) for operation in operations]
+        wanted = [self._apply(operation) for operation in operations]
         self.hand_over(operations)
         if not self.run(what or f"{len(operations)} operations, the last of them {operations[-1]}"):
             self._explain_end(before, operations)
@@ -76,26 +78,30 @@ class AreaScript:
         __tracebackhide__ = True
         *harmless, last = operations
         for operation in harmless:
-            self.model.apply(operation)
+            self._apply(operation)
         why = self.model.refusal(last)
         if why is None:
             raise ValueError(f"{last} is permitted")
+        before = frame_records(self.guest).in_use
         self.hand_over(operations)
         survived = self.run(f"the end of the process by {last}")
         walk = walk_in(self.guest, self.root, last.arguments[0])
         if survived:
-            stale = walk.mapping is None or not walk.mapping.user or (last.kind == STORE and not walk.mapping.user_write)
-            cause = "stale-tlb" if stale else "process-survived"
-            fail(cause, f"{last} gets the process killed: {why}", "it goes on", walk, _FAULT)
+            self._explain_survival(last, f"{last} gets the process killed: {why}")
         done = self._done()
         if done != len(harmless):
             fail("page-not-brought", f"{operations[done]} is permitted", self.guest.fact("killed").line, walk)
+        taken = frame_records(self.guest).in_use - before
+        wanted = f"{last}, which is refused, takes no frame"
+        cause = "protection-not-asked" if why == NOT_PERMITTED else "frames-leaked"
+        expect(bool(harmless) or not taken, cause, wanted, f"it took {len(taken)}", walk, _FAULT)
         self.check(f"when {last} has been refused")
         self.guest.run_to(checkpoint)
         killed = self.guest.fact("killed")
         seen = (killed.values["pid"], killed.values["why"])
         wanted = f"{last} gets process {self.slot.pid} killed with why={why}"
-        expect(seen == (f"{self.slot.pid}", why), "fault-misreported", wanted, killed.line, walk)
+        cause = "protection-not-asked" if seen[1] == "already-mapped" else "fault-misreported"
+        expect(seen == (f"{self.slot.pid}", why), cause, wanted, killed.line, walk)
         return killed
 
     def finish(self, checkpoint: str) -> None:
@@ -142,6 +148,11 @@ class AreaScript:
             self._check_presence(area, when)
         for page in sorted(self.model.touched):
             self._check_contents(page, when)
+
+    def _apply(self, operation: Operation) -> int | None:
+        if (why := self.model.refusal(operation)) is not None:
+            raise ValueError(f"{operation} gets the process killed: {why}")
+        return self.model.apply(operation)
 
     def go_on(self) -> None:
         """From behind a system call to where the program can be given operations again."""
@@ -202,6 +213,20 @@ class AreaScript:
             walk = walk_in(self.guest, self.root, last.arguments[0])
         fail(cause, f"{last} returns {right & (1 << 64) - 1:#x}{context}", f"{seen & (1 << 64) - 1:#x}", walk)
 
+    def _explain_survival(self, last: Operation, wanted: str) -> None:
+        """The operation was to get the process killed, and did not."""
+        __tracebackhide__ = True
+        va = last.arguments[0]
+        walk, area = walk_in(self.guest, self.root, va), memory_map(self.guest, self.slot).area_of(va)
+        letter = {LOAD: "r", CALL: "x"}.get(last.kind, "w")
+        if area is not None and area.kind == "stack" and self.model.area_of(va) is None:
+            fail("stack-grown-too-far", wanted, f"the stack is {area} now", walk)
+        check_areas(self.guest, self.slot)
+        is_stale = walk.mapping is None or letter not in permissions(walk.mapping)
+        cause = "stale-tlb" if is_stale else "process-survived"
+        seen = "it goes on, by a translation that is not in the tables" if is_stale else "it goes on"
+        fail(cause, wanted, seen, walk, _FAULT)
+
     def _explain_end(self, model: AreaModel, operations: Sequence[Operation]) -> None:
         """The process has been killed, or ends, and is still there."""
         __tracebackhide__ = True
@@ -210,6 +235,10 @@ class AreaScript:
             model.apply(operation)
         last = operations[min(done, len(operations) - 1)]
         check_promised(self.guest, self.slot, model.areas, f"when {last} killed the process")
+        va = last.arguments[0]
+        if last.kind in (LOAD, STORE, SWEEP) and model.area_of(va) is None:
+            walk = walk_in(self.guest, self.root, va)
+            fail("stack-not-grown", f"{last} makes the stack grow", self.guest.fact("killed").line, walk)
         self._check_alive(f"{last} is permitted")
 
     def _check_alive(self, wanted: str) -> None:

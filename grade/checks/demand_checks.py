@@ -10,7 +10,7 @@ from grade.boot.process_slots import Area, ProcessSlot, memory_map, process_slot
 from grade.boot.processes import USER_STACK_SIZE, USER_STACK_TOP
 from grade.boot.user_image import ThreadVariables, UserImage
 from grade.checks.area_checks import check_list
-from grade.checks.process_checks import live_root
+from grade.checks.process_checks import live_root, user_mappings, walk_in
 from grade.diagnosis import diagnose
 from grade.diagnosis.failure import expect, fail
 from grade.machine.stop import StopKind
@@ -105,6 +105,7 @@ def check_promised(guest: Guest, slot: ProcessSlot, wanted: Iterable[Area], when
         ours, theirs = _area_of(right, start), _area_of(seen, start)
         range_ = f"{when}, {slot} has {start:#x}-{end:#x}"
         if ours is not None and theirs is None:
+            _check_no_page(guest, slot, range(start, end), listed)
             fail("vma-missing", f"{range_} in the area {ours}", listed)
         if theirs is not None and ours is None:
             fail("vma-unexpected", f"{when}, {slot} has no area at {start:#x}-{end:#x}", f"{theirs}; {listed}")
@@ -113,6 +114,15 @@ def check_promised(guest: Guest, slot: ProcessSlot, wanted: Iterable[Area], when
         if ours is not None and theirs is not None and ours.kind != theirs.kind:
             fail("vma-wrong-kind", f"{range_} as part of the {ours.kind}", f"{theirs}; {listed}")
     fail("vma-list-broken", f"{when}, the areas of {slot} are {'; '.join(map(str, right))}", listed)
+
+
+def _check_no_page(guest: Guest, slot: ProcessSlot, addresses: range, listed: str) -> None:
+    """Where an area is missing there is no page: else somebody has mapped it without saying so."""
+    __tracebackhide__ = True
+    found = next((m.va for m in user_mappings(guest, slot.root or 0) if m.va in addresses), None)
+    if found is not None:
+        walk = walk_in(guest, slot.root or 0, found)
+        fail("page-without-vma", f"the page {found:#x} of {slot} is in an area", listed, walk)
 
 
 def _area_of(areas: list[Area], va: int) -> Area | None:

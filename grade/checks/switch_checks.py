@@ -11,20 +11,12 @@ from grade.boot.guest import Guest
 from grade.boot.layout import PAGE
 from grade.boot.processes import STACK_SIZE, Process, processes
 from grade.boot.promises import is_awaited
-from grade.boot.trapped import Trap
+from grade.boot.trapped import GENERAL_REGISTERS, TRAP_FRAME, Trap
 from grade.checks.process_checks import check_loaded, live_root
 from grade.diagnosis.failure import expect, fail
 from grade.diagnosis.fault_cause import Access
 from grade.walker import RadixWalker
 
-_TRAP_FRAME = {  # of arch/<isa>/trap_frame.h: size, and where pc and sp of the interrupted code are
-    "x86_64": (176, 136, 160),
-    "aarch64": (288, 256, 280),
-}
-_GENERAL_REGISTERS = {
-    "x86_64": ("rax", "rbx", "rcx", "rdx", "rsi", "rdi", "rbp", *(f"r{i}" for i in range(8, 16))),
-    "aarch64": tuple(f"x{i}" for i in range(31)),
-}
 _SECOND_ARGUMENT = {"x86_64": "rsi", "aarch64": "x1"}
 _RSP0, _IST1 = 4, 36  # in the TSS, Intel SDM vol. 3, figure 7-11
 _IDT_SIZE, _GDT_SIZE, _TSS_SIZE, _VECTOR_TABLE_SIZE = 256 * 16, 7 * 8, 104, 0x800
@@ -47,7 +39,7 @@ def run_into_user_mode(guest: Guest, what: str) -> Entry:
     cpu, pc, sp = _run_to_trap_return(guest, what)
     while pc >= guest.offset:
         cpu, pc, sp = _run_to_trap_return(guest, what)
-    size, _, _ = _TRAP_FRAME[guest.isa]
+    size, _, _ = TRAP_FRAME[guest.isa]
     process = next((p for p in processes(guest) if p.stack == cpu.sp + size), None)
     if process is None:
         fail("trap-stack-not-set", "the registers to load lie at the top of a process's stack", f"at {cpu.sp:#x}")
@@ -62,7 +54,7 @@ def run_into_user_mode(guest: Guest, what: str) -> Entry:
 def _run_to_trap_return(guest: Guest, what: str) -> tuple[CpuState, int, int]:
     """Runs until the kernel is about to return from a trap, and says to which pc and sp."""
     __tracebackhide__ = True
-    _, pc_at, sp_at = _TRAP_FRAME[guest.isa]
+    _, pc_at, sp_at = TRAP_FRAME[guest.isa]
     cpu = guest.run_to_address(guest.image.va("trap_return"), what)
     walk = guest.walk(cpu.sp)
     wanted = "the registers to load are on a stack that is in the root"
@@ -127,7 +119,7 @@ def _needs(guest: Guest, cpu: CpuState, stack: int) -> Iterator[tuple[str, int, 
     yield "the code that runs", cpu.pc, Access.EXECUTE, "code-not-in-root"
     yield "the way back to user mode", guest.image.va("trap_return"), Access.EXECUTE, "code-not-in-root"
     yield "the end of the text", guest.image.va("text_end") - 1, Access.EXECUTE, "code-not-in-root"
-    size, _, _ = _TRAP_FRAME[guest.isa]
+    size, _, _ = TRAP_FRAME[guest.isa]
     for va in (cpu.sp, cpu.sp - size):
         yield "the stack in use", va, Access.WRITE, "kernel-stack-not-in-root"
     for va in range(stack - STACK_SIZE, stack, PAGE):
@@ -161,7 +153,7 @@ def check_registers_kept(guest: Guest, tick: Trap) -> None:
     Meanwhile the registers hold numbers that nobody knows: what the kernel leaves in one is not there by chance.
     """
     __tracebackhide__ = True
-    before = {name: tick.cpu.registers[name] for name in _GENERAL_REGISTERS[guest.isa]}
+    before = {name: tick.cpu.registers[name] for name in GENERAL_REGISTERS[guest.isa]}
     marks = {name: secrets.randbits(63) for name in before}
     for name, mark in marks.items():
         guest.machine.write_register(name, mark)
@@ -177,7 +169,7 @@ def check_registers_kept(guest: Guest, tick: Trap) -> None:
 def check_root_of_parent(guest: Guest, parent: Process, returns: int) -> None:
     """At so many returns to user mode: the root of `parent` is loaded if it is its turn, and not if it is its children's."""
     __tracebackhide__ = True
-    size, _, _ = _TRAP_FRAME[guest.isa]
+    size, _, _ = TRAP_FRAME[guest.isa]
     for number in range(returns):
         what = f"return {number + 1} to user mode"
         cpu, pc, _ = _run_to_trap_return(guest, what)

@@ -24,6 +24,8 @@ _USER_COPY = "kernel/mm/user_copy.cc"
 _VMA = "kernel/mm/vma.cc"
 _FAULT = "kernel/mm/fault.cc"
 _LOAD = "kernel/proc/load.cc"
+_CLONE = "kernel/mm/clone.cc"
+_FORK = "kernel/proc/fork.cc"
 _EXECUTE = "kernel/proc/execute.cc"
 
 CAUSES: dict[str, Cause] = {
@@ -159,6 +161,7 @@ CAUSES: dict[str, Cause] = {
     "vma-wrong-kind": Cause("An area is of another kind than what it was made for.", _VMA),
     "root-not-recorded": Cause("The kernel's record of a process has another root than the one that is loaded.", _EXECUTE),
     "execve-not-undone": Cause("An execve that failed has changed the process all the same.", _EXECUTE),
+    "protection-not-asked": Cause("A page was brought for an access that its area does not permit.", _FAULT),
     "stack-not-grown": Cause("A touch below the stack, within its limit, was refused.", _FAULT),
     "stack-grown-too-far": Cause("The stack has grown beyond its limit, or into the page that must stay free below it.", _FAULT),
     "promised-page-refused": Cause("A system call refused a buffer that the process was promised.", _FAULT),
@@ -175,4 +178,25 @@ CAUSES: dict[str, Cause] = {
     "vma-split-wrong": Cause("remove or protect changed more or less than the range they were given.", _VMA),
     "vma-limit-wrong": Cause("A full list was overrun, refused what it has room for, or was changed all the same.", _VMA),
     "vma-gap-wrong": Cause("What find_gap found is not the lowest free range that is large enough.", _VMA),
+    # fork.
+    "fork-refused": Cause("fork failed where nothing was short.", _FORK),
+    "fork-incomplete": Cause("A child was made ready before it had all that it needs.", _FORK),
+    "fork-result-wrong": Cause("fork does not return the child's number to the parent, and 0 to the child.", _FORK),
+    "fork-areas-differ": Cause("A child was not promised what its parent was.", _CLONE),
+    "fork-areas-shared": Cause("Parent and child have one list of areas, or one map, in common.", _CLONE),
+    "fork-page-missing": Cause("A page of the parent's is not in the child.", _CLONE),
+    "fork-page-unexpected": Cause("A child has a page that its parent has not.", _CLONE),
+    "fork-page-shared": Cause("Parent and child have a frame or a table in common.", _CLONE),
+    "fork-page-permission": Cause("A page of the child permits something else than the parent's.", _CLONE),
+    "fork-bytes-differ": Cause("A page of the child does not hold what the parent's does.", _CLONE),
+    "fork-not-isolated": Cause("What one of parent and child wrote shows in the memory of the other.", _CLONE),
+    "child-frame-misplaced": Cause("A child's first registers are not taken from where they were put.", _FORK),
+    "child-not-in-user-mode": Cause("A child does not begin in user mode, with interrupts on.", _USER_MODE),
+    "child-registers-wrong": Cause("A child begins elsewhere, or with other registers than its parent's.", _FORK),
+    "child-spare-registers-wrong": Cause("A child lacks its parent's thread pointer or segments.", _FORK),
+    "child-never-runs": Cause("A child was made that never runs, or not to its end.", _FORK),
+    "child-killed": Cause("A forked child was killed where its parent lives.", _CLONE),
+    "status-not-delivered": Cause("The status of a child is not in the memory of who waited for it.", "kernel/proc/system_calls.cc"),
+    "thread-variables-wrong": Cause("Thread-local variables do not hold what fork or execve must leave in them.", _LOAD),
+    "process-slot-lost": Cause("A slot of the process table stays in use, or is not found free.", _FORK),
 }

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from grade.bench.counting import Counter
-from grade.bench.operations import OPERATIONS, Operation, instructions
+from grade.bench.operations import OPERATIONS, TIMED_OPERATIONS, Operation, instructions
 from grade.ladder.build import build_kernel
 from grade.ladder.cutter import cut
 from grade.ladder.labs import ISAS
@@ -228,17 +228,27 @@ def test_a_handed_out_tree_says_nothing_about_how_it_is_graded(tmp_path: Path) -
     assert "instructor" not in (tree / "README.md").read_text() + (tree / "docs" / "map.md").read_text()
 
 
+RELIED_ON = {
+    "boot_wall_ms", "null_syscall_insns", "yield_round_trip_insns", "temp_map_insns", "fork_exit_wait_insns",
+    "fork_per_page_insns", "copy_page_insns", "demand_zero_fault_insns", "zero_page_insns",
+    "fork_exec_exit_wait_insns", "idle_process_frames",
+}  # fmt: skip
+"""Figures that others look up by their names."""
+
+
 def test_bench_measures_every_figure(tmp_path: Path) -> None:
     """The names are promised; the values depend on the machine."""
     run = pagewalk("bench", "--runs", "1", "--json", str(tmp_path / "b.json"))
     figures = json.loads((tmp_path / "b.json").read_text())["figures"]
     assert all(figure["value"] > 0 and figure["unit"] for figure in figures)
     for_each = {"kernel_root_walk_ms", "cold_build_s", "grade_lab_warm_s", "arch_lines"}
-    for_each |= {"boot_wall_ms", "null_syscall_wall_us", "boot_insns"}
-    for_each |= {operation.figure for operation in OPERATIONS}
+    for_each |= {"boot_wall_ms", "boot_insns", "demand_zero_fault_wall_us", "idle_process_frames"}
+    for_each |= {f"idle_process_{part}_frames" for part in ("table", "stack", "page", "map")}
+    for_each |= {operation.figure for operation in (*OPERATIONS, *TIMED_OPERATIONS)}
     expected = {(name, isa) for name in for_each for isa in ISAS}
     expected |= {("grade_warm_s", "all"), ("kernel_shared_lines", "all")}
     assert {(figure["name"], figure["isa"]) for figure in figures} == expected, run.stdout
+    assert RELIED_ON <= for_each
     assert run.returncode == 0, run.stdout + run.stderr
 
 

@@ -134,11 +134,27 @@ def test_the_kernel_is_told_to_run_the_program_and_stop(fake: FakeQemu) -> None:
     assert fake.script() == "timer 100\nframes\nrun echo -n --isa \u00e9\npoweroff"
 
 
-def test_without_a_program_it_is_the_monitor(fake: FakeQemu) -> None:
-    run = fake.run(b"pagewalk> ", "--script", "frames")
+def test_without_a_program_it_is_the_shell(fake: FakeQemu) -> None:
+    run = fake.run(b"$ ", "--script", "frames;ps")
+    assert (run.returncode, run.stdout) == (0, b"Ctrl-A X ends the machine.\n$ ")
+    assert fake.script() == "frames\nps\nrun sh"
+    assert "mon:stdio" in (fake.folder / "words").read_text().splitlines()
+    fake.run(b"$ ")
+    assert fake.script() == "run sh"
+
+
+@pytest.mark.parametrize("option", [["--monitor"], ["--lab", "4"]], ids=["asked-for", "lab-without-a-shell"])
+def test_there_is_a_way_to_the_monitor(fake: FakeQemu, option: list[str]) -> None:
+    run = fake.run(b"pagewalk> ", *option, "--script", "frames")
     assert (run.returncode, run.stdout) == (0, b"Ctrl-A X ends the machine.\npagewalk> ")
     assert fake.script() == "frames"
-    assert "mon:stdio" in (fake.folder / "words").read_text().splitlines()
+
+
+def test_a_program_and_the_monitor_are_not_asked_for_at_once(fake: FakeQemu) -> None:
+    run = fake.run(b"", "--monitor", "hello")
+    assert run.returncode == 2
+    assert b"--monitor goes without PROGRAM" in run.stderr
+    assert not (fake.folder / "words").exists()
 
 
 @pytest.mark.parametrize(("fact", "status"), [(DONE, 0), ("@exit pid=2 status=1 signal=0", 1)])

@@ -66,9 +66,9 @@ Value wrong_with_request(std::uint64_t size, std::uint64_t options, std::uint64_
 
 // Maps exactly at `start`.
 Value map_fixed(AddressSpace& space, VirtAddr start, std::uint64_t size, Protection protection, bool may_replace) {
-  if (!start.is_aligned(kPageSize)) return -kEINVAL;
   const auto end = end_of(start, size);
   if (!end) return -kENOMEM;
+  if (!start.is_aligned(kPageSize)) return -kEINVAL;
   if (start.raw() < kPageSize) return -kEPERM;
   VmaList& areas = space.memory().areas;
   const Vma* above = areas.find_from(start);

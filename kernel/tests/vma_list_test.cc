@@ -1,5 +1,6 @@
-// Lab 5. The list of areas: each rule of vma.h by itself, on both sides of each border. Runs before the random tests
-// (by its name), so that of what is not written yet the first is named that the others rest on.
+// Lab 5. The list of areas: each rule of vma.h by itself, on both sides of each border. The order counts: what others
+// rest on comes first, and this file before the random tests (by its name). Of what is not written yet, and of what
+// fails, the grader names the first.
 #include "kernel/mm/vma.h"
 
 #include <gtest/gtest.h>
@@ -27,7 +28,7 @@ std::string place(std::uint64_t page) {
   return testing::PrintToString(at(page));
 }
 
-// --- finding -------------------------------------------------------------------------------------------------------
+// --- one area, and two ---------------------------------------------------------------------------------------------
 
 TEST(Vma, AnEmptyListHoldsNothing) {
   const VmaList list;
@@ -36,6 +37,15 @@ TEST(Vma, AnEmptyListHoldsNothing) {
     EXPECT_EQ(found(list.find(va)), "nothing");
   }
   EXPECT_EQ(areas_of(list), Areas{});
+}
+
+TEST(Vma, KeepsAllThatAnAreaSays) {
+  for (const VmaKind kind : {VmaKind::kAnonymous, VmaKind::kImage, VmaKind::kHeap, VmaKind::kStack, VmaKind::kThread}) {
+    for (const Protection protection : {kNothing, kRead, kReadWrite, kReadExecute}) {
+      const Areas areas{area(1, 3, protection, kind)};
+      EXPECT_EQ(areas_of(list_of(areas)), areas);
+    }
+  }
 }
 
 TEST(Vma, AnAreaHoldsItsStartAndNotItsEnd) {
@@ -48,20 +58,36 @@ TEST(Vma, AnAreaHoldsItsStartAndNotItsEnd) {
   EXPECT_EQ(*list.find(at(3)), area(2, 4));
 }
 
+TEST(Vma, NothingIsMergedAcrossAGap) {
+  const Areas areas{area(1, 2), area(3, 4), area(5, 6)};
+  EXPECT_EQ(areas_of(list_of(areas)), areas);
+}
+
+// Each bit of the protection, and each kind, is reason enough not to merge.
+TEST(Vma, NothingUnlikeIsMerged) {
+  constexpr Protection kAll{.read = true, .write = true, .execute = true};
+  const Areas pairs[] = {{area(1, 2, kNothing), area(2, 3, kRead)},
+                         {area(1, 2, kRead), area(2, 3, kReadWrite)},
+                         {area(1, 2, kRead), area(2, 3, kReadExecute)},
+                         {area(1, 2, kReadWrite), area(2, 3, kAll)},
+                         {area(1, 2, kReadExecute), area(2, 3, kAll)},
+                         {area(1, 2, kReadWrite), area(2, 3, kReadWrite, VmaKind::kHeap)},
+                         {area(1, 2, kReadWrite, VmaKind::kHeap), area(2, 3, kReadWrite, VmaKind::kStack)},
+                         {area(1, 2, kReadWrite, VmaKind::kImage), area(2, 3, kReadWrite, VmaKind::kThread)}};
+  for (const Areas& pair : pairs) {
+    EXPECT_EQ(areas_of(list_of({pair[0], pair[1]})), pair) << "added from below to above";
+    EXPECT_EQ(areas_of(list_of({pair[1], pair[0]})), pair) << "added from above to below";
+  }
+}
+
+// --- finding -------------------------------------------------------------------------------------------------------
+
 TEST(Vma, WhereTwoAreasTouchTheUpperOneBegins) {
   const VmaList list = list_of({area(2, 4), area(4, 6, kRead)});
   EXPECT_EQ(found(list.find(at(4) - 1)), place(2));
   EXPECT_EQ(found(list.find(at(4))), place(4));
   EXPECT_EQ(found(list.find_from(at(4) - 1)), place(2));
   EXPECT_EQ(found(list.find_from(at(4))), place(4));
-}
-
-TEST(Vma, FindsTheRightOneOfMany) {
-  const VmaList list = full_list();
-  for (std::uint64_t page = 0; page < 2 * VmaList::kMost; ++page) {
-    const bool is_in = page % 2 == 0;
-    EXPECT_EQ(found(list.find(at(page) + 0x800)), is_in ? place(page) : "nothing") << page;
-  }
 }
 
 TEST(Vma, FindFromGivesTheAreaThatHoldsTheAddressOrTheNextAbove) {
@@ -76,6 +102,15 @@ TEST(Vma, FindFromGivesTheAreaThatHoldsTheAddressOrTheNextAbove) {
   EXPECT_EQ(found(list.find_from(kLastAddress)), "nothing");
 }
 
+TEST(Vma, FindsTheRightOneOfMany) {
+  VmaList list;
+  for (std::uint64_t i = 0; i < 50; ++i) ASSERT_EQ(outcome(list.insert(area(2 * i, 2 * i + 1))), "ok");
+  for (std::uint64_t i = 0; i < 50; ++i) {
+    EXPECT_EQ(found(list.find(at(2 * i) + 0x800)), place(2 * i));
+    EXPECT_EQ(found(list.find(at(2 * i + 1) + 0x800)), "nothing");
+  }
+}
+
 // --- adding --------------------------------------------------------------------------------------------------------
 
 TEST(Vma, KeepsAreasSortedWhateverTheOrderTheyCameIn) {
@@ -85,15 +120,6 @@ TEST(Vma, KeepsAreasSortedWhateverTheOrderTheyCameIn) {
   do {
     EXPECT_EQ(areas_of(list_of(areas)), sorted);
   } while (std::next_permutation(areas.begin(), areas.end(), by_start));
-}
-
-TEST(Vma, KeepsAllThatAnAreaSays) {
-  for (const VmaKind kind : {VmaKind::kAnonymous, VmaKind::kImage, VmaKind::kHeap, VmaKind::kStack, VmaKind::kThread}) {
-    for (const Protection protection : {kNothing, kRead, kReadWrite, kReadExecute}) {
-      const Areas areas{area(1, 3, protection, kind)};
-      EXPECT_EQ(areas_of(list_of(areas)), areas);
-    }
-  }
 }
 
 TEST(Vma, OverlapIsRefusedAndChangesNothing) {
@@ -135,27 +161,6 @@ TEST(Vma, MergesOnBothSides) {
 TEST(Vma, MergesWithTheAlikeSideOnly) {
   EXPECT_EQ(areas_of(list_of({area(4, 6), area(8, 9, kRead), area(6, 8)})), (Areas{area(4, 8), area(8, 9, kRead)}));
   EXPECT_EQ(areas_of(list_of({area(4, 6, kRead), area(8, 9), area(6, 8)})), (Areas{area(4, 6, kRead), area(6, 9)}));
-}
-
-TEST(Vma, NothingIsMergedAcrossAGap) {
-  const Areas areas{area(1, 2), area(3, 4), area(5, 6)};
-  EXPECT_EQ(areas_of(list_of(areas)), areas);
-}
-
-// Each bit of the protection, and each kind, is reason enough not to merge.
-TEST(Vma, NothingUnlikeIsMerged) {
-  const Areas neighbours{area(2, 3, kRead),
-                         area(2, 3, kNothing),
-                         area(2, 3, {.read = true, .write = true, .execute = true}),
-                         area(2, 3, kReadWrite, VmaKind::kHeap),
-                         area(2, 3, kReadWrite, VmaKind::kImage),
-                         area(2, 3, kReadWrite, VmaKind::kStack),
-                         area(2, 3, kReadWrite, VmaKind::kThread)};
-  for (const Vma& above : neighbours) {
-    const Areas areas{area(1, 2), above};
-    EXPECT_EQ(areas_of(list_of({areas[0], areas[1]})), areas) << "added from below to above";
-    EXPECT_EQ(areas_of(list_of({areas[1], areas[0]})), areas) << "added from above to below";
-  }
 }
 
 TEST(Vma, PagesAddedOneByOneMergeIntoOneArea) {
@@ -223,8 +228,8 @@ TEST(Vma, RemoveAcrossAreasSplitsTheFirstAndTheLast) {
 }
 
 TEST(Vma, RemoveOfEverythingLeavesAnEmptyList) {
-  VmaList list = full_list();
-  EXPECT_EQ(outcome(list.remove(at(0), at(2 * VmaList::kMost))), "ok");
+  VmaList list = list_of({area(0, 1), area(2, 3), area(4, 6), area(6, 7, kRead)});
+  EXPECT_EQ(outcome(list.remove(at(0), at(7))), "ok");
   EXPECT_EQ(areas_of(list), Areas{});
   EXPECT_EQ(found(list.find(at(0))), "nothing");
   EXPECT_EQ(outcome(list.insert(area(0, 1))), "ok");
@@ -282,7 +287,7 @@ TEST(Vma, ProtectWithTheSameChangesNothing) {
   EXPECT_EQ(areas_of(list), (Areas{area(4, 10), area(10, 11, kRead)}));
 }
 
-TEST(Vma, ProtectAcrossAreasSplitsAndMerges) {
+TEST(Vma, ProtectAcrossAreas) {
   VmaList list = list_of({area(2, 5, kRead), area(5, 6), area(6, 8, kReadExecute), area(8, 12, kRead)});
   EXPECT_EQ(outcome(list.protect(at(3), at(9), kReadWrite)), "ok");
   EXPECT_EQ(areas_of(list), (Areas{area(2, 3, kRead), area(3, 9), area(9, 12, kRead)}));
@@ -316,6 +321,31 @@ TEST(VmaFull, HoldsTheMostAreasAndNotOneMore) {
   ASSERT_EQ(before.size(), VmaList::kMost);
   EXPECT_EQ(outcome(list.insert(area(2 * VmaList::kMost, 2 * VmaList::kMost + 1))), "too-many-areas");
   EXPECT_EQ(outcome(list.insert({kFirst - 2 * kPageSize, kFirst - kPageSize, kRead})), "too-many-areas");
+  EXPECT_EQ(areas_of(list), before);
+}
+
+TEST(VmaFull, TakesWhatMergesAndSoIsNoAreaMore) {
+  const std::uint64_t end = 2 * VmaList::kMost;
+  VmaList below = full_list(), above = full_list(), both = full_list();
+  EXPECT_EQ(outcome(below.insert(area(end - 1, end + 3))), "ok");
+  EXPECT_EQ(below.all().back(), area(end - 2, end + 3));
+  EXPECT_EQ(outcome(above.insert({kFirst - kPageSize, kFirst, kReadWrite})), "ok");
+  EXPECT_EQ(above.all().front(), (Vma{kFirst - kPageSize, at(1), kReadWrite}));
+  EXPECT_EQ(outcome(both.insert(area(5, 6))), "ok");
+  EXPECT_EQ(both.all().size(), VmaList::kMost - 1);
+}
+
+TEST(VmaFull, AnOverlapIsRefusedAsSuch) {
+  VmaList list = full_list();
+  const Areas before = areas_of(list);
+  EXPECT_EQ(outcome(list.insert(area(4, 5, kRead))), "already-mapped");
+  EXPECT_EQ(areas_of(list), before);
+}
+
+TEST(VmaFull, WhatDoesNotMergeIsRefusedBetweenAreasToo) {
+  VmaList list = full_list();
+  const Areas before = areas_of(list);
+  EXPECT_EQ(outcome(list.insert(area(5, 6, kRead))), "too-many-areas");
   EXPECT_EQ(areas_of(list), before);
 }
 

@@ -71,6 +71,17 @@ std::uint64_t argument(Random& random) {
   }
 }
 
+// The calls after which this would not be one program any more, or not this one, or without its memory. Those about
+// memory have a program of their own, mmapnonsense.
+bool is_end(std::uint64_t number) {
+  using namespace system_calls;
+  constexpr std::uint64_t kEnds[] = {kExit, kFork, kExecve, kBrk, kMmap, kMunmap, kMprotect};
+  for (const std::uint64_t end : kEnds) {
+    if (number == end) return true;
+  }
+  return false;
+}
+
 std::uint64_t number(Random& random) {
   constexpr std::uint64_t kNumbers[] = {system_calls::kRead,       system_calls::kWrite,  system_calls::kNanosleep,
                                         system_calls::kSchedYield, system_calls::kGetpid, system_calls::kWait4,
@@ -78,7 +89,7 @@ std::uint64_t number(Random& random) {
   const std::uint64_t chosen = random.below(9);
   if (chosen < 7) return kNumbers[chosen];
   const std::uint64_t other = chosen == 7 ? random.below(2000) : argument(random);
-  return other == system_calls::kExit ? 0 : other;  // it is not over yet
+  return is_end(other) ? 0 : other;
 }
 
 // Two calls would have us wait for longer than anybody wants: a read from file 0, until somebody types, and a sleep for

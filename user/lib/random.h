@@ -18,6 +18,9 @@ class Random {
   // A number below `end`, which is not 0.
   constexpr std::uint64_t below(std::uint64_t end) { return next() % end; }
 
+  // A seed for another Random. The next number would not do: the other would go the way of this one, a step behind.
+  constexpr std::uint64_t seed() { return next() * 0x2545'f491'4f6c'dd1d; }
+
  private:
   std::uint64_t state_;
 };

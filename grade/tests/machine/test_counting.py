@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -145,6 +146,19 @@ class FakeCounter:
 def test_an_operation_is_the_average() -> None:
     counter = FakeCounter({"run bench f 10": 5000}, "@exit pid=2 status=0 signal=0")
     assert instructions(counter, Operation("x", "run bench f {times}", 10)).value == 500
+
+
+def test_what_is_not_the_operation_is_subtracted() -> None:
+    counter = FakeCounter({"run bench f 10": 5000, "run bench g 10": 1000}, "@exit pid=2 status=0 signal=0")
+    assert instructions(counter, Operation("x", "run bench f {times}", 10, 3, "run bench g {times}")).value == 400
+
+
+def test_an_operation_may_end_at_another_marker() -> None:
+    marks = (Mark(3, 10, 0), Mark(1, 100, 0), Mark(3, 151, 0), Mark(2, 300, 0))
+    boot = Boot(1.0, "> run f\n@process pid=2 program=f\n@exit pid=2 status=0 signal=0\n> poweroff\n@poweroff\n")
+    counter = SimpleNamespace(kernel=FakeCounter.kernel, run=lambda _: Counts(None, marks, boot))
+    assert instructions(counter, Operation("x", "run f", 1, 3, last=3)).value == 50
+    assert instructions(counter, Operation("x", "run f", 1, 3)).value == 199
 
 
 @pytest.mark.parametrize("last", ["@exit pid=2 status=1 signal=0", "@exit pid=2 status=0 signal=11"])

@@ -2,6 +2,7 @@
         .section .text.start, "ax"
         .global _start
 _start:
+        movz    xzr, #3                 // a marker (marker.h): a program begins
         ldr     x0, [sp]                // argc
         add     x1, sp, #8              // argv
         bl      start_program           // user/lib/start.cc

@@ -1,0 +1,252 @@
+"""What must hold when a process has made another one like itself: its memory, its first registers, what is left of it."""
+
+from dataclasses import dataclass
+
+from grade.boot.frame_records import frame_records
+from grade.boot.guest import Guest
+from grade.boot.layout import PAGE
+from grade.boot.process_slots import MemoryMap, ProcessSlot, memory_map, process_slots
+from grade.boot.trapped import RESULT_REGISTER, SystemCall, run_to_system_call
+from grade.boot.user_return import UserReturn, go_to_user_mode, run_to_turn
+from grade.checks.area_checks import permissions
+from grade.checks.process_checks import live_root, user_mappings, user_tables, walk_in
+from grade.diagnosis.failure import expect, fail
+from grade.walker import Mapping
+
+FORK = 1001  # kernel/proc/system_call_numbers.h
+_FORK_FILE = "kernel/proc/fork.cc"
+_CLONE_FILE = "kernel/mm/clone.cc"
+_SHOWN = 8  # bytes of a page that a report shows
+
+
+@dataclass(frozen=True)
+class Birth:
+    """A child has been made, and neither it nor its parent has come back to user mode: their memory is what fork made.
+
+    `turn` is who is about to.
+    """
+
+    call: SystemCall
+    parent: ProcessSlot
+    child: ProcessSlot
+    turn: ProcessSlot
+
+
+def running(guest: Guest) -> ProcessSlot:
+    """The process whose root is loaded; for stops in user code, and at the entrance of a trap out of it."""
+    __tracebackhide__ = True
+    root = live_root(guest)
+    found = next((slot for slot in process_slots(guest) if slot.root == root), None)
+    expect(found is not None, "wrong-root-loaded", "the root of a process is loaded", f"{root:#x} is nobody's")
+    return found
+
+
+def run_to_birth(guest: Guest, what: str) -> Birth:
+    """Runs to the next fork, and through it, as far as somebody is about to come back to user mode."""
+    __tracebackhide__ = True
+    call = run_to_system_call(guest, FORK, what)
+    parent = running(guest)
+    before = {slot.pid for slot in process_slots(guest)}
+    while True:
+        turn = run_to_turn(guest, f"the end of {what}")
+        born = [slot for slot in process_slots(guest) if slot.pid not in before]
+        if born or turn.pid == parent.pid:
+            break
+    if not born:
+        back = go_to_user_mode(guest, turn)
+        seen = f"fork returned {back.result}, and there is no new process"
+        fail(_cause_of_refusal(back.result), f"{parent} gets a child", seen, file=_FORK_FILE)
+    child = born[0]
+    expect(child.parent == parent.pid, "wrong-answer", f"{parent} is the parent", f"{child.parent} is", file=_FORK_FILE)
+    for name, value in (("root", child.root), ("list of areas", child.map)):
+        expect(value is not None, "fork-incomplete", f"{child} has a {name} when it can run", "it has none")
+    return Birth(call, parent, child, turn)
+
+
+def _cause_of_refusal(result: int) -> str:
+    """Why fork refused where it must not; -EAGAIN says that there is no slot."""
+    return "process-slot-lost" if result == -11 else "fork-refused"
+
+
+def run_to_both(guest: Guest, birth: Birth) -> tuple[UserReturn, UserReturn]:
+    """Runs on to where parent and child have both come back to user mode for the first time; both, in that order."""
+    __tracebackhide__ = True
+    back: dict[int, UserReturn] = {}
+    turn = birth.turn
+    while True:
+        if turn.pid not in back:
+            back[turn.pid] = go_to_user_mode(guest, turn)
+        missing = {birth.parent.pid, birth.child.pid} - back.keys()
+        if not missing:
+            return back[birth.parent.pid], back[birth.child.pid]
+        turn = run_to_turn(guest, f"the first return of process {min(missing)} from fork to user mode", missing)
+
+
+# --- the copy --------------------------------------------------------------------------------------------------------
+
+
+def check_copy(guest: Guest, parent: ProcessSlot, child: ProcessSlot) -> int:
+    """The child was promised what its parent was, has a copy of each of its pages, and nothing else; how many pages."""
+    __tracebackhide__ = True
+    check_same_promises(guest, parent, child)
+    wanted = f"{child} has a root of its own"
+    expect(child.root != parent.root, "fork-page-shared", wanted, f"it has that of {parent}, {parent.root:#x}")
+    theirs = {mapping.va: mapping for mapping in user_mappings(guest, parent.root)}
+    ours = {mapping.va: mapping for mapping in user_mappings(guest, child.root)}
+    areas = memory_map(guest, parent)
+    for va, page in theirs.items():
+        area = f"the page {va:#x} of the area {areas.area_of(va)}"
+        walk = walk_in(guest, child.root, va)
+        wanted = f"{child} has {area}, which {parent} has"
+        expect(va in ours, "fork-page-missing", wanted, "nothing is mapped there", walk)
+        shared = ours[va].pa == page.pa
+        wanted = f"{child} has {area} in a frame of its own"
+        expect(not shared, "fork-page-shared", wanted, f"it has that of {parent}, {page.pa:#x}", walk)
+        wanted, seen = f"{child} has {area} as {_rights(page)}", _rights(ours[va])
+        expect(seen == _rights(page), "fork-page-permission", wanted, seen, walk)
+    for va, page in ours.items():
+        walk = walk_in(guest, child.root, va)
+        seen = f"it maps {page.pa:#x}"
+        expect(va in theirs, "fork-page-unexpected", f"{child} has no page at {va:#x}, as {parent}", seen, walk)
+    _check_bytes(guest, (parent, child), theirs, ours)
+    _check_frames(guest, parent, child, ours)
+    return len(ours)
+
+
+def _rights(page: Mapping) -> str:
+    letters = permissions(page) if page.user else "the kernel's alone"
+    return letters + (", global" if page.global_ else "")
+
+
+def check_same_promises(guest: Guest, parent: ProcessSlot, child: ProcessSlot) -> None:
+    """The child was promised what its parent was, and this is written down in a frame of its own."""
+    __tracebackhide__ = True
+    theirs, ours = memory_map(guest, parent), memory_map(guest, child)
+    wanted = f"what {child} was promised is in a frame of its own"
+    seen = f"it is in that of {parent}, {theirs.frame:#x}"
+    expect(ours.frame != theirs.frame, "fork-areas-shared", wanted, seen)
+    wanted = f"{child} has the areas of {parent}: {_listed(theirs)}"
+    expect(ours.areas == theirs.areas, "fork-areas-differ", wanted, _listed(ours))
+    for name in ("heap_start", "heap_end"):
+        right, seen = getattr(theirs, name), getattr(ours, name)
+        expect(right == seen, "fork-areas-differ", f"{name} of {child} is that of {parent}, {right:#x}", f"{seen:#x}")
+    wanted = f"{child} knows {len(theirs.file_parts)} parts of its program's file, as {parent} does"
+    seen = f"{len(ours.file_parts)}, or others: pages of the program that it touches first would be wrong"
+    expect(ours.file_parts == theirs.file_parts, "fork-areas-differ", wanted, seen)
+
+
+def _listed(areas: MemoryMap) -> str:
+    return "; ".join(map(str, areas.areas)) or "none"
+
+
+def _check_bytes(
+    guest: Guest, both: tuple[ProcessSlot, ProcessSlot], theirs: dict[int, Mapping], ours: dict[int, Mapping]
+) -> None:
+    __tracebackhide__ = True
+    parent, child = both
+    for va, page in theirs.items():
+        right, seen = guest.read_physical(page.pa, PAGE), guest.read_physical(ours[va].pa, PAGE)
+        if right == seen:
+            continue
+        at = next(at for at in range(PAGE) if right[at] != seen[at])
+        wanted = f"at {va + at:#x}, {child} finds what {parent} has: {right[at : at + _SHOWN].hex()}"
+        fail("fork-bytes-differ", wanted, seen[at : at + _SHOWN].hex(), walk_in(guest, child.root, va))
+
+
+def _check_frames(guest: Guest, parent: ProcessSlot, child: ProcessSlot, ours: dict[int, Mapping]) -> None:
+    """The child's frames are its own, from beyond the window, and its tables too."""
+    __tracebackhide__ = True
+    tables = user_tables(guest, parent.root) & user_tables(guest, child.root)
+    wanted = f"{parent} and {child} have no table of the lower half in common"
+    expect(not tables, "fork-page-shared", wanted, f"the table at {min(tables, default=0):#x} is in both roots")
+    shares, beyond, users = frame_records(guest).shares, guest.layout.region("frames").end, {}
+    for va, page in ours.items():
+        walk = walk_in(guest, child.root, va)
+        held = shares.get(page.pa, 0)
+        wanted = f"one share of the frame of {va:#x} of {child} is held: its own"
+        cause = "frames-leaked" if held > 1 else "frame-freed-in-use"
+        expect(held == 1, cause, wanted, f"{held} are", walk, _CLONE_FILE)
+        other = users.setdefault(page.pa, va)
+        wanted = f"{va:#x} of {child} is in a frame that has no other page"
+        expect(other == va, "frame-freed-in-use", wanted, f"it is in that of {other:#x}", walk, _CLONE_FILE)
+        wanted = f"{va:#x} of {child} is in RAM at or beyond {beyond:#x}"
+        expect(page.pa >= beyond, "user-frames-in-window", wanted, f"at {page.pa:#x}", walk, _CLONE_FILE)
+
+
+# --- the first return ------------------------------------------------------------------------------------------------
+
+
+def check_results(birth: Birth, parent: UserReturn, child: UserReturn) -> None:
+    """fork returned the child's number to the parent, and 0 to the child."""
+    __tracebackhide__ = True
+    for back, wanted in ((parent, birth.child.pid), (child, 0)):
+        who = f"fork returns {wanted} to {back.slot}"
+        expect(back.result == wanted, "fork-result-wrong", who, f"{back.result}")
+
+
+def check_same_registers(birth: Birth, parent: UserReturn, child: UserReturn) -> None:
+    """The child comes back with its parent's registers, to where its parent comes back, but with another result."""
+    __tracebackhide__ = True
+    check_results(birth, parent, child)
+    pc, sp = birth.call.trap.pc, birth.call.trap.sp
+    for back in (parent, child):
+        cause = "child-registers-wrong" if back is child else "registers-not-kept"
+        seen = f"it goes on at {back.cpu.pc:#x}"
+        expect(back.cpu.pc == pc, cause, f"{back.slot} goes on behind its call of fork, at {pc:#x}", seen)
+        seen = f"sp is {back.cpu.sp:#x}"
+        expect(back.cpu.sp == sp, cause, f"{back.slot} goes on with the stack pointer {sp:#x}", seen)
+        wanted = f"{back.slot} goes on with interrupts on: or no tick would ever end its turn"
+        expect(back.interrupts_on, "child-not-in-user-mode", wanted, "they are off")
+    result = RESULT_REGISTER[parent.isa]
+    for name, value in parent.registers.items():
+        seen = child.registers[name]
+        wanted = f"{child.slot} has in {name} what its parent has, {value:#x}"
+        expect(name == result or seen == value, _cause_of_register(name), wanted, f"{seen:#x}")
+
+
+def _cause_of_register(name: str) -> str:
+    """Which part of fork forgot it: the copy of the trap frame, or save_registers()."""
+    outside_frame = name in ("ds", "es", "fs", "gs", "fs_base", "tpidr_el0")
+    return "child-spare-registers-wrong" if outside_frame else "child-registers-wrong"
+
+
+def check_own_root(back: UserReturn) -> None:
+    """Whoever comes back to user mode does so on its own root."""
+    __tracebackhide__ = True
+    wanted = f"{back.slot} comes back to user mode on its own root, {back.slot.root:#x}"
+    expect(back.root == back.slot.root, "wrong-root-loaded", wanted, f"the root register holds {back.root:#x}")
+
+
+# --- what a fork leaves that failed, or whose child has ended --------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Holdings:
+    """All that processes hold of the machine: frames with their shares, and slots of the process table."""
+
+    shares: dict[int, int]
+    slots: tuple[tuple[int, int], ...]
+
+
+def holdings(guest: Guest) -> Holdings:
+    """What is held now."""
+    slots = tuple((slot.number, slot.pid) for slot in process_slots(guest))
+    return Holdings(frame_records(guest).shares, slots)
+
+
+def check_holdings(guest: Guest, before: Holdings, when: str) -> None:
+    """Nothing more is held than before, and nothing less."""
+    __tracebackhide__ = True
+    now = holdings(guest)
+    leaked, freed = sorted(now.shares.keys() - before.shares.keys()), sorted(before.shares.keys() - now.shares.keys())
+    wanted = f"{when}, the {len(before.shares)} frames in use are those of before"
+    seen = f"{len(freed)} of them are free: {', '.join(map(hex, freed[:4]))}"
+    expect(not freed, "frame-freed-in-use", wanted, seen, file=_FORK_FILE)
+    seen = f"{len(leaked)} more are: {', '.join(map(hex, leaked[:4]))}"
+    expect(not leaked, "frames-leaked", wanted, seen, file=_FORK_FILE)
+    for frame, held in before.shares.items():
+        cause = "frames-leaked" if now.shares[frame] > held else "frame-freed-in-use"
+        wanted = f"{when}, {held} shares of the frame {frame:#x} are held, as before"
+        expect(now.shares[frame] == held, cause, wanted, f"{now.shares[frame]}", file=_FORK_FILE)
+    wanted = f"{when}, the slots of the process table are in use that were before, {dict(before.slots)}"
+    expect(now.slots == before.slots, "process-slot-lost", wanted, f"{dict(now.slots)}")

@@ -1,0 +1,81 @@
+"""What ./pagewalk bench makes of its figures, and which of them the tree of a lab has."""
+
+import io
+import re
+from pathlib import Path
+
+import pytest
+from rich.console import Console
+
+from grade.bench import run
+from grade.bench.boot import boot_between
+from grade.bench.counting import Counter
+from grade.bench.figure import Figure, NotMeasured, Ratio, ratio_of
+from grade.bench.idle_process import idle_process
+from grade.bench.operations import OPERATIONS, instructions
+from grade.ladder.build import Kernel, build_kernel
+from grade.ladder.labs import ISAS
+from grade.ladder.trees import Tree, find_root, prepare
+
+ROOT = find_root(Path(__file__))
+COPY = [Figure("copy_page_insns", isa, value, "instructions") for isa, value in (("x86_64", 1000), ("aarch64", 500))]
+
+
+def shown(figures: list[Figure]) -> str:
+    console = Console(file=io.StringIO(), width=200)
+    run._show(console, figures)
+    return console.file.getvalue()
+
+
+def fork(isa: str, value: float) -> Figure:
+    return Figure("fork_per_page_insns", isa, value, "instructions")
+
+
+def test_a_figure_is_beside_the_other_of_its_own_isa() -> None:
+    assert ratio_of(fork("x86_64", 1200), COPY) == Ratio("copy_page_insns", 1.2, 1.5)
+    assert ratio_of(fork("aarch64", 1200), COPY) == Ratio("copy_page_insns", 2.4, 1.5)
+
+
+def test_a_figure_is_beside_nothing_if_nothing_was_promised_or_measured() -> None:
+    assert ratio_of(COPY[0], COPY) is None
+    assert ratio_of(fork("x86_64", 1200), COPY[1:]) is None
+
+
+def test_the_table_shows_what_was_missed() -> None:
+    rows = shown([*COPY, fork("x86_64", 1499), fork("aarch64", 751), Figure("boot_wall_ms", "x86_64", 61, "ms")])
+    assert re.search(r"fork_per_page_insns +\S +x86_64 .* 1.50 x copy_page_insns \S +1.5 x", rows), rows
+    assert re.search(r"fork_per_page_insns +\S +aarch64 .* 1.50 x copy_page_insns \S +missed 1.5 x", rows), rows
+    assert re.search(r"boot_wall_ms .* missed 60", rows), rows
+
+
+# --- with a machine --------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture(params=ISAS)
+def kernel(request: pytest.FixtureRequest) -> Kernel:
+    return build_kernel(ROOT, request.param)
+
+
+def test_an_idle_process_is_all_its_parts(kernel: Kernel) -> None:
+    frames = {figure.name.removeprefix("idle_process_"): figure.value for figure in idle_process(kernel)}
+    assert frames.pop("frames") == sum(frames.values())
+    assert set(frames) == {"table_frames", "stack_frames", "page_frames", "map_frames"} and min(frames.values()) > 0
+
+
+def test_the_time_between_words(kernel: Kernel) -> None:
+    boot = boot_between(kernel, "run faultbench touch 1", "begin", "end")
+    assert boot.seconds > 0 and "@exit pid=2 status=0 signal=0" in boot.text
+    with pytest.raises(NotMeasured, match="without the words 'begin'"):
+        boot_between(kernel, "run faultbench touch 1", "end", "begin")
+
+
+@pytest.mark.parametrize("lab", sorted({operation.lab for operation in OPERATIONS}))
+def test_a_lab_has_the_operations_that_it_should_have(lab: int) -> None:
+    """And those of the next are not there."""
+    counter = Counter(build_kernel(prepare(Tree(ROOT), lab), "x86_64"), ROOT / "build")
+    for operation in OPERATIONS:
+        if operation.lab <= lab:
+            assert instructions(counter, operation).value > 0
+        else:
+            with pytest.raises(NotMeasured):
+                instructions(counter, operation)
