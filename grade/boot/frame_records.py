@@ -1,4 +1,4 @@
-"""Which frames are in use, and when the allocator fails: by its own records in guest RAM (kernel/mm/frame_allocator.h)."""
+"""Which frames are in use, and when the allocator fails: by its records in guest RAM (kernel/mm/frame_allocator.h)."""
 
 import struct
 from dataclasses import dataclass

@@ -70,8 +70,8 @@ class Family:
         results = self._try(member, operation, fail)
         if self._has_failed(fail):
             why = "no-memory"
-        wanted = f"process {member.pid} is killed by {operation}: {why}" if why else f"{member.pid} survives {operation}"
-        expect((results is None) == (why is not None), "process-killed", wanted, f"it goes on with {results}")
+        wanted = f"process {member.pid} is killed by {operation}: {why}" if why else f"it survives {operation}"
+        expect((results is None) == (why is not None), "process-killed", wanted, f"it returns {results}")
         if why is not None:
             self._see_death(member, operation, KILL if why == "no-memory" else SEGMENTATION, why)
             return

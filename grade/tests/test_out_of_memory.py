@@ -102,7 +102,7 @@ class Scarce(Watch):
         self.operation = wanted
 
     def attempt(self, k: int) -> str | None:
-        """One attempt in which allocation number `k` fails; what became of it, or None if there is none of that number."""
+        """One attempt in which allocation number `k` fails; what became of it, or None if there are fewer."""
         __tracebackhide__ = True
         guest = self.guest
         self.run_to("call_comes")

@@ -1,4 +1,4 @@
-"""Storms of processes and memory, also when there is not enough of it: afterwards all is as before (grade/bench/soak.py).
+"""Storms of processes and memory, also when there is not enough of it: then all is as before (grade/bench/soak.py).
 
 `./pagewalk bench --soak SECONDS` does the same for as long as one likes.
 """
