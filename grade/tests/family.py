@@ -51,8 +51,9 @@ class Member:
 class Family:
     """Begins with one process. After every step all of them are as the model says, and no frame is lost."""
 
-    def __init__(self, stage: "Stage") -> None:
-        self.stage, self.guest = stage, stage.guest
+    def __init__(self, stage: "Stage", log: list[str]) -> None:
+        """`log` is for those who say what the family does."""
+        self.stage, self.guest, self.log = stage, stage.guest, log
         pid = self._first = stage.start()
         self._fresh = AreaModel.of(memory_map(self.guest, stage.slots()[pid]))  # of any process that begins the program
         self.members = {pid: Member(pid, stage.nursery, deepcopy(self._fresh))}
