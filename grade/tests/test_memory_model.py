@@ -48,6 +48,7 @@ EXAMPLES = int(os.environ.get(EXAMPLES_VARIABLE, "0"))
 USUAL_EXAMPLES = 30
 STEPS = 25
 MOST_PROCESSES = 4
+FAMILIES_OF_ONE_GUEST = 100
 
 TEXT_PAGES = 3
 """Of the program's file, which it never touches itself: g_text in user/vmascript.cc."""
@@ -253,11 +254,12 @@ steps = st.one_of(
 
 
 class Stages:
-    """One guest for many families; a new one after a failure."""
+    """One guest for many families; a new one now and then, and after a failure."""
 
     def __init__(self, kernel: Kernel) -> None:
         self._kernel = kernel
         self._free: Stage | None = None
+        self._uses = 0
 
     @contextmanager
     def stage(self) -> Iterator[Stage]:
@@ -270,10 +272,17 @@ class Stages:
             raise
         self._free = stage
 
+    def renew(self) -> None:
+        """Between two families: each leaves some text, and all text is read again and again."""
+        self._uses += 1
+        if self._uses % FAMILIES_OF_ONE_GUEST == 0:
+            self.close()
+
     def close(self) -> None:
         """No more families."""
         if self._free is not None:
             self._free.__exit__()
+        self._free = None
 
 
 class Life:
@@ -301,6 +310,7 @@ class Life:
         if self.failure is None:
             with self._watched():
                 self._end_family()
+            self._stages.renew()
 
     @contextmanager
     def _watched(self) -> Iterator[Stage]:
