@@ -394,7 +394,7 @@ _STATUS = bytes((0, 2, 0, 0))
 @milestone("5.6", points=10, witness="KW")
 def test_system_calls(boot: Boot) -> None:
     """A system call takes a buffer that is promised and not there yet, and none that the process may not use"""
-    guest = boot(_lives(1), cpu_budget=6.0)
+    guest = boot(_lives(2), cpu_budget=6.0)
     guest.run_to("ready")
     script = _life(guest)
     heap = script.model.heap_start
@@ -404,6 +404,7 @@ def test_system_calls(boot: Boot) -> None:
     _check_typed(script)
     _check_bad_buffers(script)
     script.finish("end0")
+    _check_execve(_life(guest))
     _check_others(guest)
 
 
@@ -435,6 +436,21 @@ def _check_children(script: AreaScript, heap: int) -> None:
     zeros = script.program.va("g_zeros")
     what = "nanosleep with a time in two pages of zeros"
     _call(script, Operation(_NANOSLEEP, (zeros + PAGE - 8, 0)), [(zeros + PAGE - 8, 16)], 0, what)
+
+
+def _check_execve(script: AreaScript) -> None:
+    """execve gets its name from the program's file, and that there are no arguments from a page of zeros."""
+    __tracebackhide__ = True
+    name, pointers = script.program.va("g_text"), script.program.va("g_zeros") + PAGE
+    what = "execve with a name and arguments that nobody has touched"
+    result = execute(script, _program(script.guest, "sleep"), (name, pointers), what)
+    cause = "promised-page-refused" if result == _BAD_ADDRESS else "wrong-result"
+    walk = walk_in(script.guest, live_root(script.guest), name)
+    expect(result is None, cause, f"{what} begins the new program", f"it returns {result}", walk, _FAULT)
+    script.guest.run_to("end1")
+    ended = script.guest.fact("exit").values
+    right = (ended["pid"], ended["status"]) == (f"{script.slot.pid}", "2")
+    expect(right, "wrong-result", f"sleep without arguments, process {script.slot.pid}, exits with 2", f"{ended}")
 
 
 def _check_writes(script: AreaScript, heap: int) -> None:
