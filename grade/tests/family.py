@@ -128,8 +128,8 @@ class Family:
             return
         member.wait = wait
         self.stage.tell(member.pid, [operation])
-        is_waiting = lambda: self.stage.slots()[member.pid].state == "waiting"  # noqa: E731
-        self.stage.run_until(is_waiting, f"process {member.pid} waits for a child")
+        what = f"process {member.pid} waits for a child"
+        self.stage.run_until(lambda: self.stage.slots()[member.pid].state == "waiting", what)
 
     def finish(self) -> None:
         """All members end; then everything is as it was before there was a family."""
@@ -139,8 +139,8 @@ class Family:
         first = self.members.pop(self._first)
         status = self.stage.end(self._first)
         expect(status == first.status, "wrong-answer", f"the first process ended with {first.status}", f"{status}")
-        is_alone = lambda: set(self.stage.slots()) == {_KERNEL, self.stage.nursery}  # noqa: E731
-        self.stage.run_until(is_alone, "the kernel takes note of the end of orphans")
+        alone = {_KERNEL, self.stage.nursery}
+        self.stage.run_until(lambda: set(self.stage.slots()) == alone, "the kernel takes note of the end of orphans")
         after, before = take_census(self.guest), self.stage.before
         more, less = after.frames - before.frames, before.frames - after.frames
         wanted = f"the {len(before.frames)} frames are in use that were before"
