@@ -31,6 +31,9 @@ _FLAGS = (0, 0, FIXED, FIXED, FIXED_NOREPLACE)
 _ARENA = 48
 """Pages. Few, so that operations meet."""
 
+_STACK = 250
+"""Pages from the stack's limit on that the program itself does not need."""
+
 _BORDER = 512 * PAGE
 """What one table of pages translates: the arena lies on both sides of such a border."""
 
@@ -78,7 +81,7 @@ class RandomAreas:
         if model.words and self._random.random() < 0.4:
             return load(self._random.choice(sorted(model.words)))
         areas = [area for area in model.areas if area.kind in ("anonymous", "heap")]
-        va = STACK_LIMIT + self._random.randrange(256) * PAGE
+        va = STACK_LIMIT + self._random.randrange(_STACK) * PAGE
         if areas and self._random.random() < 0.9:
             area = self._random.choice(areas)
             va = area.start + self._random.randrange((area.end - area.start) // PAGE) * PAGE
