@@ -1,13 +1,10 @@
 #include "kernel/proc/program.h"
 
-#include "kernel/base/check.h"
 #include "kernel/proc/load.h"
 #include "kernel/proc/scheduler.h"
 
 Result<Process*> start_program(Process& parent, std::string_view program, const ArgumentList& arguments) {
   LoadedProgram loaded = TRY(load_program(program, arguments));
-  CHECK(frames().lock()->shares(Frame::containing(loaded.space.root())) > 0,
-        loaded.space.root().raw());  // kept its root
   Process& process = *TRY(new_process(parent, program));
   KernelStack stack = TRY(KernelStack::allocate(slot_of(process)));
 

@@ -35,8 +35,8 @@ void resolve_or_kill(const Fault& fault) {
   const auto resolved = resolve_fault(*current().space, fault.address, fault.access);
   if (resolved) return;
   print_fault(fault, Outcome::kGoesOn);
-  const bool is_users_doing = resolved.error() == Error::kNoArea || resolved.error() == Error::kNotPermitted;
-  kill(is_users_doing ? Signal::kSegmentation : Signal::kKill, fault.pc, name(resolved.error()));
+  const bool is_for_want = resolved.error() == Error::kNoMemory || resolved.error() == Error::kNoSlot;
+  kill(is_for_want ? Signal::kKill : Signal::kSegmentation, fault.pc, name(resolved.error()));
 }
 // @end
 

@@ -71,11 +71,12 @@ std::uint64_t argument(Random& random) {
   }
 }
 
-// The calls after which this would not be one program any more, or not this one, or without its memory. Those about
-// memory have a program of their own, mmapnonsense.
+// The calls after which this would not be one program any more, or not this one, or without its memory, or would have
+// names there to start programs by. Those about memory have a program of their own, mmapnonsense.
 bool is_end(std::uint64_t number) {
   using namespace system_calls;
-  constexpr std::uint64_t kEnds[] = {kExit, kFork, kExecve, kBrk, kMmap, kMunmap, kMprotect};
+  constexpr std::uint64_t kEnds[] = {kExit,           kFork, kExecve, kBrk, kMmap, kMunmap, kMprotect, kDescribeProgram,
+                                     kDescribeProcess};
   for (const std::uint64_t end : kEnds) {
     if (number == end) return true;
   }
@@ -137,6 +138,7 @@ int main(int argc, char** argv) {
   if (argc != 3) return 2;
   const unsigned long count = strtoul(argv[1], nullptr, 0);
   Random random(strtoul(argv[2], nullptr, 0));
+  memset(argv[0], 0xff, strlen(argv[0]));  // its end is a program's name, too: that of the shell
   for (unsigned long i = 0; i < count; ++i) {
     if (i % 64 == 0) fill_own_memory();
     if (!call_kernel(random)) return 1;

@@ -1,6 +1,7 @@
 // A program gets all its pages at once. Lent to you for labs 3 and 4: lab 5 takes this file back, and a program is then
 // promised its pages, which come when they are touched.
 #include "arch/user_mode.h"
+#include "kernel/base/check.h"
 #include "kernel/mm/user_copy.h"
 #include "kernel/mm/user_layout.h"
 #include "kernel/proc/archive.h"
@@ -33,6 +34,7 @@ Result<LoadedProgram> load_program(std::string_view program, const ArgumentList&
   if (!executable) return std::unexpected(Error::kNotExecutable);
 
   AddressSpace space = TRY(AddressSpace::create());
+  CHECK(frames().lock()->shares(Frame::containing(space.root())) > 0, space.root().raw());  // it has kept its root
   TRY(map_segments(space, *executable, *file));
   constexpr VirtAddr kStack = layout::kUserStackTop - layout::kUserStackSize;
   TRY(map_cleared(space, kStack, layout::kUserStackSize, {.write = true, .user = true}));
