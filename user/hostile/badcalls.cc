@@ -20,11 +20,11 @@ constexpr std::uint64_t kMost = ~std::uint64_t{0};
 std::uint64_t g_nobodys[] = {
     0,
     8,
-    0xfff,                                   // null pointers, and members of null objects
-    0x3f'ffff,                               // right below the program
-    kStackTop - layout::kUserStackSize - 1,  // right below the stack
-    kStackTop,                               // right above it
-    kUserEnd - 1,                            // the last byte that a user could have
+    0xfff,                              // null pointers, and members of null objects
+    0x3f'ffff,                          // right below the program
+    layout::kUserStackLimit.raw() - 1,  // right below the stack
+    kStackTop,                          // right above it
+    kUserEnd - 1,                       // the last byte that a user could have
     kUserEnd,
     0x7fff'ffff'ffff,  // the last byte of x86's lower half
     0x8000'0000'0000,  // the first byte between the halves on x86; user space on Arm

@@ -37,8 +37,8 @@ std::uint64_t edge(Random& random) {
       0x40'0000,  // page 0, and the beginning of the program
       kStackTop - 8,
       kStackTop - 1,
-      kStackTop,                               // the upper end of the stack...
-      kStackTop - layout::kUserStackSize - 1,  // ...and the lower one
+      kStackTop,                           // the upper end of the stack...
+      layout::kUserStackLimit.raw() - 64,  // ...and where it can never be
       kUserEnd - 8,
       kUserEnd - 1,
       kUserEnd,  // the end of the user half
@@ -72,10 +72,12 @@ std::uint64_t argument(Random& random) {
 }
 
 // The calls after which this would not be one program any more, or not this one, or without its memory. Those about
-// memory have a program of their own, mmapnonsense.
+// memory have a program of their own, mmapnonsense. Nor those that would have us know the names of programs: we would
+// spawn them, and some go on for ever.
 bool is_end(std::uint64_t number) {
   using namespace system_calls;
-  constexpr std::uint64_t kEnds[] = {kExit, kFork, kExecve, kBrk, kMmap, kMunmap, kMprotect};
+  constexpr std::uint64_t kEnds[] = {kExit,           kFork, kExecve, kBrk, kMmap, kMunmap, kMprotect, kDescribeProgram,
+                                     kDescribeProcess};
   for (const std::uint64_t end : kEnds) {
     if (number == end) return true;
   }
@@ -92,14 +94,21 @@ std::uint64_t number(Random& random) {
   return is_end(other) ? 0 : other;
 }
 
+// Whether we would sleep, and not get an error: descriptions and statuses that were written there make sense as one.
+bool is_duration(std::uint64_t address) {
+  if (address - bits_of(g_own) > sizeof g_own - sizeof(Duration)) return true;  // whatever there is
+  Duration duration;
+  memcpy(&duration, reinterpret_cast<const char*>(address), sizeof duration);
+  return duration.seconds >= 0 && duration.nanoseconds >= 0 && duration.nanoseconds < 1'000'000'000;
+}
+
 // Two calls would have us wait for longer than anybody wants: a read from file 0, until somebody types, and a sleep for
 // as long as what happens to be in our text, data or stack.
 void keep_awake(Registers& call) {
   std::uint64_t& first = call.values[kArgumentRegisters[0]];
   const std::uint64_t number = call.values[kNumberRegister];
-  const bool is_own = first - bits_of(g_own) <= sizeof g_own - sizeof(Duration);
   if (number == system_calls::kRead) first |= 1;
-  if (number == system_calls::kNanosleep && !is_own) first |= std::uint64_t{1} << 47;
+  if (number == system_calls::kNanosleep && is_duration(first)) first |= std::uint64_t{1} << 47;
 }
 
 Registers random_call(Random& random) {
@@ -135,6 +144,7 @@ bool call_kernel(Random& random) {
 
 int main(int argc, char** argv) {
   if (argc != 3) return 2;
+  memset(argv[0], 0, strlen(argv[0]));  // it ends in the name of a program that goes on for ever: sh
   const unsigned long count = strtoul(argv[1], nullptr, 0);
   Random random(strtoul(argv[2], nullptr, 0));
   for (unsigned long i = 0; i < count; ++i) {

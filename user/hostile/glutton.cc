@@ -1,7 +1,9 @@
 // Takes memory and processes until there are no more: starts itself again and waits for the copy, which does the same.
-// The last one gets an error. All give it on as their exit code, so that the first one can tell which it was.
+// The last one gets an error, or is killed while it touches what it was promised. All give that on as their exit code,
+// so that the first one can tell what it was.
 #include <cstdint>
 
+#include "kernel/proc/error_numbers.h"
 #include "user/lib/stdio.h"
 #include "user/lib/system_calls.h"
 
@@ -11,16 +13,19 @@ namespace {
 constexpr std::uint64_t kHoard = 512 * 1024;
 volatile char g_hoard[kHoard];
 
+constexpr int kENOMEM = error_numbers::kENOMEM;
+
 }  // namespace
 
 int main(int argc, char** argv) {
-  g_hoard[kHoard - 1] = 1;
+  for (std::uint64_t at = 0; at < kHoard; at += 4096) g_hoard[at] = 1;
   const bool is_first = argc == 1;
   const char* const arguments[] = {"glutton", "again", nullptr};
   const std::int64_t child = spawn("glutton", arguments);
   if (child < 0) return static_cast<int>(-child);
   int status = 0;
   wait4(child, &status);
-  if (is_first) printf("glutton: the last one got error %d\n", exit_code_of(status));
-  return exit_code_of(status);
+  const int error = signal_of(status) != 0 ? kENOMEM : exit_code_of(status);
+  if (is_first) printf("glutton: the last one got error %d\n", error);
+  return error;
 }
