@@ -145,7 +145,7 @@ def gdb(what: str, isa: str, lab: int | None, script: str) -> None:
 @pagewalk.command()
 @json_option
 @click.option("--runs", default=20, show_default=True, type=click.IntRange(1), help="Boots for each median.")
-@click.option("--soak", type=click.IntRange(1), metavar="SECONDS", help="Storms of processes for so long, and no figures.")
+@click.option("--soak", type=click.IntRange(1), metavar="SECONDS", help="Only storms of processes, for so long.")
 @reports_what_is_missing
 def bench(json_file: Path | None, runs: int, soak: int | None) -> None:
     """Measure: boots, system calls, faults, fork, walks, builds, grading, lines.

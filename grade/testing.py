@@ -19,7 +19,7 @@ from grade.ladder.trees import find_root
 
 
 EXAMPLES = "PAGEWALK_EXAMPLES"
-"""Says to grade/tests/test_memory_model.py how many examples it is to try. Without it they are few, and always the same."""
+"""Says to grade/tests/test_memory_model.py how many examples to try. Without it they are few, and always the same."""
 
 
 @dataclass(frozen=True)

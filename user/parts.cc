@@ -1,5 +1,5 @@
-// A program with all the parts that a process can have: four segments (parts.ld), thread-local variables on three pages,
-// a stack, a heap, and what mmap gave it. It exits with 0 if it finds all of them as it should.
+// A program with all the parts that a process can have: four segments (parts.ld), thread-local variables on three
+// pages, a stack, a heap, and what mmap gave it. It exits with 0 if it finds all of them as it should.
 #include <array>
 #include <cstddef>
 #include <cstdint>

@@ -60,7 +60,8 @@ std::int64_t carry_out(const Operation& operation) {
     case kStore: *reinterpret_cast<volatile std::uint64_t*>(a) = b; return 0;
     case kCall: return reinterpret_cast<std::int64_t (*)()>(a)();
     case kSweep:
-      for (std::uint64_t page = 0; page < b; ++page) *reinterpret_cast<volatile std::uint64_t*>(a + page * kPageSize) = c;
+      for (std::uint64_t page = 0; page < b; ++page)
+        *reinterpret_cast<volatile std::uint64_t*>(a + page * kPageSize) = c;
       return 0;
     default: return system_call(operation.kind, a, b, c, d, e, f);
   }

@@ -30,6 +30,9 @@ _FORK = 6  # the lab that brings user/stress.cc
 _PIDS = 998  # kernel/proc/process.h: from 2 to 999
 _TIMER = 1000  # microseconds: ten times as often as usual, so that much is interrupted
 
+_LEGS_OF_ONE_GUEST = 200
+"""Each leaves some text, and all text is read again and again."""
+
 _ENTRANCES = ("fork_current", "system_execve", "system_mmap", "system_munmap", "system_brk", "handle_user_tick")
 """Functions of the kernel's at whose begin no half-done work holds a frame."""
 
@@ -58,11 +61,11 @@ class Soak:
 class SoakGuest:
     """One guest. A context manager."""
 
-    def __init__(self, kernel: Kernel, *, seed: int = 1, rounds: int = 3, looks: int = 4) -> None:
-        """Legs have so many rounds, and the guest is stopped so often on the way."""
+    def __init__(self, kernel: Kernel, seed: int, done: Soak, *, rounds: int = 3, looks: int = 4) -> None:
+        """Legs have so many rounds, and the guest is stopped so often on the way. What was done is added to `done`."""
         script = f"timer {_TIMER}\ncheckpoint ready"
-        self.guest = Guest(kernel, script, cpu_budget=1e6, idle_backstop=30.0)
-        self.done = Soak(kernel.isa)
+        self.guest = Guest(kernel, script, cpu_budget=3600.0, idle_backstop=30.0)
+        self.done = done
         self._random = random.Random(seed)
         self._rounds, self._looks = rounds, looks
 
@@ -160,14 +163,16 @@ def run_soak(tree: Tree, console: Console, seconds: int) -> int:
 
 
 def _soak(kernel: Kernel, seconds: int, seed: int) -> tuple[Soak, Failure | None]:
-    end = time.monotonic() + seconds
-    with SoakGuest(kernel, seed=seed) as soak:
-        try:
-            while time.monotonic() < end:
-                soak.leg()
-        except Failure as failure:
-            return soak.done, failure
-        return soak.done, None
+    end, done = time.monotonic() + seconds, Soak(kernel.isa)
+    try:
+        while time.monotonic() < end:
+            with SoakGuest(kernel, seed + done.legs, done) as soak:
+                for _ in range(_LEGS_OF_ONE_GUEST):
+                    if time.monotonic() < end:
+                        soak.leg()
+    except Failure as failure:
+        return done, failure
+    return done, None
 
 
 def _show(console: Console, soaks: Sequence[Soak]) -> None:

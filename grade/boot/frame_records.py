@@ -1,4 +1,4 @@
-"""The frame allocator's own records in guest RAM (kernel/mm/frame_allocator.h): which frames are in use, and when it fails."""
+"""Which frames are in use, and when the allocator fails: by its records in guest RAM (kernel/mm/frame_allocator.h)."""
 
 import struct
 from dataclasses import dataclass

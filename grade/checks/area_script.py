@@ -74,9 +74,10 @@ class AreaScript:
         return result
 
     def play_to_death(self, operations: Sequence[Operation], checkpoint: str) -> Fact:
-        """Has operations carried out of which the last gets the process killed. What @killed says, at this checkpoint."""
+        """Has operations carried out, the last of which gets the process killed. What @killed says, at a checkpoint."""
         __tracebackhide__ = True
         *harmless, last = operations
+        model = deepcopy(self.model)
         for operation in harmless:
             self._apply(operation)
         why = self.model.refusal(last)
@@ -88,9 +89,8 @@ class AreaScript:
         walk = walk_in(self.guest, self.root, last.arguments[0])
         if survived:
             self._explain_survival(last, f"{last} gets the process killed: {why}")
-        done = self._done()
-        if done != len(harmless):
-            fail("page-not-brought", f"{operations[done]} is permitted", self.guest.fact("killed").line, walk)
+        if self._done() != len(harmless):
+            self._explain_end(model, harmless)
         taken = frame_records(self.guest).in_use - before
         wanted = f"{last}, which is refused, takes no frame"
         cause = "protection-not-asked" if why == NOT_PERMITTED else "frames-leaked"
@@ -182,7 +182,7 @@ class AreaScript:
             fail("page-brought-early", wanted, "it is", walk_in(self.guest, self.root, va), _FAULT)
 
     def _check_contents(self, page: int, when: str) -> None:
-        """A page of no file holds what was stored, and zeros; of a file, what can only be read holds the file's bytes."""
+        """A page without a file holds what was stored, and zeros; one that cannot be written holds the file's bytes."""
         __tracebackhide__ = True
         area = self.model.area_of(page)
         if area is None or area.kind == "thread" or (area.kind == "image" and "w" in area.protection):
@@ -231,8 +231,10 @@ class AreaScript:
         """The process has been killed, or ends, and is still there."""
         __tracebackhide__ = True
         done = self._done()
-        for operation in operations[:done]:
-            model.apply(operation)
+        for number, (operation, seen) in enumerate(zip(operations[:done], self.results(done), strict=True)):
+            right = model.apply(operation)
+            if right is not None and seen != right:
+                self._explain_result(operations[: number + 1], right, seen)
         last = operations[min(done, len(operations) - 1)]
         check_promised(self.guest, self.slot, model.areas, f"when {last} killed the process")
         va = last.arguments[0]

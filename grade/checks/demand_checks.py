@@ -49,6 +49,11 @@ def running_slot(guest: Guest) -> ProcessSlot:
     return running
 
 
+def frames_of(guest: Guest, root: int) -> frozenset[int]:
+    """The tables of a root, empty ones too, and the pages of its lower half."""
+    return frozenset(guest.walker().tables(root)) | {mapping.pa for mapping in user_mappings(guest, root)}
+
+
 # --- what a list must be ---------------------------------------------------------------------------------------------
 
 
@@ -108,7 +113,8 @@ def check_promised(guest: Guest, slot: ProcessSlot, wanted: Iterable[Area], when
             _check_no_page(guest, slot, range(start, end), listed)
             fail("vma-missing", f"{range_} in the area {ours}", listed)
         if theirs is not None and ours is None:
-            fail("vma-unexpected", f"{when}, {slot} has no area at {start:#x}-{end:#x}", f"{theirs}; {listed}")
+            cause = "stack-grown-too-far" if theirs.kind == "stack" else "vma-unexpected"
+            fail(cause, f"{when}, {slot} has no area at {start:#x}-{end:#x}", f"{theirs}; {listed}")
         if ours is not None and theirs is not None and ours.protection != theirs.protection:
             fail("vma-wrong-protection", f"{range_} as {ours.protection}", f"{theirs}; {listed}")
         if ours is not None and theirs is not None and ours.kind != theirs.kind:
@@ -122,7 +128,8 @@ def _check_no_page(guest: Guest, slot: ProcessSlot, addresses: range, listed: st
     found = next((m.va for m in user_mappings(guest, slot.root or 0) if m.va in addresses), None)
     if found is not None:
         walk = walk_in(guest, slot.root or 0, found)
-        fail("page-without-vma", f"the page {found:#x} of {slot} is in an area", listed, walk)
+        wanted = f"the page {found:#x} of {slot} is in an area"
+        fail("page-without-vma", wanted, listed, walk, "kernel/mm/vma.cc")
 
 
 def _area_of(areas: list[Area], va: int) -> Area | None:

@@ -6,6 +6,7 @@ from grade.boot.frame_records import frame_records
 from grade.boot.guest import Guest
 from grade.boot.layout import PAGE
 from grade.boot.process_slots import MemoryMap, ProcessSlot, memory_map, process_slots
+from grade.boot.processes import STACK_SIZE
 from grade.boot.trapped import RESULT_REGISTER, SystemCall, run_to_system_call
 from grade.boot.user_return import UserReturn, go_to_user_mode, run_to_turn
 from grade.checks.area_checks import permissions
@@ -55,17 +56,22 @@ def run_to_birth(guest: Guest, what: str) -> Birth:
     if not born:
         back = go_to_user_mode(guest, turn)
         seen = f"fork returned {back.result}, and there is no new process"
-        fail(_cause_of_refusal(back.result), f"{parent} gets a child", seen, file=_FORK_FILE)
-    child = born[0]
-    expect(child.parent == parent.pid, "wrong-answer", f"{parent} is the parent", f"{child.parent} is", file=_FORK_FILE)
+        cause = "child-never-runs" if back.result > 0 else "fork-refused"
+        fail(cause, f"{parent} gets a child, which is ready to run", seen)
+    _check_complete(parent, born[0])
+    return Birth(call, parent, born[0], turn)
+
+
+def _check_complete(parent: ProcessSlot, child: ProcessSlot) -> None:
+    """The child has all that every process has."""
+    __tracebackhide__ = True
+    expect(child.parent == parent.pid, "fork-incomplete", f"{child} is the child of {parent}", f"of {child.parent}")
     for name, value in (("root", child.root), ("list of areas", child.map)):
         expect(value is not None, "fork-incomplete", f"{child} has a {name} when it can run", "it has none")
-    return Birth(call, parent, child, turn)
-
-
-def _cause_of_refusal(result: int) -> str:
-    """Why fork refused where it must not; -EAGAIN says that there is no slot."""
-    return "process-slot-lost" if result == -11 else "fork-refused"
+    slots = child.number - parent.number
+    wanted = parent.stack_top + slots * 2 * STACK_SIZE
+    words = f"the kernel stack of {child} ends at {wanted:#x}, {slots} slots from that of {parent}"
+    expect(child.stack_top == wanted, "child-frame-misplaced", words, f"at {child.stack_top:#x}")
 
 
 def run_to_both(guest: Guest, birth: Birth) -> tuple[UserReturn, UserReturn]:

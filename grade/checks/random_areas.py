@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from copy import deepcopy
 
 from grade.boot.layout import PAGE
+from grade.boot.processes import USER_STACK_SIZE
 from grade.checks.area_model import (
     ANONYMOUS,
     EXECUTE,
@@ -14,6 +15,7 @@ from grade.checks.area_model import (
     PRIVATE,
     READ,
     STACK_LIMIT,
+    STACK_TOP,
     USER_END,
     WRITE,
     AreaModel,
@@ -33,6 +35,10 @@ _ARENA = 48
 
 _BORDER = 512 * PAGE
 """What one table of pages translates: the arena lies on both sides of such a border."""
+
+
+_BELOW_THE_STACK = (STACK_TOP - STACK_LIMIT - USER_STACK_SIZE) // PAGE
+"""Pages, from the stack's limit on. Those above them are the program's own stack from the beginning."""
 
 
 class RandomAreas:
@@ -78,7 +84,7 @@ class RandomAreas:
         if model.words and self._random.random() < 0.4:
             return load(self._random.choice(sorted(model.words)))
         areas = [area for area in model.areas if area.kind in ("anonymous", "heap")]
-        va = STACK_LIMIT + self._random.randrange(256) * PAGE
+        va = STACK_LIMIT + self._random.randrange(_BELOW_THE_STACK) * PAGE
         if areas and self._random.random() < 0.9:
             area = self._random.choice(areas)
             va = area.start + self._random.randrange((area.end - area.start) // PAGE) * PAGE

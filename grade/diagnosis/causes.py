@@ -180,7 +180,7 @@ CAUSES: dict[str, Cause] = {
     "vma-gap-wrong": Cause("What find_gap found is not the lowest free range that is large enough.", _VMA),
     # fork.
     "fork-refused": Cause("fork failed where nothing was short.", _FORK),
-    "fork-incomplete": Cause("A child was made ready before it had all that it needs.", _FORK),
+    "fork-incomplete": Cause("A child lacks something that every process has, and can run.", _FORK),
     "fork-result-wrong": Cause("fork does not return the child's number to the parent, and 0 to the child.", _FORK),
     "fork-areas-differ": Cause("A child was not promised what its parent was.", _CLONE),
     "fork-areas-shared": Cause("Parent and child have one list of areas, or one map, in common.", _CLONE),
@@ -198,5 +198,6 @@ CAUSES: dict[str, Cause] = {
     "child-killed": Cause("A forked child was killed where its parent lives.", _CLONE),
     "status-not-delivered": Cause("The status of a child is not in the memory of who waited for it.", "kernel/proc/system_calls.cc"),
     "thread-variables-wrong": Cause("Thread-local variables do not hold what fork or execve must leave in them.", _LOAD),
+    "process-number-wrong": Cause("Processes share a number, or a new one has not the next.", "kernel/proc/process.cc"),
     "process-slot-lost": Cause("A slot of the process table stays in use, or is not found free.", _FORK),
 }

@@ -217,6 +217,8 @@ def _unreported_fault(guest: "Guest", cpu: CpuState, wanted: str) -> Failure | N
     region = guest.layout.region_of(address, guest.offset)
     if reported or region is None or region.name == "page-0":  # 0 is also what the register holds at first
         return None
+    if address < guest.offset and guest.facts("process"):  # a program's: such a fault may just have brought its page
+        return None
     if guest.walker().would_fault(address, access.value, user=False) is None:
         return None
     cause = cause_of_fault(guest, Attempt(address, access, _has_moved(guest, cpu.pc)))

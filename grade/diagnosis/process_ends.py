@@ -15,6 +15,9 @@ if TYPE_CHECKING:
 PROGRAMS_MEANT_TO_DIE = {"intruder": "11", "breadcrumb": "4"}
 """Programs that a milestone starts so that they are killed, and by which signal."""
 
+PROGRAMS_THAT_FORK = ("offspring", "twin", "mirror", "heirloom", "dynasty", "multiply", "multitude")
+"""Programs of lab 6's milestones. None of them calls spawn."""
+
 _RSP0 = 4  # in the TSS, Intel SDM vol. 3, figure 7-11
 _PAGE = 4096
 _SLOTS = 128  # layout::kMaxProcesses
@@ -131,8 +134,16 @@ def _is_own(guest: "Guest", killed: Fact, address: int) -> bool:
     return any(segment.va <= address < segment.end for segment in image.segments)
 
 
+def _was_forked(guest: "Guest", killed: Fact) -> bool:
+    """Whether the process is a child, or a child's child, of one that the monitor started."""
+    started = {fact.values["pid"] for fact in guest.facts("process")}
+    return killed.values["program"] in PROGRAMS_THAT_FORK and killed.values["pid"] not in started
+
+
 def _cause_of_kill(guest: "Guest", killed: Fact, report: Fact) -> str:
     """From where the fault was: behind or in the stack, or in the program's own segments."""
+    if _was_forked(guest, killed):
+        return "child-killed"
     if report.name != "fault":
         return "process-killed"
     address, missing = int(report.values["address"], 0), report.values["cause"] == "not-present"

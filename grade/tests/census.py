@@ -8,6 +8,8 @@ from grade.checks.area_checks import check_all_areas
 from grade.checks.ledger import check_frames
 from grade.checks.window_checks import check_all_slots_empty
 
+_WINDOWS_IN_USE = "_ZN12_GLOBAL__N_16g_usedE"  # g_used in kernel/mm/temp_map.cc, 8 bytes behind its lock
+
 
 @dataclass(frozen=True)
 class Census:
@@ -26,6 +28,8 @@ def take_census(guest: Guest) -> Census:
     __tracebackhide__ = True
     slots = process_slots(guest)
     check_all_slots_empty(guest, "where the census is taken", [slot.root for slot in slots if slot.root])
+    used = guest.read_word(guest.image.pa(_WINDOWS_IN_USE) + 8)
+    assert used == 0, f"the kernel thinks that these temporary mappings are in use: {used:#b}"
     check_all_areas(guest)
     ledger = check_frames(guest)
     return Census(ledger.frames, frozenset((slot.number, slot.pid) for slot in slots))

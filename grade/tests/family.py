@@ -14,11 +14,11 @@ from grade.tests.puppets import WAIT, Puppet
 if TYPE_CHECKING:
     from grade.tests.puppets import Stage
 
-EXIT, FORK = 93, 1001  # kernel/proc/system_call_numbers.h
+EXIT, EXECVE, FORK = 93, 221, 1001  # kernel/proc/system_call_numbers.h
 NO_HANG = 1
 ANY = -1
 NO_CHILD, NO_MEMORY, BAD_ADDRESS = -10, -12, -14  # Linux's ECHILD, ENOMEM and EFAULT
-SEGMENTATION = 11  # Linux's signal
+KILL, SEGMENTATION = 9, 11  # Linux's signals
 
 _KERNEL = 0
 _LOW_HALF = (1 << 32) - 1
@@ -51,11 +51,12 @@ class Member:
 class Family:
     """Begins with one process. After every step all of them are as the model says, and no frame is lost."""
 
-    def __init__(self, stage: "Stage") -> None:
-        self.stage, self.guest = stage, stage.guest
-        pid = stage.start()
-        self.members = {pid: Member(pid, stage.nursery, AreaModel.of(memory_map(self.guest, stage.slots()[pid])))}
-        self._first = pid
+    def __init__(self, stage: "Stage", log: list[str]) -> None:
+        """`log` is for those who say what the family does."""
+        self.stage, self.guest, self.log = stage, stage.guest, log
+        pid = self._first = stage.start()
+        self._fresh = AreaModel.of(memory_map(self.guest, stage.slots()[pid]))  # of any process that begins the program
+        self.members = {pid: Member(pid, stage.nursery, deepcopy(self._fresh))}
 
     def actors(self) -> list[Member]:
         """Those who can be told to do something, by age."""
@@ -63,24 +64,26 @@ class Family:
 
     # --- steps ---
 
-    def use_memory(self, member: Member, operation: Operation) -> None:
-        """A step of area_model.py's, which may be the member's last."""
+    def use_memory(self, member: Member, operation: Operation, fail: int = 0) -> None:
+        """A step of area_model.py's, which may be the member's last. If `fail` is not 0, that allocation fails."""
         __tracebackhide__ = True
-        if (why := member.memory.refusal(operation)) is not None:
-            self._die(member, operation, why)
+        why = member.memory.refusal(operation)
+        results = self._try(member, operation, fail)
+        if self._has_failed(fail):
+            why = "no-memory"
+        wanted = f"process {member.pid} is killed by {operation}: {why}" if why else f"it survives {operation}"
+        expect((results is None) == (why is not None), "process-killed", wanted, f"it returns {results}")
+        if why is not None:
+            self._see_death(member, operation, KILL if why == "no-memory" else SEGMENTATION, why)
             return
         right = member.memory.apply(operation)
-        (seen,) = self.stage.play(member.pid, [operation])
-        if right is not None:
-            expect(seen == right, "memory-call-wrong", f"{operation} returns {right:#x}", f"{seen:#x}")
+        expect(right in (None, results[0]), "memory-call-wrong", f"{operation} returns {right}", f"{results[0]}")
 
     def fork(self, member: Member, fail: int = 0) -> None:
         """The member has a child, which is like it; or an allocation fails, and nothing has changed."""
         __tracebackhide__ = True
         (pid,) = self.stage.play(member.pid, [Operation(FORK, ())], fail)
-        has_failed = fail != 0 and allocations_to_failure(self.guest) == 0
-        fail_allocation(self.guest, 0)
-        if has_failed:
+        if self._has_failed(fail):
             expect(pid == NO_MEMORY, "wrong-answer", f"fork without memory returns {NO_MEMORY}", f"{pid}")
             return
         taken = {_KERNEL, self.stage.nursery, *self.members}
@@ -88,6 +91,20 @@ class Family:
         self.members[pid] = Member(pid, member.pid, deepcopy(member.memory))
         (zero,) = self.stage.await_results(pid)
         expect(zero == 0, "wrong-answer", "fork returns 0 in the child", f"{zero}")
+
+    def execute(self, member: Member, fail: int = 0) -> None:
+        """The member begins the program anew; or an allocation fails, and nothing has changed, or it is killed."""
+        __tracebackhide__ = True
+        operation = Operation(EXECVE, (self.stage.write_name(member.pid), 0, 0))
+        results = self._try(member, operation, fail)
+        has_failed = self._has_failed(fail)
+        if results is None and has_failed:
+            self._see_death(member, operation, KILL, "no-memory")
+            return
+        right = [NO_MEMORY if has_failed else 0]
+        expect(results == right, "wrong-answer", f"execve of process {member.pid} returns {right}", f"{results}")
+        if not has_failed:
+            member.memory = deepcopy(self._fresh)
 
     def exit(self, member: Member, code: int) -> None:
         """The member ends."""
@@ -107,12 +124,12 @@ class Family:
         if not children or options & NO_HANG:
             (result,) = self.stage.play(member.pid, [operation])
             right = 0 if children else NO_CHILD
-            expect(result == right, "wrong-answer", f"{operation} of process {member.pid} returns {right}", f"{result}")
+            expect(result == right, "wrong-answer", f"{operation} of {member.pid} returns {right}", f"{result}")
             return
         member.wait = wait
         self.stage.tell(member.pid, [operation])
-        is_waiting = lambda: self.stage.slots()[member.pid].state == "waiting"  # noqa: E731
-        self.stage.run_until(is_waiting, f"process {member.pid} waits for a child")
+        what = f"process {member.pid} waits for a child"
+        self.stage.run_until(lambda: self.stage.slots()[member.pid].state == "waiting", what)
 
     def finish(self) -> None:
         """All members end; then everything is as it was before there was a family."""
@@ -122,8 +139,8 @@ class Family:
         first = self.members.pop(self._first)
         status = self.stage.end(self._first)
         expect(status == first.status, "wrong-answer", f"the first process ended with {first.status}", f"{status}")
-        is_alone = lambda: set(self.stage.slots()) == {_KERNEL, self.stage.nursery}  # noqa: E731
-        self.stage.run_until(is_alone, "the kernel takes note of the end of orphans")
+        alone = {_KERNEL, self.stage.nursery}
+        self.stage.run_until(lambda: set(self.stage.slots()) == alone, "the kernel takes note of the end of orphans")
         after, before = take_census(self.guest), self.stage.before
         more, less = after.frames - before.frames, before.frames - after.frames
         wanted = f"the {len(before.frames)} frames are in use that were before"
@@ -148,21 +165,36 @@ class Family:
 
     # --- ends ---
 
-    def _die(self, member: Member, operation: Operation, why: str) -> None:
+    def _try(self, member: Member, operation: Operation, fail: int) -> list[int] | None:
+        """The results; None if the member does not survive it."""
         __tracebackhide__ = True
-        self.stage.tell(member.pid, [operation])
-        self._see_end(member, SEGMENTATION)
+        stage = self.stage
+        stage.tell(member.pid, [operation], fail)
+        stage.run_until(lambda: stage.has_results(member.pid) or self._has_ended(member), f"the end of {operation}")
+        return None if self._has_ended(member) else stage.await_results(member.pid)
+
+    def _has_failed(self, fail: int) -> bool:
+        """Whether the allocation has failed that was to fail; if it is still to come, it will not fail any more."""
+        has_failed = fail != 0 and allocations_to_failure(self.guest) == 0
+        fail_allocation(self.guest, 0)
+        return has_failed
+
+    def _has_ended(self, member: Member) -> bool:
+        slots = self.stage.slots()
+        return member.pid not in slots or slots[member.pid].state == "zombie"
+
+    def _see_death(self, member: Member, operation: Operation, signal: int, why: str) -> None:
+        __tracebackhide__ = True
+        self._see_end(member, signal)
         killed = self.guest.fact("killed")
-        right = {"pid": f"{member.pid}", "signal": f"{SEGMENTATION}", "why": why}
+        right = {"pid": f"{member.pid}", "signal": f"{signal}", "why": why}
         seen = {key: killed.values[key] for key in right}
         expect(seen == right, "fault-misreported", f"{operation} kills: {right}", killed.line)
 
     def _see_end(self, member: Member, status: int) -> None:
         """Runs until the member has ended, and whoever waits for that has got to know."""
         __tracebackhide__ = True
-        slots = self.stage.slots
-        has_ended = lambda: member.pid not in slots() or slots()[member.pid].state == "zombie"  # noqa: E731
-        self.stage.run_until(has_ended, f"process {member.pid} ends")
+        self.stage.run_until(lambda: self._has_ended(member), f"process {member.pid} ends")
         member.status = status
         for child in [child for child in self.members.values() if child.parent == member.pid]:
             child.parent = _KERNEL

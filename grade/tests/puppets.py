@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Self
 
-from grade.boot.frame_records import fail_allocation
+from grade.boot.frame_records import fail_allocation, frame_records
 from grade.boot.guest import Guest
 from grade.boot.process_slots import ProcessSlot, process_slots
 from grade.boot.user_image import loaded_pages, user_image
@@ -26,6 +26,7 @@ PROGRAM = "vmascript"
 
 _MOST_STOPS = 400  # until it is a process's turn; there are a few processes
 _STATUS = 64  # bytes behind the program's name
+_DIRTY = 4 << 20  # bytes of each zone: more than a family uses
 _OF_NEW_CHILD = 1  # operations that nobody told it: its parent's fork
 
 
@@ -42,7 +43,7 @@ class Stage:
     """The guest. A context manager; after a failure it is of no more use."""
 
     def __init__(self, kernel: Kernel) -> None:
-        self.guest = Guest(kernel, f"run {PROGRAM}", cpu_budget=600.0, idle_backstop=20.0)
+        self.guest = Guest(kernel, f"checkpoint ready\nrun {PROGRAM}", cpu_budget=600.0, idle_backstop=20.0)
         self.program = user_image(Path(self.guest.recipe.elf), PROGRAM)
         self.pages = loaded_pages(self.program)
         self._call = self.program.va("call_comes")
@@ -52,6 +53,8 @@ class Stage:
 
     def __enter__(self) -> Self:
         self.guest.machine.start()
+        self.guest.run_to("ready")
+        _make_dirty(self.guest)
         self._go_on()
         self.nursery = self._asking
         self.before = take_census(self.guest)
@@ -71,10 +74,7 @@ class Stage:
         __tracebackhide__ = True
         self._told.clear()
         self._results.clear()
-        self._run_to_call(self.nursery)
-        root, name = self.slots()[self.nursery].root, self.program.va("g_strings")
-        write_user(self.guest, root, name, PROGRAM.encode() + b"\0")
-        (pid,) = self.play(self.nursery, [Operation(SPAWN, (name, 0))])
+        (pid,) = self.play(self.nursery, [Operation(SPAWN, (self.write_name(self.nursery), 0))])
         expect(pid > 0, "wrong-answer", "the nursery can start a process", f"spawn returns {pid}")
         self._run_to_call(pid)
         self._results.clear()
@@ -111,6 +111,17 @@ class Stage:
         self.run_until(lambda: pid in self._results, f"process {pid} does what it was told")
         return self._results.pop(pid)
 
+    def has_results(self, pid: int) -> bool:
+        """Whether `pid` has done what it was told."""
+        return pid in self._results
+
+    def write_name(self, pid: int) -> int:
+        """Puts the program's name where `pid` can give it to the kernel; the address."""
+        __tracebackhide__ = True
+        name = self.program.va("g_strings")
+        write_user(self.guest, self.slots()[pid].root, name, PROGRAM.encode() + b"\0")
+        return name
+
     def run_until(self, reached: Callable[[], bool], what: str) -> None:
         """Runs from stop to stop until something is so."""
         __tracebackhide__ = True
@@ -146,3 +157,9 @@ class Stage:
         self._asking = running.pid
         if count := self._told.pop(running.pid, _OF_NEW_CHILD):
             self._results[running.pid] = Puppet(self, running).results(count)
+
+
+def _make_dirty(guest: Guest) -> None:
+    """Frames that were never handed out hold something from the first time on, as others do later."""
+    for frames in frame_records(guest).never_used:
+        guest.machine.write_physical(frames.start, b"\xa5" * _DIRTY)

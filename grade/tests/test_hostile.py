@@ -23,7 +23,7 @@ ILLEGAL, TRAP, BUS, ARITHMETIC, KILL, SEGMENTATION = 4, 5, 7, 8, 9, 11  # Linux'
 NO_EXECUTABLE, AGAIN, NO_MEMORY = 8, 11, 12  # and errors
 
 USER_END = 0x7FFF_FFFF_F000  # kernel/mm/user_layout.h
-STACK_TOP, STACK_SIZE, LARGEST_STACK = 0x4000_0000, 0x4000, 1 << 20
+STACK_TOP, STACK_LIMIT = 0x4000_0000, 0x3FF0_0000
 STACKS_OFFSET, STACKS_SIZE = (512 << 30) + (1 << 30) - (256 << 10), 128 * 32768  # kernel/mm/kernel_half.h
 WINDOWS_OFFSET, WINDOWS_SIZE = 1 << 40, 64 * PAGE
 
@@ -201,10 +201,10 @@ def test_trespass(attack: Attack, boot: Callable[..., Guest]) -> None:
     """Reads, writes, jumps and stacks at every kind of address that is not the program's."""
     probe = boot()
     image, offset = probe.image, probe.offset
-    grown = STACK_TOP - STACK_SIZE - 8  # the stack grows to there
+    grown = STACK_TOP - 5 * PAGE - 8  # the stack grows to there
     own_stack = offset + STACKS_OFFSET + 2 * 32768 - 64  # the kernel stack of pid 3, the second process
     addresses = [
-        0, 8, PAGE - 8, TEXT - 8, STACK_TOP - LARGEST_STACK - 8, grown, STACK_TOP, USER_END - 16, USER_END, USER_END + PAGE - 8,
+        0, 8, PAGE - 8, TEXT - 8, STACK_LIMIT - 8, grown, STACK_TOP, USER_END - 16, USER_END, USER_END + PAGE - 8,
         1 << 47, (1 << 48) - 16, 1 << 48, 1 << 63, 0xFFFF_0000_0000_0000, 0xFFFF_8000_0000_0000, image.va("image_start"),
         image.va("handle_trap"), image.va("boot_stack_end") - 64, offset + image.pa("image_end") + PAGE, own_stack,
         offset + STACKS_OFFSET, offset + WINDOWS_OFFSET, offset + image.pa("image_start") + WINDOW_SIZE, 2**64 - 8,
@@ -236,8 +236,8 @@ def test_a_stack_that_runs_out(attack: Attack) -> None:
     guest = attack("run deep 100", "run deep 5000", "run deep 1000000")
     assert said(guest, r"deep: came back from (\d+)") == [("100",), ("5000",)]  # the second with a stack that has grown
     assert killed(guest) == {("deep", SEGMENTATION): 1}
-    bottom = STACK_TOP - LARGEST_STACK
-    assert bottom - PAGE <= int(guest.fact("fault").values["address"], 0) < bottom
+    assert STACK_LIMIT - PAGE <= int(guest.fact("fault").values["address"], 0) < STACK_LIMIT
+    assert guest.fact("killed").values["why"] == "no-area"
 
 
 # --- system calls ---------------------------------------------------------------------------------------------------
@@ -256,12 +256,28 @@ def test_bad_pointers_and_lengths(attack: Attack, kernel: Kernel, target: str) -
 @pytest.mark.parametrize("seed", (1, 2))
 def test_random_system_calls(attack: Attack, seed: int) -> None:
     """100,000 of them; the program itself checks that no register changes but the result."""
-    guest = attack(f"run gibberish 100000 {seed}", "wait")  # for what it has spawned
+    guest = attack(f"run gibberish 100000 {seed}", "wait")  # for the programs that it has started
     assert said(guest, r"gibberish: (\d+) calls") == [("100000",)]
     answers = {int(error): int(count) for error, count in said(guest, r"gibberish: answer (\d+) came (\d+) times")}
     assert sum(answers.values()) == 100_000
     assert {0, 2, 7, 9, 10, 14, 22, 38} <= set(answers) and min(answers[error] for error in (0, 9, 14, 22, 38)) > 1000
     assert not killed(guest)
+
+
+def test_bad_names_and_arguments_of_execve(attack: Attack) -> None:
+    """A program that fails to become another is what it was, every time; in the end it does become another."""
+    guest = attack("run badexec")
+    assert said(guest, r"badexec: (.*)") == [("all is well",)]
+    assert said(guest, r"(badexec is echo)") and not killed(guest)
+
+
+@pytest.mark.parametrize("seed", (1, 2))
+def test_nonsense_about_memory(attack: Attack, seed: int) -> None:
+    """Calls at random; some programs lose what they need, and then they are killed for that and nothing else."""
+    guest = attack(f"run mmapnonsense 100 {seed}")
+    ((children, lost),) = said(guest, r"mmapnonsense: (\d+) children, (\d+) took away what they needed")
+    assert (children, "all is well") == ("100", said(guest, r"mmapnonsense: (all is well)")[0][0])
+    assert 5 <= int(lost) <= 60 and killed(guest) == {("mmapnonsense", SEGMENTATION): int(lost)}
 
 
 # --- registers ------------------------------------------------------------------------------------------------------
@@ -310,7 +326,7 @@ def test_memory_and_processes_run_out(attack: Attack, ram_mib: int, error: int) 
     """With little memory that is what there is no more of; else the numbers of processes are."""
     guest = attack("run glutton", "run glutton", ram_mib=ram_mib)
     assert said(guest, r"glutton: the last one got error (\d+)") == [(str(error),)] * 2
-    assert killed(guest).keys() <= ({("glutton", KILL)} if error == NO_MEMORY else set())
+    assert set(killed(guest)) <= {("glutton", KILL)} and {f.values["why"] for f in guest.facts("killed")} <= {"no-memory"}
 
 
 def test_a_fork_bomb(attack: Attack) -> None:
@@ -320,6 +336,46 @@ def test_a_fork_bomb(attack: Attack) -> None:
     assert litters and {error for _, error in litters} == {AGAIN}
     assert sum(young for young, _ in litters) >= 126
     assert len(guest.facts("exit")) == sum(young for young, _ in litters) + 2  # and the first one, and hello
+
+
+def test_an_endless_fork_bomb_and_the_monitor(attack: Attack) -> None:
+    """Everybody tries to fork, and takes each place that becomes free. The monitor is quicker with a program of its own,
+    and can end them one after the other: while it has the CPU, nobody forks."""
+    kills = [f"kill {pid}" for pid in range(2, 140)]  # 127 processes, sleep, hello, and some
+    guest = attack("start forkbomb", "run sleep 1", "run hello", "ps", *kills, "ps")
+    assert said(guest, r"forkbomb: fork fails with error (\d+)") == [(str(AGAIN),)]
+    assert len(said(guest, r"(Hello from user mode), this is process \d+")) == 2
+    told = [f.values["program"] for f in guest.facts("process")]
+    first = told.index("kernel")
+    assert set(told[first:-2]) == {"kernel", "forkbomb"} and told[first:].count("forkbomb") >= 126
+    assert told[-2:] == ["kernel", "hello"]
+    assert Counter(f.values["signal"] for f in guest.facts("exit")).keys() == {"0", str(KILL)}
+
+
+def test_an_endless_fork_bomb_and_ctrl_c(boot: Callable[..., Guest]) -> None:
+    """The shell that started it is still there, and its prompt comes back."""
+    guest = boot("frames", "run sh", "frames", "checkpoint survived")
+
+    def wait_for(text: str) -> None:
+        assert guest.machine.run(until=text).kind is StopKind.OUTPUT, guest.machine.serial()[-2000:]
+
+    wait_for("$ ")
+    guest.machine.send("forkbomb\r")
+    wait_for("forkbomb: fork fails")
+    guest.machine.send("\x03")
+    wait_for("[interrupted]")
+    wait_for("$ ")
+    guest.machine.send("ps\r")
+    wait_for("running ps\n")
+    assert "forkbomb\n" not in guest.machine.serial().replace("\r", "").rpartition("PID PARENT")[2]
+    guest.machine.send("forkbomb &\r")
+    wait_for("forkbomb: fork fails")
+    guest.machine.send("nobody\r")
+    wait_for("sh: cannot fork: there are too many processes\n")
+    guest.machine.send("\x03hello\rexit\r")
+    guest.run_to("survived")
+    assert "Hello from user mode" in guest.machine.serial().rpartition("cannot fork")[2]
+    check_nothing_is_left(guest)
 
 
 def test_zombies_that_nobody_wants(attack: Attack) -> None:
@@ -359,9 +415,8 @@ def test_kill_in_every_state(attack: Attack) -> None:
 
 
 def test_each_allocation_fails_once(attack: Attack) -> None:
-    """First those for a program of the monitor's, then those for its child, which a system call asks for; and between and
-    behind them those for pages that the two touch.
-    """
+    """Those for a program of the monitor's, those for its child, which a system call asks for, and those in faults of
+    either: for want of a page a program is killed."""
     most = 60
     lines = [line for k in range(1, most) for line in (f"fail {k}", "run launch nothing", "fail 0", "frames")]
     guest = attack(*lines)
@@ -370,9 +425,9 @@ def test_each_allocation_fails_once(attack: Attack) -> None:
     fine = said(guest, r"launch: (ended with status 0 signal 0)")
     assert set(by_monitor) == {"no-memory"} and set(by_program) == {str(-NO_MEMORY)} and len(fine) > 0
     assert len(by_monitor) >= 10 and len(by_program) >= 10
-    assert killed(guest).keys() == {("launch", KILL), ("nothing", KILL)}
-    assert {fact.values["why"] for fact in guest.facts("killed")} == {"no-memory"}
     assert len(by_monitor) + len(by_program) + killed(guest).total() + len(fine) == most - 1
+    assert set(killed(guest)) == {("launch", KILL), ("nothing", KILL)}
+    assert said(guest, r"launch: (ended with status 0 signal 9)")
     assert len({fact.values["free"] for fact in guest.facts("frames")}) == 1
 
 
@@ -391,9 +446,6 @@ def bad_programs(isa: str) -> dict[str, tuple[bytes, str]]:
 
     def changed(**fields: int) -> bytes:
         return program(isa, [text], **fields)
-
-    def changed_template(**fields: int) -> bytes:
-        return program(isa, [text, replace(template, **fields)])
 
     outside, truncated = "segment-out-of-place", "truncated"
     files = {
@@ -418,9 +470,9 @@ def bad_programs(isa: str) -> dict[str, tuple[bytes, str]]:
         "linked-at-run-time": (program(isa, [text, Part(0, b"/lib/ld.so", "r", type=3)]), "not-static"),
         "write-and-execute": (program(isa, [Part(TEXT, EXIT[isa], "rwx")]), "write-and-execute"),
         "unreadable": (program(isa, [Part(TEXT, EXIT[isa], "x")]), "unreadable"),
-        "shared-page": (program(isa, [text, Part(TEXT + 64, b"data", "rw")]), "segments-share-a-page"),
         "two-templates": (program(isa, [text, template, template]), "bad-thread-variables"),
-        "large-template": (changed_template(memory_size=2**64 - 1), "bad-thread-variables"),
+        "large-template": (program(isa, [text, replace(template, memory_size=2**64 - 1)]), "bad-thread-variables"),
+        "shared-page": (program(isa, [text, Part(TEXT + 64, b"data", "rw")]), "segments-share-a-page"),
         "page-zero": (at(0, PAGE), outside),
         "last-of-page-zero": (at(PAGE - 1, 2), outside),
         "around-the-end": (at(2**64 - PAGE, 2 * PAGE), outside),
@@ -442,7 +494,7 @@ def bad_programs(isa: str) -> dict[str, tuple[bytes, str]]:
 
 
 def large_programs(isa: str) -> dict[str, bytes]:
-    """Programs without a fault, but for that there is not as much memory as they want to be promised."""
+    """Programs that are promised more than there is."""
     def with_memory(address: int, size: int) -> bytes:
         return program(isa, [Part(TEXT, EXIT[isa]), Part(address, b"", "rw", memory_size=size)])
 
@@ -454,24 +506,28 @@ def large_programs(isa: str) -> dict[str, bytes]:
 
 
 def test_files_that_are_no_programs(attack: Attack, kernel: Kernel) -> None:
-    """Each is refused with the reason, in the monitor and to a program that would start it."""
+    """Each is refused with the reason, in the monitor and to a program that would start it or become it."""
     files = bad_programs(kernel.isa)
-    lines = [line for name in files for line in (f"run {name}", f"run launch {name}")]
-    launch = (kernel.elf.parent / "archive" / "launch").read_bytes()
-    contents = {name: content for name, (content, _) in files.items()} | {"launch": launch}
+    lines = [line for name in files for line in (f"run {name}", f"run launch {name}", f"run become {name}")]
+    own = {name: (kernel.elf.parent / "archive" / name).read_bytes() for name in ("launch", "become")}
+    contents = {name: content for name, (content, _) in files.items()} | own
     guest = attack("run missing", *lines, prepare=lambda g: give_programs(g, contents))
     seen = {f.values["program"]: (f.values["result"], f.values.get("why")) for f in guest.facts("run")}
     wanted = {name: ("not-executable", why) for name, (_, why) in files.items()}
     assert seen == wanted | {"missing": ("no-such-program", None)}
     assert said(guest, r"launch: spawn returned (.*)") == [(str(-NO_EXECUTABLE),)] * len(files)
+    assert said(guest, r"become: execve returned (.*)") == [(str(-NO_EXECUTABLE),)] * len(files)
+    assert not killed(guest)
 
 
-def test_programs_that_are_promised_more_than_there_is(attack: Attack, kernel: Kernel) -> None:
-    """No memory is reserved: they run, and what they do not touch costs nothing."""
+def test_programs_that_are_too_large(attack: Attack, kernel: Kernel) -> None:
+    """What they do not touch, they need not have."""
     files = large_programs(kernel.isa)
     guest = attack(*(f"run {name}" for name in files), prepare=lambda g: give_programs(g, files))
-    ends = [(fact.values["status"], fact.values["signal"]) for fact in guest.facts("exit")]
-    assert ends == [("0", "0")] * (len(files) + 1) and not guest.facts("run")
+    assert not guest.facts("run")
+    started = {f.values["pid"]: f.values["program"][:15] for f in guest.facts("process")}
+    ended = {started[f.values["pid"]]: f.values["signal"] for f in guest.facts("exit")}
+    assert ended == {name[:15]: "0" for name in (*files, "hello")}
 
 
 # --- nobody's fault -------------------------------------------------------------------------------------------------

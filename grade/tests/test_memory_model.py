@@ -7,13 +7,13 @@ The steps are the same in every run. `./pagewalk test --examples N` tries only t
 """
 
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pytest
-from hypothesis import HealthCheck, note, settings
+from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, rule, run_state_machine_as_test
 
@@ -48,6 +48,7 @@ EXAMPLES = int(os.environ.get(EXAMPLES_VARIABLE, "0"))
 USUAL_EXAMPLES = 30
 STEPS = 25
 MOST_PROCESSES = 4
+FAMILIES_OF_ONE_GUEST = 100
 
 TEXT_PAGES = 3
 """Of the program's file, which it never touches itself: g_text in user/vmascript.cc."""
@@ -106,7 +107,7 @@ class MemoryStep(Step):
 
     def do(self, family: Family, member: Member) -> None:
         operation = self.operation(self.place.in_(family, member))
-        note(f"process {member.pid}: {operation}")
+        family.log.append(f"process {member.pid}: {operation}")
         family.use_memory(member, operation)
 
     def operation(self, at: int) -> Operation:
@@ -148,17 +149,21 @@ class Break(MemoryStep):
 
 @dataclass(frozen=True)
 class Touch(MemoryStep):
-    """Reads, or writes if there is a value. Unless it dares, it leaves alone what would kill it."""
+    """Reads, or writes if there is a value. Unless it dares, it leaves alone what would kill it, or what might."""
 
     value: int | None = None
     dares: bool = False
+    fail: int = 0
 
     def operation(self, at: int) -> Operation:
         return load(at) if self.value is None else store(at, self.value)
 
     def do(self, family: Family, member: Member) -> None:
-        if self.dares or member.memory.refusal(self.operation(self.place.in_(family, member))) is None:
-            super().do(family, member)
+        operation = self.operation(self.place.in_(family, member))
+        fail = self.fail if self.dares else 0
+        if self.dares or member.memory.refusal(operation) is None:
+            family.log.append(f"process {member.pid}: {operation} with failure {fail}")
+            family.use_memory(member, operation, fail)
 
 
 @dataclass(frozen=True)
@@ -169,8 +174,19 @@ class Fork(Step):
 
     def do(self, family: Family, member: Member) -> None:
         if len(family.members) < MOST_PROCESSES:
-            note(f"process {member.pid}: fork() with failure {self.fail}")
+            family.log.append(f"process {member.pid}: fork() with failure {self.fail}")
             family.fork(member, self.fail)
+
+
+@dataclass(frozen=True)
+class Execute(Step):
+    """If `fail` is not 0, that allocation fails."""
+
+    fail: int = 0
+
+    def do(self, family: Family, member: Member) -> None:
+        family.log.append(f"process {member.pid}: execve() with failure {self.fail}")
+        family.execute(member, self.fail)
 
 
 @dataclass(frozen=True)
@@ -178,7 +194,7 @@ class Exit(Step):
     code: int
 
     def do(self, family: Family, member: Member) -> None:
-        note(f"process {member.pid}: exit({self.code})")
+        family.log.append(f"process {member.pid}: exit({self.code})")
         family.exit(member, self.code)
 
 
@@ -194,7 +210,7 @@ class Wait(Step):
         children = [other.pid for other in family.members.values() if other.parent == member.pid]
         target = children[self.child] if self.child < len(children) else ANY
         status = self.status.in_(family, member) if self.status else 0
-        note(f"process {member.pid}: wait4({target}, {status:#x}, {self.options})")
+        family.log.append(f"process {member.pid}: wait4({target}, {status:#x}, {self.options})")
         family.wait(member, target, self.options, status)
 
 
@@ -218,16 +234,52 @@ seldom = st.sampled_from([False] * 7 + [True])
 steps = st.one_of(
     st.builds(Map, who, starts, sizes, protections, st.sampled_from([FIXED, 0, FIXED_NOREPLACE])),
     st.builds(Map, who, starts, sizes, st.just(READ | WRITE), st.just(FIXED)),
+    st.builds(Map, who, st.just(Place("maps", 0)), sizes, st.just(READ | WRITE), st.just(0)),
     st.builds(Unmap, who, starts, sizes),
+    st.builds(Unmap, who, st.builds(Place, st.just("maps"), st.integers(0, 5)), sizes),
     st.builds(Protect, who, starts, sizes, protections),
     st.builds(Break, who, st.builds(Place, st.just("heap"), st.integers(0, 6), st.sampled_from([0, 1, PAGE - 1]))),
     st.builds(Touch, who, words, values),
     st.builds(Touch, who, words, values),
-    st.builds(Touch, who, words, st.none(), seldom),
+    st.builds(Touch, who, words, st.one_of(st.none(), values), seldom, st.integers(0, 4)),
     st.builds(Fork, who),
     st.builds(Fork, who, st.integers(0, 40)),
+    st.builds(Execute, who, st.one_of(st.just(0), st.integers(0, 25))),
     st.builds(Exit, who, st.integers(0, 255)),
     st.builds(Wait, who, st.integers(0, 2), st.sampled_from([NO_HANG, 0]), st.one_of(st.none(), words)),
+)
+
+
+# --- what is plainer ---
+
+
+def _plain(name: str, value: object) -> Callable[[Step], Step | None]:
+    """Sets a field, in steps that have it and where it is another."""
+
+    def change(step: Step) -> Step | None:
+        return replace(step, **{name: value}) if getattr(step, name, value) not in (value, None) else None
+
+    return change
+
+
+def _plain_place(name: str, value: int) -> Callable[[Step], Step | None]:
+    """Sets a field of a step's place."""
+
+    def change(step: Step) -> Step | None:
+        place = getattr(step, "place", None)
+        if place is None or getattr(place, name) == value:
+            return None
+        return replace(step, place=replace(place, **{name: value}))
+
+    return change
+
+
+CHANGES = (
+    *(_plain(name, 0) for name in ("who", "fail", "code", "child")),
+    *(_plain(name, 1) for name in ("pages", "value")),
+    _plain("dares", False),
+    _plain_place("offset", 0),
+    _plain_place("page", 0),
 )
 
 
@@ -235,84 +287,155 @@ steps = st.one_of(
 
 
 class Stages:
-    """One guest for many families; a new one after a failure."""
+    """One guest for many families; a new one now and then, and after a failure."""
 
     def __init__(self, kernel: Kernel) -> None:
         self._kernel = kernel
         self._free: Stage | None = None
+        self._uses = 0
 
-    def take(self) -> Stage:
+    @contextmanager
+    def stage(self) -> Iterator[Stage]:
         """One in which nothing has failed."""
         stage, self._free = self._free or Stage(self._kernel).__enter__(), None
-        return stage
-
-    def give_back(self, stage: Stage) -> None:
-        """All went well."""
+        try:
+            yield stage
+        except BaseException:
+            stage.__exit__()
+            raise
         self._free = stage
+
+    def renew(self) -> None:
+        """Between two families: each leaves some text, and all text is read again and again."""
+        self._uses += 1
+        if self._uses % FAMILIES_OF_ONE_GUEST == 0:
+            self.close()
 
     def close(self) -> None:
         """No more families."""
         if self._free is not None:
-            self._free.guest.machine.close()
+            self._free.__exit__()
+        self._free = None
 
 
-class Life(RuleBasedStateMachine):
+class Life:
     """The life of one family, step by step; of another one if all members have ended."""
 
-    stages: Stages
+    def __init__(self, stages: Stages) -> None:
+        self._stages = stages
+        self._family: Family | None = None
+        self.steps: list[Step] = []
+        self.log: list[str] = []
+        self.failure: AssertionError | None = None
 
-    def __init__(self) -> None:
-        super().__init__()
-        self._stage = self.stages.take()
-        self._is_well = False
-        with self._watched():
-            self._family = Family(self._stage)
-
-    @contextmanager
-    def _watched(self) -> Iterator[None]:
-        """After a failure this guest is of no more use."""
-        self._is_well = False
-        yield
-        self._is_well = True
-
-    @rule(step=steps)
     def do(self, step: Step) -> None:
-        with self._watched():
+        """One step more. AssertionError if anything is wrong."""
+        self.steps.append(step)
+        with self._watched() as stage:
+            self._family = self._family or Family(stage, self.log)
             step.play(self._family)
             self._family.check(f"after {step}")
             if not self._family.actors():
-                self._family.finish()
-                self._family = Family(self._stage)
+                self._end_family()
 
-    def teardown(self) -> None:
-        if not self._is_well:
-            self._stage.guest.machine.close()
-            return
-        try:
+    def finish(self) -> None:
+        """The end of the last family."""
+        if self.failure is None:
             with self._watched():
-                self._family.finish()
-            self.stages.give_back(self._stage)
-        finally:
-            if not self._is_well:
-                self._stage.guest.machine.close()
+                self._end_family()
+            self._stages.renew()
+
+    @contextmanager
+    def _watched(self) -> Iterator[Stage]:
+        try:
+            with self._stages.stage() as stage:
+                yield stage
+        except AssertionError as failure:
+            self.failure = failure
+            raise
+
+    def _end_family(self) -> None:
+        if self._family is not None:
+            self._family.finish()
+        self._family = None
+
+
+def lived(stages: Stages, todo: list[Step]) -> Life:
+    """A life with these steps, to its end or to its first failure."""
+    life = Life(stages)
+    try:
+        for step in todo:
+            life.do(step)
+        life.finish()
+    except AssertionError:
+        return life  # which knows
+    return life
+
+
+def shortened(stages: Stages, life: Life) -> Life:
+    """A life that fails, with no step in it that could be left out or that could be any plainer.
+
+    Hypothesis would do this, too, but without knowing what a step is it takes hundreds of lives, and each costs a boot.
+    """
+    for number in reversed(range(len(life.steps))):
+        life = _or_worse(life, lived(stages, life.steps[:number] + life.steps[number + 1 :]))
+    for number in range(len(life.steps)):
+        for change in CHANGES:
+            if (plainer := change(life.steps[number])) is not None:
+                life = _or_worse(life, lived(stages, [*life.steps[:number], plainer, *life.steps[number + 1 :]]))
+    return life
+
+
+def _or_worse(life: Life, other: Life) -> Life:
+    """The other one, if it fails as well."""
+    return life if other.failure is None else other
+
+
+def report(life: Life) -> str:
+    """The steps, what came of them, and what is wrong."""
+    lines = ["The shortest way to a failure:", *map(str, life.steps), "In other words:", *life.log, str(life.failure)]
+    return "\n".join(lines)
 
 
 @pytest.fixture(scope="module", params=ISAS)
-def life(request: pytest.FixtureRequest) -> Iterator[type[Life]]:
-    stages = Stages(build_kernel(ROOT, request.param))
-    yield type("Life", (Life,), {"stages": stages})
-    stages.close()
+def stages(request: pytest.FixtureRequest) -> Iterator[Stages]:
+    made = Stages(build_kernel(ROOT, request.param))
+    yield made
+    made.close()
 
 
-def test_families_are_as_the_model_says(life: type[Life]) -> None:
+def test_families_are_as_the_model_says(stages: Stages) -> None:
+    """After a failure the shortest list of steps is at the end of the report."""
+    if (plainest := lived(stages, [Exit(0, 0)])).failure is not None:
+        raise plainest.failure  # nothing to be made shorter
+    failed: list[Life] = []
+
+    class Machine(RuleBasedStateMachine):
+        def __init__(self) -> None:
+            super().__init__()
+            self.life = Life(stages)
+
+        @rule(step=steps)
+        def do(self, step: Step) -> None:
+            self.life.do(step)
+
+        def teardown(self) -> None:
+            try:
+                self.life.finish()
+            finally:
+                failed[:] = [self.life] if self.life.failure else failed
+
     chosen = settings(
         max_examples=EXAMPLES or USUAL_EXAMPLES,
         stateful_step_count=STEPS,
         derandomize=not EXAMPLES,
         deadline=None,
         database=None,
-        report_multiple_bugs=False,
-        print_blob=False,
+        phases=[Phase.generate],
         suppress_health_check=list(HealthCheck),
     )
-    run_state_machine_as_test(life, settings=chosen)
+    try:
+        run_state_machine_as_test(Machine, settings=chosen)
+    except AssertionError as failure:
+        failure.add_note(report(shortened(stages, failed[-1])))
+        raise

@@ -102,7 +102,7 @@ class Scarce(Watch):
         self.operation = wanted
 
     def attempt(self, k: int) -> str | None:
-        """One attempt in which allocation number `k` fails; what became of it, or None if there is no such allocation."""
+        """One attempt in which allocation number `k` fails; what became of it, or None if there are fewer."""
         __tracebackhide__ = True
         guest = self.guest
         self.run_to("call_comes")
@@ -188,7 +188,7 @@ REQUESTS = ("fork", "spawn", "nanosleep", "wait4", "execve")  # in the order of 
 
 @pytest.mark.parametrize("full", FULL)
 def test_no_frame_is_left(kernel: Kernel, full: str) -> None:
-    """A process takes all frames of 64 MiB: every request fails, a process that needs one dies, and then all goes on."""
+    """A process takes all frames there are: every request fails, whoever needs one dies, and then all goes on."""
     sizes = " ".join(str(size) for size in FULL[full])
     script = f"frames\nrun hoarder {sizes}\nrun hello\nframes\ncheckpoint end"
     with Guest(kernel, script, ram_mib=64, cpu_budget=60.0, idle_backstop=20.0) as guest:

@@ -1,4 +1,4 @@
-"""Storms of processes and memory, also when there is not enough of it: all is as before afterwards (grade/bench/soak.py).
+"""Storms of processes and memory, also when there is not enough of it: then all is as before (grade/bench/soak.py).
 
 `./pagewalk bench --soak SECONDS` does the same for as long as one likes.
 """
@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from grade.bench.soak import SoakGuest
+from grade.bench.soak import Soak, SoakGuest
 from grade.ladder.build import build_kernel
 from grade.ladder.labs import ISAS
 from grade.ladder.trees import find_root
@@ -18,10 +18,11 @@ ROOT = find_root(Path(__file__))
 @pytest.mark.parametrize("isa", ISAS)
 def test_storms_leave_nothing_behind(isa: str) -> None:
     """A round of stress takes some ten million instructions."""
-    with SoakGuest(build_kernel(ROOT, isa), rounds=2) as soak:
+    done = Soak(isa)
+    with SoakGuest(build_kernel(ROOT, isa), 1, done, rounds=2) as soak:
         for _ in range(4):
             soak.leg()
-        assert soak.done.rounds == 8
-        assert soak.done.processes > 200
-        assert soak.done.ticks > 20
-        assert soak.done.looks > 8
+    assert done.rounds == 8
+    assert done.processes > 200
+    assert done.ticks > 20
+    assert done.looks > 8

@@ -108,8 +108,8 @@ bool exclude_each_other(const Segment& a, const Segment& b) {
 
 // Takes down where the thread-local variables are. Each process gets a copy of them, somewhere else.
 Verdict add_thread_variables(Executable& program, const ProgramHeader& header, std::uint64_t file_size) {
-  if (header.memory_size == 0) return std::nullopt;
   if (header.file_size > header.memory_size) return ElfProblem::kMoreInFileThanInMemory;
+  if (header.memory_size == 0) return std::nullopt;
   if (!is_inside(file_size, header.file_offset, header.file_size)) return ElfProblem::kTruncated;
   const Segment variables = segment_of(header);
   const bool fits = (variables.alignment & (variables.alignment - 1)) == 0 && variables.alignment <= kPageSize &&

@@ -23,7 +23,7 @@ struct Segment {
   VirtAddr start;
   std::uint64_t memory_size = 0;
   PageFlags flags;              // always for user code
-  std::uint64_t alignment = 1;  // of the address: a power of two, at most a page
+  std::uint64_t alignment = 1;  // of thread-local variables: a power of two, at most a page
 
   constexpr VirtAddr end() const { return start + memory_size; }
 };

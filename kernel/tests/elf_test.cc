@@ -3,6 +3,8 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
+#include <bit>
 #include <cstring>
 #include <random>
 #include <string>
@@ -21,11 +23,14 @@ static_assert(layout::kUserStackTop.raw() == kStackTop && layout::kUserStackGuar
 constexpr std::size_t kType = 16, kMachine = 18, kVersion = 20, kEntry = 24, kHeaders = 32, kHeaderSize = 52,
                       kPartSize = 54, kPartCount = 56;
 constexpr std::size_t kPartType = 0, kPartFlags = 4, kPartOffset = 8, kPartStart = 16, kPartFileSize = 32,
-                      kPartMemorySize = 40;
+                      kPartMemorySize = 40, kPartAlignment = 48;
 constexpr std::size_t kFirstPart = 64, kOnePart = 56;
 
 // Of the flags of a part.
 constexpr std::uint32_t kX = 1, kW = 2, kR = 4;
+
+// The type of the part that says what the thread-local variables are at first (ELF Handling For Thread-Local Storage).
+constexpr std::uint32_t kThreadVariables = 7;
 
 // A file to be changed in all ways. It begins as a program of three parts.
 //
@@ -51,7 +56,7 @@ class ElfFile {
   struct Part {
     std::uint32_t type = 1;
     std::uint32_t flags = kR;
-    std::uint64_t offset = 0, start = 0, file_size = 0, memory_size = 0;
+    std::uint64_t offset = 0, start = 0, file_size = 0, memory_size = 0, alignment = 1;
   };
 
   ElfFile& add_part(const Part& part) {
@@ -63,6 +68,7 @@ class ElfFile {
     put_part(count, kPartStart, part.start);
     put_part(count, kPartFileSize, part.file_size);
     put_part(count, kPartMemorySize, part.memory_size);
+    put_part(count, kPartAlignment, part.alignment);
     return *this;
   }
 
@@ -116,8 +122,19 @@ std::string with_text(std::size_t field, std::type_identity_t<T> value) {
 }
 
 // A file with one more part, of one byte in memory and none in the file.
-std::string with_part_at(std::uint64_t start, std::uint64_t memory_size = 1) {
-  return ElfFile().add_part({.offset = start % kPageSize, .start = start, .memory_size = memory_size}).outcome();
+std::string with_part_at(std::uint64_t start, std::uint64_t memory_size = 1, std::uint32_t flags = kR) {
+  return ElfFile()
+      .add_part({.flags = flags, .offset = start % kPageSize, .start = start, .memory_size = memory_size})
+      .outcome();
+}
+
+// The part of a file's thread-local variables: eight bytes of data, and zeros.
+ElfFile::Part thread_variables() {
+  return {kThreadVariables, kR, 0x3ff8, 0x404ff8, 8, 0x20, 16};
+}
+
+std::string with_thread_variables(const ElfFile::Part& part) {
+  return ElfFile().add_part(part).outcome();
 }
 
 TEST(Elf, TellsWhatAProgramConsistsOf) {
@@ -155,6 +172,7 @@ TEST(Elf, EachProblemHasItsName) {
                                "write-and-execute",
                                "segment-out-of-place",
                                "segments-share-a-page",
+                               "bad-thread-variables",
                                "bad-entry"};
   unsigned number = 0;
   for (const auto* expected : names) EXPECT_EQ(name(ElfProblem{static_cast<std::uint8_t>(number++)}), expected);
@@ -241,7 +259,7 @@ TEST(Elf, AProgramNeedsNoDynamicLinker) {
 
 // Notes, the wish for a stack and the like: nothing of them is looked at.
 TEST(Elf, PartsOfOtherTypesAreIgnored) {
-  for (const std::uint32_t type : {0u, 4u, 6u, 7u, 0x6474e551u}) {
+  for (const std::uint32_t type : {0u, 4u, 6u, 8u, 0x6474e551u}) {
     const ElfFile::Part part{type, kX | kW, ~0ull, 0xffff'8000'0000'0000, ~0ull, 5};
     EXPECT_EQ(ElfFile().add_part(part).parse()->segments().size(), 3u) << type;
   }
@@ -312,15 +330,120 @@ TEST(Elf, ASegmentDoesNotWrapAround) {
   EXPECT_EQ(with_part_at(0x500000, 0ull - 0x500000 + 0x1000), "segment-out-of-place") << "ends at 0x1000";
 }
 
-TEST(Elf, SegmentsShareNoPage) {
-  EXPECT_EQ(with_part_at(0x400230), "segments-share-a-page") << "the rest of the text's page";
-  EXPECT_EQ(with_part_at(0x401fff, 2), "segments-share-a-page") << "its last byte is in the page of rodata";
-  EXPECT_EQ(with_part_at(0x401000, 0x1000), "ok") << "just between them";
-  EXPECT_EQ(with_part_at(0x404000, 1), "segments-share-a-page") << "the page in which data begins";
-  EXPECT_EQ(with_part_at(0x406fff, 1), "segments-share-a-page") << "the page in which data ends";
-  EXPECT_EQ(with_part_at(0x407000, 1), "ok");
-  EXPECT_EQ(with_part_at(0x300000, 0x200000), "segments-share-a-page") << "around them all";
-  EXPECT_EQ(with_part_at(0x405000, 1), "segments-share-a-page") << "inside one";
+// The pages of the file: text 0x400, rodata 0x402, data 0x404 to 0x406.
+TEST(Elf, SegmentsMayShareAPage) {
+  EXPECT_EQ(with_part_at(0x400230), "ok") << "the rest of the text's page";
+  EXPECT_EQ(with_part_at(0x401fff, 2), "ok") << "its last byte is in the page of rodata";
+  EXPECT_EQ(with_part_at(0x404000, 1), "ok") << "the page in which data begins";
+  EXPECT_EQ(with_part_at(0x404000, 1, kR | kW), "ok");
+  EXPECT_EQ(with_part_at(0x400230, 1, kR | kX), "ok");
+  EXPECT_EQ(with_part_at(0x402000, 1, kR | kX), "ok");
+  EXPECT_EQ(with_part_at(0x402000, 1, kR | kW), "ok");
+  EXPECT_EQ(with_part_at(0x400230, 0x4dd0), "ok")
+      << "it shares a page with text and one with data, but no page with both";
+}
+
+TEST(Elf, NoPageIsWritableForOneSegmentAndExecutableForAnother) {
+  EXPECT_EQ(with_part_at(0x400230, 1, kR | kW), "segments-share-a-page") << "the rest of the text's page";
+  EXPECT_EQ(with_part_at(0x3fffff, 2, kR | kW), "segments-share-a-page") << "its last byte is in that page";
+  EXPECT_EQ(with_part_at(0x300000, 0x200000, kR | kW), "segments-share-a-page") << "around them all";
+  EXPECT_EQ(with_part_at(0x300000, 0x200000, kR | kX), "segments-share-a-page") << "around them all";
+  EXPECT_EQ(with_part_at(0x404000, 1, kR | kX), "segments-share-a-page") << "the page in which data begins";
+  EXPECT_EQ(with_part_at(0x406fff, 1, kR | kX), "segments-share-a-page") << "the page in which data ends";
+  EXPECT_EQ(with_part_at(0x405000, 1, kR | kX), "segments-share-a-page") << "inside one";
+}
+
+TEST(Elf, NeighboursDoNotShareAPage) {
+  EXPECT_EQ(with_part_at(0x3ff000, 0x1000, kR | kW), "ok") << "right below text";
+  EXPECT_EQ(with_part_at(0x401000, 0x1000, kR | kW), "ok") << "right behind it";
+  EXPECT_EQ(with_part_at(0x403000, 0x1000, kR | kX), "ok") << "right below data";
+  EXPECT_EQ(with_part_at(0x407000, 1, kR | kX), "ok") << "right behind it";
+}
+
+// --- thread-local variables ----------------------------------------------------------------------------------------
+
+TEST(Elf, TellsWhatTheThreadVariablesAre) {
+  const auto program = ElfFile().add_part(thread_variables()).parse().value();
+  EXPECT_EQ(program.segments().size(), 3u) << "they are no segment: each process has its own copy";
+  EXPECT_EQ(program.thread_variables.file_offset, 0x3ff8u);
+  EXPECT_EQ(program.thread_variables.file_size, 8u);
+  EXPECT_EQ(program.thread_variables.memory_size, 0x20u);
+  EXPECT_EQ(program.thread_variables.alignment, 16u);
+  EXPECT_EQ(ElfFile().parse()->thread_variables.memory_size, 0u) << "without any";
+}
+
+TEST(Elf, ThreadVariablesAreNoneOfTheEightSegments) {
+  ElfFile file;
+  file.add_part(thread_variables());
+  for (std::uint64_t start = 0x500000; start < 0x505000; start += kPageSize) {
+    file.add_part({.start = start, .memory_size = 1});
+  }
+  EXPECT_EQ(file.outcome(), "ok");
+}
+
+// They are copied to where there is room: nobody needs the address and the flags.
+TEST(Elf, ThreadVariablesNeedNoPlace) {
+  ElfFile::Part part = thread_variables();
+  part.start = 0xffff'8000'0000'0001;
+  part.flags = kW | kX;
+  EXPECT_EQ(with_thread_variables(part), "ok");
+}
+
+TEST(Elf, ThreadVariablesMustLieInTheFile) {
+  ElfFile::Part part = thread_variables();
+  part.offset = 0x4000;
+  EXPECT_EQ(with_thread_variables(part), "ok") << "up to its last byte";
+  for (const std::uint64_t offset : {0x4001ull, 0x4008ull, 0x4009ull, ~0ull, 0ull - 8}) {
+    part.offset = offset;
+    EXPECT_EQ(with_thread_variables(part), "truncated") << offset;
+  }
+  part = thread_variables();
+  part.file_size = part.memory_size = 0x11;
+  EXPECT_EQ(with_thread_variables(part), "truncated");
+  part.file_size = part.memory_size = ~0ull;
+  EXPECT_EQ(with_thread_variables(part), "truncated") << "its end would wrap around";
+}
+
+TEST(Elf, ThreadVariablesAreNoLargerInTheFileThanInMemory) {
+  for (const std::uint64_t memory_size : {7, 1, 0}) {
+    ElfFile::Part part = thread_variables();
+    part.memory_size = memory_size;
+    EXPECT_EQ(with_thread_variables(part), "more-in-file-than-in-memory") << memory_size;
+  }
+}
+
+TEST(Elf, ThreadVariablesAreAlignedAsAPageCanBe) {
+  ElfFile::Part part = thread_variables();
+  for (const std::uint64_t alignment : {0, 1, 2, 64, 4096}) {
+    part.alignment = alignment;
+    const auto program = ElfFile().add_part(part).parse();
+    ASSERT_TRUE(program) << alignment;
+    EXPECT_EQ(program->thread_variables.alignment, std::max<std::uint64_t>(alignment, 1)) << "0 and 1 mean none";
+  }
+  for (const std::uint64_t alignment : {3ull, 24ull, 4095ull, 4097ull, 8192ull, 1ull << 63, ~0ull}) {
+    part.alignment = alignment;
+    EXPECT_EQ(with_thread_variables(part), "bad-thread-variables") << alignment;
+  }
+}
+
+TEST(Elf, ThreadVariablesAreNotLargerThanTheUserHalf) {
+  ElfFile::Part part = thread_variables();
+  part.memory_size = kUserEnd;
+  EXPECT_EQ(with_thread_variables(part), "ok") << "the loader finds that there is no room";
+  for (const std::uint64_t size : {kUserEnd + 1, std::uint64_t{1} << 63, 0 - kPageSize, ~std::uint64_t{0}}) {
+    part.memory_size = size;
+    EXPECT_EQ(with_thread_variables(part), "bad-thread-variables") << size;
+  }
+}
+
+TEST(Elf, ThereIsOneSetOfThreadVariables) {
+  EXPECT_EQ(ElfFile().add_part(thread_variables()).add_part(thread_variables()).outcome(), "bad-thread-variables");
+}
+
+TEST(Elf, EmptyThreadVariablesAreIgnored) {
+  const ElfFile::Part empty{.type = kThreadVariables, .offset = ~0ull, .start = ~0ull, .alignment = 3};
+  EXPECT_EQ(ElfFile().add_part(empty).parse()->thread_variables.memory_size, 0u);
+  EXPECT_EQ(ElfFile().add_part(empty).add_part(thread_variables()).add_part(empty).outcome(), "ok");
 }
 
 // --- where it begins -----------------------------------------------------------------------------------------------
@@ -363,6 +486,16 @@ std::string broken_rule(const Segment& segment, std::uint64_t file_size) {
   return "";
 }
 
+// The same for thread-local variables, if there are any.
+std::string broken_rule_of_variables(const Segment& variables, std::uint64_t file_size) {
+  using Wide = unsigned __int128;
+  if (Wide{variables.file_offset} + variables.file_size > file_size && variables.file_size > 0)
+    return "not in the file";
+  if (variables.file_size > variables.memory_size || variables.memory_size > kUserEnd) return "sizes";
+  const bool is_power_of_two = std::has_single_bit(variables.alignment);
+  return is_power_of_two && variables.alignment <= kPageSize ? "" : "alignment";
+}
+
 // The same for a program that was accepted.
 std::string broken_rule(const Executable& program, std::uint64_t file_size) {
   if (program.count == 0 || program.count > kMostSegments) return "number of segments";
@@ -372,16 +505,17 @@ std::string broken_rule(const Executable& program, std::uint64_t file_size) {
     has_entry |= segment.flags.execute && program.entry - segment.start < segment.memory_size;
     for (const Segment& other : program.segments()) {
       const Pages here(segment), there(other);
-      if (&segment != &other && here.first <= there.last && there.first <= here.last) return "pages";
+      const bool share = here.first <= there.last && there.first <= here.last;
+      if (share && segment.flags.write && other.flags.execute) return "pages";
     }
   }
-  return has_entry ? "" : "entry";
+  return has_entry ? broken_rule_of_variables(program.thread_variables, file_size) : "entry";
 }
 
 // One change of a file: a byte, or a field of a header, to anything or to something at the edge of what is allowed.
 void change(ElfFile& file, std::mt19937_64& random) {
   auto& bytes = file.bytes();
-  const std::size_t headers_end = kFirstPart + 3 * kOnePart;
+  const std::size_t headers_end = kFirstPart + 4 * kOnePart;
   switch (random() % 4) {
     case 0: bytes[random() % bytes.size()] = static_cast<std::byte>(random()); return;
     case 1: bytes[random() % headers_end] = static_cast<std::byte>(random()); return;
@@ -401,6 +535,7 @@ TEST(Elf, WhateverIsAcceptedObeysTheRules) {
   unsigned accepted = 0, refused = 0;
   for (int round = 0; round < 20'000; ++round) {
     ElfFile file;
+    file.add_part(thread_variables());
     for (unsigned changes = 1 + random() % 4; changes > 0; --changes) change(file, random);
     if (random() % 8 == 0) file.truncate(random() % file.bytes().size());
     const auto program = file.parse();
@@ -416,9 +551,10 @@ TEST(Elf, WhateverIsAcceptedObeysTheRules) {
 
 // Each byte of the headers, changed to many values.
 TEST(Elf, EachByteMayBeAnything) {
-  for (std::size_t i = 0; i < kFirstPart + 3 * kOnePart; ++i) {
+  for (std::size_t i = 0; i < kFirstPart + 4 * kOnePart; ++i) {
     for (unsigned value = 0; value < 256; value += 5) {
       ElfFile file;
+      file.add_part(thread_variables());
       file.bytes()[i] = static_cast<std::byte>(value);
       const auto program = file.parse();
       EXPECT_EQ(program ? broken_rule(*program, file.bytes().size()) : "", "") << i;

@@ -17,7 +17,7 @@ add_executable(host_tests ${test_sources}
 target_sources(host_tests PRIVATE kernel/proc/archive.cc kernel/proc/elf.cc)
 # @end
 # @from 5
-target_sources(host_tests PRIVATE kernel/mm/vma.cc)
+target_sources(host_tests PRIVATE kernel/mm/memory_map.cc kernel/mm/vma.cc)
 # @end
 target_link_libraries(host_tests PRIVATE GTest::gtest_main)
 

@@ -63,6 +63,22 @@ TEST(Vma, NothingIsMergedAcrossAGap) {
   EXPECT_EQ(areas_of(list_of(areas)), areas);
 }
 
+TEST(Vma, KeepsAreasSortedWhateverTheOrderTheyCameIn) {
+  Areas areas{area(1, 2), area(3, 4), area(5, 7), area(9, 10)};
+  const Areas sorted = areas;
+  const auto by_start = [](const Vma& a, const Vma& b) { return a.start < b.start; };
+  do {
+    EXPECT_EQ(areas_of(list_of(areas)), sorted);
+  } while (std::next_permutation(areas.begin(), areas.end(), by_start));
+}
+
+TEST(Vma, TouchingIsNoOverlap) {
+  VmaList list = list_of({area(4, 8), area(12, 16)});
+  for (const Vma& each : {area(8, 9), area(3, 4), area(11, 12), area(9, 11)}) {
+    EXPECT_EQ(outcome(list.insert(each)), "ok") << testing::PrintToString(each);
+  }
+}
+
 // Each bit of the protection, and each kind, is reason enough not to merge.
 TEST(Vma, NothingUnlikeIsMerged) {
   constexpr Protection kAll{.read = true, .write = true, .execute = true};
@@ -113,15 +129,6 @@ TEST(Vma, FindsTheRightOneOfMany) {
 
 // --- adding --------------------------------------------------------------------------------------------------------
 
-TEST(Vma, KeepsAreasSortedWhateverTheOrderTheyCameIn) {
-  Areas areas{area(1, 2), area(3, 4), area(5, 7), area(9, 10)};
-  const Areas sorted = areas;
-  const auto by_start = [](const Vma& a, const Vma& b) { return a.start < b.start; };
-  do {
-    EXPECT_EQ(areas_of(list_of(areas)), sorted);
-  } while (std::next_permutation(areas.begin(), areas.end(), by_start));
-}
-
 TEST(Vma, OverlapIsRefusedAndChangesNothing) {
   VmaList list = list_of({area(4, 8), area(12, 16)});
   const Areas before = areas_of(list);
@@ -135,8 +142,7 @@ TEST(Vma, OverlapIsRefusedAndChangesNothing) {
   }
 }
 
-// An area that is not like the others is not merged into them, so that a wrong overlap is all that could refuse it.
-TEST(Vma, TouchingIsNoOverlap) {
+TEST(Vma, AreasThatTouchKeepTheirOrder) {
   VmaList list = list_of({area(4, 8), area(12, 16)});
   for (const Vma& each : {area(8, 9, kRead), area(3, 4, kRead), area(11, 12, kRead), area(9, 11, kReadExecute)}) {
     EXPECT_EQ(outcome(list.insert(each)), "ok") << testing::PrintToString(each);

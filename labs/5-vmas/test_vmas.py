@@ -3,58 +3,47 @@
 import random
 import struct
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 
 from grade.boot.frame_records import allocations_to_failure, fail_allocation, frame_records
 from grade.boot.guest import Guest
 from grade.boot.kernel_image import KernelImage
 from grade.boot.layout import PAGE, layout_of
-from grade.boot.process_slots import MemoryMap, ProcessSlot, memory_map, process_slots
+from grade.boot.process_slots import ProcessSlot, memory_map, process_slots
 from grade.boot.processes import USER_STACK_TOP
 from grade.boot.user_image import UserImage, loaded_pages, user_image
-from grade.checks.area_checks import check_areas, permissions, present_pages
-from grade.checks.area_model import (
-    ANONYMOUS,
-    CALL,
-    EXECUTE,
-    FIXED,
-    FIXED_NOREPLACE,
-    MAP_START,
-    PRIVATE,
-    READ,
-    STACK_LIMIT,
-    STORE,
-    USER_END,
-    WRITE,
-    AreaModel,
-    Operation,
-    brk,
-    call,
-    load,
-    mmap,
-    mprotect,
-    munmap,
-    store,
-    sweep,
-)
+from grade.checks.area_checks import check_areas, present_pages
+from grade.checks.area_model import CALL, READ, STACK_LIMIT, STORE, AreaModel, Operation, brk, load, mmap, store, sweep
 from grade.checks.area_script import AreaScript
-from grade.checks.demand_checks import check_promised, heap_start, promised_areas, running_slot
+from grade.checks.area_steps import (
+    ANSWER,
+    FAR,
+    ONE,
+    TIGHTENED,
+    TWO,
+    brk_steps,
+    code_at,
+    far_steps,
+    mmap_steps,
+    mprotect_steps,
+    own_steps,
+    refused_accesses,
+)
+from grade.checks.demand_checks import check_promised, frames_of, heap_start, promised_areas, running_slot
+from grade.checks.execve_checks import POINTERS, State, check_unchanged, execute, file_in_archive, put_strings, state_of
 from grade.checks.host_tests import check_host_tests
 from grade.checks.ledger import check_frames, check_ledger
 from grade.checks.process_checks import live_root, user_mappings, walk_in
 from grade.checks.random_areas import RandomAreas
 from grade.checks.user_memory import random_letters, read_user, write_user
-from grade.diagnosis.diagnose import unexpected_end
 from grade.diagnosis.failure import expect, fail
-from grade.machine.stop import StopKind
 from grade.plugin import milestone
 
 Boot = Callable[..., Guest]
 
-_VMA, _FAULT, _LOAD = "kernel/mm/vma.cc", "kernel/mm/fault.cc", "kernel/proc/load.cc"
-_FAR = MAP_START + (1 << 39) + (1 << 30) + (1 << 21)
-"""An address that needs tables of its own at every level."""
+_FAULT, _LOAD, _EXECUTE = "kernel/mm/fault.cc", "kernel/proc/load.cc", "kernel/proc/execute.cc"
+_READ, _WRITE, _NANOSLEEP, _YIELD, _WAIT4, _SPAWN = 63, 64, 101, 124, 260, 1000  # kernel/proc/system_call_numbers.h
+_NO_ENTRY, _TOO_BIG, _NOT_EXECUTABLE, _NO_MEMORY, _BAD_ADDRESS = -2, -7, -8, -12, -14  # kernel/proc/error_numbers.h
 
 
 # --- what several milestones need ------------------------------------------------------------------------------------
@@ -93,6 +82,21 @@ def _lives(count: int, *before: str) -> str:
     lines = [line for number in range(count) for line in ("run vmascript", f"checkpoint end{number}")]
     last = ["run hello", "frames", "checkpoint over"]
     return "\n".join(["start sleep 100000", *before, "checkpoint ready", *lines, *last])
+
+
+_MOST_YIELDS = 1000
+
+
+def _life(guest: Guest) -> AreaScript:
+    """The next of these lives. The process that sleeps meanwhile does so already: it takes no frame any more."""
+    __tracebackhide__ = True
+    script = AreaScript(guest)
+    for _ in range(_MOST_YIELDS):
+        if not any(slot.state == "ready" for slot in process_slots(guest)):
+            return script
+        script.system_call(Operation(_YIELD, ()), [], "a yield, for another process to fall asleep")
+        script.go_on()
+    fail("user-makes-no-progress", "the program sleep falls asleep", f"it had the CPU {_MOST_YIELDS} times, and did not")
 
 
 # --- what is promised ------------------------------------------------------------------------------------------------
@@ -141,7 +145,7 @@ def test_loader_registers_everything(boot: Boot) -> None:
 _LATER: dict[str, list[Callable[[AreaModel], Operation]]] = {
     "parts": [lambda model: brk(model.heap_start + 5 * PAGE), lambda _: mmap(0, 3 * PAGE, READ)]
 }
-"""What a program asks for while it runs. The areas of `parts` are eight then: four of its file, and one of each other kind."""
+"""What a program asks for while it runs. `parts` has eight areas then: four of its file, and one of each other kind."""
 
 
 def _check_told(guest: Guest, slot: ProcessSlot) -> None:
@@ -220,7 +224,7 @@ def _check_first_pages(guest: Guest, name: str) -> None:
     __tracebackhide__ = True
     slot, image = _started(guest, name), _program(guest, name)
     arguments, first = USER_STACK_TOP - PAGE, image.entry & -PAGE
-    _check_present(guest, slot, {arguments}, {arguments}, f"before {name} runs, there is only the page of its arguments")
+    _check_present(guest, slot, {arguments}, {arguments}, f"before {name} runs, only the page of its arguments is there")
     guest.run_to_address(image.va("main"), f"main() of {name}")
     code = {image.va(function) & -PAGE for function in ("start_program", "main")}
     wanted = f"at main(), {name} has its arguments and the code on the way"
@@ -231,7 +235,8 @@ def _check_first_pages(guest: Guest, name: str) -> None:
     for va, content in loaded_pages(image).items():
         walk = walk_in(guest, slot.root or 0, va)
         is_code = any(segment.execute and va < segment.end for segment in image.segments)
-        expect(va in there or is_code, "page-not-brought", f"{va:#x}, which {name} has read, is there", "it is not", walk)
+        wanted = f"the page {va:#x}, which {name} has read, is there"
+        expect(va in there or is_code, "page-not-brought", wanted, "it is not", walk)
         if va not in there:
             continue
         seen = guest.read_physical(walk.pa, PAGE)
@@ -256,13 +261,13 @@ def _check_touches(script: AreaScript) -> None:
     __tracebackhide__ = True
     text, heap, stack = script.program.va("g_text"), script.model.heap_start, USER_STACK_TOP - 4 * PAGE
     script.play([mmap(0, 8 * PAGE)], "when mmap has promised eight pages")
-    script.play([load(MAP_START + 3 * PAGE + 8)], "when one of them has been read")
-    script.play([store(MAP_START + 5 * PAGE - 8, 0x5EED)], "when another has been written to")
+    script.play([load(ONE + 3 * PAGE + 8)], "when one of them has been read")
+    script.play([store(ONE + 5 * PAGE - 8, 0x5EED)], "when another has been written to")
     script.play([brk(heap + 6 * PAGE)], "when brk has promised six pages")
     script.play([store(heap + 2 * PAGE, 1), load(heap + 4 * PAGE)], "when two of them have been touched")
     script.play([load(stack + 16), store(stack + PAGE, 7)], "when the stack has been touched further down")
     script.play([load(text + 2 * PAGE)], "when a page of the file has been read")
-    script.play([mmap(_FAR, 3 * PAGE, READ), load(_FAR + PAGE)], "when a page that may only be read has been read")
+    script.play([mmap(FAR, 3 * PAGE, READ), load(FAR + PAGE)], "when a page that may only be read has been read")
 
 
 def _check_resident(script: AreaScript) -> None:
@@ -292,54 +297,14 @@ _DESCRIPTION = "<QQQBBB13s"  # struct AreaDescription in kernel/proc/description
 # --- accesses that nothing permits -----------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True)
-class _Refused:
-    """An access that must get a process killed, after these operations."""
-
-    last: Operation
-    before: tuple[Operation, ...] = ()
-
-
-def _refused(kernel_image: KernelImage, image: UserImage) -> list[_Refused]:
-    """Outside all areas, against their protection, in page 0, in the kernel's half, below the stack."""
-    text, constants, variables = image.entry, image.va("g_text"), image.va("g_strings")
-    kernel, high = kernel_image.va("image_start"), kernel_image.va("data_start")
-    behind, below = heap_start(image), min(segment.va for segment in image.segments) - PAGE
-    pages, far = mmap(MAP_START, 2 * PAGE), mmap(_FAR, PAGE, READ)
-    secret = (mmap(MAP_START, 3 * PAGE), sweep(MAP_START, 3, 1), mprotect(MAP_START + PAGE, PAGE, 0))
-    under = (mmap(_UNDER_STACK, PAGE, READ | WRITE, _FIXED), store(_UNDER_STACK + 2 * PAGE, 3))
-    return [
-        *(_Refused(operation) for operation in (load(0), store(8, 1), call(0), load(PAGE - 8))),
-        *(_Refused(operation) for operation in (load(kernel), store(high, 1), call(kernel))),
-        *(_Refused(operation) for operation in (load(behind), store(below + PAGE - 8, 1), call(1 << 29), load(USER_END))),
-        *(_Refused(operation) for operation in (store(text, 1), store(constants, 1), call(variables), call(constants))),
-        _Refused(call(USER_STACK_TOP - 2 * PAGE)),
-        _Refused(load(MAP_START + 2 * PAGE), (pages,)),
-        _Refused(call(MAP_START), (pages,)),
-        _Refused(store(_FAR, 1), (far,)),
-        _Refused(store(_FAR, 1), (far, load(_FAR))),
-        _Refused(load(MAP_START + PAGE), secret),
-        _Refused(store(behind + PAGE, 1), (brk(behind + 1), store(behind, 1))),
-        _Refused(load(USER_STACK_TOP)),
-        _Refused(load(STACK_LIMIT - 8), (store(STACK_LIMIT, 1),)),
-        _Refused(store(STACK_LIMIT - PAGE, 1)),
-        _Refused(load(_UNDER_STACK + 2 * PAGE - 8), under),
-    ]
-
-
-_FIXED = PRIVATE | ANONYMOUS | FIXED
-_UNDER_STACK = STACK_LIMIT + 64 * PAGE
-"""Where something is mapped that the stack must not come near to: the page behind it stays free."""
-
-
 @milestone("5.4", points=15, witness="KW")
 def test_refused_accesses(boot: Boot, image: KernelImage) -> None:
     """An access outside all areas, or against their protection, kills that process only; the stack has its limits"""
-    refused = _refused(image, user_image(image.elf, "vmascript"))
+    refused = refused_accesses(image, user_image(image.elf, "vmascript"))
     guest = boot(_lives(len(refused)), cpu_budget=6.0)
     guest.run_to("ready")
     for number, case in enumerate(refused):
-        script = AreaScript(guest)
+        script = _life(guest)
         script.play([load(script.program.va("g_strings"))])
         if case.before:
             script.play(case.before)
@@ -382,104 +347,21 @@ def _check_fault_told(guest: Guest, script: AreaScript, last: Operation) -> None
 @milestone("5.5", points=15, witness="KW")
 def test_memory_calls(boot: Boot) -> None:
     """brk, mmap, munmap and mprotect do what is asked, page for page; what is taken away is gone at once"""
-    guest = boot(_lives(1 + len(_TIGHTENED)), cpu_budget=6.0)
+    guest = boot(_lives(1 + len(TIGHTENED)), cpu_budget=6.0)
     guest.run_to("ready")
-    script = AreaScript(guest)
+    for number, make in enumerate(TIGHTENED):
+        script = _life(guest)
+        script.play_to_death(make(guest.isa, script.model.heap_start), f"end{number}")
+    script = _life(guest)
     heap = script.model.heap_start
-    steps = [*_mmap_steps(), *_mprotect_steps(), *_brk_steps(heap), *_far_steps(), *_own_steps(script.program, heap)]
+    steps = [*mmap_steps(), *mprotect_steps(), *brk_steps(heap), *far_steps(), *own_steps(script.program, heap)]
     for what, operations in steps:
         before = {mapping.va: mapping.pa for mapping in user_mappings(guest, script.root)}
         script.play(operations, f"when {what}")
         _check_given_back(script, before, what)
     _check_code(script)
-    script.finish("end0")
-    for number, make in enumerate(_TIGHTENED, start=1):
-        script = AreaScript(guest)
-        script.play_to_death(make(guest.isa, script.model.heap_start), f"end{number}")
+    script.finish(f"end{len(TIGHTENED)}")
     _check_others(guest)
-
-
-_Step = tuple[str, list[Operation]]
-_ONE, _TWO = MAP_START, MAP_START + 64 * PAGE
-_NOREPLACE = PRIVATE | ANONYMOUS | FIXED_NOREPLACE
-
-
-def _mmap_steps() -> list[_Step]:
-    return [
-        ("mmap has chosen a place", [mmap(0, 3 * PAGE), sweep(_ONE, 3, 0x11)]),
-        ("mmap has taken a hint", [mmap(_ONE + 16 * PAGE, PAGE + 1), store(_ONE + 17 * PAGE, 1)]),
-        ("a hint was taken already, and two areas became one", [mmap(_ONE + 16 * PAGE, PAGE), store(_ONE + 3 * PAGE, 2)]),
-        ("munmap has taken the middle out of an area", [munmap(_ONE + PAGE, PAGE)]),
-        ("the hole is filled again", [mmap(_ONE + PAGE, PAGE, 3, _NOREPLACE), load(_ONE + PAGE), load(_ONE)]),
-        ("mmap was not to replace anything", [mmap(_ONE + 4 * PAGE, 13 * PAGE, 3, _NOREPLACE), load(_ONE)]),
-        ("mmap has replaced two pages", [mmap(_ONE + PAGE, 2 * PAGE, READ, _FIXED), load(_ONE + PAGE), load(_ONE)]),
-        ("a gap was too small", [munmap(_ONE + PAGE, PAGE), mmap(0, 2 * PAGE), mmap(0, PAGE)]),
-        ("munmap has gone over areas and gaps", [munmap(_ONE - PAGE, 18 * PAGE), munmap(_ONE, PAGE)]),
-    ]
-
-
-def _mprotect_steps() -> list[_Step]:
-    middle = _TWO + 2 * PAGE
-    return [
-        ("five pages are in use", [mmap(_TWO, 5 * PAGE), sweep(_TWO, 5, 0x22)]),
-        ("mprotect has changed the middle", [mprotect(middle, PAGE, READ), sweep(_TWO, 2, 3), sweep(middle + PAGE, 2, 4)]),
-        ("mprotect has changed it back", [mprotect(middle, PAGE, READ | WRITE), load(middle), store(middle, 5)]),
-        ("mprotect has changed the beginning", [mprotect(_TWO, 2 * PAGE, READ), store(middle, 6)]),
-        ("mprotect has changed all of it", [mprotect(_TWO, 5 * PAGE, READ), load(middle)]),
-        ("mprotect has taken all rights, and given them back", [mprotect(_TWO, 5 * PAGE, 0), mprotect(_TWO, 5 * PAGE, 3)]),
-        ("the bytes are looked at", [load(_TWO), load(middle), store(middle, 7)]),
-        ("mprotect was to change pages that are not there", [mprotect(_TWO, 6 * PAGE, READ), store(_TWO, 8)]),
-        ("there is a hole", [munmap(middle, PAGE), mprotect(_TWO, 5 * PAGE, READ), store(_TWO, 9)]),
-        ("untouched pages were made read-only", [mmap(_ONE, 2 * PAGE), mprotect(_ONE, 2 * PAGE, READ), load(_ONE)]),
-        ("all is unmapped", [munmap(_ONE, 128 * PAGE)]),
-    ]
-
-
-def _brk_steps(heap: int) -> list[_Step]:
-    return [
-        ("the heap has a hundred bytes", [brk(0), brk(heap + 100), store(heap + 96, 0x33)]),
-        ("it has grown inside its page", [brk(heap + 200), load(heap + 96)]),
-        ("it has shrunk inside its page", [brk(heap + 50), load(heap + 96), store(heap, 1)]),
-        ("it has one byte of a second page", [brk(heap + PAGE + 1), store(heap + PAGE, 2), load(heap)]),
-        ("it ends with the first page", [brk(heap + PAGE), load(heap)]),
-        ("the second page has come back", [brk(heap + 2 * PAGE), load(heap + PAGE), store(heap + PAGE, 3)]),
-        ("it has ten pages", [brk(heap + 10 * PAGE), sweep(heap, 10, 4)]),
-        ("it has shrunk into a page", [brk(heap + 3 * PAGE + 8), load(heap + 3 * PAGE + 16)]),
-        ("something is in its way", [mmap(heap + 6 * PAGE, PAGE, 3, _FIXED), brk(heap + 7 * PAGE), store(heap, 5)]),
-        ("it touches what is in its way", [brk(heap + 6 * PAGE), store(heap + 6 * PAGE - 8, 6)]),
-        ("it was to begin before its start", [brk(heap - PAGE), brk(USER_END + PAGE)]),
-        ("it is empty", [brk(heap), munmap(heap + 6 * PAGE, PAGE)]),
-    ]
-
-
-def _far_steps() -> list[_Step]:
-    """Across the border between two tables of every level; more than there is RAM; more areas than there can be."""
-    many = [mprotect(_TWO + number * 2 * PAGE, PAGE, READ) for number in range(70)]
-    return [
-        ("pages on both sides of a border are in use", [mmap(_FAR - 2 * PAGE, 4 * PAGE), sweep(_FAR - 2 * PAGE, 4, 6)]),
-        ("mprotect has crossed it", [mprotect(_FAR - PAGE, 2 * PAGE, READ), load(_FAR), store(_FAR + PAGE, 1)]),
-        ("munmap has crossed it", [munmap(_FAR - PAGE, 2 * PAGE), load(_FAR + PAGE)]),
-        ("a page behind an empty table is in use", [mmap(2 * _FAR - 3 * PAGE, 6 * PAGE), store(2 * _FAR, 1)]),
-        ("mprotect has come to it", [mprotect(2 * _FAR - 3 * PAGE, 6 * PAGE, READ), load(2 * _FAR)]),
-        ("munmap has come to it", [munmap(2 * _FAR - 3 * PAGE, 6 * PAGE)]),
-        ("a terabyte is promised", [mmap(_ONE, 1 << 40), store(_FAR + 2 * PAGE, 7), store(2 * _FAR, 8)]),
-        ("it is gone", [munmap(_ONE, 2 << 40)]),
-        ("there are as many areas as there can be", [mmap(_TWO, 140 * PAGE), *many, load(_TWO)]),
-        ("they are gone", [munmap(_TWO, 140 * PAGE)]),
-    ]
-
-
-def _own_steps(image: UserImage, heap: int) -> list[_Step]:
-    """On the program's own pages, those that it does not need just now."""
-    text, zeros, stack = image.va("g_text"), image.va("g_zeros"), USER_STACK_TOP - 3 * PAGE
-    return [
-        ("a page of the file has no rights", [mprotect(text + PAGE, PAGE, 0)]),
-        ("it may be read again", [mprotect(text + PAGE, PAGE, READ), load(text + PAGE), load(text + 2 * PAGE)]),
-        ("a page of zeros is gone", [store(zeros, 1), munmap(zeros + PAGE, PAGE), load(zeros + 2 * PAGE)]),
-        ("a page of the stack may only be read", [mprotect(stack, PAGE, READ), load(stack), store(stack - PAGE, 2)]),
-        ("the stack has grown below it", [store(stack - 9 * PAGE, 3), load(stack - 4 * PAGE)]),
-        ("a page of the heap may only be read", [brk(heap + 3 * PAGE), mprotect(heap + PAGE, PAGE, READ), brk(heap)]),
-    ]
 
 
 def _check_given_back(script: AreaScript, before: dict[int, int], what: str) -> None:
@@ -494,46 +376,17 @@ def _check_given_back(script: AreaScript, before: dict[int, int], what: str) -> 
     check_frames(script.guest)
 
 
-_ANSWER = 42
-_CODE = {"x86_64": 0xC3_0000_002A_B8, "aarch64": 0xD65F_03C0_5280_0540}
-"""A function that returns it: mov eax, 42; ret, and mov w0, #42; ret."""
-
-
-def _code_at(isa: str, va: int) -> list[Operation]:
-    """Writes that function to a page of its own."""
-    return [mmap(va, PAGE, READ | WRITE, _FIXED), store(va, _CODE[isa]), mprotect(va, PAGE, READ | EXECUTE), call(va)]
-
-
 def _check_code(script: AreaScript) -> None:
     """What was written may be executed, once the page permits it."""
     __tracebackhide__ = True
-    operations = _code_at(script.guest.isa, _ONE)
+    operations = code_at(script.guest.isa, ONE)
     result = script.play(operations)[-1]
-    walk = walk_in(script.guest, script.root, _ONE)
-    expect(result == _ANSWER, "wrong-user-bytes", f"the function at {_ONE:#x} returns {_ANSWER}", f"{result}", walk)
-
-
-def _in_use(pages: int) -> list[Operation]:
-    return [mmap(_ONE, pages * PAGE), sweep(_ONE, pages, 1)]
-
-
-_TIGHTENED: list[Callable[[str, int], list[Operation]]] = [
-    lambda isa, heap: [*_in_use(1), mprotect(_ONE, PAGE, READ), load(_ONE), store(_ONE, 2)],
-    lambda isa, heap: [*_in_use(3), mprotect(_ONE + PAGE, PAGE, READ), sweep(_ONE, 1, 3), store(_ONE + PAGE, 2)],
-    lambda isa, heap: [*_in_use(3), mprotect(_ONE, 3 * PAGE, 0), load(_ONE + 2 * PAGE)],
-    lambda isa, heap: [*_in_use(1), munmap(_ONE, PAGE), load(_ONE)],
-    lambda isa, heap: [*_in_use(4), munmap(_ONE + PAGE, 2 * PAGE), load(_ONE), load(_ONE + 2 * PAGE)],
-    lambda isa, heap: [brk(heap + 2 * PAGE), sweep(heap, 2, 1), brk(heap + PAGE - 8), store(heap, 2), store(heap + PAGE, 2)],
-    lambda isa, heap: [*_code_at(isa, _ONE), mprotect(_ONE, PAGE, READ | WRITE), load(_ONE), call(_ONE)],
-]
-"""Each ends with an access that the CPU knew a moment ago, and that is not permitted any more. In one go: no switch of
-processes in between has the CPU forget."""
+    walk = walk_in(script.guest, script.root, ONE)
+    expect(result == ANSWER, "wrong-user-bytes", f"the function at {ONE:#x} returns {ANSWER}", f"{result}", walk)
 
 
 # --- system calls ----------------------------------------------------------------------------------------------------
 
-_READ, _WRITE, _NANOSLEEP, _WAIT4, _SPAWN = 63, 64, 101, 260, 1000  # kernel/proc/system_call_numbers.h
-_NO_ENTRY, _TOO_BIG, _NOT_EXECUTABLE, _NO_MEMORY, _BAD_ADDRESS = -2, -7, -8, -12, -14  # kernel/proc/error_numbers.h
 _STATUS = bytes((0, 2, 0, 0))
 """What wait4 reports of a child that exits with 2."""
 
@@ -541,16 +394,17 @@ _STATUS = bytes((0, 2, 0, 0))
 @milestone("5.6", points=10, witness="KW")
 def test_system_calls(boot: Boot) -> None:
     """A system call takes a buffer that is promised and not there yet, and none that the process may not use"""
-    guest = boot(_lives(1), cpu_budget=6.0)
+    guest = boot(_lives(2), cpu_budget=6.0)
     guest.run_to("ready")
-    script = AreaScript(guest)
+    script = _life(guest)
     heap = script.model.heap_start
-    script.play([mmap(_ONE, 16 * PAGE), mmap(_TWO, 2 * PAGE, READ), mmap(_TWO + 8 * PAGE, PAGE, 0), brk(heap + 4 * PAGE)])
+    script.play([mmap(ONE, 16 * PAGE), mmap(TWO, 2 * PAGE, READ), mmap(TWO + 8 * PAGE, PAGE, 0), brk(heap + 4 * PAGE)])
     _check_children(script, heap)
     _check_writes(script, heap)
     _check_typed(script)
     _check_bad_buffers(script)
     script.finish("end0")
+    _check_execve(_life(guest))
     _check_others(guest)
 
 
@@ -568,9 +422,10 @@ def _call(script: AreaScript, operation: Operation, touches: list[tuple[int, int
 def _check_children(script: AreaScript, heap: int) -> None:
     """spawn gets its strings, nanosleep its time, and wait4 puts a status, where nothing is yet."""
     __tracebackhide__ = True
-    text, border = script.program.va("g_text"), _ONE + 2 * PAGE - 2
+    text, border = script.program.va("g_text"), ONE + 2 * PAGE - 2
     what = "spawn with a name in the program's file and arguments in the heap"
-    child = script.system_call(Operation(_SPAWN, (text, heap + 2 * PAGE - 8)), [(text, 1), (heap + 2 * PAGE - 8, 8)], what)
+    pointers = heap + 2 * PAGE - 8
+    child = script.system_call(Operation(_SPAWN, (text, pointers)), [(text, 1), (pointers, 8)], what)
     cause = "promised-page-refused" if child == _BAD_ADDRESS else "wrong-result"
     expect(child > 0, cause, f"{what} starts a child", f"it returns {child}", file=_FAULT)
     script.check(f"after {what}")
@@ -583,21 +438,37 @@ def _check_children(script: AreaScript, heap: int) -> None:
     _call(script, Operation(_NANOSLEEP, (zeros + PAGE - 8, 0)), [(zeros + PAGE - 8, 16)], 0, what)
 
 
+def _check_execve(script: AreaScript) -> None:
+    """execve gets its name from the program's file, and that there are no arguments from a page of zeros."""
+    __tracebackhide__ = True
+    name, pointers = script.program.va("g_text"), script.program.va("g_zeros") + PAGE
+    what = "execve with a name and arguments that nobody has touched"
+    result = execute(script, _program(script.guest, "sleep"), (name, pointers), what)
+    cause = "promised-page-refused" if result == _BAD_ADDRESS else "wrong-result"
+    walk = walk_in(script.guest, live_root(script.guest), name)
+    expect(result is None, cause, f"{what} begins the new program", f"it returns {result}", walk, _FAULT)
+    script.guest.run_to("end1")
+    ended = script.guest.fact("exit").values
+    right = (ended["pid"], ended["status"]) == (f"{script.slot.pid}", "2")
+    expect(right, "wrong-result", f"sleep without arguments, process {script.slot.pid}, exits with 2", f"{ended}")
+
+
 def _check_writes(script: AreaScript, heap: int) -> None:
     """write prints the file's bytes, and zeros."""
     __tracebackhide__ = True
     text = script.program.va("g_text") + 2 * PAGE - 60
     below = USER_STACK_TOP - 8 * PAGE - 30
     places = {"the program's file": text, "the heap": heap + 4 * PAGE - 90, "the stack, which grows": below}
-    places["what mmap gave"] = _ONE + 5 * PAGE - 50
-    places["what mmap gave to be read"] = _TWO + 10
+    places["what mmap gave"] = ONE + 5 * PAGE - 50
+    places["what mmap gave to be read"] = TWO + 10
     for name, va in places.items():
         before, size = len(script.guest.machine.serial()), 90
         what = f"write of {size} bytes of {name}"
         _call(script, Operation(_WRITE, (1, va, size)), [(va, size)], size, what)
         printed = script.guest.machine.serial()[before:]
-        data = b"".join(loaded_pages(script.program).get(page, bytes(PAGE)) for page in (va & -PAGE, (va & -PAGE) + PAGE))
-        wanted = data[va % PAGE :][:size].decode()
+        pages, first = loaded_pages(script.program), va & -PAGE
+        data = b"".join(pages.get(page, bytes(PAGE)) for page in (first, first + PAGE))
+        wanted = data[va - first :][:size].decode()
         walk = walk_in(script.guest, script.root, va)
         expect(wanted in printed, "wrong-user-bytes", f"{what} prints {wanted!r}", repr(printed), walk, _FAULT)
 
@@ -606,7 +477,7 @@ def _check_typed(script: AreaScript) -> None:
     """What is typed comes into pages that nobody has touched. A read may return before all of it has arrived."""
     __tracebackhide__ = True
     awaited = b""
-    for va in (_ONE + 8 * PAGE, USER_STACK_TOP - 12 * PAGE):
+    for va in (ONE + 8 * PAGE, USER_STACK_TOP - 12 * PAGE):
         letters = random_letters(4)
         awaited += letters
         script.guest.machine.send(letters.decode())
@@ -624,12 +495,12 @@ def _check_typed(script: AreaScript) -> None:
 def _check_bad_buffers(script: AreaScript) -> None:
     """What the process could not touch itself it cannot have touched for it."""
     __tracebackhide__ = True
-    read_only, nothing, hole = _TWO + PAGE, _TWO + 8 * PAGE, _TWO + 32 * PAGE
+    read_only, nothing, hole = TWO + PAGE, TWO + 8 * PAGE, TWO + 32 * PAGE
     constants = script.program.va("g_text")
     what = "spawn, so that there is a child to wait for"
     child = script.system_call(Operation(_SPAWN, (constants, 0)), [], what)
     script.go_on()
-    script.play([store(_ONE + 16 * PAGE - 8, 0)])
+    script.play([store(ONE + 16 * PAGE - 8, 0)])
     calls = {
         "read into a page that may only be read": Operation(_READ, (0, read_only, 8)),
         "wait4 with a status among constants": Operation(_WAIT4, (child, constants, 0, 0)),
@@ -637,7 +508,7 @@ def _check_bad_buffers(script: AreaScript) -> None:
         "write of what is in no area": Operation(_WRITE, (1, hole, 8)),
         "nanosleep with a time below the stack's limit": Operation(_NANOSLEEP, (STACK_LIMIT - 16, 0)),
         "write of page 0": Operation(_WRITE, (1, 8, 8)),
-        "nanosleep with a time that ends in a hole": Operation(_NANOSLEEP, (_ONE + 16 * PAGE - 8, 0)),
+        "nanosleep with a time that ends in a hole": Operation(_NANOSLEEP, (ONE + 16 * PAGE - 8, 0)),
         "spawn with a name in a hole": Operation(_SPAWN, (hole, 0)),
     }
     for what, operation in calls.items():
@@ -651,11 +522,6 @@ def _check_bad_buffers(script: AreaScript) -> None:
 
 # --- another program -------------------------------------------------------------------------------------------------
 
-_EXECVE = 221  # kernel/proc/system_call_numbers.h
-_EXECUTE = "kernel/proc/execute.cc"
-_POINTERS, _TEXTS = 256, 512
-"""Where in g_strings, behind a program's name, the pointers to its arguments and these are written."""
-
 _MOST_FRAMES = 60
 """More than it takes to load a program."""
 
@@ -665,12 +531,12 @@ def test_execve(boot: Boot) -> None:
     """execve leaves only what the new program was promised, on a new root; one that fails changes nothing"""
     guest = boot(_lives(2), cpu_budget=6.0)
     guest.run_to("ready")
-    script = AreaScript(guest)
+    script = _life(guest)
     _use_memory(script)
     _check_bad_executes(script)
     letters = random_letters(12)
-    _put_strings(script, b"parts", [b"parts", letters])
-    before = _state(script)
+    put_strings(script, b"parts", [b"parts", letters])
+    before = state_of(script)
     _execute_when_memory_suffices(script, before)
     _check_new_program(script, before, letters)
     guest.run_to("end0")
@@ -685,90 +551,15 @@ def _use_memory(script: AreaScript) -> None:
     """The old program has a heap, memory from mmap and a larger stack: nothing of that may live on."""
     __tracebackhide__ = True
     heap = script.model.heap_start
-    script.play([brk(heap + 3 * PAGE), sweep(heap, 3, 1), mmap(0, 4 * PAGE), sweep(_ONE, 3, 2)])
-    script.play([mmap(_FAR, 2 * PAGE, READ), load(_FAR), store(USER_STACK_TOP - 9 * PAGE, 3)])
-
-
-@dataclass(frozen=True)
-class _State:
-    """All of a process that an execve that fails must leave alone."""
-
-    root: int
-    program: str
-    memory: MemoryMap
-    pages: dict[int, tuple[int, str]]
-    contents: dict[int, bytes]
-    frames: frozenset[int]
-
-
-def _state(script: AreaScript) -> _State:
-    """As it is now. The contents of the pages that the script itself writes to are left out."""
-    guest, symbols = script.guest, ("g_count", "g_done", "g_operations", "g_strings")
-    written = {script.program.va(symbol) & -PAGE for symbol in symbols}
-    operations = script.program.va("g_operations") & -PAGE
-    written |= {USER_STACK_TOP - PAGE, *range(operations, operations + 6 * PAGE, PAGE)}
-    mappings = user_mappings(guest, script.root)
-    return _State(
-        live_root(guest),
-        running_slot(guest).program,
-        memory_map(guest, running_slot(guest)),
-        {mapping.va: (mapping.pa, permissions(mapping)) for mapping in mappings},
-        {mapping.va: guest.read_physical(mapping.pa, PAGE) for mapping in mappings if mapping.va not in written},
-        frame_records(guest).in_use,
-    )
-
-
-def _check_unchanged(script: AreaScript, before: _State, what: str) -> None:
-    __tracebackhide__ = True
-    now = _state(script)
-    for name, seen in (("root", now.root), ("program", now.program), ("memory", now.memory), ("pages", now.pages)):
-        wanted = getattr(before, name)
-        expect(seen == wanted, "execve-not-undone", f"after {what}, the {name} is {wanted}", f"{seen}")
-    changed = next((va for va, page in before.contents.items() if now.contents[va] != page), None)
-    walk = walk_in(script.guest, script.root, changed or 0)
-    expect(changed is None, "execve-not-undone", f"after {what}, memory is as it was", f"{changed or 0:#x} is not", walk)
-    lost, gone = now.frames - before.frames, before.frames - now.frames
-    seen = f"{len(lost)} more are, first {min(lost, default=0):#x}"
-    expect(not lost, "frames-leaked", f"after {what}, the same frames are in use", seen, file=_LOAD)
-    seen = f"{len(gone)} are free, first {min(gone, default=0):#x}"
-    expect(not gone, "frame-freed-in-use", f"after {what}, the same frames are in use", seen, file=_EXECUTE)
-
-
-def _put_strings(script: AreaScript, name: bytes, arguments: list[bytes]) -> None:
-    """Writes a program's name and its arguments into g_strings."""
-    __tracebackhide__ = True
-    start, texts, pointers = script.program.va("g_strings"), b"", []
-    for argument in arguments:
-        pointers.append(start + _TEXTS + len(texts))
-        texts += argument + b"\0"
-    words = struct.pack(f"<{len(pointers) + 1}Q", *pointers, 0)
-    data = (name + b"\0").ljust(_POINTERS, b"\0") + words.ljust(_TEXTS - _POINTERS, b"\0") + texts
-    write_user(script.guest, script.root, start, data)
-
-
-def _execute(script: AreaScript, program: UserImage, pointers: tuple[int, int], what: str) -> int | None:
-    """Has an execve made. Its result, behind it; or None where `program` begins."""
-    __tracebackhide__ = True
-    guest, returned, begun = script.guest, script.program.va("call_returned"), program.entry
-    script.hand_over([Operation(_EXECVE, (*pointers, 0))])
-    ended = guest.image.function("end_current")
-    for va in (returned, begun, ended):
-        guest.machine.insert_breakpoint(va)
-    stop = guest.last_stop = guest.machine.run()
-    if stop.kind is not StopKind.BREAKPOINT:
-        unexpected_end(guest, stop, what)
-    for va in (returned, begun, ended):
-        guest.machine.remove_breakpoint(va)
-    if stop.pc == ended:
-        fail("process-killed", f"{what} begins the new program, or returns", guest.fact("killed").line, file=_EXECUTE)
-    return script.results(1)[0] if stop.pc == returned else None
+    script.play([brk(heap + 3 * PAGE), sweep(heap, 3, 1), mmap(0, 4 * PAGE), sweep(ONE, 3, 2)])
+    script.play([mmap(FAR, 2 * PAGE, READ), load(FAR), store(USER_STACK_TOP - 9 * PAGE, 3)])
 
 
 def _check_bad_executes(script: AreaScript) -> None:
     """Each is refused with its error, and nothing has changed."""
     __tracebackhide__ = True
     strings, hole, kernel = script.program.va("g_strings"), 1 << 29, script.guest.image.va("image_start")
-    pointers, many = strings + _POINTERS, [b"x"] * 17
+    pointers, many = strings + POINTERS, [b"x"] * 17
     tries: list[tuple[str, bytes, list[bytes], tuple[int, int], int]] = [
         ("execve of a program that there is not", b"no-such-program", [b"x"], (strings, pointers), _NO_ENTRY),
         ("execve without a name", b"", [], (strings, pointers), _NO_ENTRY),
@@ -781,54 +572,40 @@ def _check_bad_executes(script: AreaScript) -> None:
         ("execve with 600 letters of arguments", b"parts", [b"a" * 300, b"b" * 300], (strings, pointers), _TOO_BIG),
         ("execve of a file that is no program", b"nothing", [b"x"], (strings, pointers), _NOT_EXECUTABLE),
     ]
-    magic = _file_in_archive(script.guest, "nothing")
+    magic = file_in_archive(script.guest, "nothing")
     script.guest.machine.write_physical(magic, b"\x7fELS")
     for what, name, arguments, given, wanted in tries:
-        _put_strings(script, name, arguments)
+        put_strings(script, name, arguments)
         if len(arguments) == 2 and arguments[1] == b"y":
             write_user(script.guest, script.root, pointers + 8, hole.to_bytes(8, "little"))
-        before = _state(script)
-        result = _execute(script, _program(script.guest, "parts"), given, what)
+        before = state_of(script)
+        result = execute(script, _program(script.guest, "parts"), given, what)
         expect(result is not None, "wrong-result", f"{what} returns {wanted}", "the new program begins", file=_EXECUTE)
         expect(result == wanted, "wrong-result", f"{what} returns {wanted}", f"{result}", file=_EXECUTE)
-        _check_unchanged(script, before, what)
+        check_unchanged(script, before, what)
         script.go_on()
     script.guest.machine.write_physical(magic, b"\x7fELF")
 
 
-def _file_in_archive(guest: Guest, name: str) -> int:
-    """Where in RAM the content of a file of the archive begins (POSIX.1-2017, pax, "ustar Interchange Format")."""
-    at, end = guest.image.pa("archive_start"), guest.image.pa("archive_end")
-    while at < end:
-        header = guest.read_physical(at, _BLOCK)
-        if header[:100].rstrip(b"\0").decode() == name:
-            return at + _BLOCK
-        at += _BLOCK + -(-int(header[124:135], 8) // _BLOCK) * _BLOCK
-    raise KeyError(f"there is no {name} in the archive")
-
-
-_BLOCK = 512
-
-
-def _execute_when_memory_suffices(script: AreaScript, before: _State) -> None:
+def _execute_when_memory_suffices(script: AreaScript, before: State) -> None:
     """The first execve fails at its first allocation, the next at its second, and so on until one succeeds."""
     __tracebackhide__ = True
     strings = script.program.va("g_strings")
     for k in range(1, _MOST_FRAMES):
         what = f"an execve whose allocation {k} fails"
         fail_allocation(script.guest, k)
-        result = _execute(script, _program(script.guest, "parts"), (strings, strings + _POINTERS), what)
+        result = execute(script, _program(script.guest, "parts"), (strings, strings + POINTERS), what)
         if result is None:
             fail_allocation(script.guest, 0)
             expect(k > 1, "wrong-result", "loading a program takes memory", "it takes none", file=_LOAD)
             return
         expect(result == _NO_MEMORY, "wrong-result", f"{what} returns {_NO_MEMORY}", f"{result}", file=_EXECUTE)
-        _check_unchanged(script, before, what)
+        check_unchanged(script, before, what)
         script.go_on()
-    fail("wrong-result", f"execve succeeds at last: it needs less than {_MOST_FRAMES} frames", "it does not", file=_LOAD)
+    fail("wrong-result", f"execve needs less than {_MOST_FRAMES} frames", "with so many it still fails", file=_LOAD)
 
 
-def _check_new_program(script: AreaScript, before: _State, letters: bytes) -> None:
+def _check_new_program(script: AreaScript, before: State, letters: bytes) -> None:
     """Before the first instruction of the new program: its root, its areas, its pages; and nothing of the old."""
     __tracebackhide__ = True
     guest, image = script.guest, _program(script.guest, "parts")
@@ -841,8 +618,7 @@ def _check_new_program(script: AreaScript, before: _State, letters: bytes) -> No
     seen, right = (memory.heap_start, memory.heap_end), (heap_start(image),) * 2
     expect(seen == right, "vma-unexpected", f"the heap is empty, at {right[0]:#x}", f"{seen[0]:#x}-{seen[1]:#x}")
     old = {before.root, before.memory.frame, *(pa for pa, _ in before.pages.values())}
-    lost = (old & frame_records(guest).in_use) - {mapping.pa for mapping in user_mappings(guest, root)}
-    lost -= {step.table for m in user_mappings(guest, root) for step in walk_in(guest, root, m.va).steps} | {memory.frame}
+    lost = (old & frame_records(guest).in_use) - frames_of(guest, root) - {memory.frame}
     seen_lost = f"{len(lost)} are in use, first {min(lost, default=0):#x}"
     expect(not lost, "frames-leaked", "the frames of the old program are free", seen_lost, file=_EXECUTE)
     check_frames(guest)
@@ -867,18 +643,18 @@ def _check_arguments(guest: Guest, root: int, letters: bytes) -> None:
 def _check_itself_again(guest: Guest) -> None:
     """A program that executes itself begins anew: with an empty heap, and mmap finds room where it did at first."""
     __tracebackhide__ = True
-    script = AreaScript(guest)
+    script = _life(guest)
     _use_memory(script)
-    _put_strings(script, b"vmascript", [b"vmascript"])
+    put_strings(script, b"vmascript", [b"vmascript"])
     strings, old = script.program.va("g_strings"), script.root
     what = "a program executes itself"
-    result = _execute(script, script.program, (strings, strings + _POINTERS), what)
+    result = execute(script, script.program, (strings, strings + POINTERS), what)
     expect(result is None, "wrong-result", f"{what}, and begins", f"execve returns {result}", file=_EXECUTE)
     again = AreaScript(guest)
     expect(again.root != old, "wrong-root-loaded", f"when {what}, its root is a new one", f"still {old:#x}")
     check_promised(guest, again.slot, promised_areas(again.program, guest.isa), f"when {what}")
     heap = again.model.heap_start
-    again.play([brk(0), mmap(0, 2 * PAGE), load(_ONE), brk(heap + PAGE), load(heap), load(USER_STACK_TOP - 3 * PAGE)])
+    again.play([brk(0), mmap(0, 2 * PAGE), load(ONE), brk(heap + PAGE), load(heap), load(USER_STACK_TOP - 3 * PAGE)])
     check_frames(guest)
     again.finish("end1")
 
@@ -893,7 +669,7 @@ def test_random_operations(boot: Boot) -> None:
     guest.run_to("ready")
     for number in range(2):
         seed = random.randrange(1 << 32)
-        script, areas = AreaScript(guest), RandomAreas(seed)
+        script, areas = _life(guest), RandomAreas(seed)
         for batch in range(10):
             operations = list(areas.operations(script.model, 100))
             script.play(operations, f"after batch {batch} of seed {seed}")
@@ -919,15 +695,15 @@ def test_no_memory(boot: Boot, image: KernelImage) -> None:
     guest.run_to("ready")
     lives = iter(range(_MOST_FAULTS))
     text = user_image(image.elf, "vmascript").va("g_text") + PAGE
-    for operation in (store(_FAR, 1), load(text), store(USER_STACK_TOP - 40 * PAGE, 1)):
+    for operation in (store(FAR, 1), load(text), store(USER_STACK_TOP - 40 * PAGE, 1)):
         k = 1
-        while not _touch_without_memory(AreaScript(guest), operation, k, f"end{next(lives)}"):
+        while not _touch_without_memory(_life(guest), operation, k, f"end{next(lives)}"):
             k += 1
         expect(k > 1, "wrong-answer", f"{operation} takes memory", "it takes none", file=_FAULT)
-    _check_call_without_memory(AreaScript(guest), f"end{next(lives)}")
-    _check_exhaustion(AreaScript(guest), f"end{next(lives)}")
+    _check_call_without_memory(_life(guest), f"end{next(lives)}")
+    _check_exhaustion(_life(guest), f"end{next(lives)}")
     for life in lives:
-        AreaScript(guest).finish(f"end{life}")
+        _life(guest).finish(f"end{life}")
     _check_others(guest)
 
 
@@ -935,7 +711,7 @@ def _touch_without_memory(script: AreaScript, operation: Operation, k: int, chec
     """Has the k-th allocation of a fault fail. Whether the fault did not need so many."""
     __tracebackhide__ = True
     guest = script.guest
-    script.play([mmap(_FAR, PAGE), load(script.program.va("g_strings"))])
+    script.play([mmap(FAR, PAGE), load(script.program.va("g_strings"))])
     before = frame_records(guest).in_use
     fail_allocation(guest, k)
     script.hand_over([operation])
@@ -963,7 +739,8 @@ def _check_same_frames(guest: Guest, before: frozenset[int], what: str) -> None:
     lost, gone = now - before, before - now
     wanted = f"after {what}, the same frames are in use"
     expect(not lost, "frames-leaked", wanted, f"{len(lost)} more are, first {min(lost, default=0):#x}", file=_FAULT)
-    expect(not gone, "frame-freed-in-use", wanted, f"{len(gone)} are free, first {min(gone, default=0):#x}", file=_FAULT)
+    freed = f"{len(gone)} are free, first {min(gone, default=0):#x}"
+    expect(not gone, "frame-freed-in-use", wanted, freed, file=_FAULT)
 
 
 def _check_killed_for_memory(script: AreaScript, checkpoint: str) -> None:
@@ -981,15 +758,15 @@ def _check_call_without_memory(script: AreaScript, checkpoint: str) -> None:
     """A system call that finds no memory for a page fails, and can be made again."""
     __tracebackhide__ = True
     guest = script.guest
-    script.play([mmap(_FAR, 2 * PAGE), load(script.program.va("g_strings"))])
+    script.play([mmap(FAR, 2 * PAGE), load(script.program.va("g_strings"))])
     for k in range(1, _MOST_FRAMES):
         before, what = frame_records(guest).in_use, f"write of a promised page whose allocation {k} fails"
         fail_allocation(guest, k)
-        result = script.system_call(Operation(_WRITE, (1, _FAR + 8, 8)), [], what)
+        result = script.system_call(Operation(_WRITE, (1, FAR + 8, 8)), [], what)
         is_spent = allocations_to_failure(guest) == 0
         fail_allocation(guest, 0)
         if result == 8 and not is_spent:
-            script.model.bring(_FAR, PAGE)
+            script.model.bring(FAR, PAGE)
             script.check("after a write for which there was memory")
             script.go_on()
             script.finish(checkpoint)
@@ -1005,11 +782,12 @@ def _check_exhaustion(script: AreaScript, checkpoint: str) -> None:
     """A process that touches more pages than there are frames gets all of them, and is killed."""
     __tracebackhide__ = True
     guest = script.guest
-    script.play([mmap(_ONE, 1 << 30)])
-    script.hand_over([sweep(_ONE, 1 << 18, 1)])
+    script.play([mmap(ONE, 1 << 30)])
+    script.hand_over([sweep(ONE, 1 << 18, 1)])
     survived = script.run("touches of more pages than there are frames")
     beyond = frame_records(guest).free[1]
-    expect(not survived, "process-survived", "a process that needs too many frames is killed", "it goes on", file=_FAULT)
+    wanted = "a process that needs more frames than there are is killed"
+    expect(not survived, "process-survived", wanted, "it goes on", file=_FAULT)
     expect(beyond == 0, "wrong-result", "it gets every frame there is first", f"{beyond} are free", file=_FAULT)
     check_areas(guest, script.slot)
     _check_killed_for_memory(script, checkpoint)

@@ -15,6 +15,7 @@ from grade.boot.user_image import UserImage, loaded_pages, user_image
 from grade.boot.user_return import go_to_user_mode, run_to_turn, thread_pointer
 from grade.checks.area_checks import check_areas
 from grade.checks.fork_checks import (
+    FORK,
     Birth,
     check_copy,
     check_holdings,
@@ -43,6 +44,9 @@ Boot = Callable[..., Guest]
 
 _PATIENCE = 10.0
 """Seconds asleep: a guest that waits for interrupts sleeps between them, and on a busy machine they come late."""
+
+_BYSTANDER = "start tag 1 1000000"
+"""Calls the kernel whenever it has the CPU: a fork that gives it away has company."""
 
 _EXIT, _WAIT = 93, 260  # kernel/proc/system_call_numbers.h
 _AGAIN, _NO_MEMORY = -11, -12  # kernel/proc/error_numbers.h
@@ -116,13 +120,17 @@ def test_fork_returns_twice(boot: Boot) -> None:
 @milestone("6.2", points=15, witness="KW")
 def test_copied_memory(boot: Boot) -> None:
     """The child has its parent's 8 areas and a copy of each of its 426 pages, and no other"""
-    guest = boot("start twin\nforks 1\ncheckpoint ready\nwait", idle_backstop=_PATIENCE)
+    guest = boot(f"{_BYSTANDER}\nstart twin\nforks 1\ncheckpoint ready\nwait", idle_backstop=_PATIENCE)
     guest.run_to("ready")
     program = _program(guest, "twin")
     parent = _run_to_stop(guest, program, "call_comes", "the fork of twin")
-    _check_size(guest, parent)
+    before = _check_size(guest, parent)
     birth = run_to_birth(guest, "the fork of twin")
     pages = check_copy(guest, birth.parent, birth.child)
+    for mapping in user_mappings(guest, parent.root):
+        walk = walk_in(guest, parent.root, mapping.va)
+        wanted = f"fork leaves the pages of {parent} as they were: {before.get(mapping.va, 0):#x} at {mapping.va:#x}"
+        expect(before.get(mapping.va) == mapping.pa, "fork-page-unexpected", wanted, f"{mapping.pa:#x}", walk)
     check_areas(guest, birth.child)
     check_all_slots_empty(guest, "after fork", [birth.parent.root, birth.child.root])
     check_frames(guest)
@@ -133,13 +141,14 @@ def test_copied_memory(boot: Boot) -> None:
     _check_promises_kept(guest, birth, program)
 
 
-def _check_size(guest: Guest, parent: ProcessSlot) -> None:
-    """As much to copy as in the history behind this lab. Lab 5 sees to it."""
+def _check_size(guest: Guest, parent: ProcessSlot) -> dict[int, int]:
+    """As much to copy as in the history behind this lab; the frames of all pages. Lab 5 sees to it."""
     __tracebackhide__ = True
-    areas, pages = memory_map(guest, parent).areas, user_mappings(guest, parent.root)
+    areas, pages = check_areas(guest, parent).areas, user_mappings(guest, parent.root)
     size = (len(areas), len(pages))
     wanted = f"{parent} has 8 areas and 426 pages"
     expect(size == (8, 426), "wrong-answer", wanted, f"{size}", file="kernel/mm/fault.cc")
+    return {mapping.va: mapping.pa for mapping in pages}
 
 
 def _check_promises_kept(guest: Guest, birth: Birth, program: UserImage) -> None:
@@ -275,7 +284,7 @@ def _check_writes_of_the_kernel(guest: Guest, program: UserImage, parent: Proces
 def test_first_registers(boot: Boot) -> None:
     """The child returns to user mode with its parent's pc, sp and every register, but 0 for the result"""
     script = "start mirror\ncheckpoint ready\nwait\nstart heirloom\ncheckpoint again\nwait\ncheckpoint end"
-    guest = boot(script, idle_backstop=_PATIENCE)
+    guest = boot(f"{script}\n{_BYSTANDER}\nstart twin\nwait", idle_backstop=_PATIENCE)
     guest.run_to("ready")
     program = _program(guest, "mirror")
     slot = _run_to_stop(guest, program, "call_comes", "the fork of mirror")
@@ -290,6 +299,10 @@ def test_first_registers(boot: Boot) -> None:
     check_same_registers(birth, parent, child)
     guest.run_to("end")
     _check_end(guest, birth.parent.pid, "its child has ended with 0")
+    what = "the fork of twin, which has much to copy, while another process runs"
+    _run_to_stop(guest, _program(guest, "twin"), "call_comes", what)
+    birth = run_to_birth(guest, what)
+    check_same_registers(birth, *run_to_both(guest, birth))
 
 
 @milestone("6.5", points=5, witness="WQ")
@@ -336,7 +349,7 @@ def test_family_tree(boot: Boot) -> None:
     guest = boot(script, cpu_budget=6.0, idle_backstop=_PATIENCE)
     guest.run_to("ready")
     first = _check_family(guest, children=5, generations=1, end="first")
-    expect(first == 2, "wrong-answer", "the first process has the number 2", f"{first}")
+    expect(first == 2, "process-number-wrong", "the first process has the number 2", f"{first}")
     _check_family(guest, children=2, generations=3, end="end")
     left = [slot.pid for slot in process_slots(guest) if slot.pid]
     expect(not left, "process-slot-lost", "no process is left", f"there are {left}")
@@ -356,12 +369,14 @@ def _check_family(guest: Guest, children: int, generations: int, end: str) -> in
         slot = _run_to_stop(guest, program, "call_returned", f"descendant {number + 1} of {total}")
         told = guest.cpu().first_argument
         expect(told == slot.pid, "wrong-root-loaded", f"{slot} runs on its own root", f"process {told} does")
+        every = [other.pid for other in process_slots(guest)]
+        expect(len(set(every)) == len(every), "process-number-wrong", "each process has its own number", f"{every}")
         again = f"each of {total} descendants begins once"
         expect(slot.pid not in parents, "child-registers-wrong", again, f"{slot} begins twice")
         parents[slot.pid] = slot.parent
     numbers = list(range(first.pid + 1, first.pid + 1 + total))
     wanted = f"descendants with the numbers {numbers}"
-    expect(sorted(parents) == numbers, "wrong-answer", wanted, f"{sorted(parents)}")
+    expect(sorted(parents) == numbers, "process-number-wrong", wanted, f"{sorted(parents)}")
     having = {pid: list(parents.values()).count(pid) for pid in {first.pid, *parents}}
     right = sorted(having.values()).count(children) == total // children and having[first.pid] == children
     expect(right, "wrong-answer", f"everybody but the last generation has {children} children", f"{having}")
@@ -508,12 +523,16 @@ def test_failed_allocations(boot: Boot) -> None:
         _run_to_stop(guest, program, "call_comes", f"fork {k + 1} of multiply")
         before = holdings(guest)
         fail_allocation(guest, k)
-        result = _result_of_round(guest, program, parent)
+        run_to_system_call(guest, FORK, f"fork {k + 1} of multiply")
+        run_to_turn(guest, f"the end of fork {k + 1} of multiply")
         left = allocations_to_failure(guest)
         fail_allocation(guest, 0)
-        when = f"after a fork whose allocation {k} failed" if not left else "after a fork and the end of its child"
-        check_holdings(guest, before, when)
-        check_all_slots_empty(guest, when, [parent.root])
+        if not left:
+            when = f"after a fork whose allocation {k} failed"
+            check_holdings(guest, before, when)
+            check_all_slots_empty(guest, when, [parent.root])
+        result = _result_of_round(guest, program, parent)
+        check_holdings(guest, before, f"when fork {k + 1} and the end of its child are over")
         if left:
             expect(result > 0, "fork-refused", "a fork in which no allocation fails works", f"it returned {result}")
             needed = k - 1
@@ -587,7 +606,6 @@ def _run_to_refusal(guest: Guest, result: int) -> list[int]:
     returned, children = 1, []
     while returned > 0:
         parent = _run_to_stop(guest, program, "call_comes", f"fork {len(children) + 1} of multitude")
-        before = holdings(guest)
         guest.run_to_address(program.va("call_returned"), f"the end of fork {len(children) + 1}")
         value = guest.cpu().first_argument
         returned = value - (1 << 64) if value >> 63 else value
@@ -595,7 +613,7 @@ def _run_to_refusal(guest: Guest, result: int) -> list[int]:
             children.append(returned)
     wanted = f"with {len(children)} children, one more fork returns {result}"
     expect(returned == result, "wrong-result", wanted, f"{returned}", file="kernel/proc/fork.cc")
-    check_holdings(guest, before, "after a fork that was refused")
+    check_frames(guest)  # and not those of before: a tick may have let a child run, and touch a page
     check_all_slots_empty(guest, "after a fork that was refused", [parent.root])
     slots = {slot.pid for slot in process_slots(guest)}
     wanted = f"all {len(children)} children are there"

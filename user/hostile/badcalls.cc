@@ -22,7 +22,7 @@ std::uint64_t g_nobodys[] = {
     8,
     0xfff,                              // null pointers, and members of null objects
     0x3f'ffff,                          // right below the program
-    layout::kUserStackLimit.raw() - 1,  // right below the stack
+    layout::kUserStackLimit.raw() - 1,  // right below where the stack may be
     kStackTop,                          // right above it
     kUserEnd - 1,                       // the last byte that a user could have
     kUserEnd,

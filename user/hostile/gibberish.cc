@@ -37,8 +37,8 @@ std::uint64_t edge(Random& random) {
       0x40'0000,  // page 0, and the beginning of the program
       kStackTop - 8,
       kStackTop - 1,
-      kStackTop,                           // the upper end of the stack...
-      layout::kUserStackLimit.raw() - 64,  // ...and where it can never be
+      kStackTop,                               // the upper end of the stack...
+      kStackTop - layout::kUserStackSize - 1,  // ...and the lower one
       kUserEnd - 8,
       kUserEnd - 1,
       kUserEnd,  // the end of the user half
@@ -71,9 +71,8 @@ std::uint64_t argument(Random& random) {
   }
 }
 
-// The calls after which this would not be one program any more, or not this one, or without its memory. Those about
-// memory have a program of their own, mmapnonsense. Nor those that would have us know the names of programs: we would
-// spawn them, and some go on for ever.
+// The calls after which this would not be one program any more, or not this one, or without its memory, or would have
+// names there to start programs by. Those about memory have a program of their own, mmapnonsense.
 bool is_end(std::uint64_t number) {
   using namespace system_calls;
   constexpr std::uint64_t kEnds[] = {kExit,           kFork, kExecve, kBrk, kMmap, kMunmap, kMprotect, kDescribeProgram,
@@ -144,9 +143,9 @@ bool call_kernel(Random& random) {
 
 int main(int argc, char** argv) {
   if (argc != 3) return 2;
-  memset(argv[0], 0, strlen(argv[0]));  // it ends in the name of a program that goes on for ever: sh
   const unsigned long count = strtoul(argv[1], nullptr, 0);
   Random random(strtoul(argv[2], nullptr, 0));
+  memset(argv[0], 0xff, strlen(argv[0]));  // its end is a program's name, too: that of the shell
   for (unsigned long i = 0; i < count; ++i) {
     if (i % 64 == 0) fill_own_memory();
     if (!call_kernel(random)) return 1;

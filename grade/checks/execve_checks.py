@@ -1,0 +1,119 @@
+"""Has user/vmascript.cc become another program, and looks whether one that could not has changed."""
+
+import struct
+from dataclasses import dataclass
+
+from grade.boot.frame_records import frame_records
+from grade.boot.guest import Guest
+from grade.boot.layout import PAGE
+from grade.boot.process_slots import MemoryMap, memory_map
+from grade.boot.processes import USER_STACK_TOP
+from grade.boot.user_image import UserImage
+from grade.checks.area_checks import permissions
+from grade.checks.area_model import Operation
+from grade.checks.area_script import AreaScript
+from grade.checks.demand_checks import running_slot
+from grade.checks.process_checks import live_root, user_mappings, walk_in
+from grade.checks.user_memory import write_user
+from grade.diagnosis.diagnose import unexpected_end
+from grade.diagnosis.failure import expect, fail
+from grade.machine.stop import StopKind
+
+_EXECVE = 221  # kernel/proc/system_call_numbers.h
+_EXECUTE, _LOAD = "kernel/proc/execute.cc", "kernel/proc/load.cc"
+POINTERS = 256
+"""Where in g_strings, behind a program's name, the pointers to its arguments are written."""
+
+_TEXTS = 512  # where these are
+_BLOCK = 512  # of an archive
+
+
+@dataclass(frozen=True)
+class State:
+    """All of a process that an execve that fails must leave alone."""
+
+    root: int
+    program: str
+    memory: MemoryMap
+    pages: dict[int, tuple[int, str]]
+    contents: dict[int, bytes]
+    frames: frozenset[int]
+
+
+def state_of(script: AreaScript) -> State:
+    """As it is now. The contents of the pages that the script itself writes to are left out."""
+    guest, symbols = script.guest, ("g_count", "g_done", "g_operations", "g_strings")
+    written = {script.program.va(symbol) & -PAGE for symbol in symbols}
+    operations = script.program.va("g_operations") & -PAGE
+    written |= {USER_STACK_TOP - PAGE, *range(operations, operations + 6 * PAGE, PAGE)}
+    mappings = user_mappings(guest, script.root)
+    return State(
+        live_root(guest),
+        running_slot(guest).program,
+        memory_map(guest, running_slot(guest)),
+        {mapping.va: (mapping.pa, permissions(mapping)) for mapping in mappings},
+        {mapping.va: guest.read_physical(mapping.pa, PAGE) for mapping in mappings if mapping.va not in written},
+        frame_records(guest).in_use,
+    )
+
+
+def check_unchanged(script: AreaScript, before: State, what: str) -> None:
+    """The process is as it was, and so are the frames in use."""
+    __tracebackhide__ = True
+    now, wanted = state_of(script), f"after {what}, which fails,"
+    seen = f"{now.root:#x} and {now.program}"
+    same = (now.root, now.program) == (before.root, before.program)
+    expect(same, "execve-not-undone", f"{wanted} root and name are {before.root:#x} and {before.program}", seen)
+    same = now.memory == before.memory
+    listed = "; ".join(map(str, now.memory.areas))
+    expect(same, "execve-not-undone", f"{wanted} the process is promised what it was promised before", listed)
+    for va in sorted(now.pages.keys() | before.pages.keys()):
+        walk = walk_in(script.guest, script.root, va)
+        same = now.pages.get(va) == before.pages.get(va) and now.contents.get(va) == before.contents.get(va)
+        expect(same, "execve-not-undone", f"{wanted} the page {va:#x} is as it was", "it is not", walk)
+    lost, gone = now.frames - before.frames, before.frames - now.frames
+    seen = f"{len(lost)} more are, first {min(lost, default=0):#x}"
+    expect(not lost, "frames-leaked", f"{wanted} the same frames are in use", seen, file=_LOAD)
+    seen = f"{len(gone)} are free, first {min(gone, default=0):#x}"
+    expect(not gone, "frame-freed-in-use", f"{wanted} the same frames are in use", seen, file=_EXECUTE)
+
+
+def put_strings(script: AreaScript, name: bytes, arguments: list[bytes]) -> None:
+    """Writes a program's name and its arguments into g_strings."""
+    __tracebackhide__ = True
+    start, texts, pointers = script.program.va("g_strings"), b"", []
+    for argument in arguments:
+        pointers.append(start + _TEXTS + len(texts))
+        texts += argument + b"\0"
+    words = struct.pack(f"<{len(pointers) + 1}Q", *pointers, 0)
+    data = (name + b"\0").ljust(POINTERS, b"\0") + words.ljust(_TEXTS - POINTERS, b"\0") + texts
+    write_user(script.guest, script.root, start, data)
+
+
+def execute(script: AreaScript, program: UserImage, pointers: tuple[int, int], what: str) -> int | None:
+    """Has an execve made. Its result, behind it; or None where `program` begins."""
+    __tracebackhide__ = True
+    guest, returned, begun = script.guest, script.program.va("call_returned"), program.entry
+    script.hand_over([Operation(_EXECVE, (*pointers, 0))])
+    ended = guest.image.function("end_current")
+    for va in (returned, begun, ended):
+        guest.machine.insert_breakpoint(va)
+    stop = guest.last_stop = guest.machine.run()
+    if stop.kind is not StopKind.BREAKPOINT:
+        unexpected_end(guest, stop, what)
+    for va in (returned, begun, ended):
+        guest.machine.remove_breakpoint(va)
+    if stop.pc == ended:
+        fail("process-killed", f"{what} begins the new program, or returns", guest.fact("killed").line, file=_EXECUTE)
+    return script.results(1)[0] if stop.pc == returned else None
+
+
+def file_in_archive(guest: Guest, name: str) -> int:
+    """Where in RAM the content of a file of the archive begins (POSIX.1-2017, pax, "ustar Interchange Format")."""
+    at, end = guest.image.pa("archive_start"), guest.image.pa("archive_end")
+    while at < end:
+        header = guest.read_physical(at, _BLOCK)
+        if header[:100].rstrip(b"\0").decode() == name:
+            return at + _BLOCK
+        at += _BLOCK + -(-int(header[124:135], 8) // _BLOCK) * _BLOCK
+    raise KeyError(f"there is no {name} in the archive")

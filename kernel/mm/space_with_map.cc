@@ -1,0 +1,18 @@
+// Where an address space keeps its MemoryMap: in a frame of the window, which the kernel reaches at any time.
+#include <new>
+
+#include "kernel/base/check.h"
+#include "kernel/mm/address_space.h"
+#include "kernel/mm/layout.h"
+
+Result<AddressSpace> AddressSpace::create_with_map() {
+  AddressSpace space = TRY(create());
+  CHECK(frames().lock()->shares(Frame::containing(space.root())) > 0, space.root().raw());  // it has kept its root
+  space.map_frame_ = TRY(OwnedFrame::allocate(Zone::kWindow));
+  new (pointer_to(space.map_frame_->address())) MemoryMap;
+  return space;
+}
+
+MemoryMap& AddressSpace::memory() const {
+  return *static_cast<MemoryMap*>(pointer_to(map_frame_->address()));
+}
