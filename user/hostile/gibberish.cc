@@ -93,14 +93,21 @@ std::uint64_t number(Random& random) {
   return is_end(other) ? 0 : other;
 }
 
+// Whether we would sleep, and not get an error: descriptions and statuses that were written there make sense as one.
+bool is_duration(std::uint64_t address) {
+  if (address - bits_of(g_own) > sizeof g_own - sizeof(Duration)) return true;  // whatever there is
+  Duration duration;
+  memcpy(&duration, reinterpret_cast<const char*>(address), sizeof duration);
+  return duration.seconds >= 0 && duration.nanoseconds >= 0 && duration.nanoseconds < 1'000'000'000;
+}
+
 // Two calls would have us wait for longer than anybody wants: a read from file 0, until somebody types, and a sleep for
 // as long as what happens to be in our text, data or stack.
 void keep_awake(Registers& call) {
   std::uint64_t& first = call.values[kArgumentRegisters[0]];
   const std::uint64_t number = call.values[kNumberRegister];
-  const bool is_own = first - bits_of(g_own) <= sizeof g_own - sizeof(Duration);
   if (number == system_calls::kRead) first |= 1;
-  if (number == system_calls::kNanosleep && !is_own) first |= std::uint64_t{1} << 47;
+  if (number == system_calls::kNanosleep && is_duration(first)) first |= std::uint64_t{1} << 47;
 }
 
 Registers random_call(Random& random) {
