@@ -295,6 +295,27 @@ def test_the_keys_that_end_it_leave_nothing_behind(
     assert not list(tmp_path.iterdir())
 
 
+@pytest.mark.parametrize("isa", ISAS)
+def test_the_shell_on_a_terminal(tmp_path: Path, isa: str) -> None:
+    """Ctrl-C is the guest's, and behind the shell comes the monitor."""
+    session = Session(tmp_path, ["--isa", isa])
+    try:
+        for keys, answer in [
+            (b"", b"\n$ "),
+            (b"echp\x7fo hello\r", b"\nhello"),
+            (b"hog 1\r", b"hog: has 1 pages"),
+            (b"\x03", b"[interrupted]"),
+            (b"exit\r", b"pagewalk> "),
+            (b"poweroff\r", b"@poweroff"),
+        ]:
+            os.write(session.keyboard, keys)
+            session.wait_for(lambda answer=answer: answer in session.screen)
+        session.wait_for(lambda: session.process.poll() is not None)
+        assert session.process.returncode == 0
+    finally:
+        session.close()
+
+
 def test_a_qemu_that_dies_does_not_spoil_the_terminal(start: Start) -> None:
     session = start("--script", FOREVER, "hello")
     (qemu,) = session.children()
