@@ -106,7 +106,14 @@ void check_heap_nonsense(std::uint64_t start) {
   expect_equal("brk into another area", move_heap_end(obstacle + 1), end);
   expect_equal("brk up to another area", move_heap_end(obstacle), obstacle);
   expect_equal("munmap above the heap", unmap(obstacle, kPageSize), 0);
+  const std::uint64_t stack = area_at(layout::kUserStackTop.raw() - 1).start;
+  expect_equal("brk up to the stack", move_heap_end(stack), obstacle);
+  expect_equal("brk to a page below the stack", move_heap_end(stack - kPageSize), stack - kPageSize);
   expect_equal("brk back to the beginning", move_heap_end(start), start);
+  const std::int64_t apart = map(stack - kPageSize, kPageSize, kReadWrite, kPrivate);
+  expect("mmap with a hint to the page below the stack leaves that free",
+         apart > 0 && apart != static_cast<std::int64_t>(stack - kPageSize));
+  expect_equal("munmap of what was put elsewhere", unmap(apart, kPageSize), 0);
   expect_equal("no area is left of the heap", area_at(start).end, 0);
 }
 

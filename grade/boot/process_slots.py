@@ -77,7 +77,7 @@ class ProcessSlot:
     program: str
 
     def __str__(self) -> str:
-        return f"process {self.pid} ({self.state})"
+        return f"process {self.pid} ({self.program})"
 
 
 def has_areas(guest: "Guest") -> bool:

@@ -252,15 +252,16 @@ class AreaModel:
             return EPERM
         if flags & FIXED_NOREPLACE and not self.is_free(start, end):
             return EEXIST
-        if len(self.areas) + 2 > MOST_AREAS:
-            return ENOMEM
-        self._take_away(start, end)
-        self._put(Area(start, end, protection, "anonymous"))
-        return start
+        if not self.is_free(start, end):
+            if len(self.areas) + 2 > MOST_AREAS:
+                return ENOMEM
+            self._take_away(start, end)
+        return start if self._put(Area(start, end, protection, "anonymous")) else ENOMEM
 
     def _map_anywhere(self, hint: int, size: int, protection: str) -> int:
         wanted = hint // PAGE * PAGE
-        is_good = wanted >= PAGE and wanted + size <= USER_END and self.is_free(wanted, wanted + size)
+        end = wanted + size
+        is_good = wanted >= PAGE and end <= USER_END and self.is_free(wanted, end) and not self._takes_guard(end)
         start = wanted if is_good else self.gap(size)
         if start is None or not self._put(Area(start, start + size, protection, "anonymous")):
             return ENOMEM
@@ -302,12 +303,17 @@ class AreaModel:
             return self.heap_end
         old, new = _round_up(self.heap_end), _round_up(end)
         if new > old:
-            if not self.is_free(old, new) or not self._put(Area(old, new, "rw-", "heap")):
+            is_free = self.is_free(old, new) and not self._takes_guard(new)
+            if not is_free or not self._put(Area(old, new, "rw-", "heap")):
                 return self.heap_end
         elif new < old and not self._take_away(new, old):
             return self.heap_end
         self.heap_end = end
         return end
+
+    def _takes_guard(self, end: int) -> bool:
+        """Whether what ends there would take the page below a stack, which stays free."""
+        return any(area.kind == "stack" and end <= area.start < end + PAGE for area in self.areas)
 
     # --- the list ---
 

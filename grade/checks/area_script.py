@@ -8,6 +8,7 @@ from grade.boot.frame_records import frame_records
 from grade.boot.guest import Guest
 from grade.boot.layout import PAGE
 from grade.boot.process_slots import Area, memory_map
+from grade.boot.processes import USER_STACK_TOP
 from grade.boot.user_image import loaded_pages, user_image
 from grade.checks.area_checks import check_areas, permissions, present_pages
 from grade.checks.area_model import CALL, LOAD, NOT_PERMITTED, STORE, SWEEP, AreaModel, Operation
@@ -186,6 +187,8 @@ class AreaScript:
         __tracebackhide__ = True
         area = self.model.area_of(page)
         if area is None or area.kind == "thread" or (area.kind == "image" and "w" in area.protection):
+            return
+        if page == USER_STACK_TOP - PAGE:  # where the program's own stack is
             return
         wanted = bytearray(self._pages[page] if area.kind == "image" else bytes(PAGE))
         for va in range(page, page + PAGE, 8):

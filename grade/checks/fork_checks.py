@@ -1,5 +1,6 @@
-"""What must hold when a process has made another one like itself: its memory, its first registers, what is left of it."""
+"""What must hold when a process has made another one like itself: memory, first registers, what is left of it."""
 
+import secrets
 from dataclasses import dataclass
 
 from grade.boot.frame_records import frame_records
@@ -17,6 +18,9 @@ from grade.walker import Mapping
 FORK = 1001  # kernel/proc/system_call_numbers.h
 _FORK_FILE = "kernel/proc/fork.cc"
 _CLONE_FILE = "kernel/mm/clone.cc"
+_FREE_RESULT = {"x86_64": None, "aarch64": "x0"}
+"""Where a result goes that no number and no argument of the system call has been: a 0 there would be no witness."""
+
 _SHOWN = 8  # bytes of a page that a report shows
 
 
@@ -46,6 +50,8 @@ def run_to_birth(guest: Guest, what: str) -> Birth:
     """Runs to the next fork, and through it, as far as somebody is about to come back to user mode."""
     __tracebackhide__ = True
     call = run_to_system_call(guest, FORK, what)
+    if (register := _FREE_RESULT[guest.isa]) is not None:
+        guest.machine.write_register(register, secrets.randbits(63) | 1)
     parent = running(guest)
     before = {slot.pid for slot in process_slots(guest)}
     while True:
@@ -95,7 +101,7 @@ def check_copy(guest: Guest, parent: ProcessSlot, child: ProcessSlot) -> int:
     """The child was promised what its parent was, has a copy of each of its pages, and nothing else; how many pages."""
     __tracebackhide__ = True
     check_same_promises(guest, parent, child)
-    wanted = f"{child} has a root of its own"
+    wanted = f"the child {child} has a root of its own"
     expect(child.root != parent.root, "fork-page-shared", wanted, f"it has that of {parent}, {parent.root:#x}")
     theirs = {mapping.va: mapping for mapping in user_mappings(guest, parent.root)}
     ours = {mapping.va: mapping for mapping in user_mappings(guest, child.root)}
@@ -103,17 +109,18 @@ def check_copy(guest: Guest, parent: ProcessSlot, child: ProcessSlot) -> int:
     for va, page in theirs.items():
         area = f"the page {va:#x} of the area {areas.area_of(va)}"
         walk = walk_in(guest, child.root, va)
-        wanted = f"{child} has {area}, which {parent} has"
+        wanted = f"the child {child} has {area}, which {parent} has"
         expect(va in ours, "fork-page-missing", wanted, "nothing is mapped there", walk)
         shared = ours[va].pa == page.pa
-        wanted = f"{child} has {area} in a frame of its own"
+        wanted = f"the child {child} has {area} in a frame of its own"
         expect(not shared, "fork-page-shared", wanted, f"it has that of {parent}, {page.pa:#x}", walk)
-        wanted, seen = f"{child} has {area} as {_rights(page)}", _rights(ours[va])
+        wanted, seen = f"the child {child} has {area} as {_rights(page)}", _rights(ours[va])
         expect(seen == _rights(page), "fork-page-permission", wanted, seen, walk)
     for va, page in ours.items():
         walk = walk_in(guest, child.root, va)
         seen = f"it maps {page.pa:#x}"
-        expect(va in theirs, "fork-page-unexpected", f"{child} has no page at {va:#x}, as {parent}", seen, walk)
+        wanted = f"the child {child} has no page at {va:#x}, as {parent} has none"
+        expect(va in theirs, "fork-page-unexpected", wanted, seen, walk)
     _check_bytes(guest, (parent, child), theirs, ours)
     _check_frames(guest, parent, child, ours)
     return len(ours)
@@ -128,15 +135,16 @@ def check_same_promises(guest: Guest, parent: ProcessSlot, child: ProcessSlot) -
     """The child was promised what its parent was, and this is written down in a frame of its own."""
     __tracebackhide__ = True
     theirs, ours = memory_map(guest, parent), memory_map(guest, child)
-    wanted = f"what {child} was promised is in a frame of its own"
+    wanted = f"what the child {child} was promised is in a frame of its own"
     seen = f"it is in that of {parent}, {theirs.frame:#x}"
     expect(ours.frame != theirs.frame, "fork-areas-shared", wanted, seen)
-    wanted = f"{child} has the areas of {parent}: {_listed(theirs)}"
+    wanted = f"the child {child} has the areas of {parent}: {_listed(theirs)}"
     expect(ours.areas == theirs.areas, "fork-areas-differ", wanted, _listed(ours))
     for name in ("heap_start", "heap_end"):
         right, seen = getattr(theirs, name), getattr(ours, name)
-        expect(right == seen, "fork-areas-differ", f"{name} of {child} is that of {parent}, {right:#x}", f"{seen:#x}")
-    wanted = f"{child} knows {len(theirs.file_parts)} parts of its program's file, as {parent} does"
+        wanted = f"{name} of the child {child} is that of {parent}, {right:#x}"
+        expect(right == seen, "fork-areas-differ", wanted, f"{seen:#x}")
+    wanted = f"the child {child} knows {len(theirs.file_parts)} parts of its program's file, as {parent} does"
     seen = f"{len(ours.file_parts)}, or others: pages of the program that it touches first would be wrong"
     expect(ours.file_parts == theirs.file_parts, "fork-areas-differ", wanted, seen)
 
@@ -155,7 +163,7 @@ def _check_bytes(
         if right == seen:
             continue
         at = next(at for at in range(PAGE) if right[at] != seen[at])
-        wanted = f"at {va + at:#x}, {child} finds what {parent} has: {right[at : at + _SHOWN].hex()}"
+        wanted = f"at {va + at:#x}, the child {child} finds what {parent} has: {right[at : at + _SHOWN].hex()}"
         fail("fork-bytes-differ", wanted, seen[at : at + _SHOWN].hex(), walk_in(guest, child.root, va))
 
 
@@ -220,7 +228,8 @@ def check_own_root(back: UserReturn) -> None:
     """Whoever comes back to user mode does so on its own root."""
     __tracebackhide__ = True
     wanted = f"{back.slot} comes back to user mode on its own root, {back.slot.root:#x}"
-    expect(back.root == back.slot.root, "wrong-root-loaded", wanted, f"the root register holds {back.root:#x}")
+    seen = f"the root register holds {back.root:#x}"
+    expect(back.root == back.slot.root, "wrong-root-loaded", wanted, seen, file="kernel/proc/scheduler.cc")
 
 
 # --- what a fork leaves that failed, or whose child has ended --------------------------------------------------------
@@ -240,19 +249,19 @@ def holdings(guest: Guest) -> Holdings:
     return Holdings(frame_records(guest).shares, slots)
 
 
-def check_holdings(guest: Guest, before: Holdings, when: str) -> None:
-    """Nothing more is held than before, and nothing less."""
+def check_holdings(guest: Guest, before: Holdings, when: str, file: str = _FORK_FILE) -> None:
+    """Nothing more is held than before, and nothing less. `file` is where to look if it is."""
     __tracebackhide__ = True
     now = holdings(guest)
     leaked, freed = sorted(now.shares.keys() - before.shares.keys()), sorted(before.shares.keys() - now.shares.keys())
     wanted = f"{when}, the {len(before.shares)} frames in use are those of before"
     seen = f"{len(freed)} of them are free: {', '.join(map(hex, freed[:4]))}"
-    expect(not freed, "frame-freed-in-use", wanted, seen, file=_FORK_FILE)
+    expect(not freed, "frame-freed-in-use", wanted, seen, file=file)
     seen = f"{len(leaked)} more are: {', '.join(map(hex, leaked[:4]))}"
-    expect(not leaked, "frames-leaked", wanted, seen, file=_FORK_FILE)
+    expect(not leaked, "frames-leaked", wanted, seen, file=file)
     for frame, held in before.shares.items():
         cause = "frames-leaked" if now.shares[frame] > held else "frame-freed-in-use"
         wanted = f"{when}, {held} shares of the frame {frame:#x} are held, as before"
-        expect(now.shares[frame] == held, cause, wanted, f"{now.shares[frame]}", file=_FORK_FILE)
+        expect(now.shares[frame] == held, cause, wanted, f"{now.shares[frame]}", file=file)
     wanted = f"{when}, the slots of the process table are in use that were before, {dict(before.slots)}"
     expect(now.slots == before.slots, "process-slot-lost", wanted, f"{dict(now.slots)}")

@@ -94,8 +94,8 @@ def panic_cause(guest: "Guest", line: str, fact: Fact) -> str:
     if "frame_allocator" not in line:
         return "kernel-check-failed"
     pa = int(fact.values["first"], 0)
-    region = guest.layout.region_at(pa)
-    is_kernels = region is None or region.device or region.name != "frames"
+    region, beyond = guest.layout.region_at(pa), guest.layout.region("frames").end
+    is_kernels = pa < beyond and (region is None or region.device or region.name != "frames")
     return "kernel-half-freed" if is_kernels or pa in guest.walker().tables() else "frame-freed-in-use"
 
 

@@ -12,7 +12,7 @@ from grade.ladder.trees import find_root
 ROOT = find_root(Path(__file__))
 BUGS = load_bugs(ROOT)
 PLANTS = [pytest.param(bug, isa, id=f"{bug.name}-{isa}") for bug in BUGS for isa in bug.isas]
-LEAST = {1: 12, 2: 9, 3: 22, 4: 10, 5: 30}
+LEAST = {1: 12, 2: 9, 3: 22, 4: 10, 5: 30, 6: 16}
 """How many bugs each lab has at the least."""
 
 

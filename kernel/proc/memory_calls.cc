@@ -31,6 +31,12 @@ bool has_room(const VmaList& areas) {
   return areas.all().size() + 2 <= VmaList::kMost;
 }
 
+// Whether what ends at `end` would take the guard: the page below a stack. Only kMapFixed may.
+bool takes_guard(const VmaList& areas, VirtAddr end) {
+  const Vma* above = areas.find_from(end);
+  return above != nullptr && above->kind == VmaKind::kStack && above->start - end < kPageSize;
+}
+
 // Takes whatever is there out of the list, and its pages out of the tables.
 Result<void> clear(AddressSpace& space, VirtAddr start, VirtAddr end) {
   TRY(space.memory().areas.remove(start, end));
@@ -46,7 +52,7 @@ bool move_heap_end(AddressSpace& space, VirtAddr end) {
   const VirtAddr new_end{round_up(end.raw(), kPageSize)};
   if (new_end > old_end) {
     const Vma growth{old_end, new_end, {.read = true, .write = true}, VmaKind::kHeap};
-    if (!memory.areas.insert(growth)) return false;
+    if (takes_guard(memory.areas, new_end) || !memory.areas.insert(growth)) return false;
   } else if (new_end < old_end) {
     if (!clear(space, new_end, old_end)) return false;
   }
@@ -74,8 +80,7 @@ Value map_fixed(AddressSpace& space, VirtAddr start, std::uint64_t size, Protect
   const Vma* above = areas.find_from(start);
   const bool is_taken = above != nullptr && above->start < *end;
   if (is_taken && !may_replace) return -kEEXIST;
-  if (!has_room(areas)) return -kENOMEM;
-  if (is_taken && !clear(space, start, *end)) return -kENOMEM;
+  if (is_taken && (!has_room(areas) || !clear(space, start, *end))) return -kENOMEM;
   if (!areas.insert({start, *end, protection, VmaKind::kAnonymous})) return -kENOMEM;
   return static_cast<Value>(start.raw());
 }
@@ -87,7 +92,8 @@ Value map_anywhere(AddressSpace& space, VirtAddr hint, std::uint64_t size, Prote
   if (rounded < size) return -kENOMEM;
   const VirtAddr wanted{round_down(hint.raw(), kPageSize)};
   auto start = areas.find_gap(layout::kUserMapStart, rounded);
-  if (wanted.raw() >= kPageSize && areas.find_gap(wanted, rounded) == wanted) start = wanted;
+  const bool is_free = wanted.raw() >= kPageSize && areas.find_gap(wanted, rounded) == wanted;
+  if (is_free && !takes_guard(areas, wanted + rounded)) start = wanted;
   if (!start || !areas.insert({*start, *start + rounded, protection, VmaKind::kAnonymous})) return -kENOMEM;
   return static_cast<Value>(start->raw());
 }

@@ -38,6 +38,7 @@ from grade.checks.process_checks import (
 from grade.checks.user_memory import random_letters, read_user, write_user
 from grade.checks.window_checks import check_all_slots_empty, window_table
 from grade.diagnosis.failure import expect
+from grade.diagnosis.process_ends import killed_process
 from grade.plugin import milestone
 
 Boot = Callable[..., Guest]
@@ -106,6 +107,9 @@ def test_fork_returns_twice(boot: Boot) -> None:
     wanted = f"wait4({child.pid}) returns {child.pid}"
     expect(call.arguments[0] == child.pid, "fork-result-wrong", wanted, f"wait4 was asked for {call.arguments[0]}")
     expect(back.result == child.pid, "wrong-result", wanted, f"{back.result}")
+    wanted = f"{child} lives until it exits with 42"
+    if (failure := killed_process(guest, wanted)) is not None:
+        raise failure
     status = _word(guest, parent.root, program.va("g_status"), 4)
     expect(status == 42 << 8, "status-not-delivered", f"the status {42 << 8:#x}: exit code 42", f"{status:#x}")
     left = [slot.pid for slot in process_slots(guest)]
@@ -379,7 +383,7 @@ def _check_family(guest: Guest, children: int, generations: int, end: str) -> in
     expect(sorted(parents) == numbers, "process-number-wrong", wanted, f"{sorted(parents)}")
     having = {pid: list(parents.values()).count(pid) for pid in {first.pid, *parents}}
     right = sorted(having.values()).count(children) == total // children and having[first.pid] == children
-    expect(right, "wrong-answer", f"everybody but the last generation has {children} children", f"{having}")
+    expect(right, "fork-incomplete", f"everybody but the last generation has {children} children", f"{having}")
     guest.run_to(end)
     lines = [line.strip() for line in guest.machine.serial().splitlines() if word.decode() in line]
     for pid, parent in parents.items():
@@ -409,7 +413,8 @@ def test_blocked_parent(boot: Boot) -> None:
     for pid, slot in family.items():
         _put(guest, slot.root, status, marks[pid], 4)
     frames = {pid: walk_in(guest, slot.root, status).pa for pid, slot in family.items()}
-    expect(len(set(frames.values())) == 3, "fork-page-shared", f"{status:#x} is another frame in each", f"{frames}")
+    seen = ", ".join(f"{frames[pid]:#x} in {slot}" for pid, slot in family.items())
+    expect(len(set(frames.values())) == 3, "fork-page-shared", f"{status:#x} is another frame in each process", seen)
 
     run_to_system_call(guest, _WAIT, "the call of wait4")
     run_to_turn(guest, "the turn of a child, while its parent waits", {first.pid, second.pid})
@@ -475,7 +480,7 @@ def test_thread_variables(boot: Boot) -> None:
     _check_variables(guest, program, "the parent, at last", inherited, parent.pid)
     guest.run_to("end")
     _check_end(guest, parent.pid, "its child became another program, which ended with 0")
-    check_holdings(guest, before, "after fork, execve and their ends")
+    check_holdings(guest, before, "after fork, execve and their ends", "kernel/proc/execute.cc")
     check_ledger(guest)
 
 
