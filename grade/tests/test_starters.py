@@ -23,6 +23,7 @@ FIRST_HOLES = {
     3: ("create", "unmap"),
     4: ("allocate_user_frame", "open"),
     5: ("place_from",),
+    6: ("fork_current",),
 }
 
 
