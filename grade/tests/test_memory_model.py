@@ -16,6 +16,7 @@ from typing import TypeVar
 import pytest
 from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
+from hypothesis.errors import Flaky
 from hypothesis.stateful import RuleBasedStateMachine, rule, run_state_machine_as_test
 
 from grade.boot.layout import PAGE
@@ -172,6 +173,24 @@ class Protect(MemoryStep):
 
 
 @dataclass(frozen=True)
+class Tighten(MemoryStep):
+    """Reads a page, takes rights or the page away, and writes to it: all at one go, so that no switch forgets the page.
+
+    `protection` None: takes the page away.
+    """
+
+    protection: int | None
+
+    def do(self, family: Family, member: Member) -> None:
+        at = self.place.in_(family, member)
+        size = spared(family, at, self.pages)
+        change = munmap(at, size) if self.protection is None else mprotect(at, size, self.protection)
+        if member.memory.refusal(load(at)) is None:
+            family.log.append(f"process {member.pid}: {load(at)}, {change}, {store(at, 1)}")
+            family.use_memory(member, load(at), change, store(at, 1))
+
+
+@dataclass(frozen=True)
 class Break(MemoryStep):
     """To `pages` behind a place."""
 
@@ -194,7 +213,7 @@ class Touch(Step):
         fail = self.fail if self.dares else 0
         if self.dares or member.memory.refusal(operation) is None:
             family.log.append(f"process {member.pid}: {operation} with failure {fail}")
-            family.use_memory(member, operation, fail)
+            family.use_memory(member, operation, fail=fail)
 
 
 @dataclass(frozen=True)
@@ -257,10 +276,22 @@ def often(*choices: tuple[int, st.SearchStrategy[T]]) -> st.SearchStrategy[T]:
 
 def places(offsets: st.SearchStrategy[int]) -> st.SearchStrategy[Place]:
     """Addresses in all regions, and mostly where something is."""
-    regions = {"mapped": 15, "touched": 15, "arena": 5, "heap": 5, "stack": 250, "text": TEXT_PAGES - 1, "maps": 5}
-    weights = {"mapped": 4, "touched": 6, "arena": 2}
-    built = {name: st.builds(Place, st.just(name), st.integers(0, last), offsets) for name, last in regions.items()}
-    return often(*((weights.get(name, 1), place) for name, place in built.items()))
+    stack = (0, 1, 2, 3, 248, 249, 250, 251, 252)  # at its limit, and where it ends at first
+    regions = {
+        "mapped": (4, range(16)),
+        "touched": (6, range(16)),
+        "arena": (2, range(6)),
+        "heap": (1, range(6)),
+        "stack": (3, stack),
+        "text": (1, range(TEXT_PAGES)),
+        "maps": (1, range(6)),
+    }
+    return often(
+        *(
+            (weight, st.builds(Place, st.just(name), st.sampled_from(pages), offsets))
+            for name, (weight, pages) in regions.items()
+        )
+    )
 
 
 who = st.integers(0, MOST_PROCESSES - 1)
@@ -277,6 +308,7 @@ steps = often(
     (1, st.builds(Map, who, free, sizes, st.just(READ | WRITE), st.just(0))),
     (2, st.builds(Unmap, who, starts, sizes)),
     (3, st.builds(Protect, who, starts, sizes, protections)),
+    (1, st.builds(Tighten, who, starts, sizes, st.sampled_from([READ, 0, None]))),
     (2, st.builds(Break, who, heap_ends, st.integers(0, 5))),
     (3, st.builds(Touch, who, words, st.one_of(st.none(), values))),
     (2, st.builds(Touch, who, words, st.one_of(st.none(), values), st.just(True), st.integers(0, 2))),
@@ -364,7 +396,7 @@ class Life:
         self._family: Family | None = None
         self.steps: list[Step] = []
         self.log: list[str] = []
-        self.failure: AssertionError | None = None
+        self.failure: Exception | None = None
 
     def do(self, step: Step) -> None:
         """One step more. AssertionError if anything is wrong."""
@@ -388,7 +420,7 @@ class Life:
         try:
             with self._stages.stage() as stage:
                 yield stage
-        except AssertionError as failure:
+        except Exception as failure:
             self.failure = failure
             raise
 
@@ -474,6 +506,8 @@ def test_families_are_as_the_model_says(stages: Stages) -> None:
     )
     try:
         run_state_machine_as_test(Machine, settings=chosen)
-    except AssertionError as failure:
-        failure.add_note(report(shortened(stages, failed[-1])))
-        raise
+    except (AssertionError, Flaky):  # what a stale translation does depends on when the timer interrupts
+        if not failed:
+            raise
+        life = shortened(stages, failed[-1])
+        raise AssertionError(report(life)) from life.failure
