@@ -192,7 +192,14 @@ class Tighten(MemoryStep):
 
 @dataclass(frozen=True)
 class Break(MemoryStep):
-    """To `pages` behind a place."""
+    """To `pages` behind a place; then it writes to the last word there is, if there is one."""
+
+    def do(self, family: Family, member: Member) -> None:
+        super().do(family, member)
+        touch = store((member.memory.heap_end - 8) & -8, self.pages)
+        if member.memory.heap_end > member.memory.heap_start and member.memory.refusal(touch) is None:
+            family.log.append(f"process {member.pid}: {touch}")
+            family.use_memory(member, touch)
 
     def operation(self, at: int, size: int) -> Operation:
         return brk(at + size)
