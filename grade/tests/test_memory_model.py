@@ -48,7 +48,7 @@ from grade.tests.puppets import Stage
 
 ROOT = find_root(Path(__file__))
 EXAMPLES = int(os.environ.get(EXAMPLES_VARIABLE, "0"))
-USUAL_EXAMPLES = 30
+USUAL_EXAMPLES = 40
 STEPS = 25
 MOST_PROCESSES = 4
 FAMILIES_OF_ONE_GUEST = 100
@@ -310,7 +310,7 @@ values = st.integers(1, 2**64 - 1)
 heap_ends = st.builds(Place, st.just("heap"), st.integers(-1, 1), st.sampled_from([0, 1, PAGE - 1]))
 
 steps = often(
-    (4, st.builds(Use, who, often((3, free), (1, starts)), sizes)),
+    (6, st.builds(Use, who, often((3, free), (1, starts)), sizes)),
     (1, st.builds(Map, who, starts, sizes, protections, st.sampled_from([FIXED, 0, FIXED_NOREPLACE]))),
     (1, st.builds(Map, who, free, sizes, st.just(READ | WRITE), st.just(0))),
     (2, st.builds(Unmap, who, starts, sizes)),
