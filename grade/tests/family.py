@@ -1,5 +1,6 @@
 """A family of processes, played on a stage (puppets.py), and the model of what must become of each."""
 
+from collections.abc import Sequence
 from copy import deepcopy
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -64,20 +65,23 @@ class Family:
 
     # --- steps ---
 
-    def use_memory(self, member: Member, operation: Operation, fail: int = 0) -> None:
-        """A step of area_model.py's, which may be the member's last. If `fail` is not 0, that allocation fails."""
+    def use_memory(self, member: Member, *operations: Operation, fail: int = 0) -> None:
+        """Steps of area_model.py's at one go, of which the last may kill. If `fail` is not 0, that allocation fails."""
         __tracebackhide__ = True
-        why = member.memory.refusal(operation)
-        results = self._try(member, operation, fail)
+        *harmless, last = operations
+        right = [member.memory.apply(operation) for operation in harmless]
+        why = member.memory.refusal(last)
+        results = self._try(member, operations, fail)
         if self._has_failed(fail):
             why = "no-memory"
-        wanted = f"process {member.pid} is killed by {operation}: {why}" if why else f"it survives {operation}"
+        wanted = f"process {member.pid} is killed by {last}: {why}" if why else f"it survives {last}"
         expect((results is None) == (why is not None), "process-killed", wanted, f"it returns {results}")
         if why is not None:
-            self._see_death(member, operation, KILL if why == "no-memory" else SEGMENTATION, why)
+            self._see_death(member, last, KILL if why == "no-memory" else SEGMENTATION, why)
             return
-        right = member.memory.apply(operation)
-        expect(right in (None, results[0]), "memory-call-wrong", f"{operation} returns {right}", f"{results[0]}")
+        right.append(member.memory.apply(last))
+        for operation, wanted, seen in zip(operations, right, results, strict=True):
+            expect(wanted in (None, seen), "memory-call-wrong", f"{operation} returns {wanted}", f"{seen}")
 
     def fork(self, member: Member, fail: int = 0) -> None:
         """The member has a child, which is like it; or an allocation fails, and nothing has changed."""
@@ -96,7 +100,7 @@ class Family:
         """The member begins the program anew; or an allocation fails, and nothing has changed, or it is killed."""
         __tracebackhide__ = True
         operation = Operation(EXECVE, (self.stage.write_name(member.pid), 0, 0))
-        results = self._try(member, operation, fail)
+        results = self._try(member, [operation], fail)
         has_failed = self._has_failed(fail)
         if results is None and has_failed:
             self._see_death(member, operation, KILL, "no-memory")
@@ -165,12 +169,12 @@ class Family:
 
     # --- ends ---
 
-    def _try(self, member: Member, operation: Operation, fail: int) -> list[int] | None:
+    def _try(self, member: Member, operations: Sequence[Operation], fail: int) -> list[int] | None:
         """The results; None if the member does not survive it."""
         __tracebackhide__ = True
-        stage = self.stage
-        stage.tell(member.pid, [operation], fail)
-        stage.run_until(lambda: stage.has_results(member.pid) or self._has_ended(member), f"the end of {operation}")
+        stage, what = self.stage, f"the end of {operations[-1]}"
+        stage.tell(member.pid, operations, fail)
+        stage.run_until(lambda: stage.has_results(member.pid) or self._has_ended(member), what)
         return None if self._has_ended(member) else stage.await_results(member.pid)
 
     def _has_failed(self, fail: int) -> bool:
