@@ -302,7 +302,8 @@ class AreaModel:
             return self.heap_end
         old, new = _round_up(self.heap_end), _round_up(end)
         if new > old:
-            if not self.is_free(old, new) or not self._put(Area(old, new, "rw-", "heap")):
+            takes_guard = any(area.kind == "stack" and old <= area.start < new + PAGE for area in self.areas)
+            if takes_guard or not self.is_free(old, new) or not self._put(Area(old, new, "rw-", "heap")):
                 return self.heap_end
         elif new < old and not self._take_away(new, old):
             return self.heap_end

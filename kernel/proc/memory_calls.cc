@@ -38,6 +38,12 @@ Result<void> clear(AddressSpace& space, VirtAddr start, VirtAddr end) {
   return {};
 }
 
+// Whether an area that goes on up to `end` would take the page below the stack: that guard stays nobody's.
+bool takes_guard(const VmaList& areas, VirtAddr start, VirtAddr end) {
+  const Vma* above = areas.find_from(start);
+  return above != nullptr && above->kind == VmaKind::kStack && above->start < end + kPageSize;
+}
+
 // The pages of the heap end where the page of its last byte does. Whether it could be made to end at `end`.
 bool move_heap_end(AddressSpace& space, VirtAddr end) {
   MemoryMap& memory = space.memory();
@@ -46,7 +52,7 @@ bool move_heap_end(AddressSpace& space, VirtAddr end) {
   const VirtAddr new_end{round_up(end.raw(), kPageSize)};
   if (new_end > old_end) {
     const Vma growth{old_end, new_end, {.read = true, .write = true}, VmaKind::kHeap};
-    if (!memory.areas.insert(growth)) return false;
+    if (takes_guard(memory.areas, old_end, new_end) || !memory.areas.insert(growth)) return false;
   } else if (new_end < old_end) {
     if (!clear(space, new_end, old_end)) return false;
   }
