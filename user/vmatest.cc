@@ -117,12 +117,21 @@ void check_heap_nonsense(std::uint64_t start) {
   expect_equal("no area is left of the heap", area_at(start).end, 0);
 }
 
+void check_heap_below_the_stack(std::uint64_t start) {
+  const std::uint64_t stack = area_at(layout::kUserStackTop.raw() - 1).start;
+  expect_equal("brk up to the stack", move_heap_end(stack), start);
+  expect_equal("brk into the page below the stack", move_heap_end(stack - kPageSize + 1), start);
+  expect_equal("brk up to the page below the stack", move_heap_end(stack - kPageSize), stack - kPageSize);
+  expect_equal("brk back from there", move_heap_end(start), start);
+}
+
 void check_heap() {
   const std::uint64_t start = brk(nullptr);
   expect_equal("the heap begins at a page", start % kPageSize, 0);
   check_heap_inside_a_page(start);
   check_heap_by_pages(start);
   check_heap_nonsense(start);
+  check_heap_below_the_stack(start);
 }
 
 // --- mmap ---

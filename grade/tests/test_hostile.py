@@ -19,7 +19,7 @@ from grade.tests.program_files import EXIT, TEXT, Part, give_programs, program
 
 ROOT = find_root(Path(__file__))
 
-ILLEGAL, TRAP, BUS, ARITHMETIC, KILL, SEGMENTATION = 4, 5, 7, 8, 9, 11  # Linux's signals
+INTERRUPT, ILLEGAL, TRAP, BUS, ARITHMETIC, KILL, SEGMENTATION = 2, 4, 5, 7, 8, 9, 11  # Linux's signals
 NO_EXECUTABLE, AGAIN, NO_MEMORY = 8, 11, 12  # and errors
 
 USER_END = 0x7FFF_FFFF_F000  # kernel/mm/user_layout.h
@@ -319,6 +319,17 @@ def test_endless_loops(attack: Attack) -> None:
     guest = attack("start spin", "start spin", "run hello", "run keeper 5 3", "ps", "kill 2", "kill 3")
     assert [f.values["state"] for f in guest.facts("process") if f.values["program"] == "spin"][2:] == ["ready"] * 2
     assert said(guest, r"keeper: (.*)") == [("kept its registers for 3 rounds",)]
+
+
+def test_a_call_that_would_print_for_ever(boot: Callable[..., Guest]) -> None:
+    """While the kernel prints, it hears no Ctrl-C: so a call must not print as much as a program likes."""
+    guest = boot("frames", "run chatter", "frames", "run hello", "frames", "checkpoint survived")
+    assert guest.machine.run(until="chatter: begins").kind is StopKind.OUTPUT, guest.machine.serial()
+    guest.machine.send("\x03")
+    guest.run_to("survived")
+    assert guest.facts("exit")[0].values["signal"] == str(INTERRUPT)
+    check_alive(guest)
+    check_nothing_is_left(guest)
 
 
 @pytest.mark.parametrize(("ram_mib", "error"), [(64, NO_MEMORY), (256, AGAIN)])

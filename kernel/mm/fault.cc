@@ -40,11 +40,12 @@ Result<const Vma*> grow_stack(VmaList& areas, VirtAddr va) {
 Result<OwnedFrame> first_contents(const MemoryMap& memory, const Vma& area, Page page) {
   // @lab 5 begin: first_contents
   //: A cleared frame; if the area is the program's, copy_file() puts the file's bytes over the zeros, through a window.
-  //: What may be executed must be seen by instruction fetches: UserMode::code_written().
+  //: What may be executed must be seen by instruction fetches, zeros, too: UserMode::code_written().
   OwnedFrame frame = TRY(allocate_user_frame());
-  if (area.kind != VmaKind::kImage) return frame;
+  const bool has_file = area.kind == VmaKind::kImage;
+  if (!has_file && !area.protection.execute) return frame;
   const TempMap window = TRY(TempMap::open(frame.frame()));
-  memory.copy_file(page, window.bytes());
+  if (has_file) memory.copy_file(page, window.bytes());
   if (area.protection.execute) UserMode::code_written(window.address(), kPageSize);
   return frame;
   // @lab 5 end

@@ -26,8 +26,12 @@ namespace {
 // How many bytes write and read move at a time, by way of the kernel's stack.
 constexpr std::size_t kPieceSize = 512;
 
+// The most that one call prints. Until it returns, the timer is not heard, nor Ctrl-C.
+constexpr std::uint64_t kMostPrinted = 16 * kKiB;
+
 // Prints what the user's memory holds. Stops at the first piece that is not the user's: what was printed counts.
-Result<Value> write_console(VirtAddr from, std::uint64_t size) {
+Result<Value> write_console(VirtAddr from, std::uint64_t wanted) {
+  const std::uint64_t size = std::min(wanted, kMostPrinted);
   std::array<char, kPieceSize> buffer;
   std::uint64_t done = 0;
   while (done < size) {
