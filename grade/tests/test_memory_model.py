@@ -156,6 +156,8 @@ class Use(MemoryStep):
             if member.memory.refusal(operation) is None:
                 family.log.append(f"process {member.pid}: {operation}")
                 family.use_memory(member, operation)
+            if operation is operations[0]:
+                family.check("before any of it is written to")
 
 
 @dataclass(frozen=True)
@@ -304,7 +306,7 @@ def places(offsets: st.SearchStrategy[int]) -> st.SearchStrategy[Place]:
 who = st.integers(0, MOST_PROCESSES - 1)
 starts, words = places(st.just(0)), places(st.sampled_from([0, 8, PAGE - 8]))
 free = st.one_of(st.builds(Place, st.just("arena"), st.integers(0, 5)), st.builds(Place, st.just("maps"), st.just(0)))
-sizes = often((2, st.just(1)), (1, st.integers(1, 5)))
+sizes, few = st.integers(1, 6), often((2, st.just(1)), (1, st.integers(1, 5)))
 protections = often((3, st.just(READ)), (2, st.just(READ | WRITE)), (2, st.just(0)), (1, st.integers(0, 7)))
 values = st.integers(1, 2**64 - 1)
 heap_ends = st.builds(Place, st.just("heap"), st.integers(-1, 1), st.sampled_from([0, 1, PAGE - 1]))
@@ -314,8 +316,8 @@ steps = often(
     (1, st.builds(Map, who, starts, sizes, protections, st.sampled_from([FIXED, 0, FIXED_NOREPLACE]))),
     (1, st.builds(Map, who, free, sizes, st.just(READ | WRITE), st.just(0))),
     (2, st.builds(Unmap, who, starts, sizes)),
-    (3, st.builds(Protect, who, starts, sizes, protections)),
-    (1, st.builds(Tighten, who, starts, sizes, st.sampled_from([READ, 0, None]))),
+    (3, st.builds(Protect, who, starts, few, protections)),
+    (1, st.builds(Tighten, who, starts, few, st.sampled_from([READ, 0, None]))),
     (2, st.builds(Break, who, heap_ends, st.integers(0, 5))),
     (3, st.builds(Touch, who, words, st.one_of(st.none(), values))),
     (2, st.builds(Touch, who, words, st.one_of(st.none(), values), st.just(True), st.integers(0, 2))),
