@@ -96,9 +96,14 @@ def plant(tree: Path, bug: Bug, into: Path) -> Path:
 
 
 def check(tree: Path, bug: Bug, isa: str) -> Verdict:
-    """Plants the bug in <tree>/build/bugs/<name> and runs the milestones that must fail, with the tests of `tree`."""
-    planted = plant(tree, bug, tree / "build" / "bugs" / bug.name)
-    results = {result["milestone"]: result for result in run_milestones(tree, planted, bug.lab, isa, bug.fails)}
+    """Plants the bug below <tree>/build/bugs and runs the milestones that must fail, with the tests of `tree`.
+
+    The bugs of a lab take turns in one folder for each worker of pytest: what a bug does not touch is not built again.
+    """
+    place = tree / "build" / "bugs" / f"lab-{bug.lab}-{os.environ.get('PYTEST_XDIST_WORKER', 'alone')}"
+    with locked(place.with_name(place.name + ".turn")):
+        planted = plant(tree, bug, place)
+        results = {result["milestone"]: result for result in run_milestones(tree, planted, bug.lab, isa, bug.fails)}
     failed = tuple(m for m in bug.fails if m in results and results[m]["status"] == Status.FAILED)
     messages = [f"{m} {r['status']}: {r['cause'] or ''}\n{r['message']}" for m, r in results.items()]
     first = results.get(bug.fails[0])
