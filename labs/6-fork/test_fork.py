@@ -52,6 +52,7 @@ _BYSTANDER = "start tag 1 1000000"
 _EXIT, _WAIT = 93, 260  # kernel/proc/system_call_numbers.h
 _AGAIN, _NO_MEMORY = -11, -12  # kernel/proc/error_numbers.h
 _KILLED = 9  # a signal
+_SLOTS = 128  # kernel/mm/kernel_half.h
 
 
 # --- what several milestones need ------------------------------------------------------------------------------------
@@ -199,19 +200,30 @@ def test_isolation(boot: Boot) -> None:
     program = _program(guest, "twin")
     parent = _run_to_stop(guest, program, "call_comes", "the fork of twin")
     _put(guest, parent.root, program.va("g_go"), 0)
+    ranges = _ranges(guest, program, parent)
     birth = run_to_birth(guest, "the fork of twin")
     both = birth.parent, birth.child
     for writer, other in (both, both[::-1]):
-        _check_own_writes(guest, program, writer, other)
+        _check_own_writes(guest, program, (writer, other), _orders(guest, writer, ranges))
     _check_writes_of_the_kernel(guest, program, *both)
     guest.run_to("end")
     _check_end(guest, parent.pid, "its child has ended with 0")
 
 
-def _check_own_writes(guest: Guest, program: UserImage, writer: ProcessSlot, other: ProcessSlot) -> None:
+def _ranges(guest: Guest, program: UserImage, parent: ProcessSlot) -> dict[str, tuple[int, int]]:
+    """Start and size of each, before there is a child."""
+    __tracebackhide__ = True
+    first = program.va("g_ranges")
+    words = [_word(guest, parent.root, first + 8 * number) for number in range(2 * len(_RANGES))]
+    return dict(zip(_RANGES, zip(words[::2], words[1::2], strict=True), strict=True))
+
+
+def _check_own_writes(
+    guest: Guest, program: UserImage, both: tuple[ProcessSlot, ProcessSlot], orders: dict[int, tuple[str, int]]
+) -> None:
     """The one writes what it is told, all over its memory. The other waits, or has not even begun to run."""
     __tracebackhide__ = True
-    orders = _orders(guest, program, writer)
+    writer, other = both
     words = b"".join(va.to_bytes(8, "little") + value.to_bytes(8, "little") for va, (_, value) in orders.items())
     write_user(guest, writer.root, program.va("g_orders"), words)
     _put(guest, writer.root, program.va("g_order_count"), len(orders))
@@ -235,7 +247,7 @@ def _cause_of_leak(guest: Guest, one: ProcessSlot, other: ProcessSlot, va: int) 
     return "fork-page-shared" if same else "fork-not-isolated"
 
 
-def _orders(guest: Guest, program: UserImage, writer: ProcessSlot) -> dict[int, tuple[str, int]]:
+def _orders(guest: Guest, writer: ProcessSlot, ranges: dict[str, tuple[int, int]]) -> dict[int, tuple[str, int]]:
     """Where in each range to write, and what: by address, the range's name and a value.
 
     On the first page, the last, and some between, of those that are there.
@@ -243,8 +255,7 @@ def _orders(guest: Guest, program: UserImage, writer: ProcessSlot) -> dict[int, 
     __tracebackhide__ = True
     orders: dict[int, tuple[str, int]] = {}
     there = {mapping.va for mapping in user_mappings(guest, writer.root)}
-    for number, name in enumerate(_RANGES):
-        start, size = (_word(guest, writer.root, program.va("g_ranges") + 16 * number + at) for at in (0, 8))
+    for name, (start, size) in ranges.items():
         pages = [page for page in range(start & -PAGE, start + size, PAGE) if page in there]
         wanted = f"{writer} has pages in its {name}, at {start:#x}"
         expect(bool(pages), "fork-page-missing", wanted, "it has none", walk_in(guest, writer.root, start))
@@ -407,7 +418,9 @@ def test_blocked_parent(boot: Boot) -> None:
     _put(guest, parent.root, go, 0)
     _put(guest, parent.root, program.va("g_code"), code)
     _run_to_stop(guest, program, "call_comes", "the call of wait4")
-    first, second = (slot for slot in process_slots(guest) if slot.parent == parent.pid)
+    children = [slot for slot in process_slots(guest) if slot.parent == parent.pid and slot.root is not None]
+    expect(len(children) == 2, "child-never-runs", f"{parent} has two children, who wait", f"{len(children)} live")
+    first, second = children
     family = {slot.pid: slot for slot in (parent, first, second)}
     marks = {pid: secrets.randbits(31) | 0x80 for pid in family}  # none of them is a status
     for pid, slot in family.items():
@@ -610,6 +623,7 @@ def _run_to_refusal(guest: Guest, result: int) -> list[int]:
     program = _program(guest, "multitude")
     returned, children = 1, []
     while returned > 0:
+        expect(len(children) < _SLOTS, "process-number-wrong", f"{_SLOTS} processes at most", f"{children}")
         parent = _run_to_stop(guest, program, "call_comes", f"fork {len(children) + 1} of multitude")
         guest.run_to_address(program.va("call_returned"), f"the end of fork {len(children) + 1}")
         value = guest.cpu().first_argument
@@ -623,7 +637,7 @@ def _run_to_refusal(guest: Guest, result: int) -> list[int]:
     slots = {slot.pid for slot in process_slots(guest)}
     wanted = f"all {len(children)} children are there"
     expect(slots == {0, parent.pid, *children}, "process-slot-lost", wanted, f"{sorted(slots)}")
-    free = frame_records(guest).free[1] if result == _NO_MEMORY else 128 - len(slots)
+    free = frame_records(guest).free[1] if result == _NO_MEMORY else _SLOTS - len(slots)
     needed = len(user_mappings(guest, parent.root)) if result == _NO_MEMORY else 1
     what = "frames beyond the window" if result == _NO_MEMORY else "slots"
     wanted = f"fork refuses only when fewer {what} are free than the {needed} that it needs"
