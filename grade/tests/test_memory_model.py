@@ -456,17 +456,19 @@ def shortened(stages: Stages, life: Life) -> Life:
 
     Hypothesis would do this, too, but without knowing what a step is it takes hundreds of lives, and each costs a boot.
     """
-    for number in reversed(range(len(life.steps))):
-        life = _or_worse(life, lived(stages, life.steps[:number] + life.steps[number + 1 :]))
+    for width in (1, 2):  # a fork and an exit, say, of which the one without the other is another life
+        for number in reversed(range(len(life.steps))):
+            if number + width <= len(life.steps):
+                life = _shorter(life, lived(stages, life.steps[:number] + life.steps[number + width :]))
     for number in range(len(life.steps)):
         for change in CHANGES:
             if (plainer := change(life.steps[number])) is not None:
-                life = _or_worse(life, lived(stages, [*life.steps[:number], plainer, *life.steps[number + 1 :]]))
+                life = _shorter(life, lived(stages, [*life.steps[:number], plainer, *life.steps[number + 1 :]]))
     return life
 
 
-def _or_worse(life: Life, other: Life) -> Life:
-    """The other one, if it fails as well."""
+def _shorter(life: Life, other: Life) -> Life:
+    """The other life, if it fails as well."""
     return life if other.failure is None else other
 
 

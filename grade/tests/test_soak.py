@@ -17,7 +17,7 @@ ROOT = find_root(Path(__file__))
 
 @pytest.mark.parametrize("isa", ISAS)
 def test_storms_leave_nothing_behind(isa: str) -> None:
-    """A round of stress takes some ten million instructions."""
+    """A round of stress takes some seven million instructions, so this is five times what a short soak should be."""
     done = Soak(isa)
     with SoakGuest(build_kernel(ROOT, isa), 1, done, rounds=2) as soak:
         for _ in range(4):
