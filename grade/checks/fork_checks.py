@@ -94,6 +94,18 @@ def run_to_both(guest: Guest, birth: Birth) -> tuple[UserReturn, UserReturn]:
         turn = run_to_turn(guest, f"the first return of process {min(missing)} from fork to user mode", missing)
 
 
+def run_to_turn_on_own_root(guest: Guest, what: str, pid: int) -> ProcessSlot:
+    """Runs to the next turn of process `pid`. It, and whoever has a turn before it, goes on with its own root."""
+    __tracebackhide__ = True
+    while True:
+        turn, root = run_to_turn(guest, what), live_root(guest)
+        wanted = f"{turn} goes on with its own root, {turn.root:#x}"
+        seen = f"the root register holds {root:#x}"
+        expect(root == turn.root, "wrong-root-loaded", wanted, seen, file="kernel/proc/scheduler.cc")
+        if turn.pid == pid:
+            return turn
+
+
 # --- the copy --------------------------------------------------------------------------------------------------------
 
 

@@ -25,6 +25,7 @@ from grade.checks.fork_checks import (
     holdings,
     run_to_birth,
     run_to_both,
+    run_to_turn_on_own_root,
     running,
 )
 from grade.checks.ledger import check_frames, check_ledger
@@ -436,7 +437,7 @@ def test_blocked_parent(boot: Boot) -> None:
     _put(guest, first.root, go, 1)
     run_to_system_call(guest, _EXIT, f"the end of {first}")
     expect(live_root(guest) == first.root, "wrong-root-loaded", f"{first} ends on its own root", f"{running(guest)}")
-    turn = run_to_turn(guest, "the end of wait4", {parent.pid})
+    turn = run_to_turn_on_own_root(guest, "the end of wait4", parent.pid)
     back = go_to_user_mode(guest, turn)
     check_own_root(back)
     expect(back.result == first.pid, "wrong-result", f"wait4 returns {first.pid}", f"{back.result}")
@@ -446,6 +447,8 @@ def test_blocked_parent(boot: Boot) -> None:
         wanted = f"the frame {frames[pid]:#x}, where {family[pid]} has {status:#x}, stays as it is: {marks[pid]:#x}"
         expect(seen == marks[pid], "status-not-delivered", wanted, f"{seen:#x}")
     _put(guest, second.root, go, 1)
+    run_to_system_call(guest, _EXIT, f"the end of {second}")
+    run_to_turn_on_own_root(guest, "the end of the second wait4", parent.pid)
     guest.run_to("end")
     _check_end(guest, parent.pid, "it has waited for both children")
 
