@@ -10,7 +10,6 @@ import click
 from rich.console import Console
 
 from grade.ladder.build import BuildError
-from grade.ladder.cutter import MarkerError, cut
 from grade.ladder.labs import ISAS, LadderError
 from grade.ladder.trees import Tree, find_root
 from grade.machine.qemu_version import ToolMissing, ToolTooOld
@@ -40,7 +39,7 @@ def reports_what_is_missing(command: Callable) -> Callable:
     def wrapped(*args: object, **kwargs: object) -> None:
         try:
             command(*args, **kwargs)
-        except (ToolMissing, ToolTooOld, LadderError, MarkerError, BuildError, BadProgram) as error:
+        except (ToolMissing, ToolTooOld, LadderError, BuildError, BadProgram) as error:
             raise CannotRun(str(error)) from error
 
     return wrapped
@@ -170,7 +169,9 @@ def bench(json_file: Path | None, runs: int, soak: int | None) -> None:
 @reports_what_is_missing
 def cut_command(lab: int, into: Path, solved: int | None, with_grader: bool, isas: tuple[str, ...]) -> None:
     """Write the tree of LAB, as a student gets it, to the folder INTO."""
-    tree = own_tree()
+    tree = main_tree("cut")
+    from grade.ladder.cutter import cut
+
     if lab not in [known.number for known in tree.labs]:
         raise LadderError(f"there is no lab {lab}; there are labs 1 to {tree.lab}")
     cut(tree.root, lab, lab - 1 if solved is None else solved, into, isas or ISAS, with_grader=with_grader)
@@ -180,6 +181,14 @@ def cut_command(lab: int, into: Path, solved: int | None, with_grader: bool, isa
 def own_tree() -> Tree:
     """The tree that this package is part of."""
     return Tree(find_root(Path(__file__)))
+
+
+def main_tree(command: str) -> Tree:
+    """The same for a command that only main has. LadderError in a handed-out tree."""
+    tree = own_tree()
+    if tree.course is not None:
+        raise LadderError(f"{command} works in main, from which this tree of lab {tree.lab} was made")
+    return tree
 
 
 def terminal() -> Console:

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
-from grade.ladder.cutter import cut, remove_others, update
+from grade.ladder.files import remove_others, update
 from grade.ladder.labs import COURSE_FILE, ISAS, Lab, LadderError, load_labs
 
 _HOST_TESTS = "kernel/tests"
@@ -79,6 +79,8 @@ def prepare(tree: Tree, lab: int) -> Path:
         raise LadderError(f"there is no lab {lab} here: this tree goes up to lab {tree.lab}")
     if tree.course is not None:
         return tree.root
+    from grade.ladder.cutter import cut  # main alone has it
+
     into = tree.root / "build" / "cut" / f"lab-{lab}"
     with locked(into.with_suffix(".lock")):
         cut(tree.root, lab, lab, into, tree.isas)
