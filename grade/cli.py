@@ -80,6 +80,33 @@ def grade(**options: object) -> None:
 
 
 @pagewalk.command()
+@json_option
+@reports_what_is_missing
+def status(json_file: Path | None) -> None:
+    """How the labs of this handed-out tree stand: points, what is left, what comes next. Builds and boots nothing."""
+    tree = handed_out_tree("status")
+    from grade.student.status import show_status
+
+    show_status(tree, terminal(), json_file)
+
+
+@pagewalk.command("submit")
+@click.option("-o", "--output", type=click.Path(path_type=Path), metavar="FILE", help="Default: labN-submission.tar.gz.")
+@click.option("--force", is_flag=True, help="Even if it does not build, or lacks a file.")
+@reports_what_is_missing
+def submit_command(output: Path | None, force: bool) -> None:
+    """Pack the files that are yours, of all labs so far, into one archive.
+
+    It builds them first, on top of the given files as they were handed out: that is what will be graded. Exit status 2,
+    and no archive, if that fails.
+    """
+    tree = handed_out_tree("submit")
+    from grade.student.submit import submit
+
+    submit(tree, terminal(), output, force=force)
+
+
+@pagewalk.command()
 @click.option("--quick", is_flag=True, help="Leave out the planted bugs.")
 @click.option("-j", "jobs", type=click.IntRange(1), help="Tests at the same time (default: one for each core).")
 @click.option(
@@ -222,6 +249,14 @@ def main_tree(command: str) -> Tree:
     tree = own_tree()
     if tree.course is not None:
         raise LadderError(f"{command} works in main, from which this tree of lab {tree.lab} was made")
+    return tree
+
+
+def handed_out_tree(command: str) -> Tree:
+    """The same for a command that only a handed-out tree has. LadderError in main."""
+    tree = own_tree()
+    if tree.course is None:
+        raise LadderError(f"{command} is for the tree of one lab, as students have it; this is main")
     return tree
 
 

@@ -26,12 +26,16 @@ class Failure(AssertionError):
         return f"{self.cause}: expected {self.expected}; seen {self.seen}"
 
 
+NOT_WRITTEN = "not written yet: "
+"""Before the function's name, in what a student reads."""
+
+
 class NotWritten(AssertionError):
     """The kernel reached a function that the student has still to write."""
 
     def __init__(self, function: str) -> None:
         self.function = function
-        super().__init__(f"not written yet: {function}")
+        super().__init__(f"{NOT_WRITTEN}{function}")
 
 
 def fail(cause: str, expected: str, seen: str, walk: Walk | None = None, file: str = "") -> NoReturn:
