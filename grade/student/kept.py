@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from pathlib import Path
@@ -80,13 +80,20 @@ def load(tree: Tree, lab: int, isa: str) -> Kept | None:
 def source_digests(tree: Tree, isa: str) -> dict[str, str]:
     """A digest of each file that the kernel for `isa` is built from; what students write for other ISAs is left out."""
     others = {path for lab in tree.labs for path in lab.owned_for(set(ISAS) - {isa})}
-    digests: dict[str, str] = {}
+    return {
+        name: hashlib.sha256(path.read_bytes()).hexdigest()[:16]
+        for name, path in source_files(tree)
+        if name not in others
+    }
+
+
+def source_files(tree: Tree) -> Iterator[tuple[str, Path]]:
+    """Every file that a kernel may be built from: its path from the root, and where it is."""
     for top in _BUILT_FROM:
         for path in sorted((tree.root / top).rglob("*")) or [tree.root / top]:
             name = path.relative_to(tree.root).as_posix()
-            if path.is_file() and name not in others and "/." not in name:
-                digests[name] = hashlib.sha256(path.read_bytes()).hexdigest()[:16]
-    return digests
+            if path.is_file() and "/." not in name:
+                yield name, path
 
 
 def _path(tree: Tree, lab: int, isa: str) -> Path:

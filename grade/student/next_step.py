@@ -20,7 +20,8 @@ def points_line(lab: int, kept: Sequence[Kept]) -> str:
 
 def next_steps(tree: Tree, results: Sequence[Result]) -> list[str]:
     """A few lines for a student who has these results of the tree's own lab, all of them or the ones just graded."""
-    wrong = sorted((result for result in results if result.status is not Status.PASSED), key=_urgency)
+    wrong = [result for result in results if result.status is not Status.PASSED]
+    wrong.sort(key=lambda result: (*_urgency(result), tree.isas.index(result.isa)))
     if not wrong:
         return _after_all_passed(tree)
     first = wrong[0]
@@ -46,7 +47,8 @@ def first_steps(tree: Tree) -> list[str]:
 def _urgency(result: Result) -> tuple:
     """What does not build comes first, then an earlier lab's milestone that broke, then the handout's order."""
     lab = int(result.milestone.split(".")[0])
-    return (result.cause != _DOES_NOT_COMPILE, result.status is Status.TODO and lab < result.lab, result.sort_key)
+    waits = result.status is Status.TODO and lab < result.lab
+    return (result.cause != _DOES_NOT_COMPILE, waits, [int(part) for part in result.milestone.split(".")])
 
 
 def _to_write(tree: Tree, result: Result) -> list[str]:

@@ -3,6 +3,7 @@
 import re
 from dataclasses import dataclass
 
+from grade.ladder.labs import Lab
 from grade.ladder.trees import Tree
 from grade.student.owned import owned_files
 
@@ -26,7 +27,10 @@ class Remaining:
 
 
 def find_remaining(tree: Tree) -> list[Remaining]:
-    """All functions that are not written yet, lab by lab. A file that cannot be read has none."""
+    """All functions that are not written yet, in the order in which the labs' handouts name them.
+
+    A file that cannot be read has none.
+    """
     found: list[Remaining] = []
     for file, lab in owned_files(tree).items():
         try:
@@ -37,4 +41,20 @@ def find_remaining(tree: Tree) -> list[Remaining]:
         for call in _CALL.finditer(code):
             line = code.count("\n", 0, call.start()) + 1
             found.append(Remaining(int(call[1] or call[3] or lab), call[2] or call[4], file, line))
-    return found
+    handouts = {lab.number: _handout(lab) for lab in tree.labs}
+    return sorted(found, key=lambda one: (one.lab, _place_in(handouts.get(one.lab, ""), one.function)))
+
+
+def _handout(lab: Lab) -> str:
+    """The part of the lab's README that says what to write."""
+    try:
+        text = (lab.folder / "README.md").read_text(encoding="utf-8", errors="replace")
+    except OSError:
+        return ""
+    return text.partition("\n## What to write\n")[2]
+
+
+def _place_in(handout: str, function: str) -> int:
+    """Where the handout first names the function; behind everything if it does not."""
+    match = re.search(rf"`{re.escape(function)}\b", handout)
+    return len(handout) if match is None else match.start()
