@@ -62,7 +62,7 @@ def changed_given_files(tree: Tree) -> list[str]:
     except LadderError:
         return []
     owned = owned_files(tree)
-    return [path for path in paths if path not in owned]
+    return sorted(path for path in paths if path not in owned)
 
 
 def _is_of_lab(repository: Repository, commit: str, lab: int) -> bool:
