@@ -139,7 +139,7 @@ def _course(tree: Tree, target: Repository | None, wishes: Wishes) -> _Course:
     late = set(wishes.catch_up) | {int(name[3:-9]) for name in published if name.endswith("-catch-up")}
     for lab in tree.labs:
         number, name = lab.number, f"lab{lab.number}"
-        base = course.branches[-1].name if course.branches else None
+        base = course.branches[-1].name if course.branches else None  # starters only, so far
         course.branches.append(_Branch(name, number, 0, base, f"Lab {number}: {lab.title}"))
     for lab in tree.labs:
         number, name = lab.number, f"lab{lab.number}"
