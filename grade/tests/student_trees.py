@@ -2,7 +2,9 @@
 
 import os
 import subprocess
+from functools import cache
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 from grade.ladder.handout import Wishes, publish
 from grade.ladder.trees import Tree
@@ -54,17 +56,19 @@ def git(folder: Path, *arguments: str) -> str:
     return subprocess.run(command, env=environment, capture_output=True, text=True, check=True).stdout
 
 
-def publish_course(folder: Path, **wishes: object) -> Path:
-    """The course's repository, in a folder below `folder`."""
-    publish(Tree(tiny_main(folder / "main")), folder / "course", Wishes(**wishes), lambda _: None)
-    return folder / "course"
+@cache
+def _course(wishes: Wishes) -> TemporaryDirectory:
+    """A folder with the course's repository in it, as long as the tests run."""
+    folder = TemporaryDirectory(prefix="pagewalk-")
+    publish(Tree(tiny_main(Path(folder.name) / "main")), Path(folder.name) / "course", wishes, lambda _: None)
+    return folder
 
 
-def student_clone(folder: Path, lab: int = 1, **wishes: object) -> Path:
-    """A student's clone of it, on a branch `work` that begins at a lab."""
+def student_clone(folder: Path, branch: str = "lab1", **wishes: object) -> Path:
+    """A student's clone of it, on a branch `work` that begins at a branch of the course."""
     clone = folder / "clone"
-    git(folder, "clone", "--quiet", str(publish_course(folder, **wishes)), str(clone))
-    git(clone, "switch", "--quiet", "-c", "work", "--no-track", f"origin/lab{lab}")
+    git(folder, "clone", "--quiet", f"{_course(Wishes(**wishes)).name}/course", str(clone))
+    git(clone, "switch", "--quiet", "-c", "work", "--no-track", f"origin/{branch}")
     return clone
 
 

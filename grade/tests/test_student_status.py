@@ -16,7 +16,7 @@ from grade.student.kept import keep, load
 from grade.student.next_step import next_steps
 from grade.student.remaining import find_remaining
 from grade.student.status import show_status
-from grade.tests.student_trees import git, publish_course, result, student_clone, write_all
+from grade.tests.student_trees import git, result, student_clone, write_all
 
 PASSED = [result("1.1"), result("1.2"), result("1.1", isa="aarch64"), result("1.2", isa="aarch64")]
 NOT_WRITTEN = result("1.1", Status.TODO, message="not written yet: first1")
@@ -103,7 +103,7 @@ def test_a_failure_comes_with_what_to_type(tmp_path: Path) -> None:
 
 
 def test_what_broke_comes_before_what_is_new(tmp_path: Path) -> None:
-    tree = Tree(student_clone(tmp_path, 2))
+    tree = Tree(student_clone(tmp_path, "lab2"))
     broken = result("1.2", Status.FAILED, lab=2)
     first, *_ = next_steps(tree, [result("2.1", Status.FAILED), broken])
     assert first == "First: 1.2 on x86_64 (Title of 1.2) fails. It is lab 1's, and must still hold."
@@ -140,7 +140,7 @@ def test_done_without_a_next_branch(tmp_path: Path) -> None:
 
 
 def test_the_last_lab_has_none_after_it(tmp_path: Path) -> None:
-    lines = next_steps(Tree(student_clone(tmp_path, 2)), [result("2.1")])
+    lines = next_steps(Tree(student_clone(tmp_path, "lab2")), [result("2.1")])
     assert lines[-1] == "That was the last lab. Well done."
     assert "merge" not in "".join(lines)
 
@@ -202,9 +202,7 @@ def test_an_earlier_lab_keeps_the_points_of_its_own_tree(tmp_path: Path) -> None
 
 
 def test_what_was_given_is_not_asked_for(tmp_path: Path) -> None:
-    clone = tmp_path / "clone"
-    git(tmp_path, "clone", "--quiet", "-b", "lab2-catch-up", str(publish_course(tmp_path, catch_up=(2,))), str(clone))
-    text = status(clone)
+    text = status(student_clone(tmp_path, "lab2-catch-up", catch_up=(2,)))
     assert "1 Rung 1 │           given" in text
     assert "kernel/lab1.h" not in text and "second2 at kernel/lab2.h" in text
 
