@@ -21,8 +21,8 @@ CANNOT_RUN = 2
 _MENDABLE = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EACCES, errno.EPERM}
 """What a user can do something about: no room left, or no right to write."""
 
-_ONLY_IN_MAIN = {"test", "cut", "handout"}
-_ONLY_HANDED_OUT = {"status", "submit"}
+ONLY_IN_MAIN = {"test", "cut", "handout"}
+ONLY_HANDED_OUT = {"status", "submit"}
 
 
 def _course_isas() -> tuple[str, ...]:
@@ -77,7 +77,7 @@ class _Commands(click.Group):
     def list_commands(self, context: click.Context) -> list[str]:
         """The names that --help shows."""
         is_main = not (find_root(Path(__file__)) / COURSE_FILE).exists()
-        hidden = _ONLY_HANDED_OUT if is_main else _ONLY_IN_MAIN
+        hidden = ONLY_HANDED_OUT if is_main else ONLY_IN_MAIN
         return [name for name in super().list_commands(context) if name not in hidden]
 
 

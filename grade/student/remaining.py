@@ -1,6 +1,7 @@
 """What is still to be written: the calls of lab_todo that are left in the student's files."""
 
 import re
+import sys
 from dataclasses import dataclass
 
 from grade.ladder.labs import Lab
@@ -41,20 +42,17 @@ def find_remaining(tree: Tree) -> list[Remaining]:
         for call in _CALL.finditer(code):
             line = code.count("\n", 0, call.start()) + 1
             found.append(Remaining(int(call[1] or call[3] or lab), call[2] or call[4], file, line))
-    handouts = {lab.number: _handout(lab) for lab in tree.labs}
-    return sorted(found, key=lambda one: (one.lab, _place_in(handouts.get(one.lab, ""), one.function)))
+    labs = {lab.number: lab for lab in tree.labs}
+    places = {(one.lab, one.function): place_in_handout(labs.get(one.lab), one.function) for one in found}
+    return sorted(found, key=lambda one: (one.lab, places[one.lab, one.function] or sys.maxsize))
 
 
-def _handout(lab: Lab) -> str:
-    """The part of the lab's README that says what to write."""
+def place_in_handout(lab: Lab | None, function: str) -> int | None:
+    """Where the part of the lab's README that says what to write names the function first; None if it does not."""
     try:
-        text = (lab.folder / "README.md").read_text(encoding="utf-8", errors="replace")
+        text = (lab.folder / "README.md").read_text(encoding="utf-8", errors="replace") if lab is not None else ""
     except OSError:
-        return ""
-    return text.partition("\n## What to write\n")[2]
-
-
-def _place_in(handout: str, function: str) -> int:
-    """Where the handout first names the function; behind everything if it does not."""
-    match = re.search(rf"`{re.escape(function)}\b", handout)
-    return len(handout) if match is None else match.start()
+        return None
+    before, heading, to_write = text.partition("\n## What to write\n")
+    match = re.search(rf"`{re.escape(function)}\b", to_write)
+    return None if match is None else len(before + heading) + match.start()
