@@ -131,8 +131,9 @@ def render(
     _check_request(tree, labs, lab, solved, isas)
     request = _Request(labs, lab, solved, isas, turned)
     names = "".join(f'"{isa}", ' for isa in isas).removesuffix(", ")
-    course = f"# What this tree is; the grader reads it.\nlab = {lab}\nsolved = {solved}\nisas = [{names}]\n"
-    course += f"labs = {labs[-1].number}\n"
+    # `lab` and `solved` stand apart: who begins with a catch-up and merges the next lab has changes of both.
+    course = f"# What this tree is; the grader reads it.\nlab = {lab}\nlabs = {labs[-1].number}\nisas = [{names}]\n"
+    course += f"# Labs 1 to this one were handed out with their reference code.\nsolved = {solved}\n"
     files = {COURSE_FILE: (course.encode(), 0o644)}  # first, so that a half-written cut can be told for a cut
     later, loans = [upper for upper in labs if upper.number > lab], loans_of(labs)
     elsewhere = {path for known in labs for path in known.owned_for(set(ISAS) - set(isas))}

@@ -1,4 +1,4 @@
-"""A tiny course, published and cloned: two labs whose kernel is one line of shell, so that building it takes no time."""
+"""A tiny course, published and cloned: three labs whose kernel is one line of shell, so that building it takes no time."""
 
 import os
 import subprocess
@@ -24,7 +24,7 @@ cat kernel/main.cc kernel/*.h arch/$1/*.S > $2/kernel.elf
 
 
 def tiny_main(folder: Path) -> Path:
-    """Main of a course with labs 1 and 2, each with a shared file and one for each ISA."""
+    """Main of a course with labs 1 to 3, each with a shared file and one for each ISA."""
     presets = ", ".join(_PRESET.format(isa) for isa in ("x86_64", "aarch64"))
     files = {
         "pagewalk": "#!/bin/sh\n",
@@ -34,7 +34,7 @@ def tiny_main(folder: Path) -> Path:
         "kernel/build.sh": _BUILD,
         ".gitignore": "/build/\n/lab?-submission.tar.gz\n",
     }
-    for number in (1, 2):
+    for number in (1, 2, 3):
         handout = f"# Lab {number}\n\n## What to write\n\n1. `second{number}(x)`\n2. `first{number}(x)`\n"
         files[f"labs/{number}-rung/lab.toml"] = _LAB.format(number)
         files[f"labs/{number}-rung/README.md"] = handout

@@ -140,7 +140,7 @@ def test_done_without_a_next_branch(tmp_path: Path) -> None:
 
 
 def test_the_last_lab_has_none_after_it(tmp_path: Path) -> None:
-    lines = next_steps(Tree(student_clone(tmp_path, "lab2")), [result("2.1")])
+    lines = next_steps(Tree(student_clone(tmp_path, "lab3")), [result("3.1")])
     assert lines[-1] == "That was the last lab. Well done."
     assert "merge" not in "".join(lines)
 
@@ -205,6 +205,16 @@ def test_what_was_given_is_not_asked_for(tmp_path: Path) -> None:
     text = status(student_clone(tmp_path, "lab2-catch-up", catch_up=(2,)))
     assert "1 Rung 1 │           given" in text
     assert "kernel/lab1.h" not in text and "second2 at kernel/lab2.h" in text
+
+
+def test_who_was_given_labs_merges_the_next_one(tmp_path: Path) -> None:
+    clone = student_clone(tmp_path, "lab2-catch-up", catch_up=(2,))
+    write_all(clone, 2)
+    git(clone, "commit", "-qam", "Lab 2")
+    git(clone, "merge", "--quiet", "--no-edit", "origin/lab3")
+    course = Tree(clone).course
+    assert course is not None and (course.lab, course.solved) == (3, 1)
+    assert {one.lab for one in find_remaining(Tree(clone))} == {3}
 
 
 @pytest.mark.parametrize("content", ["", "no JSON", "[]", '{"version": 1}', '{"version": 99}', '{"version": 1, "results": [1]}', "\udcff"])
