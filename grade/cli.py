@@ -282,7 +282,7 @@ def main_tree(command: str) -> Tree:
     """The same for a command that only main has. LadderError in a handed-out tree."""
     tree = own_tree()
     if tree.course is not None:
-        raise LadderError(f"{command} is for main, from which this tree of lab {tree.lab} was made")
+        raise LadderError(f"{command} works in main, from which this tree of lab {tree.lab} was made")
     return tree
 
 
