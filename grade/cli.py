@@ -270,9 +270,9 @@ def handout(folder: Path, check: bool, isas: tuple[str, ...], **options: object)
     which students can merge without a conflict; --afresh makes them anew. ISAs, name and solutions stay as they were
     published unless told otherwise. With --check, exit status 1 if a branch differs.
     """
+    tree = main_tree("handout")
     from grade.publishing import check_branches, publish_branches
 
-    tree = main_tree("handout")
     options["isas"] = tuple(isa for isa in ISAS if isa in isas) or None
     run = check_branches if check else publish_branches
     sys.exit(run(tree, folder, terminal(), **options))

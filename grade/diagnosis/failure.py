@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from typing import NoReturn
 
 from grade.diagnosis.causes import CAUSES
+from grade.results import NOT_WRITTEN
 from grade.walker import Walk
 
 
@@ -24,10 +25,6 @@ class Failure(AssertionError):
 
     def __str__(self) -> str:
         return f"{self.cause}: expected {self.expected}; seen {self.seen}"
-
-
-NOT_WRITTEN = "not written yet: "
-"""Before the function's name, in what a student reads."""
 
 
 class NotWritten(AssertionError):

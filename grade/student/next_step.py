@@ -2,10 +2,9 @@
 
 from collections.abc import Sequence
 
-from grade.diagnosis.failure import NOT_WRITTEN
 from grade.ladder.git import GitError, Repository
 from grade.ladder.trees import Tree
-from grade.results import Result, Status
+from grade.results import NOT_WRITTEN, Result, Status
 from grade.student.kept import Kept
 from grade.student.remaining import Remaining, find_remaining
 
@@ -53,22 +52,21 @@ def _urgency(result: Result) -> tuple:
 
 def _to_write(tree: Tree, result: Result) -> list[str]:
     function = result.message.removeprefix(NOT_WRITTEN)
-    place = _place_of(function, result.isa, find_remaining(tree))
-    if place is None:
+    first = _first_to_write(function, result.isa, find_remaining(tree))
+    if first is None:
         return [f"{_name(result)} waited for {function}, which is not a placeholder any more: ./pagewalk grade"]
-    handout = next((f"{lab.prefix}README.md" for lab in tree.labs if lab.number == place.lab), "the handout")
+    handout = next((f"{lab.prefix}README.md" for lab in tree.labs if lab.number == first.lab), "the handout")
     return [
         f"Next: {_name(result)}.",
-        f"  write {function} at {place.place}; what it must do is in the comment there and in {handout}",
+        f"  write {first.function} at {first.place}; what it must do is in the comment there and in {handout}",
     ]
 
 
-def _place_of(function: str, isa: str, remaining: Sequence[Remaining]) -> Remaining | None:
-    """Where the placeholder stands that the kernel for `isa` met."""
-    named = [one for one in remaining if one.function == function]
-    own = [one for one in named if one.file.startswith(f"arch/{isa}/")]
-    shared = [one for one in named if not one.file.startswith("arch/")]
-    return next(iter(own + shared), None)
+def _first_to_write(function: str, isa: str, remaining: Sequence[Remaining]) -> Remaining | None:
+    """Of what the kernel for `isa` is made of: the first that is left of the lab whose `function` it met."""
+    here = [one for one in remaining if one.file.startswith(f"arch/{isa}/") or not one.file.startswith("arch/")]
+    met = next((one for one in here if one.function == function), None)
+    return met and next(one for one in here if one.lab == met.lab)
 
 
 def _to_look_at(tree: Tree, result: Result) -> list[str]:

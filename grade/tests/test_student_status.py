@@ -76,12 +76,14 @@ def test_only_the_courses_isas_count(tmp_path: Path) -> None:
 def test_what_is_not_written_is_named_with_its_place(tmp_path: Path) -> None:
     lines = next_steps(Tree(student_clone(tmp_path)), [NOT_WRITTEN, result("1.2", Status.FAILED)])
     assert lines[0] == "Next: 1.1 on x86_64 (Title of 1.1)."
-    assert "write first1 at kernel/lab1.h:3;" in lines[1] and "labs/1-rung/README.md" in lines[1]
+    assert "write second1 at kernel/lab1.h:5;" in lines[1] and "labs/1-rung/README.md" in lines[1]
 
 
 def test_an_isas_own_function_is_the_one_to_write(tmp_path: Path) -> None:
+    clone = student_clone(tmp_path)
+    (clone / "kernel/lab1.h").write_text("int a;\n", encoding="utf-8")
     todo = result("1.1", Status.TODO, isa="aarch64", message="not written yet: enter1")
-    assert "enter1 at arch/aarch64/lab1.S:2" in next_steps(Tree(student_clone(tmp_path)), [todo])[1]
+    assert "enter1 at arch/aarch64/lab1.S:2" in next_steps(Tree(clone), [todo])[1]
 
 
 def test_a_function_that_was_written_since_is_not_asked_for(tmp_path: Path) -> None:
@@ -233,7 +235,7 @@ def test_results_that_cannot_be_kept_are_shown_all_the_same(tmp_path: Path) -> N
     clone = student_clone(tmp_path)
     (clone / "build").write_text("in the way", encoding="utf-8")
     text = graded(clone, [NOT_WRITTEN])
-    assert "could not be kept" in text and "write first1 at kernel/lab1.h:3" in text
+    assert "could not be kept" in text and "write second1 at kernel/lab1.h:5" in text
 
 
 def test_a_tree_without_git_has_a_status(tmp_path: Path) -> None:
