@@ -36,7 +36,7 @@ def next_steps(tree: Tree, results: Sequence[Result]) -> list[str]:
 
 def first_steps(tree: Tree) -> list[str]:
     """The same where nothing was graded yet."""
-    lines = ["Nothing was graded here yet. Next:"]
+    lines = [f"Lab {tree.lab} was not graded here yet. Next:"]
     handout = tree.labs[-1]
     if remaining := [one for one in find_remaining(tree) if one.lab == handout.number]:
         lines.append(f"  read {handout.prefix}README.md, and write {remaining[0].function} at {remaining[0].place}")
@@ -101,9 +101,11 @@ def _after_all_passed(tree: Tree) -> list[str]:
         lines.append(f'  git commit -a -m "Lab {tree.lab}"')
     if tree.is_last:
         return [*lines, "That was the last lab. Well done."]
-    branch = _branch(repository, f"lab{tree.lab + 1}")
+    following = f"lab{tree.lab + 1}"
+    branch = _branch(repository, following)
     if branch is None:
-        return [*lines, f"Lab {tree.lab + 1} comes from your instructor: git knows no branch lab{tree.lab + 1} here yet."]
+        where = f"git knows no branch {following} yet; after a git fetch it may"
+        return [*lines, f"Lab {tree.lab + 1} comes from your instructor: {where}."]
     return [*lines, f"  git merge {branch}"]
 
 

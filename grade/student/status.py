@@ -24,9 +24,7 @@ def show_status(tree: Tree, console: Console, json_file: Path | None) -> None:
         json_file.write_text(json.dumps(_as_document(standing), indent=1) + "\n", encoding="utf-8")
     console.print(_table(standing))
     _list(console, "Changed since that grading:", standing.changed)
-    _list(
-        console, "Not yours, and changed: graded for you, but no part of a submission:", standing.given_changed
-    )
+    _list(console, "Changed or added, and not part of a submission:", standing.given_changed)
     _list(console, "Still to be written:", [f"{one.place}: {one.function}" for one in standing.remaining])
     _list(console, "Failed at the last grading:", [_failure(result) for result in standing.wrong])
     _list(console, standing.next[0], [line.strip() for line in standing.next[1:]], always=True)

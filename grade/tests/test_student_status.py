@@ -152,7 +152,7 @@ def test_the_last_lab_has_none_after_it(tmp_path: Path) -> None:
 
 def test_never_graded(tmp_path: Path) -> None:
     text = status(student_clone(tmp_path))
-    assert "Nothing was graded here yet" in text and "./pagewalk grade" in text
+    assert "Lab 1 was not graded here yet" in text and "./pagewalk grade" in text
     assert "read labs/1-rung/README.md, and write second1 at kernel/lab1.h:5" in text
 
 
@@ -200,7 +200,7 @@ def test_an_earlier_lab_keeps_the_points_of_its_own_tree(tmp_path: Path) -> None
     document = json.loads((tmp_path / "s.json").read_text())
     points = {(lab["lab"], isa): one and one["points"] for lab in document["labs"] for isa, one in lab["graded"].items()}
     assert points == {(1, "x86_64"): 50, (1, "aarch64"): 100, (2, "x86_64"): 0, (2, "aarch64"): None}
-    assert document["next"] == ["Next: ./pagewalk grade --isa aarch64"]
+    assert document["next"][0] == "Next: 2.1 on x86_64 (Title of 2.1)."
 
 
 def test_what_was_given_is_not_asked_for(tmp_path: Path) -> None:
@@ -228,7 +228,7 @@ def test_a_kept_result_that_cannot_be_read_is_none(tmp_path: Path, content: str)
     for path in (clone / "build/graded").iterdir():
         path.write_text(content, encoding="utf-8", errors="surrogateescape")
     assert load(tree, 1, "x86_64") is None
-    assert "Nothing was graded here yet" in status(clone)
+    assert "Lab 1 was not graded here yet" in status(clone)
 
 
 def test_results_that_cannot_be_kept_are_shown_all_the_same(tmp_path: Path) -> None:
