@@ -135,7 +135,8 @@ def read_course(text: str) -> Course:
     try:
         table = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
-        raise LadderError(f"{COURSE_FILE}: not TOML: {error}") from error
+        why = "a merge has left a conflict in it" if "\n<<<<<<< " in text else f"not TOML: {error}"
+        raise LadderError(f"{COURSE_FILE}: {why}") from error
     for key in ("lab", "solved"):
         if type(table.get(key)) is not int:
             raise LadderError(f"{COURSE_FILE}: {key}: must be a whole number")

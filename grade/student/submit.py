@@ -65,15 +65,16 @@ def _collect(tree: Tree) -> _Collected:
 
 def _build_errors(tree: Tree, files: dict[str, bytes], console: Console) -> list[str]:
     """Builds what an instructor will build; why it does not build, ISA by ISA."""
-    errors: list[str] = []
+    errors: dict[str, str] = {}
     with _as_graded(tree, files, console) as folder:
         for isa in tree.isas:
             console.print(f"building lab {tree.lab} for {isa}")
             try:
                 build_kernel(folder, isa)
             except BuildError as error:
-                errors.append(str(error))
-    return errors
+                first = str(error.first_error or isa)  # often the same on every ISA
+                errors[first] = f"{errors[first]}\nNor does that for {isa}." if first in errors else str(error)
+    return list(errors.values())
 
 
 @contextmanager

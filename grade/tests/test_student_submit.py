@@ -120,6 +120,14 @@ def test_what_does_not_build_is_refused_unless_forced(clone: Path, tmp_path: Pat
     assert b"BROKEN" in contents(tmp_path / "a.tar.gz")["lab1-submission/arch/aarch64/lab1.S"]
 
 
+def test_an_error_in_a_file_of_every_isa_is_shown_once(clone: Path, tmp_path: Path) -> None:
+    (clone / "kernel/lab1.h").write_text("BROKEN\n", encoding="utf-8")
+    with pytest.raises(LadderError) as refusal:
+        packed(clone, tmp_path / "a.tar.gz")
+    assert str(refusal.value).count("kernel/lab1.h:1:1: error: this is broken") == 1
+    assert "The kernel for x86_64 does not build." in str(refusal.value) and "Nor does that for aarch64." in str(refusal.value)
+
+
 def test_after_a_merge_the_newest_handout_is_built(clone: Path, tmp_path: Path) -> None:
     git(clone, "merge", "-q", "--no-edit", "origin/lab2")
     packed(clone, tmp_path / "a.tar.gz")

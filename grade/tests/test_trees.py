@@ -46,6 +46,7 @@ def test_a_handout_says_what_it_is(main: Path, tmp_path: Path) -> None:
         ('lab = 1\nsolved = 1\nisas = ["vax"]\n', "labs/course.toml: isas: must be a list of x86_64, aarch64"),
         ("lab = 1\nsolved = 1\nisas = []\n", "labs/course.toml: isas: must be a list of x86_64, aarch64"),
         ("lab = \n", "labs/course.toml: not TOML"),
+        ("# x\n<<<<<<< HEAD\nlab = 1\n=======\nlab = 2\n>>>>>>> lab2\n", "labs/course.toml: a merge has left a conflict in it"),
     ],
 )
 def test_a_wrong_course_file_is_refused(main: Path, text: str, message: str) -> None:
