@@ -119,6 +119,11 @@ def test_a_conflict_is_named_instead_of_graded(tmp_path: Path) -> None:
         assert (run.returncode, run.stderr) == (2, "Error: labs/course.toml: a merge has left a conflict in it\n")
 
 
+def test_a_folder_that_is_not_there_is_named(clone: Path) -> None:
+    run = pagewalk(clone, "status", "--json", "nowhere/s.json")
+    assert (run.returncode, run.stderr) == (2, "Error: cannot write nowhere/s.json: there is no folder nowhere\n")
+
+
 def test_no_room_or_no_right_to_write_is_said(tmp_path: Path) -> None:
     """A limit on the size of files stands for a full disk."""
     tree = tmp_path / "tree"
