@@ -70,12 +70,8 @@ def _as_document(standing: Standing) -> dict[str, object]:
     tree = standing.tree
     labs = []
     for lab in tree.labs:
-        kept = {isa: standing.kept.get((lab.number, isa)) for isa in tree.isas}
-        points = {
-            isa: None if one is None else {"points": one.points, "max": one.most, "complete": one.complete, "time": one.time}
-            for isa, one in kept.items()
-        }
-        labs.append({"lab": lab.number, "title": lab.title, "graded": points})
+        graded = {isa: _as_entry(standing.kept.get((lab.number, isa))) for isa in tree.isas}
+        labs.append({"lab": lab.number, "title": lab.title, "graded": graded})
     return {
         "version": VERSION,
         "lab": tree.lab,
@@ -90,3 +86,9 @@ def _as_document(standing: Standing) -> dict[str, object]:
         ],
         "next": standing.next,
     }
+
+
+def _as_entry(kept: Kept | None) -> dict[str, object] | None:
+    if kept is None:
+        return None
+    return {"points": kept.points, "max": kept.most, "complete": kept.complete, "time": kept.time}
