@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from grade.ladder.git import GitError, Repository
-from grade.ladder.labs import LadderError
+from grade.ladder.labs import COURSE_FILE, LadderError
 from grade.ladder.trees import Tree
 from grade.student.owned import owned_files
 
@@ -63,8 +63,8 @@ def changed_given_files(tree: Tree) -> list[str]:
         paths = given.changed() + given.added()
     except LadderError:
         return []
-    owned = owned_files(tree)
-    return sorted(path for path in paths if path not in owned)
+    known = {*owned_files(tree), COURSE_FILE}  # which a merge after a catch-up changes rightly
+    return sorted(path for path in paths if path not in known)
 
 
 def uncommitted(tree: Tree) -> list[str]:

@@ -10,7 +10,7 @@ from rich.console import Console
 from grade.ladder.build import BuildError, build_kernel
 from grade.ladder.files import remove_others, update
 from grade.ladder.labs import COURSE_FILE, LadderError
-from grade.ladder.trees import Tree, locked
+from grade.ladder.trees import Tree, locked, read_course
 from grade.student.archive import pack, refuse_to_overwrite, write_whole
 from grade.student.given import changed_given_files, find_given, uncommitted
 from grade.student.owned import conflict_line, owned_files, why_not_taken
@@ -86,13 +86,21 @@ def _as_graded(tree: Tree, files: dict[str, bytes], console: Console) -> Iterato
         console.print(f"{error}, so what is built is this tree as it stands", markup=False, soft_wrap=True)
         yield tree.root
         return
-    given |= {name: (content, 0o644) for name, content in files.items() if name != COURSE_FILE}
+    _refuse_another_course(tree, given[COURSE_FILE][0])
+    given |= {name: (content, 0o644) for name, content in files.items()}
     folder = tree.root / "build" / "submit"
     with locked(folder.with_suffix(".lock")):
         remove_others(folder, given.keys())
         for name, (content, mode) in given.items():
             update(folder / name, content, mode)
         yield folder
+
+
+def _refuse_another_course(tree: Tree, given: bytes) -> None:
+    """What is graded is the instructor's to say; `solved` alone differs where somebody began with a catch-up."""
+    course = read_course(given.decode(errors="replace"))
+    if (course.lab, course.isas) != (tree.lab, tree.isas):
+        raise LadderError(f"{COURSE_FILE} is not as it was handed out: put back what `git diff` shows there")
 
 
 def _remark(tree: Tree, console: Console) -> None:

@@ -165,12 +165,14 @@ def test_points_are_kept_and_a_partial_run_changes_only_its_milestones(tmp_path:
     text = graded(clone, [PASSED[0]], ("x86_64",), complete=False)
     assert "Lab 1: 100 of 100 points on x86_64." in text and "./pagewalk submit" in text
     assert "git merge origin/lab2" in status(clone) and "1.1" not in status(clone)
-    assert "50 of 100" in graded(clone, failed[:2], ("x86_64",))  # all of them again: nothing old is left
+    assert "0 of 50" in graded(clone, failed[:1], ("x86_64",))  # all of them, as it is now: nothing old is left
 
 
 def test_a_partial_run_alone_is_not_everything(tmp_path: Path) -> None:
     clone = student_clone(tmp_path)
-    assert "Next: ./pagewalk grade" in graded(clone, [PASSED[0]], ("x86_64",), complete=False)
+    failed = graded(clone, [result("1.1", Status.FAILED)], ("x86_64",), complete=False)
+    assert "First: 1.1 on x86_64" in failed
+    assert graded(clone, [PASSED[0]], ("x86_64",), complete=False).splitlines()[-1] == "Next: ./pagewalk grade"
     assert "50 / 50 so far" in status(clone)
     assert "Next: ./pagewalk grade --isa aarch64" in graded(clone, PASSED[:2], ("x86_64",))
 
@@ -185,6 +187,8 @@ def test_what_changed_since_is_named(tmp_path: Path) -> None:
     (clone / "labs/1-rung/README.md").write_text("", encoding="utf-8")  # no kernel is made of it
     text, document = status(clone, tmp_path / "s.json"), json.loads((tmp_path / "s.json").read_text())
     assert document["changed"] == ["arch/x86_64/lab1.S", "kernel/main.cc", "kernel/mine.h"]
+    graded(clone, [PASSED[0]], ("x86_64",), complete=False)
+    assert "Changed since that grading:\n  arch/x86_64/lab1.S\n" in status(clone)  # as far as the others go
     assert document["given_changed"] == ["kernel/main.cc", "kernel/mine.h", "labs/1-rung/README.md"]
     assert "Next: ./pagewalk grade" in text
     kept = load(Tree(clone), 1, "aarch64")

@@ -105,6 +105,9 @@ def test_what_is_built_is_what_will_be_graded(clone: Path, tmp_path: Path) -> No
     """A change of a given file neither helps nor hurts."""
     (clone / "kernel/main.cc").write_text("mine\n", encoding="utf-8")
     (clone / "kernel/helper.h").write_text("BROKEN\n", encoding="utf-8")
+    stale = clone / "build/submit/kernel/stale.h"
+    stale.parent.mkdir(parents=True)
+    stale.write_text("BROKEN\n", encoding="utf-8")
     text = packed(clone, tmp_path / "a.tar.gz")
     assert "changed, and not part of the submission: kernel/helper.h" in text
     assert "changed, and not part of the submission: kernel/main.cc" in text
@@ -140,6 +143,21 @@ def test_after_a_merge_the_newest_handout_is_built(clone: Path, tmp_path: Path) 
     assert (clone / "build/submit/labs/course.toml").read_text().splitlines()[1] == "lab = 2"
 
 
+def test_who_began_with_a_catch_up_hands_in_what_came_later(tmp_path: Path) -> None:
+    clone = student_clone(tmp_path, "lab2-catch-up", catch_up=(2,))
+    git(clone, "merge", "-q", "--no-edit", "origin/lab3")
+    text = packed(clone, tmp_path / "a.tar.gz")
+    assert "as it stands" not in text and "changed" not in text
+    assert len(contents(tmp_path / "a.tar.gz")) == 10
+
+
+def test_a_student_does_not_choose_the_course(clone: Path, tmp_path: Path) -> None:
+    course = clone / "labs/course.toml"
+    course.write_text(course.read_text().replace('"x86_64", ', ""), encoding="utf-8")
+    with pytest.raises(LadderError, match=r"^labs/course.toml is not as it was handed out"):
+        packed(clone, tmp_path / "a.tar.gz", force=True)
+
+
 @pytest.mark.parametrize("how", ["no repository", "a new history", "an amended commit", "inside of another", "no git"])
 def test_without_the_handouts_commit_the_tree_is_built_as_it_stands(
     clone: Path, tmp_path: Path, how: str, monkeypatch: pytest.MonkeyPatch
@@ -163,6 +181,7 @@ def test_without_the_handouts_commit_the_tree_is_built_as_it_stands(
             git(clone, "commit", "-qm", "Everything\n\nPagewalk-Handout: lab 1, as I like it")
         if how == "inside of another":
             git(tmp_path, "init", "-q")
+            git(tmp_path, "commit", "-qm", "Lab 1\n\nPagewalk-Handout: lab 1", "--allow-empty")
     (clone / "kernel/main.cc").write_text("mine\n", encoding="utf-8")
     text = packed(tree, tmp_path / "a.tar.gz")
     assert "so what is built is this tree as it stands" in text
