@@ -97,7 +97,7 @@ _Part = str | _HolePart | _FromPart
 class _Request:
     """What a cut is to be: the tree of `lab` for these ISAs, with the holes of labs 1..`solved` filled.
 
-    Where a hole's function is in `turned` it is the other way round: filled, or left open.
+    Where the function of a hole of `lab` itself is in `turned` it is the other way round: filled, or left open.
     """
 
     labs: list[Lab]
@@ -108,7 +108,7 @@ class _Request:
 
     def fills(self, hole: _Marker) -> bool:
         """Whether the reference code stands in this hole."""
-        return (hole.lab <= self.solved) != (hole.lab <= self.lab and hole.function in self.turned)
+        return (hole.lab <= self.solved) != (hole.lab == self.lab and hole.function in self.turned)
 
 
 def render(
@@ -122,8 +122,8 @@ def render(
 ) -> dict[str, tuple[bytes, int]]:
     """The tree of lab `lab` with the reference code of labs 1..`solved`: content and mode of each file, by path.
 
-    `turned`: functions for which the opposite holds, so that one hole can be filled, or left open, alone. LadderError
-    if the lab does not exist; MarkerError if a marker is wrong.
+    `turned`: functions of this lab for which the opposite holds, so that one hole can be filled, or left open, alone.
+    LadderError if the lab does not exist; MarkerError if a marker is wrong.
     """
     labs = load_labs(tree)
     _check_request(tree, labs, lab, solved, isas)

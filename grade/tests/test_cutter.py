@@ -520,6 +520,13 @@ def test_a_turned_hole_is_filled_alone_or_left_open_alone(main: Path) -> None:
     assert render(main, 2, 2, turned=["another"])[path] == solved[path]
 
 
+def test_a_hole_of_an_earlier_lab_is_not_turned(main: Path) -> None:
+    """Two labs may each have a function of the same name."""
+    write(main, {"arch/x86_64/switch.S": SWITCH_S.replace("begin: switch_to", "begin: map")})
+    for solved in (1, 2):
+        assert render(main, 2, solved, turned=["map"])["kernel/map.h"] == render(main, 2, solved)["kernel/map.h"]
+
+
 def test_what_a_student_writes_for_another_isa_is_left_out(main: Path) -> None:
     write(main, {"arch/aarch64/switch.S": SWITCH_S})
     files = render(main, 2, 1, ["aarch64"])
