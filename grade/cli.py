@@ -178,6 +178,40 @@ def cut_command(lab: int, into: Path, solved: int | None, with_grader: bool, isa
     click.echo(f"lab {lab} is in {into}")
 
 
+@pagewalk.command()
+@click.option(
+    "--repo",
+    "folder",
+    required=True,
+    metavar="DIR",
+    type=click.Path(path_type=Path),
+    help="The git repository; a new one is made where there is nothing.",
+)
+@click.option("--solutions", is_flag=True, help="Branches labN-solution, too: labs 1 to N solved.")
+@click.option(
+    "--catch-up", type=int, multiple=True, metavar="N", help="A branch labN-catch-up: labs 1 to N-1 solved (may be repeated)."
+)
+@isa_option
+@click.option("--name", help="Whose commits they are (default: Pagewalk, or as before).")
+@click.option("--email", help="The address with it.")
+@click.option("--afresh", is_flag=True, help="One commit for each lab, as in a new repository: before a course begins.")
+@click.option("--check", is_flag=True, help="Change nothing; say whether the branches are what main would publish.")
+@reports_what_is_missing
+def handout(folder: Path, check: bool, isas: tuple[str, ...], **options: object) -> None:
+    """Publish the labs as branches lab1, lab2, ... of a git repository.
+
+    Students start from lab1 and merge lab2 when they go on. Where main has changed since, a branch gets one more commit,
+    which students can merge without a conflict; --afresh makes them anew. ISAs, name and solutions stay as they were
+    published unless told otherwise. With --check, exit status 1 if a branch differs.
+    """
+    from grade.publishing import check_branches, publish_branches
+
+    tree = main_tree("handout")
+    options["isas"] = tuple(isa for isa in ISAS if isa in isas) or None
+    run = check_branches if check else publish_branches
+    sys.exit(run(tree, folder, terminal(), **options))
+
+
 def own_tree() -> Tree:
     """The tree that this package is part of."""
     return Tree(find_root(Path(__file__)))

@@ -34,6 +34,7 @@ _NEVER_CUT = (
     "grade/ladder/bugs.py",  # what only main can do
     "grade/ladder/cutter.py",
     "grade/ladder/handout.py",
+    "grade/publishing.py",
 )
 _MAIN_ONLY = 1_000_000  # a lab that no ladder reaches
 _PATCHES = re.compile(r"labs/[^/]+/(bugs|variants)/")
