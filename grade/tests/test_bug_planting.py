@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 
 from grade.ladder.bugs import Bug, BugError, Verdict, check, load_bugs, plant
-from grade.ladder.trees import find_root
+from grade.ladder.labs import ISAS
+from grade.ladder.trees import Course, Tree, find_root
 
 ROOT = find_root(Path(__file__))
 HEADER = """\
@@ -82,7 +83,7 @@ def test_a_diff_that_does_not_fit_is_refused(tmp_path: Path, diff: str) -> None:
 def test_a_planted_tree_is_the_solved_cut_with_the_bug(tmp_path: Path) -> None:
     planted = plant(ROOT, read(tmp_path, HEADER + DIFF), tmp_path / "planted")
     assert (planted / FILE).read_text(encoding="utf-8").startswith("// Boot order.\n")
-    assert 'lab = 1\nsolved = 1\n' in (planted / "labs" / "course.toml").read_text(encoding="utf-8")
+    assert Tree(planted).course == Course(lab=1, solved=1, isas=ISAS)
     assert not (planted / "grade").exists()
     assert not list(planted.glob("labs/*/bugs"))
     assert "@lab" not in (planted / "kernel/mm/page_table_map.h").read_text(encoding="utf-8")
