@@ -18,7 +18,8 @@ import re
 import shutil
 import subprocess
 from collections.abc import Container, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import lru_cache
 from pathlib import Path, PurePosixPath
 
 from grade.ladder.files import KEPT, remove_others, update
@@ -267,8 +268,7 @@ def _cut_file(tree: Path, path: str, request: _Request) -> bytes:
     parts = _parts_of(content, path, owner_of(request.labs, path))
     if all(isinstance(part, str) for part in parts):
         return content
-    lines, emptied = _rendered(parts, path, request)
-    return _formatted(tree, path, "\n".join(lines), emptied).encode(errors="surrogateescape")
+    return _formatted(tree, path, "\n".join(_rendered(parts, path, request))).encode(errors="surrogateescape")
 
 
 def _parts_of(content: bytes, path: str, owner: Lab | None) -> list[_Part]:
@@ -402,10 +402,9 @@ class _Parser:
         return MarkerError(self.path, marker.line, f"{name} without {opener}")
 
 
-def _rendered(parts: list[_Part], path: str, request: _Request) -> tuple[list[str], list[tuple[int, int]]]:
-    """The lines of the cut file, and the first and last line (from 1) of each hole left for the student."""
+def _rendered(parts: list[_Part], path: str, request: _Request) -> list[str]:
+    """The lines of the cut file."""
     out: list[str] = []
-    emptied: list[tuple[int, int]] = []
 
     def add(some: Sequence[_Part]) -> None:
         after_gap = False
@@ -420,13 +419,11 @@ def _rendered(parts: list[_Part], path: str, request: _Request) -> tuple[list[st
             elif request.fills(part.marker):
                 out.extend(part.body)
             else:
-                first = len(out) + 1
                 out.extend(_starter(part, path))
-                emptied.append((first, len(out)))
             after_gap = isinstance(part, _FromPart) and part.marker.lab > request.lab
 
     add(parts)
-    return out, emptied
+    return out
 
 
 def _starter(hole: _HolePart, path: str) -> list[str]:
@@ -436,12 +433,25 @@ def _starter(hole: _HolePart, path: str) -> list[str]:
     return [*lines, f'{hole.indent}lab_todo({hole.marker.lab}, "{hole.marker.function}");']
 
 
-def _formatted(tree: Path, path: str, text: str, emptied: list[tuple[int, int]]) -> str:
-    """The text with the emptied holes in the tree's own style; the other lines stay as main has them."""
-    program = shutil.which("clang-format")
-    if not emptied or path.endswith(".S") or program is None or not (tree / ".clang-format").exists():
+@dataclass(frozen=True)
+class _Style:
+    """A .clang-format file. Two with the same text are one style."""
+
+    text: str
+    file: Path = field(compare=False)
+
+
+def _formatted(tree: Path, path: str, text: str) -> str:
+    """The text in the tree's own style, for which it matters which lines stand together. As it is without the tool."""
+    style, program = tree / ".clang-format", shutil.which("clang-format")
+    if program is None or not path.endswith((".h", ".cc")) or not style.exists():
         return text
-    lines = [f"--lines={first}:{last}" for first, last in emptied]
-    command = [program, f"--assume-filename={tree / path}", *lines]
+    return _by_clang_format(program, _Style(style.read_text(encoding="utf-8"), style), path, text)
+
+
+@lru_cache(maxsize=None)
+def _by_clang_format(program: str, style: _Style, path: str, text: str) -> str:
+    """Remembered, because one process cuts the same file again and again."""
+    command = [program, f"--style=file:{style.file}", f"--assume-filename={path}"]
     result = subprocess.run(command, input=text.encode(errors="surrogateescape"), capture_output=True, check=False)
     return text if result.returncode != 0 else result.stdout.decode(errors="surrogateescape")

@@ -172,6 +172,14 @@ def without_markers(text: str) -> str:
     return re.sub(r"\n\s*\n", "\n\n", text)
 
 
+def formatted(path: str, text: str) -> str:
+    """C++ as clang-format makes it: it takes a marker for a comment, which keeps the lines around it apart."""
+    if not path.endswith((".h", ".cc")):
+        return text
+    command = ["clang-format", f"--assume-filename={ROOT / path}"]
+    return subprocess.run(command, input=text, capture_output=True, text=True, check=True).stdout
+
+
 def is_for_students(path: str) -> bool:
     """What the ladder has of main. Of grade/ it has what the clone needs to grade itself, as the climb shows."""
     for_instructors = ("docs/instructor.md", "docs/graded.md")
@@ -192,7 +200,7 @@ def test_at_the_top_the_tree_is_main(course: Path) -> None:
     for path in there - {COURSE_FILE}:
         text, of_main = ((root / path).read_text(encoding="utf-8", errors="replace") for root in (work, ROOT))
         if not path.startswith("grade/"):
-            text, of_main = re.sub(r"\n\s*\n", "\n\n", text), without_markers(of_main)
+            text, of_main = re.sub(r"\n\s*\n", "\n\n", text), formatted(path, without_markers(of_main))
         assert text.rstrip() == of_main.rstrip(), path
         assert os.access(work / path, os.X_OK) == os.access(ROOT / path, os.X_OK), path
 

@@ -430,16 +430,21 @@ def test_lines_of_a_later_lab_are_left_out(main: Path, into: Path) -> None:
 
 
 @pytest.mark.skipif(shutil.which("clang-format") is None, reason="needs clang-format")
-def test_only_the_hole_is_formatted(main: Path, into: Path) -> None:
+def test_a_file_that_is_cut_is_formatted(main: Path, into: Path) -> None:
+    """All of it: what a line looks like depends on its neighbours. Files without a marker stay as they are."""
     hint = "//: " + "word " * 30
-    ugly = MAP_H.replace("int map() {", "int  map( ) {").replace("//: Walk down the table.", hint)
-    write(main, {".clang-format": "BasedOnStyle: Google\nColumnLimit: 80\nIndentWidth: 4\n", "kernel/map.h": ugly})
-    cut(main, 1, 0, into)
+    logo = "int  logo( );\n"
+    text = MAP_H.replace("//: Walk down the table.", hint).replace("return walk", "return  walk")
+    aligned = "int a;  // one\n// @from 2\nint longer;  // two\n// @end\n"
+    style = "BasedOnStyle: Google\nColumnLimit: 80\nIndentWidth: 4\n"
+    write(main, {".clang-format": style, "kernel/map.h": text, "kernel/logo.h": logo, "kernel/main.cc": aligned})
+    cut(main, 2, 0, into)
     text = (into / "kernel/map.h").read_text()
-    assert "int  map( ) {" in text
     assert text.count("word") == 30 and max(len(line) for line in text.splitlines()) <= 80
+    assert (into / "kernel/main.cc").read_text() == "int a;       // one\nint longer;  // two\n"
+    assert (into / "kernel/logo.h").read_text() == logo
     cut(main, 1, 1, into)
-    assert "int  map( ) {\n    return walk() + 1;" in (into / "kernel/map.h").read_text()
+    assert (into / "kernel/map.h").read_text() == "#pragma once\n\nint map() { return walk() + 1; }\n"
 
 
 def test_holes_are_listed(main: Path) -> None:
