@@ -19,6 +19,7 @@ from grade.machine.qemu_version import require
 from grade.plugin import Collector
 from grade.results import Result, Status
 from grade.run_plan import Plan, Target, plan
+from grade.student.around_grading import after_grading, refuse_conflicts
 
 PASSED, FAILED, CANNOT_RUN = 0, 1, 2
 
@@ -47,6 +48,9 @@ def run(options: GradeOptions, console: Console) -> int:
     targets = plan(tree, Tree(tests), list(options.labs), options.isas)
     for isa in dict.fromkeys(target.isa for target in targets.targets):
         require(isa)
+    own = tree.course is not None and options.tree is None  # a student grades the tree that this is
+    if own:
+        refuse_conflicts(tree)
     _build_all(targets, console, with_host_tests=not (options.milestones or options.expression))
     front = _Front(console)
     output = io.StringIO()
@@ -59,6 +63,9 @@ def run(options: GradeOptions, console: Console) -> int:
         console.print(output.getvalue(), markup=False, highlight=False)
         return CANNOT_RUN
     report.print_report(console, results)
+    complete = status != pytest.ExitCode.INTERRUPTED and not (options.milestones or options.expression)
+    if own:
+        after_grading(tree, results, [target.isa for target in targets.targets], console, complete=complete)
     if status == pytest.ExitCode.INTERRUPTED:
         console.print("Interrupted: this is what was graded until then.")
         return CANNOT_RUN

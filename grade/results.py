@@ -8,6 +8,9 @@ from pathlib import Path
 
 VERSION = 1
 
+NOT_WRITTEN = "not written yet: "
+"""In the message of a milestone that is still to do, before the function's name."""
+
 
 class Status(StrEnum):
     """How a milestone stands."""

@@ -37,21 +37,12 @@ _NEVER_CUT = (
     "grade/ladder/handout.py",
     "grade/ladder/hole_table.py",
     "grade/publishing.py",
+    "grade/testing.py",
 )
 _MAIN_ONLY = 1_000_000  # a lab that no ladder reaches
 _PATCHES = re.compile(r"labs/[^/]+/(bugs|variants)/")
 _LENT = re.compile(rf"(labs/[^/]+/){LENT_FOLDER}(.+)")
 _NOT_SOURCE = {"build", ".git", "__pycache__", ".pytest_cache", ".hypothesis"}
-
-# `lab` and `solved` stand apart: after a branch with solutions was published, the next lab's merge changes the one only.
-_COURSE = """\
-# What this tree is; the grader reads it.
-lab = {lab}
-isas = [{isas}]
-
-# Labs 1 to `solved` are written as they were in the course's own kernel.
-solved = {solved}
-"""
 
 _COMMENTS = {
     "//": (".h", ".cc", ".S", ".c", ".inc"),
@@ -142,7 +133,10 @@ def render(
     _check_request(tree, labs, lab, solved, isas)
     request = _Request(labs, lab, solved, isas, turned)
     names = "".join(f'"{isa}", ' for isa in isas).removesuffix(", ")
-    files = {COURSE_FILE: (_COURSE.format(lab=lab, isas=names, solved=solved).encode(), 0o644)}  # first, so that a half-written cut can be told for a cut
+    # `lab` and `solved` stand apart: who begins with a catch-up and merges the next lab has changes of both.
+    course = f"# What this tree is; the grader reads it.\nlab = {lab}\nlabs = {labs[-1].number}\nisas = [{names}]\n"
+    course += f"# Labs 1 to this one were handed out with their reference code.\nsolved = {solved}\n"
+    files = {COURSE_FILE: (course.encode(), 0o644)}  # first, so that a half-written cut can be told for a cut
     later, loans = [upper for upper in labs if upper.number > lab], loans_of(labs)
     elsewhere = {path for known in labs for path in known.owned_for(set(ISAS) - set(isas))}
     for source in sorted(_source_files(tree)):

@@ -17,6 +17,7 @@ from grade.ladder.cutter import cut, holes
 from grade.ladder.labs import ISAS, Lab, LadderError, load_labs
 from grade.ladder.trees import locked
 from grade.results import Status
+from grade.student.remaining import place_in_handout
 
 DOCUMENT = "docs/holes.md"
 
@@ -64,8 +65,11 @@ def exercises(tree: Path) -> list[Exercise]:
     found = []
     for lab in load_labs(tree):
         of_lab = {hole.function: _for_all_isas(hole.file) for hole in holes(tree) if hole.lab == lab.number}
-        order = {function: _place_in_handout(lab, function) for function in of_lab}
-        found += [Exercise(lab.number, function, of_lab[function]) for function in sorted(order, key=order.__getitem__)]
+        order = {function: place_in_handout(lab, function) for function in of_lab}
+        for function in sorted(order, key=lambda function: order[function] or 0):
+            if order[function] is None:
+                raise LadderError(f"{lab.prefix}README.md: `What to write` does not name {function}, which is a hole")
+            found.append(Exercise(lab.number, function, of_lab[function]))
     return found
 
 
@@ -174,13 +178,3 @@ def _marks(tree: Path, lab: int) -> list[tuple[str, str]]:
 
 def _for_all_isas(file: str) -> str:
     return re.sub(rf"^arch/({'|'.join(ISAS)})/", "arch/<isa>/", file)
-
-
-def _place_in_handout(lab: Lab, function: str) -> int:
-    """Where the part of the README that says what to write names the function first."""
-    text = (lab.folder / "README.md").read_text(encoding="utf-8")
-    _, _, what_to_write = text.partition("\n## What to write\n")
-    match = re.search(rf"`{function}\b", what_to_write.partition("\n## ")[0])
-    if match is None:
-        raise LadderError(f"{lab.prefix}README.md: `What to write` does not name {function}, which is a hole")
-    return match.start()

@@ -6,8 +6,7 @@ from pathlib import Path
 import pytest
 
 from grade.ladder.bugs import Bug, BugError, Verdict, check, load_bugs, plant
-from grade.ladder.labs import ISAS
-from grade.ladder.trees import Course, Tree, find_root
+from grade.ladder.trees import Tree, find_root
 
 ROOT = find_root(Path(__file__))
 HEADER = """\
@@ -83,7 +82,8 @@ def test_a_diff_that_does_not_fit_is_refused(tmp_path: Path, diff: str) -> None:
 def test_a_planted_tree_is_the_solved_cut_with_the_bug(tmp_path: Path) -> None:
     planted = plant(ROOT, read(tmp_path, HEADER + DIFF), tmp_path / "planted")
     assert (planted / FILE).read_text(encoding="utf-8").startswith("// Boot order.\n")
-    assert Tree(planted).course == Course(lab=1, solved=1, isas=ISAS)
+    course = Tree(planted).course
+    assert course is not None and (course.lab, course.solved) == (1, 1)
     assert not (planted / "grade").exists()
     assert not list(planted.glob("labs/*/bugs"))
     assert "@lab" not in (planted / "kernel/mm/page_table_map.h").read_text(encoding="utf-8")

@@ -1,0 +1,81 @@
+"""The tree as it was handed out, which git remembers: what an instructor lays a student's files over."""
+
+from dataclasses import dataclass
+
+from grade.ladder.git import GitError, Repository
+from grade.ladder.labs import COURSE_FILE, LadderError
+from grade.ladder.trees import Tree, read_course
+from grade.student.owned import owned_files
+
+_BUILT_FROM = ("kernel/", "arch/", "user/")
+
+
+@dataclass(frozen=True)
+class Given:
+    """The commit by which this lab came into the student's repository."""
+
+    repository: Repository
+    commit: str
+
+    def files(self) -> dict[str, tuple[bytes, int]]:
+        """Content and mode of each file of the commit, by path."""
+        entries: list[tuple[str, str, int]] = []
+        for entry in self.repository.run("ls-tree", "-r", "-z", self.commit).split("\0"):
+            fields, _, path = entry.partition("\t")
+            mode, kind, blob = fields.split(" ") if path else ("", "", "")
+            if kind == "blob" and mode in ("100644", "100755"):
+                entries.append((path, blob, int(mode, 8) & 0o777))
+        contents = self.repository.blobs([blob for _, blob, _ in entries])
+        return {path: (content, mode) for (path, _, mode), content in zip(entries, contents, strict=True)}
+
+    def changed(self) -> list[str]:
+        """The files on disk that differ from the commit, those that are gone among them."""
+        listed = self.repository.run("diff", "--name-only", "--no-renames", "--diff-filter=a", "-z", self.commit, "--")
+        return [path for path in listed.split("\0") if path]
+
+    def added(self) -> list[str]:
+        """The files of the kernel and its programs that the commit does not have."""
+        new = self.repository.run("diff", "--name-only", "--no-renames", "--diff-filter=A", "-z", self.commit, "--")
+        unknown = self.repository.run("ls-files", "--others", "--exclude-standard", "-z")
+        return sorted(path for path in set((new + "\0" + unknown).split("\0")) if path.startswith(_BUILT_FROM))
+
+
+def find_given(tree: Tree) -> Given:
+    """The commit that brought this lab. LadderError, saying why, if git does not know."""
+    repository = Repository(tree.root)
+    top = repository.run("rev-parse", "--show-prefix")
+    if top:
+        raise LadderError(f"{tree.root} is only a folder of a git repository")
+    # A merge takes the dates out of order, so parents come after children by structure.
+    trailer = rf"^Pagewalk-Handout: lab {tree.lab}\(, labs 1 to [0-9]* solved\)\?$"
+    commit = repository.run("log", "--no-show-signature", "--topo-order", "-1", "--format=%H", f"--grep={trailer}", "HEAD", "--")
+    if not commit or not _is_of_lab(repository, commit, tree.lab):
+        raise LadderError(f"no commit here says `Pagewalk-Handout: lab {tree.lab}`")
+    return Given(repository, commit)
+
+
+def changed_given_files(tree: Tree) -> list[str]:
+    """The given files that the student changed, removed or added, as far as git can tell."""
+    try:
+        given = find_given(tree)
+        paths = given.changed() + given.added()
+    except LadderError:
+        return []
+    owned = owned_files(tree)
+    return sorted(path for path in paths if path not in owned)
+
+
+def _is_of_lab(repository: Repository, commit: str, lab: int) -> bool:
+    try:
+        return read_course(repository.run("show", f"{commit}:{COURSE_FILE}")).lab == lab
+    except LadderError:
+        return False
+
+
+def uncommitted(tree: Tree) -> list[str]:
+    """The owned files that differ from HEAD; none where git does not know."""
+    try:
+        status = Repository(tree.root).run("status", "--porcelain", "--no-renames", "-z", "--", *owned_files(tree))
+    except GitError:
+        return []
+    return [entry[3:] for entry in status.split("\0") if entry]
