@@ -142,17 +142,36 @@ def grade(work: Path, *options: str) -> dict[str, str]:
     return {result["milestone"]: result["status"] for result in json.loads(file.read_text())["results"]}
 
 
+def booted_milestones(lab: int) -> list[str]:
+    """The numbers of the lab's own milestones that need no host test."""
+    tests = "".join(path.read_text(encoding="utf-8") for path in LABS[lab - 1].folder.glob("test_*.py"))
+    return re.findall(r'^@milestone\("([\d.]+)", points=[\d.]+, witness="[^H"]+"\)', tests, re.MULTILINE)
+
+
+def asked_of(lab: int, isa: str) -> list[str]:
+    """The milestones that the climb grades: on the way each lab's own, at the top those of all labs.
+
+    The host tests, whose build takes longer than all else, run once: at the top, for the first ISA. What a lab's kernel
+    owes to earlier labs before the top is graded in main, on the same code in main's own hand.
+    """
+    if lab < NUMBERS[-1]:
+        return booted_milestones(lab)
+    return [] if isa == ISAS[0] else [number for below in NUMBERS for number in booted_milestones(below)]
+
+
 @pytest.mark.parametrize("isa", ISAS)
 def test_a_student_climbs_all_labs(isa: str, tmp_path: Path) -> None:
-    """In a course of one ISA: nothing conflicts, and what was written is passed, on each lab's kernel."""
+    """In a course of one ISA: nothing conflicts, and what was written is passed."""
     work = clone(published(tmp_path, "--isa", isa), "lab1")
     for lab in NUMBERS:
         if lab > 1:
             merge(work, f"lab{lab}")
         write_lab(work, lab, (isa,))
-        statuses = grade(work)
+        asked = asked_of(lab, isa)
+        statuses = grade(work, *(f"--milestone={number}" for number in asked))
         assert set(statuses.values()) == {"passed"}
-        assert {int(number.split(".")[0]) for number in statuses} == set(NUMBERS[:lab])
+        assert set(booted_milestones(lab)) <= set(statuses)
+    assert {int(number.split(".")[0]) for number in statuses} == set(NUMBERS)
 
 
 # --- without a boot --------------------------------------------------------------------------------------------------
