@@ -79,6 +79,12 @@ class _Marker:
     lab: int = 0
     function: str = ""
 
+    def __str__(self) -> str:
+        if self.lab == _MAIN_ONLY:
+            return "@main"
+        names = {"begin": "@lab {} begin", "end of hole": "@lab {} end", "from": "@from {}", "end": "@end"}
+        return names[self.kind].format(self.lab)
+
 
 @dataclass(frozen=True)
 class _HolePart:
@@ -275,7 +281,7 @@ def _parts_of(content: bytes, path: str, owner: Lab | None) -> list[_Part]:
         if isinstance(part, _HolePart):
             _check_hole(part, path, owner)
         elif isinstance(part, _FromPart) and owner is not None and part.marker.lab > owner.number:
-            problem = f"@from {part.marker.lab} in a file of lab {owner.number}: no later handout may touch it"
+            problem = f"{part.marker} in a file of lab {owner.number}: no later handout may touch it"
             raise MarkerError(path, part.marker.line, problem)
     return parts
 
@@ -331,7 +337,7 @@ class _Parser:
             else:
                 raise self._misfit(marker, block)
         if block is not None:
-            raise MarkerError(self.path, block.line, f"@from {block.lab} has no @end")
+            raise MarkerError(self.path, block.line, f"{block} has no @end")
         return parts
 
     def _hole(self, begin: _Marker, line: str) -> _HolePart:
@@ -352,7 +358,7 @@ class _Parser:
                 return _HolePart(begin, line[: len(line) - len(line.lstrip())], hint, body)
             else:
                 raise self._misfit(marker, begin)
-        raise MarkerError(self.path, begin.line, f"@lab {begin.lab} begin has no @lab {begin.lab} end")
+        raise MarkerError(self.path, begin.line, f"{begin} has no @lab {begin.lab} end")
 
     def _take(self) -> str:
         self.next += 1
@@ -386,14 +392,11 @@ class _Parser:
 
     def _misfit(self, marker: _Marker, block: _Marker | None) -> MarkerError:
         """Why `marker` cannot stand here, inside of `block`."""
-        names = {"begin": "@lab {} begin", "end of hole": "@lab {} end", "from": "@from {}", "end": "@end"}
-        name = names[marker.kind].format(marker.lab)
         if block is not None:
-            outer = f"{names[block.kind].format(block.lab)} (line {block.line})"
             what = "nested in" if marker.kind in ("begin", "from") else "does not close"
-            return MarkerError(self.path, marker.line, f"{name} {what} {outer}")
+            return MarkerError(self.path, marker.line, f"{marker} {what} {block} (line {block.line})")
         opener = {"end of hole": f"@lab {marker.lab} begin", "end": "@from"}[marker.kind]
-        return MarkerError(self.path, marker.line, f"{name} without {opener}")
+        return MarkerError(self.path, marker.line, f"{marker} without {opener}")
 
 
 def _rendered(parts: list[_Part], path: str, request: _Request) -> list[str]:
