@@ -67,6 +67,11 @@ def pagewalk() -> None:
     type=click.Path(exists=True, file_okay=False, path_type=Path),
     help="Grade another tree, a student's say, with the tests of this one.",
 )
+@click.option(
+    "--submission",
+    metavar="ARCHIVE|DIR|GIT-REV",
+    help="Grade what a student handed in: only the files that the student owns are taken. REV, or DIR:REV.",
+)
 @click.option("-j", "jobs", type=click.IntRange(1), help="Guests at the same time (default: one for each core).")
 @reports_what_is_missing
 def grade(**options: object) -> None:

@@ -22,7 +22,6 @@ from grade.boot.failed_run import forget, gdb_command, save
 from grade.boot.guest import Guest
 from grade.boot.kernel_image import KernelImage
 from grade.diagnosis.failure import Failure, NotWritten
-from grade.ladder import build
 from grade.ladder.build import BuildError, Kernel
 from grade.ladder.labs import ISAS
 from grade.ladder.trees import Tree, find_root
@@ -45,6 +44,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group = parser.getgroup("pagewalk", "grading")
     group.addoption("--isa", action="append", choices=ISAS, help="grade on this ISA only (may be repeated)")
     group.addoption("--tree", type=Path, help="grade this tree, with these tests")
+    group.addoption("--submission-folder", type=Path, help="grade the submission that is laid out here, with these tests")
     group.addoption("--lab", action="append", type=int, help="grade the kernel of this lab (may be repeated)")
     group.addoption("--milestone", action="append", help="only this milestone, such as 1.3 (may be repeated)")
     group.addoption("--forget-failures", action="store_true", help="leave no failed run behind for ./pagewalk gdb")
@@ -86,6 +86,8 @@ def _lacks_target(item: pytest.Item) -> bool:
 
 def _plan(config: pytest.Config) -> run_plan.Plan:
     tests = Tree(find_root(Path(__file__)))
+    if submission := config.getoption("--submission-folder"):
+        return run_plan.plan_submission(submission, tests, config.getoption("--lab"), config.getoption("--isa"))
     given = config.getoption("--tree")
     tree = Tree(given.resolve()) if given else tests
     folders = [Path(argument.partition("::")[0]) for argument in config.args]
@@ -95,7 +97,7 @@ def _plan(config: pytest.Config) -> run_plan.Plan:
 @pytest.fixture(scope="session")
 def kernel(target: Target) -> Kernel:
     """The kernel of the target, built if need be."""
-    return build.build_kernel(target.prepared(), target.isa)
+    return target.kernel()
 
 
 @pytest.fixture(scope="session")
@@ -107,7 +109,7 @@ def image(kernel: Kernel) -> KernelImage:
 @pytest.fixture(scope="session")
 def host_tests(target: Target) -> Path:
     """The folder of the target's built host tests."""
-    return build.build_host_tests(target.prepared_for_host())
+    return target.host_tests()
 
 
 @dataclass
