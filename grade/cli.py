@@ -14,6 +14,7 @@ from grade.ladder.labs import ISAS, LadderError
 from grade.ladder.trees import Tree, find_root
 from grade.machine.qemu_version import ToolMissing, ToolTooOld
 from grade.program_run import BadProgram
+from grade.visible import visible
 
 CANNOT_RUN = 2
 
@@ -40,7 +41,7 @@ def reports_what_is_missing(command: Callable) -> Callable:
         try:
             command(*args, **kwargs)
         except (ToolMissing, ToolTooOld, LadderError, BuildError, BadProgram) as error:
-            raise CannotRun(str(error)) from error
+            raise CannotRun(visible(str(error))) from error
 
     return wrapped
 

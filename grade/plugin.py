@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -27,6 +28,7 @@ from grade.ladder.labs import ISAS
 from grade.ladder.trees import Tree, find_root
 from grade.results import Result, Status, write_json, write_junit
 from grade.run_plan import Target
+from grade.visible import visible
 from grade.walker import TooManyTables
 
 RESULT = "pagewalk_result"
@@ -173,7 +175,7 @@ def _result(item: pytest.Function, mark: pytest.Mark, call: pytest.CallInfo) -> 
             message += f"\ntry        {gdb_command(target, number)}"
     title = (item.function.__doc__ or number).strip().splitlines()[0].rstrip(".")
     points = most if status is Status.PASSED else 0
-    return Result(target.lab, target.isa, number, title, points, most, status, cause, message, call.duration)
+    return Result(target.lab, target.isa, number, title, points, most, status, cause, visible(message), call.duration)
 
 
 def _judged(error: BaseException | None, target: Target, item: pytest.Item) -> tuple[Status, str | None, str]:
@@ -237,9 +239,17 @@ class Collector:
                 self.results.append(result)
                 self.show(result)
         if path := self.config.getoption("--results-json"):
-            write_json(self.results, path)
+            write_json(self.results, path, self._submission())
         if path := self.config.getoption("--results-junit"):
             write_junit(self.results, path)
+
+    def _submission(self) -> dict[str, Any] | None:
+        folder = self.config.getoption("--submission-folder")
+        if folder is None:
+            return None
+        from grade.submission.laid_out import description_of  # main alone has it
+
+        return description_of(folder)
 
     def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
         """Where pytest itself is used, the table comes last."""

@@ -35,6 +35,7 @@ _NEVER_CUT = (
     "grade/ladder/cutter.py",
     "grade/ladder/handout.py",
     "grade/publishing.py",
+    "grade/submission/",
 )
 _MAIN_ONLY = 1_000_000  # a lab that no ladder reaches
 _PATCHES = re.compile(r"labs/[^/]+/(bugs|variants)/")

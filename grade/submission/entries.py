@@ -16,6 +16,7 @@ LARGEST_FILE = 1 << 20
 MOST_ENTRIES = 100_000
 MOST_BYTES = 512 << 20
 """Of all files together, unpacked: more than a student's clone has with everything that was built in it."""
+_MOST_KEPT, _MOST_KEPT_BYTES = 1000, 32 << 20
 
 Wanted = Callable[[str], bool]
 """Whether a file of this name could be taken, so that its contents must be kept."""
@@ -50,13 +51,6 @@ class Entry:
     """For a file that is wanted, and not too large."""
 
 
-def file_entry(name: str, content: bytes, wanted: Wanted) -> Entry:
-    """The entry of an ordinary file; `content` is all of it, or more than LARGEST_FILE bytes."""
-    if len(content) > LARGEST_FILE:
-        return Entry(name, Kind.FILE, len(content))
-    return Entry(name, Kind.FILE, len(content), blob_id(content), content if wanted(name) else None)
-
-
 def blob_id(content: bytes, like: str = "") -> str:
     """What git calls these contents: by SHA-1, or by SHA-256 where `like` is such a name."""
     algorithm = hashlib.sha256 if len(like) == 64 else hashlib.sha1
@@ -64,20 +58,30 @@ def blob_id(content: bytes, like: str = "") -> str:
 
 
 class Budget:
-    """Counts entries and bytes while a submission is read. LadderError once there are too many."""
+    """Counts what is read of a submission. LadderError once it is too much."""
 
-    def __init__(self, source: str) -> None:
-        self._source = source
-        self._entries = self._bytes = 0
+    def __init__(self) -> None:
+        self._entries = self._bytes = self._kept = self._kept_bytes = 0
 
     def take_entry(self) -> None:
         """One more name."""
         self._entries += 1
         if self._entries > MOST_ENTRIES:
-            raise LadderError(f"{self._source}: holds more than {MOST_ENTRIES} files and folders: not read any further")
+            raise LadderError(f"holds more than {MOST_ENTRIES} files and folders: not read any further")
 
     def take_bytes(self, count: int) -> None:
         """So many bytes more have been read, or unpacked."""
         self._bytes += count
         if self._bytes > MOST_BYTES:
-            raise LadderError(f"{self._source}: unpacks to more than {MOST_BYTES >> 20} MiB: not read any further")
+            raise LadderError(f"unpacks to more than {MOST_BYTES >> 20} MiB: not read any further")
+
+    def file_entry(self, name: str, content: bytes, wanted: Wanted) -> Entry:
+        """The entry of an ordinary file; `content` is all of it, or more than LARGEST_FILE bytes."""
+        if len(content) > LARGEST_FILE:
+            return Entry(name, Kind.FILE, len(content))
+        if not wanted(name):
+            return Entry(name, Kind.FILE, len(content), blob_id(content))
+        self._kept, self._kept_bytes = self._kept + 1, self._kept_bytes + len(content)
+        if self._kept > _MOST_KEPT or self._kept_bytes > _MOST_KEPT_BYTES:
+            raise LadderError("holds the files that students own again and again: not read any further")
+        return Entry(name, Kind.FILE, len(content), blob_id(content), content)

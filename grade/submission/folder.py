@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from grade.ladder.labs import LadderError
-from grade.submission.entries import LARGEST_FILE, Budget, Entry, Kind, Wanted, file_entry
+from grade.submission.entries import LARGEST_FILE, Budget, Entry, Kind, Wanted
 
 _NOT_LOOKED_INTO = ("build", ".git")
 _KINDS = {
@@ -22,11 +22,11 @@ _KINDS = {
 
 def read_folder(folder: Path, wanted: Wanted) -> list[Entry]:
     """Everything below `folder` but what was built there and git's own. LadderError if it is too much."""
-    budget = Budget(str(folder))
+    budget = Budget()
     try:
         return list(_below(folder, "", budget, wanted))
     except RecursionError:
-        raise LadderError(f"{folder}: holds folders in folders without end") from None
+        raise LadderError("holds folders in folders without end") from None
 
 
 def _below(folder: Path, prefix: str, budget: Budget, wanted: Wanted) -> Iterator[Entry]:
@@ -36,7 +36,7 @@ def _below(folder: Path, prefix: str, budget: Budget, wanted: Wanted) -> Iterato
         try:
             entry = _entry(found, name, budget, wanted)
         except OSError as error:
-            raise LadderError(f"{found.path}: {error.strerror}") from error
+            raise LadderError(f"{name} cannot be read: {error.strerror}") from error
         yield entry
         if entry.kind is Kind.FOLDER and found.name not in _NOT_LOOKED_INTO:
             yield from _below(Path(found.path), f"{name}/", budget, wanted)
@@ -53,4 +53,4 @@ def _entry(found: os.DirEntry[str], name: str, budget: Budget, wanted: Wanted) -
     with os.fdopen(os.open(found.path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK), "rb") as file:
         content = file.read(LARGEST_FILE + 1)
     budget.take_bytes(len(content))
-    return file_entry(name, content, wanted)
+    return budget.file_entry(name, content, wanted)

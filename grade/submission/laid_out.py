@@ -88,12 +88,12 @@ def _description(folder: Path) -> Path:
 
 def _select(tree: Tree, source: str, labs: Sequence[int]) -> LaidOut:
     tails = (COURSE_FILE, *owned_paths(tree.labs))
-    contents = Contents(source, read_source(source, lambda name: name.endswith(tails)), tree.labs)
+    contents = Contents(source, read_source(source, tails), tree.labs)
     claim = contents.claim()
     if not labs and not isinstance(claim, Claim):
-        problem = f"there is no {COURSE_FILE}" if claim is None else f"its {COURSE_FILE} {claim}"
+        problem = f"there is no {COURSE_FILE} in it" if claim is None else f"its {COURSE_FILE} {claim}"
         example = f"./pagewalk grade {tree.labs[0].number} --submission {source}"
-        raise LadderError(f"{source}: which lab is it? {problem} in it. Name the lab: {example}")
+        raise LadderError(f"{source}: which lab is it? {problem}. Name the lab: {example}")
     claim = claim if isinstance(claim, Claim) else None
     chosen = sorted(set(labs)) or [claim.lab]
     selections = []

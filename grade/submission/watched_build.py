@@ -6,6 +6,7 @@ limits, and never come from the compiler's cache. Nothing that was built is run 
 """
 
 import json
+import os
 import re
 import shlex
 import subprocess
@@ -130,7 +131,8 @@ class _Watch:
         runs = [run for run in tool_runs(self._records) if run.tool in _READERS]
         system = _system_folders({unit.compiler for unit in self._watched})
         allowed = tuple(f"{folder}/" for folder in (str(self._tree), *system))
-        found = {(self._subject(run), path): None for run in runs for path in run.opened if not path.startswith(allowed)}
+        opened = ((run, os.path.normpath(path)) for run in runs for path in run.opened)
+        found = {(self._subject(run), path): None for run, path in opened if not path.startswith(allowed)}
         self._check_complete(runs)
         return [list(pair) for pair in found]
 
@@ -170,9 +172,10 @@ def _units(tree: Path, folder: Path) -> Iterator[_Unit]:
 def _system_folders(compilers: Iterable[str]) -> list[str]:
     """The folders in which these compilers look for headers."""
     found: dict[str, None] = {}
+    english = os.environ | {"LC_ALL": "C.UTF-8"}
     for compiler in sorted(compilers):
         command = [compiler, "-E", "-v", "-x", "c++", "/dev/null"]
-        output = subprocess.run(command, capture_output=True, text=True, check=True, env=None).stderr
+        output = subprocess.run(command, capture_output=True, text=True, check=True, env=english).stderr
         listed = output.partition("search starts here:")[2].partition("End of search list")[0]
         found |= {str(Path(line).resolve()): None for line in re.findall(r"^ (/\S.*)$", listed, re.MULTILINE)}
     return list(found)
