@@ -24,6 +24,8 @@ Progress = Callable[[int, int, str], None]
 """Called with the number of steps done, the number of all steps, and what the step was."""
 
 _SECONDS_TO_STOP = 10.0
+_MOST_LOGGED, _LONGEST_LINE = 16 << 20, 1 << 16
+_LONGEST_SHOWN = 400
 _NOT_BUILT_FROM = {"build", "grade", "docs", "__pycache__"}
 _COLOUR = re.compile(r"\x1b\[[0-9;]*[mK]|\x1b\]8;[^\x1b\x07]*(?:\x1b\\|\x07)")
 _STEP = re.compile(r"\[(\d+)/(\d+)\] (.*)")
@@ -43,7 +45,8 @@ _ERRORS = [
     re.compile(r"CMake Error at (?P<file>[^\s:]+):(?P<line>\d+).*"),
     re.compile(r"CMake Error: (?P<message>.*)"),
     re.compile(r"ninja: (?:error|fatal): (?P<message>.*)"),
-    re.compile(r"\S*(?:g\+\+|gcc|c\+\+|cc1plus|collect2|as): (?:fatal )?error: (?P<message>.*)"),
+    re.compile(r"\S*(?:g\+\+|gcc|c\+\+|cc1plus|collect2|as): (?:fatal |internal compiler )?error: (?P<message>.*)"),
+    re.compile(r"(?:\S*(?:cc1plus|as): )?(?P<message>(?:out of memory allocating|virtual memory exhausted).*)"),
 ]
 
 
@@ -244,9 +247,12 @@ def _run(job: _Job, command: list[str], lock: int, log: IO[str], variables: Mapp
 
 
 def _follow(output: IO[str], log: IO[str], on_progress: Progress | None) -> None:
-    for line in output:
+    room = _MOST_LOGGED
+    while line := output.readline(_LONGEST_LINE):
         line = _COLOUR.sub("", line)
-        log.write(line)
+        room -= len(line)
+        if room > 0:
+            log.write(line)
         if on_progress is not None and (step := _STEP.match(line)):
             on_progress(int(step[1]), int(step[2]), step[3])
 
@@ -340,8 +346,8 @@ def find_first_error(log: str, tree: Path, build_dir: Path) -> Diagnostic | None
             file=None if file is None else _from_root(file, tree, build_dir),
             line=int(parts["line"]) if parts.get("line") else None,
             column=int(parts["column"]) if parts.get("column") else None,
-            message=message or _indented_text(lines[number + 1 :]),
-            excerpt="\n".join(_leading(lines[number + 1 :], _EXCERPT)),
+            message=(message or _indented_text(lines[number + 1 :]))[:_LONGEST_SHOWN],
+            excerpt="\n".join(line[:_LONGEST_SHOWN] for line in _leading(lines[number + 1 :], _EXCERPT)),
         )
     return None
 

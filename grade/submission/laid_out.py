@@ -16,6 +16,7 @@ from grade.ladder.labs import COURSE_FILE, ISAS, LadderError
 from grade.ladder.trees import Tree, locked
 from grade.submission.selection import Claim, Contents, Selection, owned_paths
 from grade.submission.sources import read_source
+from grade.submission.watched_build import prune
 
 
 @dataclass(frozen=True)
@@ -61,7 +62,11 @@ def laid_out(tree: Tree, source: str, labs: Sequence[int]) -> Iterator[LaidOut]:
         for selection in found.selections:
             _lay(tree, selection, tree_in(folder, selection.lab))
         _description(folder).write_text(json.dumps(found.as_dict()), encoding="utf-8")
-        yield found
+        try:
+            yield found
+        finally:
+            for lab in found.labs:
+                prune(tree_in(folder, lab))
 
 
 def description_of(folder: Path) -> dict[str, Any]:

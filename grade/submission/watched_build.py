@@ -9,6 +9,7 @@ import json
 import os
 import re
 import shlex
+import shutil
 import subprocess
 from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass
@@ -25,16 +26,24 @@ from grade.submission.selection import owned_paths
 from grade.visible import visible
 
 _CPU_SECONDS = 120  # for one run of one tool; the slowest takes ten
+_MEMORY = 4 << 30
+_LARGEST_FILE = 256 << 20
 _BACKSTOP_MINUTES = 30
 _LIMITS = (
     # Interrupted, ninja ends the tools.
     *("timeout", "--signal=INT", "--kill-after=30", f"{_BACKSTOP_MINUTES}m"),
-    *("prlimit", f"--cpu={_CPU_SECONDS}:{_CPU_SECONDS + 5}", f"--as={4 << 30}", f"--fsize={256 << 20}", "--core=0"),
+    *("prlimit", f"--cpu={_CPU_SECONDS}:{_CPU_SECONDS + 5}", f"--as={_MEMORY}", f"--fsize={_LARGEST_FILE}", "--core=0"),
 )
+_SIGNS = {
+    r"CPU time limit exceeded|Killed signal": f"compiling it takes more than {_CPU_SECONDS} seconds of CPU time",
+    r"File size limit exceeded|File too large": f"compiling it makes a file of more than {_LARGEST_FILE >> 20} MiB",
+    r"out of memory|[Mm]emory exhausted|Cannot allocate memory": f"compiling it takes more than {_MEMORY >> 30} GiB of memory",
+}
 # The tools that read what a student wrote; of the LTO ones only to see that they do not run.
 _READERS = ("cc1plus", "cc1", "as", "lto", "wrapper", "lto1")
 _NO_LTO = "-DCMAKE_EXE_LINKER_FLAGS=-fno-lto"  # code hidden in an object, compiled when nobody watches
 _MOST_NAMED = 5
+_KEPT = ("kernel.elf", "host_tests", "build.log")
 
 
 @dataclass(frozen=True)
@@ -56,6 +65,15 @@ def watched_host_tests(tree: Path, on_progress: Progress | None = None) -> Path:
     """The build folder of the tree's host tests, likewise."""
     _once(tree, "host", partial(build_host_tests, tree, on_progress=on_progress))
     return tree / "build" / "host"
+
+
+def prune(tree: Path) -> None:
+    """Leaves of what was built what somebody may want to run or read: a class fills a disk otherwise."""
+    for folder in (tree / "build").glob("*"):
+        for path in folder.iterdir() if folder.is_dir() else ():
+            if path.name in _KEPT:
+                continue
+            shutil.rmtree(path) if path.is_dir() and not path.is_symlink() else path.unlink()
 
 
 def _once(tree: Path, preset: str, build: partial) -> None:
@@ -84,7 +102,19 @@ def _built(tree: Path, preset: str, build: partial) -> _Outcome:
     if error is None:
         return _Outcome(reads, None, None)
     log = f"The whole log: {error.log}" if isinstance(error.log, Path) else error.log
-    return _Outcome(reads, error.first_error, log)
+    return _Outcome(reads, _explained(error), log)
+
+
+def _explained(error: BuildError) -> Diagnostic | None:
+    """The first error, in words of ours if it was a limit that ended the build."""
+    first = error.first_error
+    if not isinstance(error.log, Path) or (first is not None and first.file is not None):
+        return first
+    message = first.message if first is not None else f"the build ended without a word, or took {_BACKSTOP_MINUTES} minutes"
+    limit = next((limit for sign, limit in _SIGNS.items() if re.search(sign, message)), None)
+    text = error.log.read_text(encoding="utf-8", errors="replace")
+    failed = re.search(r"^FAILED: \S*?\.dir/(\S+?)\.o(?:bj)?\b", text, re.MULTILINE)
+    return Diagnostic(failed[1] if failed else None, None, None, limit or message)
 
 
 def _reads_outside(reads: list[list[str]]) -> Failure:
