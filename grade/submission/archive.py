@@ -152,12 +152,17 @@ def _tar_entries(file: _Counted, budget: Budget, wanted: Wanted) -> Iterator[Ent
             archive.members = []  # it would keep every one
             kind = Kind.SPARSE if member.issparse() else _KINDS.get(member.type, Kind.OTHER)
             if kind is Kind.FILE and member.size <= LARGEST_FILE:
-                yield budget.file_entry(member.name, archive.extractfile(member).read(), wanted)
+                content = archive.extractfile(member).read()
+                if len(content) < member.size:
+                    raise EOFError("the last file is not complete")
+                yield budget.file_entry(member.name, content, wanted)
             else:
                 yield Entry(member.name, kind, member.size if kind is Kind.FILE else 0)
     # Python takes whatever is no header for the end.
     if file.seen_at(archive.offset, tarfile.BLOCKSIZE) != bytes(tarfile.BLOCKSIZE):
-        raise LadderError("is damaged, or was not copied to its end")
+        raise EOFError("there is no end mark")
+    while file.read(1 << 20):  # at the very end the unpacker compares checksums
+        pass
 
 
 def _zip_entries(path: Path, budget: Budget, wanted: Wanted) -> Iterator[Entry]:
