@@ -15,6 +15,7 @@ from grade.ladder.labs import COURSE_FILE, ISAS, LadderError
 from grade.ladder.trees import Tree, find_root
 from grade.machine.qemu_version import ToolMissing, ToolTooOld
 from grade.program_run import BadProgram
+from grade.visible import visible
 
 CANNOT_RUN = 2
 
@@ -62,7 +63,7 @@ def reports_what_is_missing(command: Callable) -> Callable:
         try:
             command(*args, **kwargs)
         except (ToolMissing, ToolTooOld, LadderError, BuildError, BadProgram) as error:
-            raise CannotRun(str(error)) from error
+            raise CannotRun(visible(str(error))) from error
         except OSError as error:
             if error.errno not in _MENDABLE:
                 raise
@@ -103,6 +104,11 @@ def pagewalk() -> None:
     "--tree",
     type=click.Path(exists=True, file_okay=False, path_type=Path),
     help="Grade another tree, a student's say, with the tests of this one.",
+)
+@click.option(
+    "--submission",
+    metavar="ARCHIVE|DIR|GIT-REV",
+    help="Grade what a student handed in: only the files that the student owns are taken. REV, or DIR:REV.",
 )
 @click.option("-j", "jobs", type=click.IntRange(1), help="Guests at the same time (default: one for each core).")
 @reports_what_is_missing

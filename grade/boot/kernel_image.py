@@ -10,6 +10,8 @@ from elftools.elf.elffile import ELFFile
 DEBUG_ROOT = "/pagewalk"
 """What the debug information calls the folder of the tree (CMakeLists.txt)."""
 
+_SECONDS = 20
+
 
 class KernelImage:
     """What the tool chain says about a kernel. It comes from the build, never from the running guest."""
@@ -72,11 +74,13 @@ class KernelImage:
         high = pc if pc >= self.offset else pc + self.offset
         if not self.va("image_start") <= high < self.va("text_end"):
             return ""
-        tool = f"{self.isa}-linux-gnu-addr2line"
+        # Within limits: the debug information is as good as the code that it was made from.
+        tool = ["prlimit", f"--cpu={_SECONDS}", f"--as={4 << 30}", f"{self.isa}-linux-gnu-addr2line"]
         try:
             run = subprocess.run(
-                [tool, "-f", "-C", "-e", str(self.elf), hex(high)], capture_output=True, text=True, check=True
-            )
+                [*tool, "-f", "-C", "-e", str(self.elf), hex(high)],
+                capture_output=True, text=True, errors="replace", check=True,
+            )  # fmt: skip
         except (OSError, subprocess.CalledProcessError):
             return self.nearest(high)
         function, line = (run.stdout.splitlines() + ["??", "??:0"])[:2]

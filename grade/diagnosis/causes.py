@@ -31,6 +31,7 @@ _EXECUTE = "kernel/proc/execute.cc"
 CAUSES: dict[str, Cause] = {
     # The run as a whole.
     "does-not-compile": Cause("The tree does not build.", ""),
+    "reads-outside-the-tree": Cause("A file that was handed in has the compiler or the assembler read another that it must not.", ""),
     "triple-fault": Cause("The CPU could not even report the exception, and the machine reset.", _BOOT_MAP),
     "recursive-vector": Cause("The exception handler's own first instructions fault, again and again.", _BOOT_MAP),
     "hang": Cause("The kernel neither goes on nor stops.", ""),

@@ -38,6 +38,7 @@ _NEVER_CUT = (
     "grade/ladder/hole_table.py",
     "grade/publishing.py",
     "grade/testing.py",
+    "grade/submission/",
 )
 _MAIN_ONLY = 1_000_000  # a lab that no ladder reaches
 _PATCHES = re.compile(r"labs/[^/]+/(bugs|variants)/")
