@@ -10,7 +10,6 @@ import click
 from rich.console import Console
 
 from grade.ladder.build import BuildError
-from grade.ladder.cutter import MarkerError, cut
 from grade.ladder.labs import ISAS, LadderError
 from grade.ladder.trees import Tree, find_root
 from grade.machine.qemu_version import ToolMissing, ToolTooOld
@@ -40,7 +39,7 @@ def reports_what_is_missing(command: Callable) -> Callable:
     def wrapped(*args: object, **kwargs: object) -> None:
         try:
             command(*args, **kwargs)
-        except (ToolMissing, ToolTooOld, LadderError, MarkerError, BuildError, BadProgram) as error:
+        except (ToolMissing, ToolTooOld, LadderError, BuildError, BadProgram) as error:
             raise CannotRun(str(error)) from error
 
     return wrapped
@@ -170,16 +169,60 @@ def bench(json_file: Path | None, runs: int, soak: int | None) -> None:
 @reports_what_is_missing
 def cut_command(lab: int, into: Path, solved: int | None, with_grader: bool, isas: tuple[str, ...]) -> None:
     """Write the tree of LAB, as a student gets it, to the folder INTO."""
-    tree = own_tree()
+    tree = main_tree("cut")
+    from grade.ladder.cutter import cut
+
     if lab not in [known.number for known in tree.labs]:
         raise LadderError(f"there is no lab {lab}; there are labs 1 to {tree.lab}")
     cut(tree.root, lab, lab - 1 if solved is None else solved, into, isas or ISAS, with_grader=with_grader)
     click.echo(f"lab {lab} is in {into}")
 
 
+@pagewalk.command()
+@click.option(
+    "--repo",
+    "folder",
+    required=True,
+    metavar="DIR",
+    type=click.Path(path_type=Path),
+    help="The git repository; a new one is made where there is nothing.",
+)
+@click.option("--solutions", is_flag=True, help="Branches labN-solution, too: labs 1 to N solved.")
+@click.option(
+    "--catch-up", type=int, multiple=True, metavar="N", help="A branch labN-catch-up: labs 1 to N-1 solved (may be repeated)."
+)
+@isa_option
+@click.option("--name", help="Whose commits they are (default: Pagewalk, or as before).")
+@click.option("--email", help="The address with it.")
+@click.option("--afresh", is_flag=True, help="One commit for each lab, as in a new repository: before a course begins.")
+@click.option("--check", is_flag=True, help="Change nothing; say whether the branches are what main would publish.")
+@reports_what_is_missing
+def handout(folder: Path, check: bool, isas: tuple[str, ...], **options: object) -> None:
+    """Publish the labs as branches lab1, lab2, ... of a git repository.
+
+    Students start from lab1 and merge lab2 when they go on. Where main has changed since, a branch gets one more commit,
+    which students can merge without a conflict; --afresh makes them anew. ISAs, name and solutions stay as they were
+    published unless told otherwise. With --check, exit status 1 if a branch differs.
+    """
+    from grade.publishing import check_branches, publish_branches
+
+    tree = main_tree("handout")
+    options["isas"] = tuple(isa for isa in ISAS if isa in isas) or None
+    run = check_branches if check else publish_branches
+    sys.exit(run(tree, folder, terminal(), **options))
+
+
 def own_tree() -> Tree:
     """The tree that this package is part of."""
     return Tree(find_root(Path(__file__)))
+
+
+def main_tree(command: str) -> Tree:
+    """The same for a command that only main has. LadderError in a handed-out tree."""
+    tree = own_tree()
+    if tree.course is not None:
+        raise LadderError(f"{command} works in main, from which this tree of lab {tree.lab} was made")
+    return tree
 
 
 def terminal() -> Console:

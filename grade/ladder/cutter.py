@@ -21,15 +21,26 @@ from collections.abc import Container, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
+from grade.ladder.files import KEPT, remove_others, update
 from grade.ladder.labs import COURSE_FILE, ISAS, LENT_FOLDER, Lab, LadderError, Loan, load_labs, loans_of, owner_of
 
 _MARKED = ("kernel/", "arch/", "user/", "labs/", "CMakeLists.txt", "README.md", "docs/")
 _GRADER = ("grade/",)
-_NEVER_CUT = ("grade/tests/", ".ci/", "docs/instructor.md")  # they tell how grades are defended, or need main
+_NEVER_CUT = (
+    ".ci/",
+    "docs/instructor.md",  # how grades are defended
+    "docs/graded.md",
+    "grade/tests/",
+    "grade/ladder/bugs.py",  # what only main can do
+    "grade/ladder/cutter.py",
+    "grade/ladder/handout.py",
+    "grade/ladder/patches.py",
+    "grade/ladder/variants.py",
+    "grade/publishing.py",
+)
 _MAIN_ONLY = 1_000_000  # a lab that no ladder reaches
-_BUGS = re.compile(r"labs/[^/]+/(bugs|variants)/")
+_PATCHES = re.compile(r"labs/[^/]+/(bugs|variants)/")
 _LENT = re.compile(rf"(labs/[^/]+/){LENT_FOLDER}(.+)")
-_KEPT_IN_TARGET = ("build", ".git")
 _NOT_SOURCE = {"build", ".git", "__pycache__", ".pytest_cache", ".hypothesis"}
 
 _COMMENTS = {
@@ -85,28 +96,74 @@ class _FromPart:
 _Part = str | _HolePart | _FromPart
 
 
-def cut(
-    tree: Path, lab: int, solved: int, into: Path, isas: Sequence[str] = ISAS, *, with_grader: bool = False
-) -> None:
-    """Makes `into` the tree of lab `lab` with the reference code of labs 1..`solved`.
+@dataclass(frozen=True)
+class _Request:
+    """What a cut is to be: the tree of `lab` for these ISAs, with the holes of labs 1..`solved` filled.
 
-    Touches no file whose content is right already, and neither build/ nor .git in `into`. LadderError if the
-    lab does not exist, `into` holds something else than a cut, or a marker is wrong (MarkerError).
+    Where a hole's function is in `turned` it is the other way round: filled, or left open.
+    """
+
+    labs: list[Lab]
+    lab: int
+    solved: int
+    isas: Sequence[str]
+    turned: Container[str]
+
+    def fills(self, hole: _Marker) -> bool:
+        """Whether the reference code stands in this hole."""
+        return (hole.lab <= self.solved) != (hole.lab <= self.lab and hole.function in self.turned)
+
+
+def render(
+    tree: Path,
+    lab: int,
+    solved: int,
+    isas: Sequence[str] = ISAS,
+    *,
+    with_grader: bool = False,
+    turned: Container[str] = frozenset(),
+) -> dict[str, tuple[bytes, int]]:
+    """The tree of lab `lab` with the reference code of labs 1..`solved`: content and mode of each file, by path.
+
+    `turned`: functions for which the opposite holds, so that one hole can be filled, or left open, alone. LadderError
+    if the lab does not exist; MarkerError if a marker is wrong.
     """
     labs = load_labs(tree)
     _check_request(tree, labs, lab, solved, isas)
-    _check_target(into)
+    request = _Request(labs, lab, solved, isas, turned)
     names = "".join(f'"{isa}", ' for isa in isas).removesuffix(", ")
     course = f"# What this tree is; the grader reads it.\nlab = {lab}\nsolved = {solved}\nisas = [{names}]\n"
     files = {COURSE_FILE: (course.encode(), 0o644)}  # first, so that a half-written cut can be told for a cut
     later, loans = [upper for upper in labs if upper.number > lab], loans_of(labs)
-    for source in sorted(_source_files(tree, into)):
+    elsewhere = {path for known in labs for path in known.owned_for(set(ISAS) - set(isas))}
+    for source in sorted(_source_files(tree)):
         path = _path_in_cut(source, loans, lab)
-        if path is None or path.startswith(_NEVER_CUT) or (path.startswith(_GRADER) and not with_grader):
+        if path is None or path in elsewhere or path.startswith(_NEVER_CUT):
+            continue
+        if path.startswith(_GRADER) and not with_grader:
             continue
         if not any(upper.brings(path) for upper in later):
-            mode = (tree / source).stat().st_mode & 0o777
-            files[path] = (_cut_file(tree, source, labs, lab, solved), mode)
+            files[path] = (_cut_file(tree, source, request), (tree / source).stat().st_mode & 0o777)
+    return files
+
+
+def cut(
+    tree: Path,
+    lab: int,
+    solved: int,
+    into: Path,
+    isas: Sequence[str] = ISAS,
+    *,
+    with_grader: bool = False,
+    turned: Container[str] = frozenset(),
+) -> None:
+    """Makes `into` what render() says.
+
+    Touches no file whose content is right already, and neither build/ nor .git in `into`. LadderError if `into`
+    holds something else than a cut.
+    """
+    files = render(tree, lab, solved, isas, with_grader=with_grader, turned=turned)
+    _check_target(into)
     remove_others(into, files.keys())
     for path, (content, mode) in files.items():
         update(into / path, content, mode)
@@ -116,7 +173,7 @@ def holes(tree: Path) -> list[Hole]:
     """All holes of main, by lab, file and line. MarkerError if any marker of the tree is wrong."""
     labs = load_labs(tree)
     found: list[Hole] = []
-    for path in sorted(_source_files(tree, None)):
+    for path in sorted(_source_files(tree)):
         for part in _flat(_parts_of((tree / path).read_bytes(), path, owner_of(labs, path))):
             if isinstance(part, _HolePart):
                 marker = part.marker
@@ -145,13 +202,13 @@ def _check_target(into: Path) -> None:
     """Everything else in `into` is going to be removed, so it must be a cut, or empty."""
     if not into.exists() or (into / COURSE_FILE).exists():
         return
-    if any(path.name not in _KEPT_IN_TARGET for path in into.iterdir()):
+    if any(path.name not in KEPT for path in into.iterdir()):
         raise LadderError(f"{into} is neither empty nor a cut tree (it has no {COURSE_FILE}): left as it is")
 
 
 def _path_in_cut(source: str, loans: list[Loan], lab: int) -> str | None:
     """Where the cut of lab `lab` has main's file `source`; None for a planted bug and for what is not lent then."""
-    if _BUGS.match(source):
+    if _PATCHES.match(source):
         return None
     lent = _LENT.fullmatch(source)
     if lent is None:
@@ -162,15 +219,14 @@ def _path_in_cut(source: str, loans: list[Loan], lab: int) -> str | None:
     return loan.path if loan.first <= lab <= loan.last else None
 
 
-def _source_files(tree: Path, into: Path | None) -> Iterator[str]:
-    """The files git tracks or would track; without git, all but what is known not to be source."""
+def _source_files(tree: Path) -> Iterator[str]:
+    """The files git tracks or would track; without git, all but what is known not to be source. No cut in the tree."""
     listed = _git_files(tree)
     if listed is None:
-        listed = _walked_files(tree)
+        listed = list(_walked_files(tree))
+    cuts = tuple(path.removesuffix(COURSE_FILE) for path in listed if path.endswith(f"/{COURSE_FILE}"))
     for path in listed:
-        file = tree / path
-        inside = into is not None and file.is_relative_to(into)
-        if not inside and path.split("/")[0] not in _NOT_SOURCE and file.is_file():
+        if path.split("/")[0] not in _NOT_SOURCE and not path.startswith(cuts) and (tree / path).is_file():
             yield path
 
 
@@ -198,12 +254,12 @@ def _walked_files(tree: Path) -> Iterator[str]:
 # --- markers -----------------------------------------------------------------------------------------------
 
 
-def _cut_file(tree: Path, path: str, labs: list[Lab], lab: int, solved: int) -> bytes:
+def _cut_file(tree: Path, path: str, request: _Request) -> bytes:
     content = (tree / path).read_bytes()
-    parts = _parts_of(content, path, owner_of(labs, path))
+    parts = _parts_of(content, path, owner_of(request.labs, path))
     if all(isinstance(part, str) for part in parts):
         return content
-    lines, emptied = _rendered(parts, path, lab, solved)
+    lines, emptied = _rendered(parts, path, request)
     return _formatted(tree, path, "\n".join(lines), emptied).encode(errors="surrogateescape")
 
 
@@ -338,7 +394,7 @@ class _Parser:
         return MarkerError(self.path, marker.line, f"{name} without {opener}")
 
 
-def _rendered(parts: list[_Part], path: str, lab: int, solved: int) -> tuple[list[str], list[tuple[int, int]]]:
+def _rendered(parts: list[_Part], path: str, request: _Request) -> tuple[list[str], list[tuple[int, int]]]:
     """The lines of the cut file, and the first and last line (from 1) of each hole left for the student."""
     out: list[str] = []
     emptied: list[tuple[int, int]] = []
@@ -351,15 +407,15 @@ def _rendered(parts: list[_Part], path: str, lab: int, solved: int) -> tuple[lis
                 if not (after_gap and not part.strip() and (not out or not out[-1].strip())):
                     out.append(part)
             elif isinstance(part, _FromPart):
-                if part.marker.lab <= lab:
+                if part.marker.lab <= request.lab:
                     add(part.parts)
-            elif part.marker.lab <= solved:
+            elif request.fills(part.marker):
                 out.extend(part.body)
             else:
                 first = len(out) + 1
                 out.extend(_starter(part, path))
                 emptied.append((first, len(out)))
-            after_gap = isinstance(part, _FromPart) and part.marker.lab > lab
+            after_gap = isinstance(part, _FromPart) and part.marker.lab > request.lab
 
     add(parts)
     return out, emptied
@@ -381,34 +437,3 @@ def _formatted(tree: Path, path: str, text: str, emptied: list[tuple[int, int]])
     command = [program, f"--assume-filename={tree / path}", *lines]
     result = subprocess.run(command, input=text.encode(errors="surrogateescape"), capture_output=True, check=False)
     return text if result.returncode != 0 else result.stdout.decode(errors="surrogateescape")
-
-
-# --- writing -----------------------------------------------------------------------------------------------
-
-
-def remove_others(into: Path, wanted: Container[str]) -> None:
-    """Removes the files that are not wanted, and the folders this leaves empty."""
-    seen: list[Path] = []
-    for folder, folders, names in os.walk(into):
-        here = Path(folder)
-        if here == into:
-            folders[:] = [name for name in folders if name not in _KEPT_IN_TARGET]
-            names = [name for name in names if name not in _KEPT_IN_TARGET]
-        for name in names:
-            if (here / name).relative_to(into).as_posix() not in wanted:
-                (here / name).unlink()
-        seen += [here / name for name in folders]
-    for path in reversed(seen):
-        if path.is_symlink():
-            path.unlink()
-        elif not any(path.iterdir()):
-            path.rmdir()
-
-
-def update(file: Path, content: bytes, mode: int) -> None:
-    """Writes the file unless it is right already, so that its time of change says when it changed."""
-    if not file.exists() or file.read_bytes() != content:
-        file.parent.mkdir(parents=True, exist_ok=True)
-        file.write_bytes(content)
-    if file.stat().st_mode & 0o777 != mode:
-        file.chmod(mode)

@@ -6,6 +6,7 @@ by a later handout. So everything that could make that answer doubtful is refuse
 
 import re
 import tomllib
+from collections.abc import Iterable
 from dataclasses import dataclass
 from itertools import combinations
 from pathlib import Path, PurePosixPath
@@ -35,8 +36,8 @@ class Lab:
     title: str
     folder: Path
     owned: tuple[str, ...]
-    adds: tuple[str, ...]
     retires: tuple[str, ...]
+    adds: tuple[str, ...] = ()
     lends: tuple[str, ...] = ()
     takes_back: tuple[str, ...] = ()
 
@@ -48,6 +49,10 @@ class Lab:
     def owns(self, path: str) -> bool:
         """Whether the student of this lab writes in the file `path` (from the root)."""
         return any(_matches(pattern, path) for pattern in self.owned)
+
+    def owned_for(self, isas: Iterable[str]) -> list[str]:
+        """The files that the student writes for these ISAs alone; those for all ISAs are not among them."""
+        return [pattern.replace(ISA_FIELD, isa) for pattern in self.owned if ISA_FIELD in pattern for isa in isas]
 
     def brings(self, path: str) -> bool:
         """Whether `path` first appears in this lab: owned, added, or in the lab's own folder."""
@@ -77,14 +82,19 @@ def load_labs(tree: Path) -> list[Lab]:
     for lower, upper in combinations(labs, 2):
         if lower.number == upper.number:
             raise LadderError(f"{upper.prefix}lab.toml: number: {lower.prefix}lab.toml is lab {lower.number} too")
+    if not (tree / COURSE_FILE).exists():  # a handout knows only what its student must
+        _check_files(tree, labs)
+    return labs
+
+
+def _check_files(tree: Path, labs: list[Lab]) -> None:
+    """Each file of main is of one lab at most, and there."""
     isas = sorted(path.name for path in tree.glob("arch/*/"))
     for lab in labs:
         _check_files_exist(tree, lab, isas)
     for lower, upper in combinations(labs, 2):
         _check_nothing_shared(lower, upper, isas)
-    if not (tree / COURSE_FILE).exists():  # a handout knows the lab that lends a file, and not yet who takes it back
-        _check_loans(tree, labs)
-    return labs
+    _check_loans(tree, labs)
 
 
 def owner_of(labs: list[Lab], path: str) -> Lab | None:
@@ -105,8 +115,8 @@ def _read_lab(path: Path, name: str) -> Lab:
         table = tomllib.loads(path.read_text(encoding="utf-8"))
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise LadderError(f"{name}: not TOML: {error}") from error
-    keys = {"number": int, "title": str, "owned": list, "adds": list, "retires": list}
-    optional = {"lends": list, "takes_back": list}
+    keys = {"number": int, "title": str, "owned": list, "retires": list}
+    optional = {"adds": list, "lends": list, "takes_back": list}
     keys |= optional
     for key in table:
         if key not in keys:

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
-from grade.ladder.cutter import cut, remove_others, update
+from grade.ladder.files import remove_others, update
 from grade.ladder.labs import COURSE_FILE, ISAS, Lab, LadderError, load_labs
 
 _HOST_TESTS = "kernel/tests"
@@ -39,7 +39,7 @@ class Tree:
     def course(self) -> Course | None:
         """What the handout says about itself; None for main."""
         path = self.root / COURSE_FILE
-        return _read_course(path) if path.exists() else None
+        return read_course(path.read_text(encoding="utf-8", errors="replace")) if path.exists() else None
 
     @cached_property
     def labs(self) -> list[Lab]:
@@ -79,6 +79,8 @@ def prepare(tree: Tree, lab: int) -> Path:
         raise LadderError(f"there is no lab {lab} here: this tree goes up to lab {tree.lab}")
     if tree.course is not None:
         return tree.root
+    from grade.ladder.cutter import cut  # main alone has it
+
     into = tree.root / "build" / "cut" / f"lab-{lab}"
     with locked(into.with_suffix(".lock")):
         cut(tree.root, lab, lab, into, tree.isas)
@@ -119,10 +121,11 @@ def locked(path: Path) -> Iterator[int]:
         yield file.fileno()
 
 
-def _read_course(path: Path) -> Course:
+def read_course(text: str) -> Course:
+    """What the text of a labs/course.toml says. LadderError if it is not one."""
     try:
-        table = tomllib.loads(path.read_text(encoding="utf-8"))
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        table = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
         raise LadderError(f"{COURSE_FILE}: not TOML: {error}") from error
     for key in ("lab", "solved"):
         if type(table.get(key)) is not int:

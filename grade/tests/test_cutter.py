@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from grade.ladder.cutter import Hole, MarkerError, cut, holes
+from grade.ladder.cutter import Hole, MarkerError, cut, holes, render
 from grade.ladder.labs import LadderError, load_labs, owner_of
 
 MAP_H = """\
@@ -59,7 +59,7 @@ MAIN_FILES = {
     "arch/x86_64/switch.S": SWITCH_S,
     "build/x86_64/kernel.elf": "not source",
     "docs/markers.md": "// @lab 9 begin\n",
-    "grade/ladder/cutter.py": "# @end\n",
+    "grade/cli.py": "# @end\n",
     "kernel/logo.h": "// caf\u00e9\n",
     "kernel/main.cc": MAIN_CC,
     "kernel/map.h": MAP_H,
@@ -191,8 +191,8 @@ def test_a_cut_holds_the_files_of_its_lab(main: Path, into: Path) -> None:
     cut(main, 2, 1, into)
     assert listing(into) == LAB_2
     cut(main, 1, 0, into, with_grader=True)
-    assert listing(into) == LAB_1 | {"grade/ladder/cutter.py"}
-    assert (into / "grade/ladder/cutter.py").read_text() == MAIN_FILES["grade/ladder/cutter.py"]
+    assert listing(into) == LAB_1 | {"grade/cli.py"}
+    assert (into / "grade/cli.py").read_text() == MAIN_FILES["grade/cli.py"]
 
 
 def test_git_says_what_is_source(main: Path, into: Path) -> None:
@@ -508,3 +508,27 @@ def test_from_may_hold_a_hole(main: Path, into: Path) -> None:
     assert [(hole.lab, hole.line) for hole in holes(main)] == [(1, 2), (2, 2)]
     cut(main, 1, 0, into)
     assert (into / "kernel/map.h").read_text() == '// Do it.\nlab_todo(1, "map");\n'
+
+
+def test_a_turned_hole_is_filled_alone_or_left_open_alone(main: Path) -> None:
+    starter, solved = render(main, 2, 1), render(main, 2, 2)
+    functions = [hole.function for hole in holes(main) if hole.lab == 2]
+    path = "arch/x86_64/switch.S"
+    assert starter[path] != solved[path]
+    assert render(main, 2, 1, turned=functions)[path] == solved[path]
+    assert render(main, 2, 2, turned=functions)[path] == starter[path]
+    assert render(main, 2, 2, turned=["another"])[path] == solved[path]
+
+
+def test_what_a_student_writes_for_another_isa_is_left_out(main: Path) -> None:
+    write(main, {"arch/aarch64/switch.S": SWITCH_S})
+    files = render(main, 2, 1, ["aarch64"])
+    assert "arch/aarch64/switch.S" in files and "arch/x86_64/switch.S" not in files
+    assert "arch/x86_64/boot.S" in files and "kernel/map.h" in files
+
+
+def test_what_only_main_can_do_is_left_out(main: Path) -> None:
+    write(main, {f"grade/ladder/{name}.py": "" for name in ("bugs", "cutter", "handout", "labs")})
+    assert {path for path in render(main, 1, 0, with_grader=True) if path.startswith("grade/ladder/")} == {
+        "grade/ladder/labs.py"
+    }
