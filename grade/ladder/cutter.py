@@ -37,6 +37,9 @@ _NEVER_CUT = (
     "grade/ladder/patches.py",
     "grade/ladder/variants.py",
     "grade/publishing.py",
+    "grade/graded.py",
+    "grade/graded_page.py",
+    "grade/generated_docs.py",
 )
 _MAIN_ONLY = 1_000_000  # a lab that no ladder reaches
 _PATCHES = re.compile(r"labs/[^/]+/(bugs|variants)/")
