@@ -100,7 +100,7 @@ def references(results_json: Path) -> list[Outcome]:
 def table(counts: Sequence[Corpus], outcomes: Sequence[Outcome]) -> Table:
     """The grader graded, a row for each lab and one for all."""
     shown = Table(title="the grader graded", title_justify="left")
-    columns = ("lab", "bugs", "plants", "caught", "cause right", "starters", "references", "variants")
+    columns = ("lab", "bugs", "plants", "caught", "cause right", "starter", "reference", "variants")
     for column in columns:
         shown.add_column(column, justify="right")
     for row in counts:
@@ -120,7 +120,7 @@ def _cells(counts: Sequence[Corpus], outcomes: Sequence[Outcome]) -> list[str]:
         there = sum(row.of(kind) for row in counts)
         ran, right = _count(outcomes, kind, is_cause)
         rest = f", {there - ran} not run" if ran < there else ""
-        cells.append(f"{right} of {ran}{rest}" if ran else "not run")
+        cells.append(f"{right}/{ran}{rest}" if ran else "not run")
     return cells
 
 
