@@ -1,4 +1,4 @@
-"""Documents that are made from the tree itself: `./pagewalk test --renew-docs` writes them, and a test says if one is stale."""
+"""Documents that are made from the tree: `./pagewalk test --renew-docs` writes them, a test says if one is stale."""
 
 from collections.abc import Callable
 from pathlib import Path

@@ -1,7 +1,7 @@
 """Planted bugs: the grader's own examination.
 
-labs/N-name/bugs/*.patch are changes of main that break the kernel of lab N the way students break it. A header says what
-must come of it; the diff after it is one that `git apply` takes:
+labs/N-name/bugs/*.patch are changes of main that break the kernel of lab N the way students break it. A header says
+what must come of it; the diff after it is one that `git apply` takes:
 
     Symptom: what the student sees, without giving the cause away; more lines
         are indented.

@@ -103,7 +103,7 @@ def read_header(path: Path, names: Sequence[str]) -> Header:
 
 
 def plant(tree: Path, patch: Patch, into: Path) -> Path:
-    """Makes `into` the solved tree of the patch's lab with the patch in it. PatchError if the diff does not fit main."""
+    """Makes `into` the solved tree of the patch's lab with the patch in it. PatchError if the diff does not fit."""
     with locked(into.with_name(into.name + ".lock")), TemporaryDirectory(prefix="pagewalk-patch-") as folder:
         copy = Path(folder) / "main"
         shutil.copytree(tree, copy, ignore=_NOT_PLANTED)

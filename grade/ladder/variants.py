@@ -1,7 +1,7 @@
 """Variants: right solutions that are not the reference's, and must pass all the same.
 
-labs/N-name/variants/*.patch are changes of main that write the code of lab N in another way. A milestone that fails on one
-asks for more than the handout does. A header, then a diff that `git apply` takes:
+labs/N-name/variants/*.patch are changes of main that write the code of lab N in another way. A milestone that fails on
+one asks for more than the handout does. A header, then a diff that `git apply` takes:
 
     Variant: one sentence that says what is done differently; more lines
         are indented.
@@ -34,7 +34,7 @@ class Variant(Patch):
 
 @dataclass(frozen=True)
 class Marks:
-    """What the milestones made of a variant: which should have run, which did not pass, and what was said."""
+    """What the milestones made of a variant: which were to run and did, which did not pass, and what was said."""
 
     asked: frozenset[str]
     ran: frozenset[str]
@@ -52,12 +52,8 @@ def grade(tree: Path, variant: Variant, isa: str) -> Marks:
     asked = milestones_of(tree, variant, isa)
     results = grade_planted(tree, variant, isa, sorted(asked))
     failed = {number: result for number, result in results.items() if result["status"] != Status.PASSED}
-    return Marks(
-        asked=asked,
-        ran=frozenset(results),
-        failed=frozenset(failed),
-        messages="\n\n".join(f"{number}: {result['cause'] or ''}\n{result['message']}" for number, result in failed.items()),
-    )
+    messages = [f"{number}: {result['cause'] or ''}\n{result['message']}" for number, result in failed.items()]
+    return Marks(asked, frozenset(results), frozenset(failed), "\n\n".join(messages))
 
 
 def milestones_of(tree: Path, variant: Variant, isa: str) -> frozenset[str]:
