@@ -151,7 +151,7 @@ def submit_command(output: Path | None, force: bool) -> None:
 
 
 @pagewalk.command()
-@click.option("--quick", is_flag=True, help="Leave out the planted bugs.")
+@click.option("--quick", is_flag=True, help="Leave out the planted bugs and the variants.")
 @click.option("-j", "jobs", type=click.IntRange(1), help="Tests at the same time (default: one for each core).")
 @click.option(
     "--examples",
@@ -159,12 +159,16 @@ def submit_command(output: Path | None, force: bool) -> None:
     metavar="N",
     help="Only the memory model's test, with N random examples for each ISA that are others every time.",
 )
+@click.option("--renew-docs", is_flag=True, help="Test nothing: write the documents that are made from the tree.")
 @reports_what_is_missing
-def test(quick: bool, jobs: int | None, examples: int | None) -> None:
-    """Test everything: host tests, the grader's own tests, starters, planted bugs, the labs themselves."""
+def test(quick: bool, jobs: int | None, examples: int | None, renew_docs: bool) -> None:
+    """Test everything: host tests, the grader's own tests, starters, planted bugs, variants, the labs themselves."""
     main_tree("test")
-    from grade.testing import run, run_examples
+    from grade.testing import renew_documents, run, run_examples
 
+    if renew_docs:
+        renew_documents(terminal())
+        return
     if examples is not None:
         sys.exit(run_examples(jobs, examples))
     sys.exit(run(terminal(), quick=quick, jobs=jobs))
