@@ -17,6 +17,7 @@ from grade.boot.failed_run import FailedRun, load
 from grade.boot.guest import Recipe
 from grade.boot.kernel_image import DEBUG_ROOT, KernelImage
 from grade.boot.plain_qemu import command_line, parameters_file
+from grade.gdb.facts import write_facts
 from grade.ladder.build import Kernel, build_kernel
 from grade.ladder.labs import LadderError
 from grade.ladder.trees import Tree, prepare
@@ -26,6 +27,7 @@ from grade.program_run import ProgramWatch, script_line
 _KEYBOARD, _SCREEN = 0, 1
 _SECONDS_TO_END = 2.0
 _SHELL = "user/sh.cc"
+_COMMANDS = Path(__file__).parent / "gdb" / "start.py"
 
 
 @dataclass(frozen=True)
@@ -131,9 +133,10 @@ def run_under_gdb(tree: Tree, what: str, isa: str, lab: int | None, script: str 
         kernel = _kernel(tree, isa, number)
         recipe, stop_at, sources = Recipe(isa, str(kernel.elf), script, 0), None, kernel.tree
     with tempfile.TemporaryDirectory(prefix="pagewalk-") as folder:
-        path = Path(folder) / "gdb"
+        path, facts = Path(folder) / "gdb", Path(folder) / "facts"
+        write_facts(facts, KernelImage(recipe.isa, Path(recipe.elf)), sources, recipe.ram_mib)
         with _frozen(recipe, path):
-            commands = _gdb_commands(recipe, stop_at, sources, path)
+            commands = _gdb_commands(recipe, stop_at, sources, (path, facts))
             return subprocess.run([gdb, "-q", *commands], check=False).returncode
 
 
@@ -174,13 +177,18 @@ def _frozen(recipe: Recipe, path: Path) -> Iterator[None]:
         qemu.wait()
 
 
-def _gdb_commands(recipe: Recipe, stop_at: int | None, sources: Path, path: Path) -> list[str]:
-    """Symbols for the low and the high addresses; then to where the run ended, or to the first instruction."""
+def _gdb_commands(recipe: Recipe, stop_at: int | None, sources: Path, paths: tuple[Path, Path]) -> list[str]:
+    """Symbols for the low and the high addresses; then to where the run ended, or to the first instruction.
+
+    `paths` are those of the socket and of the facts for the commands about paging (grade/gdb/start.py).
+    """
+    path, facts = paths
     image = KernelImage(recipe.isa, Path(recipe.elf))
     lines = ["set pagination off", "set confirm off", f"set substitute-path {DEBUG_ROOT} {sources}"]
     lines.append(f"file {recipe.elf}")
     if image.offset:
         lines.append(f"add-symbol-file {recipe.elf} -o {-image.offset % (1 << 64):#x}")
+    lines += [f'set $pagewalk_facts = "{facts}"', f"source {_COMMANDS}"]
     lines.append(f"target remote {path}")
     if stop_at is not None:
         lines += [f"hbreak *{stop_at:#x}", "continue"]
