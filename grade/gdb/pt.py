@@ -13,6 +13,7 @@ from grade.inspect.map_text import HEADER, AddressSpaceMap, map_lines, map_of
 from grade.inspect.spaces import Space, live_space, space_called, walker_of
 from grade.inspect.walk_text import walk_lines
 
+_MOST_PLACES = 64
 _USAGE = "pt [-root PID|PA] [VA], pt -pa PA, pt -diff [A B], pt -lint"
 
 
@@ -82,6 +83,8 @@ class PageTables(PagingCommand):
 
 def _places(guest: Guest, pa: int) -> list[str]:
     lines = [f"{va:#x}  {rights}  in {space.label}" for space, va, rights in places_of(guest, pa)]
+    if len(lines) > _MOST_PLACES:
+        lines[_MOST_PLACES:] = [f"... and {len(lines) - _MOST_PLACES} more"]
     return lines or [f"nothing maps {pa:#x}"]
 
 

@@ -2,6 +2,7 @@
 
 import os
 import sys
+from contextlib import suppress
 from pathlib import Path
 
 sys.path.insert(0, os.fspath(Path(__file__).resolve().parents[2]))
@@ -31,6 +32,13 @@ def start() -> None:
         tables.note_stop()
 
     gdb.events.stop.connect(on_stop)
+    # GDB lets go of what it is attached to when it ends, and the guest would run on for a moment and print.
+    gdb.events.gdb_exiting.connect(lambda event: _end())
+
+
+def _end() -> None:
+    with suppress(gdb.error):
+        gdb.execute("kill", to_string=True)
 
 
 start()

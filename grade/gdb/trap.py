@@ -7,14 +7,10 @@ from grade.boot.cpu_state import is_user_mode
 from grade.boot.guest import Guest
 from grade.gdb.command import PagingCommand, address, usage
 from grade.inspect.spaces import live_space
-from grade.inspect.why import TrapFrame, why_lines
+from grade.inspect.trap_frame import FIELDS, TrapFrame, frame_at
+from grade.inspect.why import why_lines
 
 _MOST_FRAMES = 64
-# The fields of struct TrapFrame in memory, 8 bytes each (arch/<isa>/trap_frame.h).
-_FIELDS = {
-    "x86_64": "r15 r14 r13 r12 r11 r10 r9 r8 rdi rsi rbp rbx rdx rcx rax vector error rip cs rflags rsp ss".split(),
-    "aarch64": [*(f"x{i}" for i in range(31)), "sp", "elr", "spsr", "kind", "sp_el0"],
-}
 _STACK_POINTER = {"x86_64": "rsp", "aarch64": "sp"}
 
 
@@ -22,19 +18,8 @@ def current_trap_frame(guest: Guest) -> TrapFrame | None:
     """The trap that is being handled: the frame that handle_trap() was given; else the one of the live process."""
     if (at := _handled_frame(guest)) is None and not is_user_mode(guest.cpu()):
         slot = live_space(guest).slot
-        at = slot.stack_top - 8 * len(_FIELDS[guest.isa]) if slot is not None and slot.pid else None
+        at = slot.stack_top - 8 * len(FIELDS[guest.isa]) if slot is not None and slot.pid else None
     return frame_at(guest, at) if at is not None else None
-
-
-def frame_at(guest: Guest, va: int) -> TrapFrame | None:
-    """The frame at an address, or None if that is not mapped."""
-    values = {}
-    for number, name in enumerate(_FIELDS[guest.isa]):
-        pa = guest.walk(va + 8 * number).pa
-        if pa is None:
-            return None
-        values[name] = guest.read_word(pa)
-    return TrapFrame(va, values)
 
 
 def _handled_frame(guest: Guest) -> int | None:

@@ -1,7 +1,7 @@
 """One walk, entry by entry and bit by bit, and what an access to its end would do."""
 
-from grade.inspect.names import is_users
 from grade.boot.guest import Guest
+from grade.inspect.names import is_users
 from grade.walker import RadixWalker, Step, Walk
 from grade.walker.explain import size_text
 
@@ -41,6 +41,8 @@ def _step_lines(walker: RadixWalker, step: Step) -> list[str]:
     value = "unreadable" if step.entry is None else f"{step.entry:#018x}"
     bits = f"address bits {low + walker.index_bits - 1}:{low}"
     head = f"level {step.level}  {step.name or 'entry'}[{step.index}]  at {step.entry_address:#x} = {value}  {step.kind}  ({bits})"
+    if step.kind == "empty":
+        return [head]
     return [head, *(f"    {_number(bit.low, bit.width):>5} {bit.name:9} = {bit.value:<#6x} {bit.meaning}" for bit in step.bits)]
 
 

@@ -11,6 +11,7 @@ from grade.diagnosis.failure import Failure
 from grade.diagnosis.fault_cause import Access, Attempt, cause_of_fault
 from grade.inspect.names import is_users
 from grade.inspect.spaces import live_space, walker_of
+from grade.inspect.trap_frame import TrapFrame
 from grade.inspect.walk_text import access_lines
 
 # ESR_EL1, Arm ARM D17.2.37: exception classes, and the low bits of the fault status code of aborts.
@@ -41,14 +42,6 @@ class LastFault:
     user: bool
     pc: int
     decoded: tuple[str, ...]
-
-
-@dataclass(frozen=True)
-class TrapFrame:
-    """The registers of interrupted code, by name, as the kernel has saved them at `address`."""
-
-    address: int
-    registers: dict[str, int]
 
 
 def last_fault(guest: Guest, frame: TrapFrame | None) -> LastFault | None:
