@@ -3,6 +3,7 @@
 An example is a block of code behind `<!-- gdb ISA "SCRIPT" -->`; its lines that begin with `(gdb) ` are typed.
 """
 
+import os
 import re
 import subprocess
 import sys
@@ -28,7 +29,7 @@ def transcript(root: Path, isa: str, script: str, commands: list[str]) -> str:
     """What GDB shows for the commands, under each of them."""
     typed = [part for command in commands for part in (f"echo {_MARK}\\n", command)]
     run = subprocess.run(
-        [sys.executable, "-m", "grade", "gdb", "--isa", isa, "--script", script],
+        [sys.executable, "-m", "grade", "gdb", "--isa", isa, "--script", script, "--serial", os.devnull],
         cwd=root, input="\n".join([*typed, f"echo {_MARK}\\n", "quit"]) + "\n", stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT, text=True, timeout=_SECONDS, check=True,
     )  # fmt: skip
