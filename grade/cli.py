@@ -209,12 +209,15 @@ def run(
 @one_isa_option
 @click.option("--lab", type=int, help="On the kernel of this lab, for a milestone that failed there.")
 @click.option("--script", default="", help="Monitor commands to begin with, separated by ';': \"run hello\".")
+@click.option(
+    "--serial", type=click.Path(dir_okay=False, path_type=Path), help="What the guest prints goes to this file."
+)
 @reports_what_is_missing
-def gdb(what: str, isa: str, lab: int | None, script: str) -> None:
+def gdb(what: str, isa: str, lab: int | None, script: str, serial: Path | None) -> None:
     """Boot under GDB: a lab from its first instruction, or a milestone at the point where it failed last."""
     from grade.interactive import run_under_gdb
 
-    sys.exit(run_under_gdb(own_tree(), what, isa, lab, script.replace(";", "\n")))
+    sys.exit(run_under_gdb(own_tree(), what, isa, lab, script.replace(";", "\n"), serial))
 
 
 @pagewalk.command()
