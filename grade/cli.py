@@ -26,6 +26,10 @@ ONLY_IN_MAIN = {"test", "cut", "handout"}
 ONLY_HANDED_OUT = {"status", "submit"}
 
 
+def _is_main() -> bool:
+    return not (find_root(Path(__file__)) / COURSE_FILE).exists()
+
+
 def _course_isas() -> tuple[str, ...]:
     """Those that can be named here; all of them in a tree that is in disorder, which each command reports by itself."""
     try:
@@ -77,8 +81,7 @@ class _Commands(click.Group):
 
     def list_commands(self, context: click.Context) -> list[str]:
         """The names that --help shows."""
-        is_main = not (find_root(Path(__file__)) / COURSE_FILE).exists()
-        hidden = ONLY_HANDED_OUT if is_main else ONLY_IN_MAIN
+        hidden = ONLY_HANDED_OUT if _is_main() else ONLY_IN_MAIN
         return [name for name in super().list_commands(context) if name not in hidden]
 
 
@@ -108,6 +111,7 @@ def pagewalk() -> None:
 @click.option(
     "--submission",
     metavar="ARCHIVE|DIR|GIT-REV",
+    hidden=not _is_main(),
     help="Grade what a student handed in: only the files that the student owns are taken. REV, or DIR:REV.",
 )
 @click.option("-j", "jobs", type=click.IntRange(1), help="Guests at the same time (default: one for each core).")

@@ -32,7 +32,7 @@ def why_not_taken(path: Path) -> str | None:
         return "is no ordinary file"
     if path.stat().st_size > MOST_BYTES:
         return f"is larger than {MOST_BYTES >> 20} MiB: the grader takes no file of that size"
-    return None
+    return "holds NUL bytes: it is no text" if b"\0" in path.read_bytes() else None
 
 
 def conflict_line(path: Path) -> int | None:

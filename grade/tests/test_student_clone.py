@@ -48,6 +48,7 @@ def test_help_offers_what_works_there(clone: Path) -> None:
     offered = pagewalk(clone, "--help").stdout
     assert all(f"\n  {command} " in offered for command in ("grade", "status", "submit", "run", "gdb", "bench"))
     assert not any(f"\n  {command} " in offered for command in ("test", "cut", "handout"))
+    assert "--submission" not in pagewalk(clone, "grade", "--help").stdout
     in_main = pagewalk(ROOT, "--help").stdout
     assert all(f"\n  {command} " in in_main for command in ("test", "cut", "handout"))
     assert not any(f"\n  {command} " in in_main for command in ("status", "submit"))

@@ -17,7 +17,9 @@ from rich.console import Console
 from grade.ladder.labs import LadderError
 from grade.ladder.trees import Tree, find_root
 from grade.student.archive import pack, write_whole
+from grade.student.owned import MOST_BYTES
 from grade.student.submit import submit
+from grade.submission.entries import LARGEST_FILE
 from grade.tests.student_trees import git, student_clone, write_all
 
 ROOT = find_root(Path(__file__))
@@ -211,6 +213,10 @@ def _too_large(file: Path) -> None:
     file.write_bytes(b"\n" * ((1 << 20) + 1))
 
 
+def _not_text(file: Path) -> None:
+    file.write_bytes(b"nop\n\0")
+
+
 @pytest.mark.parametrize(
     ("spoil", "why"),
     [
@@ -219,6 +225,7 @@ def _too_large(file: Path) -> None:
         (_a_linked_folder, "is a symbolic link, or in a folder that is one"),
         (_a_folder, "is no ordinary file"),
         (_too_large, "is larger than 1 MiB"),
+        (_not_text, "holds NUL bytes"),
     ],
 )
 def test_a_file_that_cannot_be_taken_is_named(
@@ -233,6 +240,7 @@ def test_a_file_that_cannot_be_taken_is_named(
 
 
 def test_a_mebibyte_is_not_too_large(clone: Path, tmp_path: Path) -> None:
+    assert MOST_BYTES == LARGEST_FILE  # what the other end takes
     (clone / "kernel/lab1.h").write_bytes(b"\n" * (1 << 20))
     packed(clone, tmp_path / "a.tar.gz")
 
