@@ -64,6 +64,11 @@ def _course(wishes: Wishes) -> TemporaryDirectory:
     return folder
 
 
+def course_main(**wishes: object) -> Tree:
+    """Main of the course that student_clone() clones."""
+    return Tree(Path(_course(Wishes(**wishes)).name) / "main")
+
+
 def student_clone(folder: Path, branch: str = "lab1", **wishes: object) -> Path:
     """A student's clone of it, on a branch `work` that begins at a branch of the course."""
     clone = folder / "clone"
