@@ -14,13 +14,15 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
-from grade.ladder.labs import LadderError
+from grade.ladder.labs import ISAS, LadderError
 from grade.ladder.trees import Tree, find_root
 from grade.student.archive import pack, write_whole
-from grade.student.owned import MOST_BYTES
+from grade.student.owned import MOST_BYTES, owned_files
 from grade.student.submit import submit
 from grade.submission.entries import LARGEST_FILE
-from grade.tests.student_trees import git, student_clone, write_all
+from grade.submission.laid_out import laid_out
+from grade.submission.selection import Claim
+from grade.tests.student_trees import course_main, git, student_clone, write_all
 
 ROOT = find_root(Path(__file__))
 OWNED_1 = ["arch/aarch64/lab1.S", "arch/x86_64/lab1.S", "kernel/lab1.h"]
@@ -71,6 +73,16 @@ def test_all_labs_so_far_are_in_it(clone: Path, tmp_path: Path) -> None:
     expected = sorted(f"lab2-submission/{path}" for path in [*owned, "labs/course.toml"])
     assert sorted(contents(tmp_path / "a.tar.gz")) == expected
     assert text.count("not committed yet: ") == 3
+
+
+def test_the_other_end_takes_all_of_it(clone: Path, tmp_path: Path) -> None:
+    git(clone, "merge", "-q", "--no-edit", "origin/lab2")
+    packed(clone, tmp_path / "a.tar.gz")
+    with laid_out(course_main(), str(tmp_path / "a.tar.gz"), []) as submission:
+        (selection,) = submission.selections
+        assert submission.claim == Claim(2, ISAS)
+        assert selection.taken == {path: (clone / path).read_bytes() for path in owned_files(Tree(clone))}
+        assert (selection.missing, selection.left_out) == ([], [])
 
 
 def test_only_the_courses_isas_are_packed_and_built(tmp_path: Path) -> None:
