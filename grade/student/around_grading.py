@@ -24,8 +24,11 @@ def after_grading(
     tree: Tree, results: Sequence[Result], isas: Sequence[str], console: Console, *, complete: bool
 ) -> None:
     """Keeps the results for `status`, and says what to do next. `complete`: these are all milestones on these ISAs."""
+    graded = [isa for isa in isas if any(result.isa == isa for result in results)]
+    if not graded:  # interrupted at once
+        return
     try:
-        kept = keep(tree, results, isas, complete=complete)
+        kept = keep(tree, results, graded, complete=complete)
     except OSError as error:
         console.print(f"The results could not be kept for ./pagewalk status: {error}", markup=False, soft_wrap=True)
         kept = []

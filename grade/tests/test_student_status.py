@@ -238,6 +238,14 @@ def test_a_kept_result_that_cannot_be_read_is_none(tmp_path: Path, content: str)
     assert "Lab 1 was not graded here yet" in status(clone)
 
 
+def test_what_was_interrupted_keeps_what_there_is(tmp_path: Path) -> None:
+    clone = student_clone(tmp_path)
+    assert graded(clone, [], complete=False) == ""
+    assert "Lab 1 was not graded here yet" in status(clone)
+    assert graded(clone, [PASSED[0]], complete=False).startswith("Lab 1: 50 of 50 points on x86_64.\n")
+    assert load(Tree(clone), 1, "aarch64") is None
+
+
 def test_results_that_cannot_be_kept_are_shown_all_the_same(tmp_path: Path) -> None:
     clone = student_clone(tmp_path)
     (clone / "build").write_text("in the way", encoding="utf-8")
