@@ -15,6 +15,7 @@ from grade.ladder.labs import COURSE_FILE, ISAS, LadderError
 from grade.ladder.trees import Tree, find_root
 from grade.machine.qemu_version import ToolMissing, ToolTooOld
 from grade.program_run import BadProgram
+from grade.visible import visible
 
 CANNOT_RUN = 2
 
@@ -62,7 +63,7 @@ def reports_what_is_missing(command: Callable) -> Callable:
         try:
             command(*args, **kwargs)
         except (ToolMissing, ToolTooOld, LadderError, BuildError, BadProgram) as error:
-            raise CannotRun(str(error)) from error
+            raise CannotRun(visible(str(error))) from error
         except OSError as error:
             if error.errno not in _MENDABLE:
                 raise
@@ -103,6 +104,11 @@ def pagewalk() -> None:
     "--tree",
     type=click.Path(exists=True, file_okay=False, path_type=Path),
     help="Grade another tree, a student's say, with the tests of this one.",
+)
+@click.option(
+    "--submission",
+    metavar="ARCHIVE|DIR|GIT-REV",
+    help="Grade what a student handed in: only the files that the student owns are taken. REV, or DIR:REV.",
 )
 @click.option("-j", "jobs", type=click.IntRange(1), help="Guests at the same time (default: one for each core).")
 @reports_what_is_missing
@@ -145,7 +151,7 @@ def submit_command(output: Path | None, force: bool) -> None:
 
 
 @pagewalk.command()
-@click.option("--quick", is_flag=True, help="Leave out the planted bugs.")
+@click.option("--quick", is_flag=True, help="Leave out the planted bugs and the variants.")
 @click.option("-j", "jobs", type=click.IntRange(1), help="Tests at the same time (default: one for each core).")
 @click.option(
     "--examples",
@@ -153,12 +159,16 @@ def submit_command(output: Path | None, force: bool) -> None:
     metavar="N",
     help="Only the memory model's test, with N random examples for each ISA that are others every time.",
 )
+@click.option("--renew-docs", is_flag=True, help="Test nothing: write the documents that are made from the tree.")
 @reports_what_is_missing
-def test(quick: bool, jobs: int | None, examples: int | None) -> None:
-    """Test everything: host tests, the grader's own tests, starters, planted bugs, the labs themselves."""
+def test(quick: bool, jobs: int | None, examples: int | None, renew_docs: bool) -> None:
+    """Test everything: host tests, the grader's own tests, starters, planted bugs, variants, the labs themselves."""
     main_tree("test")
-    from grade.testing import run, run_examples
+    from grade.testing import renew_documents, run, run_examples
 
+    if renew_docs:
+        renew_documents(terminal())
+        return
     if examples is not None:
         sys.exit(run_examples(jobs, examples))
     sys.exit(run(terminal(), quick=quick, jobs=jobs))
@@ -199,12 +209,15 @@ def run(
 @one_isa_option
 @click.option("--lab", type=int, help="On the kernel of this lab, for a milestone that failed there.")
 @click.option("--script", default="", help="Monitor commands to begin with, separated by ';': \"run hello\".")
+@click.option(
+    "--serial", type=click.Path(dir_okay=False, path_type=Path), help="What the guest prints goes to this file."
+)
 @reports_what_is_missing
-def gdb(what: str, isa: str, lab: int | None, script: str) -> None:
+def gdb(what: str, isa: str, lab: int | None, script: str, serial: Path | None) -> None:
     """Boot under GDB: a lab from its first instruction, or a milestone at the point where it failed last."""
     from grade.interactive import run_under_gdb
 
-    sys.exit(run_under_gdb(own_tree(), what, isa, lab, script.replace(";", "\n")))
+    sys.exit(run_under_gdb(own_tree(), what, isa, lab, script.replace(";", "\n"), serial))
 
 
 @pagewalk.command()

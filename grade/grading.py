@@ -12,13 +12,14 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn
 
 from grade import report
-from grade.ladder.build import BuildError, build_host_tests, build_kernel
+from grade.diagnosis.failure import Failure
+from grade.ladder.build import BuildError
 from grade.ladder.labs import LadderError
 from grade.ladder.trees import Tree, find_root
 from grade.machine.qemu_version import require
 from grade.plugin import Collector
 from grade.results import Result, Status
-from grade.run_plan import Plan, Target, plan
+from grade.run_plan import Plan, Target, plan, plan_submission
 from grade.student.around_grading import after_grading, refuse_conflicts
 
 PASSED, FAILED, CANNOT_RUN = 0, 1, 2
@@ -35,27 +36,49 @@ class GradeOptions:
     json_file: Path | None = None
     junit_file: Path | None = None
     tree: Path | None = None
+    submission: str | None = None
     jobs: int | None = None
 
 
 def run(options: GradeOptions, console: Console) -> int:
     """Grades and returns the exit status. Raises ToolMissing, ToolTooOld and LadderError if it cannot begin."""
-    tests = find_root(Path(__file__))
-    tree = Tree(options.tree.resolve() if options.tree else tests)
+    tests = Tree(find_root(Path(__file__)))
     for path in (options.json_file, options.junit_file):
         if path is not None and not path.resolve().parent.is_dir():
             raise LadderError(f"cannot write {path}: there is no folder {path.parent}")
-    targets = plan(tree, Tree(tests), list(options.labs), options.isas)
+    if options.submission is None:
+        tree = Tree(options.tree.resolve()) if options.tree else tests
+        return _grade(options, console, plan(tree, tests, list(options.labs), options.isas))
+    if options.tree is not None:
+        raise LadderError("--submission goes without --tree: its files are laid over a tree of this one's")
+    if tests.course is not None:
+        raise LadderError("--submission is for instructors: it needs main, and this is a handed-out tree")
+    return _grade_submission(options, console, tests)
+
+
+def _grade_submission(options: GradeOptions, console: Console, tests: Tree) -> int:
+    from grade.submission.laid_out import laid_out  # main alone has it
+    from grade.submission.show import show
+
+    with laid_out(tests, options.submission, options.labs) as submission:
+        targets = plan_submission(submission.folder, tests, submission.labs, options.isas)
+        show(console, submission, sorted({target.isa for target in targets.targets}))
+        return _grade(options, console, targets, submission.folder)
+
+
+def _grade(options: GradeOptions, console: Console, targets: Plan, submission: Path | None = None) -> int:
+    tests = find_root(Path(__file__))
     for isa in dict.fromkeys(target.isa for target in targets.targets):
         require(isa)
-    own = tree.course is not None and options.tree is None  # a student grades the tree that this is
-    if own:
-        refuse_conflicts(tree)
+    own = Tree(tests)
+    is_students = own.course is not None and options.tree is None
+    if is_students:
+        refuse_conflicts(own)
     _build_all(targets, console, with_host_tests=not (options.milestones or options.expression))
     front = _Front(console)
     output = io.StringIO()
     with contextlib.redirect_stdout(output):
-        status = pytest.main(_pytest_arguments(options, tests, targets), plugins=[front])
+        status = pytest.main(_pytest_arguments(options, tests, targets, submission), plugins=[front])
     results = front.results
     if status == pytest.ExitCode.NO_TESTS_COLLECTED and not results:
         raise LadderError("no milestone matches")
@@ -64,8 +87,8 @@ def run(options: GradeOptions, console: Console) -> int:
         return CANNOT_RUN
     report.print_report(console, results)
     complete = status != pytest.ExitCode.INTERRUPTED and not (options.milestones or options.expression)
-    if own:
-        after_grading(tree, results, [target.isa for target in targets.targets], console, complete=complete)
+    if is_students:
+        after_grading(own, results, [target.isa for target in targets.targets], console, complete=complete)
     if status == pytest.ExitCode.INTERRUPTED:
         console.print("Interrupted: this is what was graded until then.")
         return CANNOT_RUN
@@ -78,7 +101,7 @@ def _exit_status(results: Sequence[Result]) -> int:
     return PASSED if all(result.status is Status.PASSED for result in results) else FAILED
 
 
-def _pytest_arguments(options: GradeOptions, tests: Path, targets: Plan) -> list[str]:
+def _pytest_arguments(options: GradeOptions, tests: Path, targets: Plan, submission: Path | None) -> list[str]:
     """What plain pytest would be given: the lab folders, and the options of grade/plugin.py."""
     labs = sorted({target.lab for target in targets.targets})
     folders = [lab.folder for lab in Tree(tests).labs if lab.number <= max(labs) and any(lab.folder.glob("test_*.py"))]
@@ -86,6 +109,8 @@ def _pytest_arguments(options: GradeOptions, tests: Path, targets: Plan) -> list
     arguments += ["-n", str(options.jobs or os.cpu_count() or 1), *map(str, folders)]
     arguments += [f"--lab={lab}" for lab in labs] + [f"--isa={isa}" for isa in options.isas]
     arguments += [f"--milestone={number}" for number in options.milestones]
+    if submission is not None:  # the next submission would overwrite the failures of this one
+        arguments += [f"--submission-folder={submission}", "--forget-failures"]
     for name, value in (("-k", options.expression), ("--tree", options.tree and options.tree.resolve())):
         arguments += [name, str(value)] if value else []
     for name, path in (("--results-json", options.json_file), ("--results-junit", options.junit_file)):
@@ -134,9 +159,6 @@ def _build(progress: Progress, console: Console, what: str, target: Target, *, f
     def on_progress(done: int, total: int, _: str) -> None:
         progress.update(task, completed=done, total=total)
 
-    with contextlib.suppress(BuildError):
-        if for_host:
-            build_host_tests(target.prepared_for_host(), on_progress=on_progress)
-        else:
-            build_kernel(target.prepared(), target.isa, on_progress=on_progress)
+    with contextlib.suppress(BuildError, Failure):
+        target.host_tests(on_progress) if for_host else target.kernel(on_progress)
     progress.remove_task(task)

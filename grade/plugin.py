@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -22,12 +23,12 @@ from grade.boot.failed_run import forget, gdb_command, save
 from grade.boot.guest import Guest
 from grade.boot.kernel_image import KernelImage
 from grade.diagnosis.failure import Failure, NotWritten
-from grade.ladder import build
 from grade.ladder.build import BuildError, Kernel
 from grade.ladder.labs import ISAS
 from grade.ladder.trees import Tree, find_root
 from grade.results import Result, Status, write_json, write_junit
 from grade.run_plan import Target
+from grade.visible import visible
 from grade.walker import TooManyTables
 
 RESULT = "pagewalk_result"
@@ -45,6 +46,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group = parser.getgroup("pagewalk", "grading")
     group.addoption("--isa", action="append", choices=ISAS, help="grade on this ISA only (may be repeated)")
     group.addoption("--tree", type=Path, help="grade this tree, with these tests")
+    group.addoption("--submission-folder", type=Path, help="grade the submission that is laid out here, with these tests")
     group.addoption("--lab", action="append", type=int, help="grade the kernel of this lab (may be repeated)")
     group.addoption("--milestone", action="append", help="only this milestone, such as 1.3 (may be repeated)")
     group.addoption("--forget-failures", action="store_true", help="leave no failed run behind for ./pagewalk gdb")
@@ -86,6 +88,8 @@ def _lacks_target(item: pytest.Item) -> bool:
 
 def _plan(config: pytest.Config) -> run_plan.Plan:
     tests = Tree(find_root(Path(__file__)))
+    if submission := config.getoption("--submission-folder"):
+        return run_plan.plan_submission(submission, tests, config.getoption("--lab"), config.getoption("--isa"))
     given = config.getoption("--tree")
     tree = Tree(given.resolve()) if given else tests
     folders = [Path(argument.partition("::")[0]) for argument in config.args]
@@ -95,7 +99,7 @@ def _plan(config: pytest.Config) -> run_plan.Plan:
 @pytest.fixture(scope="session")
 def kernel(target: Target) -> Kernel:
     """The kernel of the target, built if need be."""
-    return build.build_kernel(target.prepared(), target.isa)
+    return target.kernel()
 
 
 @pytest.fixture(scope="session")
@@ -107,7 +111,7 @@ def image(kernel: Kernel) -> KernelImage:
 @pytest.fixture(scope="session")
 def host_tests(target: Target) -> Path:
     """The folder of the target's built host tests."""
-    return build.build_host_tests(target.prepared_for_host())
+    return target.host_tests()
 
 
 @dataclass
@@ -171,7 +175,7 @@ def _result(item: pytest.Function, mark: pytest.Mark, call: pytest.CallInfo) -> 
             message += f"\ntry        {gdb_command(target, number)}"
     title = (item.function.__doc__ or number).strip().splitlines()[0].rstrip(".")
     points = most if status is Status.PASSED else 0
-    return Result(target.lab, target.isa, number, title, points, most, status, cause, message, call.duration)
+    return Result(target.lab, target.isa, number, title, points, most, status, cause, visible(message), call.duration)
 
 
 def _judged(error: BaseException | None, target: Target, item: pytest.Item) -> tuple[Status, str | None, str]:
@@ -235,9 +239,17 @@ class Collector:
                 self.results.append(result)
                 self.show(result)
         if path := self.config.getoption("--results-json"):
-            write_json(self.results, path)
+            write_json(self.results, path, self._submission())
         if path := self.config.getoption("--results-junit"):
             write_junit(self.results, path)
+
+    def _submission(self) -> dict[str, Any] | None:
+        folder = self.config.getoption("--submission-folder")
+        if folder is None:
+            return None
+        from grade.submission.laid_out import description_of  # main alone has it
+
+        return description_of(folder)
 
     def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
         """Where pytest itself is used, the table comes last."""

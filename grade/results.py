@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from enum import StrEnum
 from pathlib import Path
+from typing import Any
 
 VERSION = 1
 
@@ -51,10 +52,12 @@ class Result:
         return (self.lab, [int(part) for part in self.milestone.split(".")], self.isa)
 
 
-def write_json(results: Sequence[Result], path: Path) -> None:
-    """Writes {"version": 1, "results": [...]}, sorted."""
+def write_json(results: Sequence[Result], path: Path, submission: dict[str, Any] | None = None) -> None:
+    """Writes {"version": 1, "results": [...]}, sorted; and "submission", what was graded, if it was handed in."""
     ordered = sorted(results, key=lambda result: result.sort_key)
     document = {"version": VERSION, "results": [asdict(result) for result in ordered]}
+    if submission is not None:
+        document["submission"] = submission
     path.write_text(json.dumps(document, indent=1) + "\n", encoding="utf-8")
 
 

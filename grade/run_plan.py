@@ -4,8 +4,10 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from types import ModuleType
 
-from grade.ladder.labs import LadderError
+from grade.ladder.build import Kernel, Progress, build_host_tests, build_kernel
+from grade.ladder.labs import ISAS, LadderError
 from grade.ladder.trees import Tree, find_root, prepare, with_tests_of
 
 
@@ -18,6 +20,8 @@ class Target:
     root: Path
     retired: frozenset[str]
     """Earlier labs' milestones that do not hold on this lab's kernel."""
+    is_submission: bool = False
+    """Whether the tree is ours but for files that a student handed in, which are built under watch."""
 
     def __str__(self) -> str:
         return f"lab{self.lab}-{self.isa}"
@@ -26,16 +30,31 @@ class Target:
         """Whether `milestone` must hold here: it is of this lab, or of an earlier one and not retired."""
         return int(milestone.split(".")[0]) <= self.lab and milestone not in self.retired
 
-    def prepared(self) -> Path:
+    def kernel(self, on_progress: Progress | None = None) -> Kernel:
+        """Its kernel, built. BuildError if it does not build; Failure if the build read what it must not."""
+        if self.is_submission:
+            return _watched().watched_kernel(self.root, self.isa, on_progress)
+        return build_kernel(self._prepared(), self.isa, on_progress=on_progress)
+
+    def host_tests(self, on_progress: Progress | None = None) -> Path:
+        """The build folder of its host tests, likewise. They come from this tree also where another one is graded."""
+        if self.is_submission:
+            return _watched().watched_host_tests(self.root, on_progress)
+        own = Tree(find_root(Path(__file__)))
+        tree = self._prepared()
+        if self.root != own.root:
+            tree = with_tests_of(prepare(own, self.lab), tree, own.root / "build" / "foreign")
+        return build_host_tests(tree, on_progress=on_progress)
+
+    def _prepared(self) -> Path:
         """The folder to build in, brought up to date."""
         return prepare(Tree(self.root), self.lab)
 
-    def prepared_for_host(self) -> Path:
-        """The same for the host tests. They come from this tree also where another one is graded."""
-        own = Tree(find_root(Path(__file__)))
-        if self.root == own.root:
-            return self.prepared()
-        return with_tests_of(prepare(own, self.lab), self.prepared(), own.root / "build" / "foreign")
+
+def _watched() -> ModuleType:
+    from grade.submission import watched_build  # main alone has it
+
+    return watched_build
 
 
 @dataclass(frozen=True)
@@ -74,6 +93,13 @@ def plan(
     if not chosen:
         raise LadderError(f"this tree is for {', '.join(tree.isas)} only")
     return Plan(tuple(Target(lab, isa, tree.root, _retired(tests, lab)) for lab in labs for isa in chosen))
+
+
+def plan_submission(folder: Path, tests: Tree, labs: Sequence[int], isas: Sequence[str] | None) -> Plan:
+    """The targets for a submission that is laid out in `folder`, a tree lab-N for each lab."""
+    chosen = [isa for isa in ISAS if not isas or isa in isas]
+    targets = (Target(lab, isa, folder / f"lab-{lab}", _retired(tests, lab), True) for lab in labs for isa in chosen)
+    return Plan(tuple(targets))
 
 
 def graded_labs(tree: Tree) -> list[int]:

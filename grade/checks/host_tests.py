@@ -1,6 +1,8 @@
 """Runs host tests and says what a failure of theirs stands for."""
 
+import os
 import re
+import signal
 import subprocess
 import xml.etree.ElementTree as xml
 from dataclasses import dataclass
@@ -10,6 +12,9 @@ from grade.diagnosis.failure import NotWritten, expect, fail
 
 _SECONDS = 20.0
 """Many times what all tests take; a loop without end is told from a busy machine by the CPU time it has used."""
+_BACKSTOP_MINUTES = 10
+"""For one that waits, and uses no time."""
+_MOST_PRINTED, _MOST_READ = 64 << 20, 1 << 20
 _EXCERPT = 1500
 
 
@@ -70,6 +75,8 @@ _VMA = _Suite(
 )
 _SUITES = {"PageTableUnmap": _UNMAP, "PageTable": _MAP, "Vma": _VMA}
 """By how the names of their tests begin; the first that fits."""
+JUDGED_FILES = frozenset(suite.file for suite in _SUITES.values())
+"""What students write of all that host tests are built from."""
 
 
 def check_host_tests(folder: Path, tests: str, scratch: Path) -> None:
@@ -79,7 +86,7 @@ def check_host_tests(folder: Path, tests: str, scratch: Path) -> None:
     command = [folder / "host_tests", f"--gtest_output=xml:{report}", f"--gtest_filter={tests}"]
     if _suite(tests).is_in_order:
         command.append("--gtest_fail_fast")
-    output = _run(command)
+    output = _run(command, scratch)
     if todo := re.search(r"^@todo .*function=(\S+)", output, re.MULTILINE):
         raise NotWritten(todo[1])
     if not report.exists():
@@ -94,18 +101,33 @@ def check_host_tests(folder: Path, tests: str, scratch: Path) -> None:
     expect(len(cases) >= suite.least_cases, suite.cause, "all host tests run", f"{len(cases)} ran")
 
 
-def _run(command: list) -> str:
-    """Everything the program prints; a Failure if it does not end."""
+def _run(command: list, scratch: Path) -> str:
+    """What the program prints, the beginning and the end of it; a Failure if it does not end."""
     __tracebackhide__ = True
-    limited = ["prlimit", f"--cpu={_SECONDS:.0f}", *command]
-    run = subprocess.run(
-        limited, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL, errors="replace", check=False
-    )
-    if run.returncode in (-24, -9):  # SIGXCPU, and SIGKILL if that was not enough
-        running = _running(run.stdout)
+    limits = ["timeout", "--signal=KILL", f"{_BACKSTOP_MINUTES}m", "prlimit", f"--cpu={_SECONDS:.0f}:{2 * _SECONDS:.0f}"]
+    printed = scratch / "host.out"
+    with printed.open("wb") as output:  # a pipe would have to be read, however much comes, as long as any child lives
+        limited = [*limits, f"--fsize={_MOST_PRINTED}", "--core=0", *command]
+        run = subprocess.run(limited, stdout=output, stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL, check=False)
+    text = _both_ends(printed)
+    if run.returncode in (-signal.SIGXCPU, -signal.SIGKILL):
+        running = _running(text)
         seen = f"{running} has not ended after {_SECONDS:g} s of CPU time"
+        if run.returncode == -signal.SIGKILL:
+            seen += f", or {_BACKSTOP_MINUTES} minutes of waiting"
         fail("hang", "the host tests come to their end", seen, file=_suite(running).file)
-    return run.stdout
+    return text
+
+
+def _both_ends(file: Path) -> str:
+    """A file's text, or its beginning and its end if it is very long."""
+    with file.open("rb") as opened:
+        size = opened.seek(0, os.SEEK_END)
+        opened.seek(0)
+        text = opened.read(_MOST_READ)
+        opened.seek(max(size - _MOST_READ, len(text)))
+        text += opened.read(_MOST_READ)
+    return text.decode(errors="replace")
 
 
 def _fail_by(folder: Path, failed: list, count: int) -> None:

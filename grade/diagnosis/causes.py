@@ -31,12 +31,14 @@ _EXECUTE = "kernel/proc/execute.cc"
 CAUSES: dict[str, Cause] = {
     # The run as a whole.
     "does-not-compile": Cause("The tree does not build.", ""),
+    "reads-outside-the-tree": Cause("A file that was handed in has the compiler or the assembler read another that it must not.", ""),
     "triple-fault": Cause("The CPU could not even report the exception, and the machine reset.", _BOOT_MAP),
     "recursive-vector": Cause("The exception handler's own first instructions fault, again and again.", _BOOT_MAP),
     "hang": Cause("The kernel neither goes on nor stops.", ""),
     "early-exit": Cause("The kernel turned the machine off, or reset it, too early.", ""),
     "serial-flood": Cause("The kernel prints without end.", ""),
     "kernel-check-failed": Cause("A CHECK of the kernel found a state that cannot be.", ""),
+    "deadlock": Cause("Code asked for a lock that it holds itself.", ""),
     "unexpected-exception": Cause("An exception that no page table explains.", ""),
     "unexpected-fault": Cause("A memory fault outside everything that the kernel maps.", ""),
     "stack-overflow": Cause("The kernel stack ran out.", ""),

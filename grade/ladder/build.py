@@ -13,8 +13,8 @@ import shutil
 import signal
 import subprocess
 import time
-from collections.abc import Callable, Iterator
-from dataclasses import asdict, dataclass
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import IO
 
@@ -24,6 +24,8 @@ Progress = Callable[[int, int, str], None]
 """Called with the number of steps done, the number of all steps, and what the step was."""
 
 _SECONDS_TO_STOP = 10.0
+_MOST_LOGGED, _LONGEST_LINE = 16 << 20, 1 << 16
+_LONGEST_SHOWN = 400
 _NOT_BUILT_FROM = {"build", "grade", "docs", "__pycache__"}
 _COLOUR = re.compile(r"\x1b\[[0-9;]*[mK]|\x1b\]8;[^\x1b\x07]*(?:\x1b\\|\x07)")
 _STEP = re.compile(r"\[(\d+)/(\d+)\] (.*)")
@@ -43,7 +45,8 @@ _ERRORS = [
     re.compile(r"CMake Error at (?P<file>[^\s:]+):(?P<line>\d+).*"),
     re.compile(r"CMake Error: (?P<message>.*)"),
     re.compile(r"ninja: (?:error|fatal): (?P<message>.*)"),
-    re.compile(r"\S*(?:g\+\+|gcc|c\+\+|cc1plus|collect2|as): (?:fatal )?error: (?P<message>.*)"),
+    re.compile(r"\S*(?:g\+\+|gcc|c\+\+|cc1plus|collect2|as): (?:fatal |internal compiler )?error: (?P<message>.*)"),
+    re.compile(r"(?:\S*(?:cc1plus|as): )?(?P<message>(?:out of memory allocating|virtual memory exhausted).*)"),
 ]
 
 
@@ -72,6 +75,26 @@ class Diagnostic:
         return f"{place} error: {self.message}".strip() + (f"\n{self.excerpt}" if self.excerpt else "")
 
 
+@dataclass(frozen=True)
+class Step:
+    """One run of ninja: the targets that it makes, and variables of the environment that it runs with."""
+
+    targets: Sequence[str]
+    environment: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Caution:
+    """How code is built that nobody here has read."""
+
+    limits: tuple[str, ...]
+    """A command that runs the command behind it within limits."""
+    definitions: tuple[str, ...]
+    """Further variables for CMake, as -DNAME=VALUE."""
+    steps: Callable[[Path, str], list[Step]]
+    """What to build in which order, from the build folder, once it is configured, and the target."""
+
+
 class BuildError(Exception):
     """The tree does not build; str() is what a student reads. `isa` is "host" for the host tests."""
 
@@ -93,6 +116,7 @@ class _Job:
     build_dir: Path
     output: Path
     on_progress: Progress | None
+    caution: Caution | None
 
     @property
     def log(self) -> Path:
@@ -110,20 +134,31 @@ class _Stamp:
 
 
 def build_kernel(
-    tree: Path, isa: str, *, build_dir: Path | None = None, on_progress: Progress | None = None
+    tree: Path,
+    isa: str,
+    *,
+    build_dir: Path | None = None,
+    on_progress: Progress | None = None,
+    caution: Caution | None = None,
 ) -> Kernel:
     """Builds what is out of date of the kernel for `isa`, in `build_dir` (build/ISA). BuildError if it fails."""
     tree = tree.resolve()
     folder = (build_dir or tree / "build" / isa).resolve()
-    _build(_Job(tree, isa, "kernel", folder, folder / "kernel.elf", on_progress))
+    _build(_Job(tree, isa, "kernel", folder, folder / "kernel.elf", on_progress, caution))
     return Kernel(isa, folder / "kernel.elf", tree)
 
 
-def build_host_tests(tree: Path, *, build_dir: Path | None = None, on_progress: Progress | None = None) -> Path:
+def build_host_tests(
+    tree: Path,
+    *,
+    build_dir: Path | None = None,
+    on_progress: Progress | None = None,
+    caution: Caution | None = None,
+) -> Path:
     """Builds what is out of date of the host tests and returns their build folder. BuildError if it fails."""
     tree = tree.resolve()
     folder = (build_dir or tree / "build" / "host").resolve()
-    _build(_Job(tree, "host", "host_tests", folder, folder / "host_tests", on_progress))
+    _build(_Job(tree, "host", "host_tests", folder, folder / "host_tests", on_progress, caution))
     return folder
 
 
@@ -138,7 +173,10 @@ def _build(job: _Job) -> None:
         try:
             with job.log.open("w", encoding="utf-8") as log:
                 _configure(job, lock, log)
-                _run(job, ["cmake", "--build", str(job.build_dir), "--target", job.target], lock, log)
+                steps = job.caution.steps(job.build_dir, job.target) if job.caution else [Step([job.target])]
+                for step in steps:
+                    command = ["cmake", "--build", str(job.build_dir), "--target", *step.targets]
+                    _run(job, command, lock, log, step.environment)
             output = _stat(job.output)
         finally:
             _write_stamp(job, _Stamp(sources, output, time.time_ns()))
@@ -162,11 +200,12 @@ def _configure(job: _Job, lock: int, log: IO[str]) -> None:
         # Interrupted half way, or made for a tree elsewhere: CMake would trust what it finds, or refuse it.
         (job.build_dir / "CMakeCache.txt").unlink(missing_ok=True)
         shutil.rmtree(job.build_dir / "CMakeFiles", ignore_errors=True)
-    _run(job, ["cmake", "--preset", job.preset, "-S", str(job.tree), "-B", str(job.build_dir)], lock, log)
+    command = ["cmake", "--preset", job.preset, "-S", str(job.tree), "-B", str(job.build_dir)]
+    _run(job, [*command, *(job.caution.definitions if job.caution else ())], lock, log, {})
     done.write_text(identity, encoding="utf-8")
 
 
-def _run(job: _Job, command: list[str], lock: int, log: IO[str]) -> None:
+def _run(job: _Job, command: list[str], lock: int, log: IO[str], variables: Mapping[str, str]) -> None:
     """Runs one step of the build, its output into the log. BuildError if it fails.
 
     The tool gets a process group of its own, so that Ctrl-C reaches it only by way of us, and inherits the
@@ -177,10 +216,11 @@ def _run(job: _Job, command: list[str], lock: int, log: IO[str]) -> None:
         "CCACHE_NOHASHDIR": "1",
         "NINJA_STATUS": "[%f/%t] ",
         "LC_ALL": "C.UTF-8",  # errors are recognised by their English wording
+        **variables,
     }
     try:
         process = subprocess.Popen(
-            command,
+            [*(job.caution.limits if job.caution else ()), *command],
             cwd=job.tree,
             env=environment,
             stdin=subprocess.DEVNULL,
@@ -207,9 +247,12 @@ def _run(job: _Job, command: list[str], lock: int, log: IO[str]) -> None:
 
 
 def _follow(output: IO[str], log: IO[str], on_progress: Progress | None) -> None:
-    for line in output:
+    room = _MOST_LOGGED
+    while line := output.readline(_LONGEST_LINE):
         line = _COLOUR.sub("", line)
-        log.write(line)
+        room -= len(line)
+        if room > 0:
+            log.write(line)
         if on_progress is not None and (step := _STEP.match(line)):
             on_progress(int(step[1]), int(step[2]), step[3])
 
@@ -303,8 +346,8 @@ def find_first_error(log: str, tree: Path, build_dir: Path) -> Diagnostic | None
             file=None if file is None else _from_root(file, tree, build_dir),
             line=int(parts["line"]) if parts.get("line") else None,
             column=int(parts["column"]) if parts.get("column") else None,
-            message=message or _indented_text(lines[number + 1 :]),
-            excerpt="\n".join(_leading(lines[number + 1 :], _EXCERPT)),
+            message=(message or _indented_text(lines[number + 1 :]))[:_LONGEST_SHOWN],
+            excerpt="\n".join(line[:_LONGEST_SHOWN] for line in _leading(lines[number + 1 :], _EXCERPT)),
         )
     return None
 

@@ -38,6 +38,12 @@ _NEVER_CUT = (
     "grade/ladder/hole_table.py",
     "grade/publishing.py",
     "grade/testing.py",
+    "grade/submission/",
+    "grade/ladder/patches.py",
+    "grade/ladder/variants.py",
+    "grade/graded.py",
+    "grade/graded_page.py",
+    "grade/generated_docs.py",
 )
 _MAIN_ONLY = 1_000_000  # a lab that no ladder reaches
 _PATCHES = re.compile(r"labs/[^/]+/(bugs|variants)/")

@@ -9,7 +9,11 @@ from grade.ladder.trees import Tree
 from grade.student.owned import owned_files
 
 _COMMENT = re.compile(r"//[^\n]*|/\*.*?\*/", re.DOTALL)
-_CALL = re.compile(r'\blab_todo\s*\(\s*(\d+)\s*,\s*"([^"\n]+)"\s*\)|^[ \t]*lab_todo[ \t]+(\d+)[ \t]*,[ \t]*(\w+)', re.MULTILINE)
+_CALL = re.compile(
+    r'\blab_todo\s*\(\s*(\d+)\s*,\s*"([^"\n]+)"\s*\)'  # in C++
+    r"|^[ \t]*lab_todo[ \t]+(\d+)[ \t]*,[ \t]*(\w+)",  # in assembly
+    re.MULTILINE,
+)
 
 
 @dataclass(frozen=True)

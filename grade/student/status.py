@@ -8,7 +8,7 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
-from grade.ladder.labs import Lab
+from grade.ladder.labs import Lab, LadderError
 from grade.ladder.trees import Tree
 from grade.results import Result
 from grade.student.kept import Kept
@@ -20,6 +20,8 @@ VERSION = 1
 def show_status(tree: Tree, console: Console, json_file: Path | None) -> None:
     """Prints how the labs of `tree` stand, and writes the same as JSON if asked to."""
     standing = look_at(tree)
+    if json_file is not None and not json_file.resolve().parent.is_dir():
+        raise LadderError(f"cannot write {json_file}: there is no folder {json_file.parent}")
     if json_file is not None:
         json_file.write_text(json.dumps(_as_document(standing), indent=1) + "\n", encoding="utf-8")
     console.print(_table(standing))
@@ -68,12 +70,8 @@ def _as_document(standing: Standing) -> dict[str, object]:
     tree = standing.tree
     labs = []
     for lab in tree.labs:
-        kept = {isa: standing.kept.get((lab.number, isa)) for isa in tree.isas}
-        points = {
-            isa: None if one is None else {"points": one.points, "max": one.most, "complete": one.complete, "time": one.time}
-            for isa, one in kept.items()
-        }
-        labs.append({"lab": lab.number, "title": lab.title, "graded": points})
+        graded = {isa: _as_entry(standing.kept.get((lab.number, isa))) for isa in tree.isas}
+        labs.append({"lab": lab.number, "title": lab.title, "graded": graded})
     return {
         "version": VERSION,
         "lab": tree.lab,
@@ -88,3 +86,9 @@ def _as_document(standing: Standing) -> dict[str, object]:
         ],
         "next": standing.next,
     }
+
+
+def _as_entry(kept: Kept | None) -> dict[str, object] | None:
+    if kept is None:
+        return None
+    return {"points": kept.points, "max": kept.most, "complete": kept.complete, "time": kept.time}

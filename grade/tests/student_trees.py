@@ -1,4 +1,4 @@
-"""A tiny course, published and cloned: three labs whose kernel is one line of shell, so that building it takes no time."""
+"""A tiny course, published and cloned: three labs whose kernel is made by a line of shell, in no time."""
 
 import os
 import subprocess

@@ -1,4 +1,4 @@
-"""A student's clone of a real course on one ISA, by the commands as a student types them, from the starter to a submission."""
+"""A student's clone of a real course on one ISA: the commands as a student types them, up to a submission."""
 
 import shutil
 import subprocess
@@ -31,10 +31,10 @@ def clone() -> Iterator[Path]:
         yield tree
 
 
-def pagewalk(clone: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
-    """Runs the clone's own grader in the clone."""
+def pagewalk(tree: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    """Runs the tree's own grader in the tree."""
     command = [sys.executable, "-m", "grade", *arguments]
-    return subprocess.run(command, cwd=clone, capture_output=True, text=True, check=False)
+    return subprocess.run(command, cwd=tree, capture_output=True, text=True, check=False)
 
 
 def solve(clone: Path, *files: str) -> None:
@@ -48,7 +48,7 @@ def test_help_offers_what_works_there(clone: Path) -> None:
     offered = pagewalk(clone, "--help").stdout
     assert all(f"\n  {command} " in offered for command in ("grade", "status", "submit", "run", "gdb", "bench"))
     assert not any(f"\n  {command} " in offered for command in ("test", "cut", "handout"))
-    in_main = subprocess.run([sys.executable, "-m", "grade", "--help"], cwd=ROOT, capture_output=True, text=True, check=True).stdout
+    in_main = pagewalk(ROOT, "--help").stdout
     assert all(f"\n  {command} " in in_main for command in ("test", "cut", "handout"))
     assert not any(f"\n  {command} " in in_main for command in ("status", "submit"))
 
@@ -117,6 +117,11 @@ def test_a_conflict_is_named_instead_of_graded(tmp_path: Path) -> None:
     for command in ("grade", "status", "submit"):
         run = pagewalk(tree, command)
         assert (run.returncode, run.stderr) == (2, "Error: labs/course.toml: a merge has left a conflict in it\n")
+
+
+def test_a_folder_that_is_not_there_is_named(clone: Path) -> None:
+    run = pagewalk(clone, "status", "--json", "nowhere/s.json")
+    assert (run.returncode, run.stderr) == (2, "Error: cannot write nowhere/s.json: there is no folder nowhere\n")
 
 
 def test_no_room_or_no_right_to_write_is_said(tmp_path: Path) -> None:

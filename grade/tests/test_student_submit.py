@@ -66,7 +66,8 @@ def test_all_labs_so_far_are_in_it(clone: Path, tmp_path: Path) -> None:
     write_all(clone, 2)
     text = packed(clone, tmp_path / "a.tar.gz")
     owned = [*OWNED_1, *(path.replace("lab1", "lab2") for path in OWNED_1)]
-    assert sorted(contents(tmp_path / "a.tar.gz")) == sorted(f"lab2-submission/{path}" for path in [*owned, "labs/course.toml"])
+    expected = sorted(f"lab2-submission/{path}" for path in [*owned, "labs/course.toml"])
+    assert sorted(contents(tmp_path / "a.tar.gz")) == expected
     assert text.count("not committed yet: ") == 3
 
 
@@ -82,7 +83,11 @@ def test_the_same_files_are_the_same_bytes(clone: Path, tmp_path: Path) -> None:
         for path in OWNED_1:
             os.utime(clone / path, (0, 0))
             (clone / path).chmod(0o755)
-    assert (tmp_path / "a.tar.gz").read_bytes() == (tmp_path / "b.tar.gz").read_bytes()
+    archive = (tmp_path / "a.tar.gz").read_bytes()
+    assert archive == (tmp_path / "b.tar.gz").read_bytes()
+    assert archive[3:8] == bytes(5)  # neither a name nor a time in gzip's header
+    with tarfile.open(tmp_path / "a.tar.gz") as tar:
+        assert {(entry.mtime, entry.uid, entry.gid, entry.uname, entry.mode) for entry in tar} == {(0, 0, 0, "", 0o644)}
 
 
 def test_it_goes_by_the_labs_name_into_the_current_folder(
@@ -124,8 +129,9 @@ def test_an_error_in_a_file_of_every_isa_is_shown_once(clone: Path, tmp_path: Pa
     (clone / "kernel/lab1.h").write_text("BROKEN\n", encoding="utf-8")
     with pytest.raises(LadderError) as refusal:
         packed(clone, tmp_path / "a.tar.gz")
-    assert str(refusal.value).count("kernel/lab1.h:1:1: error: this is broken") == 1
-    assert "The kernel for x86_64 does not build." in str(refusal.value) and "Nor does that for aarch64." in str(refusal.value)
+    told = str(refusal.value)
+    assert told.count("kernel/lab1.h:1:1: error: this is broken") == 1
+    assert "The kernel for x86_64 does not build." in told and "Nor does that for aarch64." in told
 
 
 def test_after_a_merge_the_newest_handout_is_built(clone: Path, tmp_path: Path) -> None:
@@ -134,12 +140,16 @@ def test_after_a_merge_the_newest_handout_is_built(clone: Path, tmp_path: Path) 
     assert (clone / "build/submit/labs/course.toml").read_text().splitlines()[1] == "lab = 2"
 
 
-@pytest.mark.parametrize("how", ["no repository", "a new history", "inside of another", "no git"])
+@pytest.mark.parametrize("how", ["no repository", "a new history", "an amended commit", "inside of another", "no git"])
 def test_without_the_handouts_commit_the_tree_is_built_as_it_stands(
     clone: Path, tmp_path: Path, how: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     tree = clone
-    if how == "no git":
+    if how == "an amended commit":
+        (clone / "kernel/main.cc").write_text("amended\n", encoding="utf-8")
+        git(clone, "reset", "-q", "--soft", "origin/lab1")
+        git(clone, "commit", "-qa", "--amend", "--no-edit")
+    elif how == "no git":
         cmake = tmp_path / "bin"
         cmake.mkdir()
         for tool in ("cmake", "ninja", "sh", "sed", "grep", "cat"):

@@ -1,0 +1,114 @@
+"""A submission laid over pristine trees of the labs that are graded, in build/submissions/ of main."""
+
+import hashlib
+import json
+import re
+import shutil
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from grade.ladder.cutter import cut, render
+from grade.ladder.files import update
+from grade.ladder.labs import COURSE_FILE, ISAS, LadderError
+from grade.ladder.trees import Tree, locked
+from grade.submission.selection import Claim, Contents, Selection, owned_paths
+from grade.submission.sources import read_source
+from grade.submission.watched_build import prune
+
+
+@dataclass(frozen=True)
+class LaidOut:
+    """`folder` holds a tree lab-N for each lab of `selections`, and nothing in it is the student's but what was taken."""
+
+    source: str
+    folder: Path
+    claim: Claim | None
+    selections: tuple[Selection, ...]
+
+    @property
+    def labs(self) -> list[int]:
+        """The labs that are graded."""
+        return [selection.lab for selection in self.selections]
+
+    def as_dict(self) -> dict[str, Any]:
+        """For the JSON file: what was taken for the highest lab, which is everything that was taken."""
+        selection = self.selections[-1]
+        left_out = [{"path": left.path, "why": left.why} for left in selection.left_out]
+        return {
+            "source": self.source,
+            "lab": selection.lab,
+            "taken": list(selection.taken),
+            "missing": selection.missing,
+            "left_out": left_out,
+        }
+
+
+@contextmanager
+def laid_out(tree: Tree, source: str, labs: Sequence[int]) -> Iterator[LaidOut]:
+    """Reads the submission `source` and lays it out for `labs`, or else for the lab that it says it is of.
+
+    Until the end nobody else lays the same one out. LadderError if it cannot be read, or it is not clear which lab.
+    """
+    if tree.course is not None:
+        raise LadderError(f"{tree.root} is a handed-out tree: --submission is for instructors, and needs main")
+    folder = folder_of(tree, source)
+    with locked(folder.with_name(f"{folder.name}.lock")):
+        found = _select(tree, source, labs)
+        shutil.rmtree(folder, ignore_errors=True)  # what a native test of an earlier run left there is not trusted
+        folder.mkdir(parents=True)
+        for selection in found.selections:
+            _lay(tree, selection, tree_in(folder, selection.lab))
+        _description(folder).write_text(json.dumps(found.as_dict()), encoding="utf-8")
+        try:
+            yield found
+        finally:
+            for lab in found.labs:
+                prune(tree_in(folder, lab))
+
+
+def description_of(folder: Path) -> dict[str, Any]:
+    """What LaidOut.as_dict() said of the submission in `folder`."""
+    return json.loads(_description(folder).read_text(encoding="utf-8"))
+
+
+def tree_in(folder: Path, lab: int) -> Path:
+    """The tree of lab `lab` of the submission that is laid out in `folder`."""
+    return folder / f"lab-{lab}"
+
+
+def folder_of(tree: Tree, source: str) -> Path:
+    """Where a submission is laid out: the same for the same `source`, and readable."""
+    place = str(Path(source).resolve()) if Path(source).exists() else f"{Path.cwd()}\0{source}"
+    digest = hashlib.sha256(place.encode(errors="surrogateescape")).hexdigest()[:12]
+    stem = re.sub(r"[^A-Za-z0-9]+", "-", Path(source).name)[:24].strip("-") or "submission"
+    return tree.root / "build" / "submissions" / f"{stem}-{digest}"
+
+
+def _description(folder: Path) -> Path:
+    return folder / "submission.json"
+
+
+def _select(tree: Tree, source: str, labs: Sequence[int]) -> LaidOut:
+    tails = (COURSE_FILE, *owned_paths(tree.labs))
+    contents = Contents(source, read_source(source, tails), tree.labs)
+    claim = contents.claim()
+    if not labs and not isinstance(claim, Claim):
+        problem = f"there is no {COURSE_FILE} in it" if claim is None else f"its {COURSE_FILE} {claim}"
+        example = f"./pagewalk grade {tree.labs[0].number} --submission {source}"
+        raise LadderError(f"{source}: which lab is it? {problem}. Name the lab: {example}")
+    claim = claim if isinstance(claim, Claim) else None
+    chosen = sorted(set(labs)) or [claim.lab]
+    selections = []
+    for lab in chosen:
+        handed = render(tree.root, claim.lab if claim else lab, 0, claim.isas if claim else ISAS, with_grader=True)
+        selections.append(contents.select(lab, {path: content for path, (content, _) in handed.items()}))
+    return LaidOut(source, folder_of(tree, source), claim, tuple(selections))
+
+
+def _lay(tree: Tree, selection: Selection, into: Path) -> None:
+    cut(tree.root, selection.lab, 0, into)
+    for path, content in selection.taken.items():
+        update(into / path, content, 0o644)

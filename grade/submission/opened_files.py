@@ -1,0 +1,56 @@
+"""Which files the tools of the compiler open: builds opened_files.c, and reads what it recorded."""
+
+import hashlib
+import os
+import subprocess
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from grade.ladder.labs import LadderError
+
+_SOURCE = Path(__file__).with_suffix(".c")
+_COMMAND = ("g++", "-x", "c", "-std=c17", "-O2", "-fPIC", "-shared")
+
+
+@dataclass(frozen=True)
+class ToolRun:
+    """One run of one program: how it was called, and what it opened."""
+
+    arguments: tuple[str, ...]
+    opened: tuple[str, ...]
+
+    @property
+    def tool(self) -> str:
+        """The program's name without folder and prefix: cc1plus, as, ld."""
+        return Path(self.arguments[0]).name.rpartition("-")[2] if self.arguments else ""
+
+
+def environment(library: Path, records: Path) -> dict[str, str]:
+    """What a tool has to run with for its opened files to be recorded in the folder `records`."""
+    return {"LD_PRELOAD": str(library), "PAGEWALK_OPENED": str(records)}
+
+
+def build_library(folder: Path) -> Path:
+    """opened_files.c as a shared library in `folder`, built if need be. LadderError if it does not compile."""
+    digest = hashlib.sha256(_SOURCE.read_bytes() + " ".join(_COMMAND).encode()).hexdigest()[:16]
+    library = folder / f"opened_files-{digest}.so"
+    if not library.exists():
+        folder.mkdir(parents=True, exist_ok=True)
+        fresh = library.with_suffix(f".{os.getpid()}")  # others may build it, too, or use it already
+        run = subprocess.run([*_COMMAND, "-o", fresh, _SOURCE], capture_output=True, text=True, check=False)
+        if run.returncode != 0:
+            raise LadderError(f"{_SOURCE.name} does not compile:\n{run.stderr.strip()}")
+        fresh.replace(library)
+    return library
+
+
+def tool_runs(records: Path) -> Iterator[ToolRun]:
+    """What was recorded in the folder `records`."""
+    for file in sorted(records.iterdir()):
+        arguments, _, opened = file.read_bytes().partition(b"\0\0")
+        yield ToolRun(_strings(arguments), _strings(opened))
+
+
+def _strings(joined: bytes) -> tuple[str, ...]:
+    return tuple(os.fsdecode(part) for part in joined.split(b"\0") if part)

@@ -1,0 +1,243 @@
+"""What the files of a submission have the compiler read, however they say it, and builds that take too much.
+
+On a small tree of CMake's, with the compilers of the real ones; nothing that is built here is run.
+"""
+
+import json
+import subprocess
+from contextlib import suppress
+from pathlib import Path
+
+import pytest
+
+from grade.diagnosis.failure import Failure
+from grade.ladder.build import BuildError, build_host_tests, build_kernel
+from grade.ladder.cutter import cut
+from grade.ladder.labs import ISAS, LadderError, load_labs
+from grade.ladder.trees import Tree, find_root, prepare
+from grade.submission import watched_build
+from grade.submission.include_graph import files_that_reach
+from grade.submission.laid_out import laid_out, tree_in
+from grade.submission.selection import owned_paths
+from grade.submission.watched_build import watched_host_tests, watched_kernel
+from grade.tests.submission_trees import LAB
+
+ROOT = find_root(Path(__file__))
+
+# Each compiles, and reads {}.h (C++) or {}.s (assembly), which are outside the tree.
+QUIET = {
+    "absolute.cc": '#include "{}.h"\n',
+    "in_brackets.cc": "#include <{}.h>\n",
+    "climbing.cc": '#include "../../../../../../../../../../../..{}.h"\n',
+    "by_a_macro.cc": '#define FILE "{}.h"\n#include FILE\n',
+    "digraph.cc": '%:include "{}.h"\n',
+    "line_splice.cc": '#inc\\\nlude "{}\\\n.h"\n',
+    "import.cc": '#import "{}.h"\n',
+    "include_next.cc": '#include_next "{}.h"\n',
+    "probe.cc": '#if __has_include("{}.h")\nint seen = 1;\n#endif\n',
+    "pasted_probe.cc": '#define JOIN(a, b) a##b\n#if JOIN(__has_, include)("{}.h")\nint there = 1;\n#endif\n',
+    "date.cc": '#pragma GCC dependency "{}.h"\n',
+    "incbin.cc": 'asm(".incbin \\"{}.s\\"");\n',
+    "incbin_in_pieces.cc": 'asm(".inc" "bin \\"" "{}" "\\x2e" "s\\"");\n',
+    "assembly.cc": 'asm(".include \\"{}.s\\"");\n',
+    "assembly_macro.cc": 'asm(".macro m a, b\\n.\\\\a\\\\b \\"{}.s\\"\\n.endm\\nm inc, bin\\n");\n',
+    "assembly_irp.cc": 'asm(".irp x, clude, cbin\\n.in\\\\x \\"{}.s\\"\\n.endr\\n");\n',
+    "line_number.cc": '#line 1 "{}.h"\nint f(int n) {{ int unused; return n; }}\n',
+    "preprocessed.S": '#define KEEP .incbin\n    KEEP "{}.s"\n',
+}
+# Each fails to compile; the error would show what is in the file.
+LOUD = {
+    "message.cc": '#include "{}.txt"\n',
+    "line.cc": '#line 1 "{}.txt"\nint y = unknown;\n',
+    "assembler.cc": 'asm(".include \\"{}.txt\\"");\n',
+}
+NO_FILES = {"terminal.cc": '#include "/dev/tty"\n', "zeros.cc": 'asm(".incbin \\"/dev/zero\\"");\n'}
+HONEST = '#include <vector>\n#include "kernel/header.h"\n#include "../kernel/header.h"\n#if __has_include(<set>)\n#endif\n'
+OWNED = sorted([*QUIET, *LOUD, *NO_FILES, "honest.cc", "header.h"])
+
+CMAKE = """
+cmake_minimum_required(VERSION 3.25)
+project(x LANGUAGES CXX ASM)
+find_program(CCACHE ccache)
+if(CCACHE)
+  set(CMAKE_CXX_COMPILER_LAUNCHER ${CCACHE})
+endif()
+include_directories(${CMAKE_SOURCE_DIR})
+add_compile_options($<$<COMPILE_LANGUAGE:CXX>:-Wall>)
+file(GLOB sources CONFIGURE_DEPENDS kernel/*.cc kernel/*.S)
+if(ISA STREQUAL host)
+  add_executable(host_tests ${sources})
+else()
+  add_library(kernel OBJECT ${sources})
+endif()
+"""
+
+
+def presets() -> str:
+    variables = {"CMAKE_EXPORT_COMPILE_COMMANDS": "ON"}
+    host = {"name": "host", "generator": "Ninja", "cacheVariables": {"ISA": "host", **variables}}
+    cross = [{"name": isa, "generator": "Ninja", "toolchainFile": str(ROOT / "arch" / isa / "toolchain.cmake"),
+              "cacheVariables": {"ISA": isa, **variables}} for isa in ISAS]  # fmt: skip
+    return json.dumps({"version": 4, "configurePresets": [host, *cross]})
+
+
+@pytest.fixture
+def main(tmp_path: Path) -> Tree:
+    files = {f"kernel/{name}": "" for name in OWNED}
+    files |= {
+        "pagewalk": "", "CMakeLists.txt": CMAKE, "CMakePresets.json": presets(),
+        "kernel/given.cc": '#include "kernel/header.h"\nint main() {}\n', "kernel/alone.cc": "int alone;\n",
+        "labs/1-x/lab.toml": LAB.format(1, ", ".join(f'"kernel/{name}"' for name in OWNED)),
+        **{f"arch/{isa}/x.h": "" for isa in ISAS},
+    }  # fmt: skip
+    for path, text in files.items():
+        (tmp_path / "main" / path).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / "main" / path).write_text(text, encoding="utf-8")
+    return Tree(tmp_path / "main")
+
+
+@pytest.fixture
+def spied(tmp_path: Path) -> Path:
+    """The name, without its end, of the files that are outside."""
+    (tmp_path / "spied.h").write_text("#pragma once\n", encoding="utf-8")
+    (tmp_path / "spied.s").write_text('    .ascii "the secret solution"\n', encoding="utf-8")
+    (tmp_path / "spied.txt").write_text("the secret solution\n", encoding="utf-8")
+    return tmp_path / "spied"
+
+
+def build(main: Tree, files: dict[str, str], preset: str = "host") -> Path:
+    """Builds a submission of these files; the error that it ends with is raised."""
+    student = main.root.parent / "student"
+    (student / "kernel").mkdir(parents=True, exist_ok=True)
+    for name, text in files.items():
+        (student / "kernel" / name).write_text(text, encoding="utf-8")
+    with laid_out(main, str(student), [1]) as found:
+        tree = tree_in(found.folder, 1)
+        if preset == "host":
+            watched_host_tests(tree)
+        else:
+            watched_kernel(tree, preset)
+    return tree
+
+
+def reads(main: Tree) -> dict[str, set[str]]:
+    """What the last build read outside, by who read it."""
+    (file,) = main.root.glob("build/submissions/*/lab-1/build/*.watched.json")
+    found: dict[str, set[str]] = {}
+    for who, what in json.loads(file.read_text(encoding="utf-8"))["reads"]:
+        found.setdefault(who, set()).add(what)
+    return found
+
+
+@pytest.mark.parametrize("preset", ["host", *ISAS])
+def test_every_way_to_read_outside(main: Tree, spied: Path, preset: str) -> None:
+    header = {"header.h": QUIET["absolute.cc"].format(spied)}
+    quiet = {name: text.format(spied) for name, text in QUIET.items()}
+    with pytest.raises(Failure) as caught:
+        build(main, {**quiet, **header, "honest.cc": HONEST if preset == "host" else ""}, preset)
+    assert caught.value.cause == "reads-outside-the-tree"
+    assert f"reads {spied}" in caught.value.seen and "more" in caught.value.seen
+    expected = {f"kernel/{name}": {f"{spied}.{'s' if '.s' in text or 'x2e' in text else 'h'}"} for name, text in QUIET.items()}
+    expected["kernel/header.h (in kernel/given.cc)"] = {f"{spied}.h"}
+    if preset == "host":
+        expected["kernel/honest.cc"] = {f"{spied}.h"}  # by way of the header
+    assert reads(main) == expected
+
+
+@pytest.mark.parametrize("name", LOUD)
+def test_no_error_message_shows_what_is_outside(main: Tree, spied: Path, name: str) -> None:
+    with pytest.raises(Failure) as caught:
+        build(main, {name: LOUD[name].format(spied)})
+    assert caught.value.cause == "reads-outside-the-tree"
+    assert caught.value.seen == f"kernel/{name} reads {spied}.txt" and caught.value.file == f"kernel/{name}"
+    assert "secret" not in str(caught.value)
+
+
+@pytest.mark.parametrize("name", NO_FILES)
+def test_what_is_no_file_is_not_waited_for(main: Tree, name: str) -> None:
+    with pytest.raises(Failure, match=f"kernel/{name} reads /dev/"):
+        build(main, {name: NO_FILES[name]})
+
+
+def test_honest_code(main: Tree) -> None:
+    """It may read the tree and the system's headers; the second time, too, it is compiled, and not taken from a cache."""
+    for _ in range(2):
+        tree = build(main, {"honest.cc": HONEST})
+        assert reads(main) == {}
+    assert sorted(path.name for path in (tree / "build/host").iterdir()) == ["build.log", "host_tests"]
+
+
+def test_code_that_only_the_linker_would_compile(main: Tree, spied: Path, tmp_path: Path) -> None:
+    """An object can hold code in the compiler's own form, for link-time optimisation."""
+    hidden = tmp_path / "hidden.cc"
+    hidden.write_text(QUIET["incbin.cc"].format(spied), encoding="utf-8")
+    command = ["g++", "-flto", "-S", "-o", "-", hidden]
+    assembly = subprocess.run(command, check=True, capture_output=True, text=True).stdout
+    assert ".gnu.lto_" in assembly
+    with suppress(BuildError):
+        tree = build(main, {"preprocessed.S": assembly})
+        assert b"the secret solution" not in (tree / "build/host/host_tests").read_bytes()
+    assert reads(main) == {}
+
+
+def test_tools_that_cannot_be_watched_are_not_trusted(main: Tree, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Such as a compiler that is linked with everything it needs."""
+    monkeypatch.setattr(watched_build, "environment", lambda library, records: {})
+    with pytest.raises(LadderError, match="cannot be watched here, so this is not graded"):
+        build(main, {"honest.cc": HONEST})
+
+
+GREEDY = {
+    "time": "template <unsigned long A, int N> struct T { static constexpr unsigned long v = T<2 * A, N - 1>::v + "
+    "T<2 * A + 1, N - 1>::v; };\ntemplate <unsigned long A> struct T<A, 0> { static constexpr unsigned long v = A; };\n"
+    "unsigned long z = T<1, 40>::v;\n",
+    "memory": 'asm(".rept 1000000000\\n.quad 1\\n.endr");\n',
+    "file": 'asm(".fill 0x7fffffff, 8, 1");\n',
+}
+
+
+@pytest.mark.parametrize(
+    ("what", "message"),
+    [
+        ("time", "kernel/honest.cc: error: compiling it takes more than 1 seconds of CPU time"),
+        ("memory", "kernel/honest.cc: error: compiling it takes more than 4 GiB of memory"),
+        ("file", "kernel/honest.cc: error: compiling it makes a file of more than 256 MiB"),
+    ],
+)
+def test_greedy_code_does_not_compile(main: Tree, monkeypatch: pytest.MonkeyPatch, what: str, message: str) -> None:
+    if what == "time":
+        limits = tuple("--cpu=1:3" if word.startswith("--cpu") else word for word in watched_build._LIMITS)
+        monkeypatch.setattr(watched_build, "_LIMITS", limits)
+        sign = next(iter(watched_build._SIGNS))
+        monkeypatch.setitem(watched_build._SIGNS, sign, "compiling it takes more than 1 seconds of CPU time")
+    with pytest.raises(BuildError) as caught:
+        build(main, {"honest.cc": GREEDY[what]})
+    assert str(caught.value).startswith(message)
+
+
+def test_errors_are_short(main: Tree) -> None:
+    with pytest.raises(BuildError) as caught:
+        build(main, {"honest.cc": f"#error {'x' * 100_000}\n" * 3})
+    assert "kernel/honest.cc:1:2: error: #error xxx" in str(caught.value) and len(str(caught.value)) < 1500
+
+
+@pytest.mark.parametrize("lab", [1, 6])
+def test_every_source_that_a_students_file_reaches_is_known(lab: int) -> None:
+    """By what the compilers read when they built the reference: what is not known is not watched."""
+    tree = prepare(Tree(ROOT), lab)
+    owned = set(owned_paths(load_labs(tree)))
+    reached = files_that_reach(tree, owned)
+    hits = 0
+    for folder in (build_kernel(tree, "x86_64").elf.parent, build_host_tests(tree)):
+        listed = subprocess.run(["ninja", "-t", "deps"], cwd=folder, check=True, capture_output=True, text=True).stdout
+        for block in listed.split("\n\n"):
+            paths = [(folder / line.strip()).resolve() for line in block.splitlines()[1:]]
+            read = {path.relative_to(tree.resolve()).as_posix() for path in paths if path.is_relative_to(tree.resolve())}
+            if read & owned and "headers.dir/" not in block:
+                hits += 1
+                assert read & reached >= read & owned
+                source = block.partition(".dir/")[2].partition(".o")[0]
+                assert source in reached, f"{source} reads {read & owned}"
+    assert hits > 5
+    sources = [path for folder in ("kernel", "arch", "user") for path in (tree / folder).rglob("*.cc")]
+    assert len([path for path in reached if path.endswith(".cc")]) < len(sources) / 2, "most come from the cache"
