@@ -70,6 +70,7 @@ def renew_documents(console: Console) -> None:
     root = _main()
     from grade.generated_docs import renew
 
+    console.print("Some are measured on booted kernels: this takes minutes.")
     console.print("\n".join(f"{name} is written anew" for name in renew(root)) or "no document is stale")
 
 

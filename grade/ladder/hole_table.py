@@ -12,9 +12,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from threading import current_thread
 
-from grade.ladder.bugs import run_milestones
 from grade.ladder.cutter import cut, holes
 from grade.ladder.labs import ISAS, Lab, LadderError, load_labs
+from grade.ladder.patches import run_milestones
 from grade.ladder.trees import locked
 from grade.results import Status
 from grade.student.remaining import place_in_handout
@@ -159,10 +159,10 @@ def _grade(
 ) -> dict[str, dict]:
     """The results, by number, on a cut with these holes the other way round.
 
-    The kernels of a lab take turns in one folder for each worker, so that only what differs is built.
+    The kernels of a lab take turns with those that have bugs, in one folder for each worker: only what differs is built.
     """
     worker = os.environ.get("PYTEST_XDIST_WORKER", current_thread().name)
-    place = tree / "build" / "holes" / f"lab-{lab}-{worker}"
+    place = tree / "build" / "planted" / f"lab-{lab}-{worker}"
     with locked(place.with_name(place.name + ".turn")):
         cut(tree, lab, solved, place, turned=turned)
         results = run_milestones(tree, place, lab, isa, tuple(milestones))

@@ -8,9 +8,11 @@ from pathlib import Path
 
 import pytest
 
+from grade.ladder import hole_table
 from grade.ladder.hole_table import (
     DOCUMENT,
     Exercise,
+    NotAsOpen,
     document,
     exercises,
     green_with,
@@ -94,3 +96,21 @@ def test_a_function_turns_green_what_waits_for_no_row_below() -> None:
     assert "| `g` | `arch/<isa>/g.S` | 1.2 1.3 | 1.2 1.3 |" in text
     assert read(text) == table
     assert green_with(table, 1, {"g"}) == {"1.3"} and green_with(table, 1, {"f", "g"}) == {"1.1", "1.2", "1.3"}
+
+
+@pytest.mark.parametrize("message", ["not written yet: protect", "expected a page"])
+def test_another_failure_than_not_written_yet_is_no_result(message: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """With `unmap` left open a kernel must pass, or say that unmap is what it lacks."""
+    seen = {"3.1": ("passed", ""), "3.2": ("todo", "not written yet: unmap")}
+
+    def run(*_: object) -> list[dict]:
+        return [{"milestone": number, "status": status, "message": text} for number, (status, text) in seen.items()]
+
+    monkeypatch.setattr(hole_table, "run_milestones", run)
+    monkeypatch.setattr(hole_table, "cut", lambda *_, **__: None)
+    unmap = Exercise(3, "unmap", "kernel/mm/page_table_unmap.h")
+    assert resting_on(ROOT, unmap, ISAS[0], ["3.1", "3.2"]) == ("3.2",)
+    assert passing_with(ROOT, 3, {"unmap"}, ISAS[0], ["3.1", "3.2"]) == {"3.1"}
+    seen["3.3"] = ("todo" if "not written" in message else "failed", message)
+    with pytest.raises(NotAsOpen, match=message):
+        resting_on(ROOT, unmap, ISAS[0], ["3.1", "3.2", "3.3"])
