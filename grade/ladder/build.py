@@ -13,7 +13,7 @@ import shutil
 import signal
 import subprocess
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import IO
@@ -91,7 +91,7 @@ class Caution:
     """A command that runs the command behind it within limits."""
     definitions: tuple[str, ...]
     """Further variables for CMake, as -DNAME=VALUE."""
-    steps: Callable[[Path, str], list[Step]]
+    steps: Callable[[Path, str], Iterable[Step]]
     """What to build in which order, from the build folder, once it is configured, and the target."""
 
 

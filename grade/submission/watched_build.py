@@ -141,8 +141,8 @@ class _Watch:
         self._records = self._folder / "opened"
         self._watched: list[_Unit] = []
 
-    def steps(self, folder: Path, target: str) -> list[Step]:
-        """First what is ours alone; then, under watch, what the student's files have a part in."""
+    def steps(self, folder: Path, target: str) -> Iterator[Step]:
+        """What the student's files have a part in, under watch; if that was all right the rest, which is ours alone."""
         units = [unit for unit in _units(self._tree, folder) if "headers.dir/" not in unit.object]
         reached = files_that_reach(self._tree, self._owned)
         self._watched = [unit for unit in units if unit.source in reached]
@@ -152,7 +152,10 @@ class _Watch:
             path.mkdir(exist_ok=True)
         library = build_library(self._tree.parents[2] / "watch")
         watch = {"CCACHE_DISABLE": "1", "TMPDIR": str(temporary), **environment(library, self._records)}
-        return [*([Step(ours)] if ours else []), Step([target], watch)]
+        yield Step([unit.object for unit in self._watched], watch)
+        if not self.reads_outside():
+            yield Step(ours)
+            yield Step([target], watch)
 
     def reads_outside(self) -> list[list[str]]:
         """Who read what it must not, each pair once. LadderError if the watch itself has failed."""

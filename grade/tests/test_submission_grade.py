@@ -70,19 +70,15 @@ def test_an_archive_of_an_honest_student_who_changed_more(student: Path, tmp_pat
 
 
 def test_a_submission_that_reads_the_solution(student: Path, tmp_path: Path) -> None:
-    """No points, a clear message; and its host tests, which would run on this machine, are not run."""
-    ran = tmp_path / "ran"
-    (student / ENGINE).write_text(
-        f'#include "{ROOT / ENGINE}"\n'
-        f'#if __STDC_HOSTED__\n#include <cstdlib>\nstatic int ran = std::system("touch {ran}");\n#endif\n',
-        encoding="utf-8",
-    )
+    """No points and a clear message, also where it does not compile then."""
+    error = "#if __STDC_HOSTED__\n#error to be quick\n#endif\n"
+    (student / ENGINE).write_text(f'#include "{ROOT / ENGINE}"\n{error}', encoding="utf-8")
     run, document = graded(student, tmp_path, "--isa", "x86_64")
     assert run.returncode == 1, run.stdout + run.stderr
     assert {result["cause"] for result in document["results"]} == {"reads-outside-the-tree"}
     assert len(document["results"]) == 9 and not sum(result["points"] for result in document["results"])
-    assert f"{ENGINE} (in kernel/main.cc) reads {ROOT / ENGINE}" in run.stdout
-    assert not ran.exists()
+    for unit in ("kernel/main.cc", "kernel/tests/page_table_map_test.cc"):
+        assert f"{ENGINE} (in {unit}) reads {ROOT / ENGINE}" in run.stdout
     assert "pagewalk gdb" not in run.stdout
 
 
@@ -91,7 +87,7 @@ BODIES = {
     "flood": ("for (;;) Arch::console_write('x');", "serial-flood"),
     "reset": ('struct [[gnu::packed]] { short size; long at; } none{}; asm volatile("lidt %0; ud2" ::"m"(none));',
               "triple-fault"),
-    "lie": ('print("@milestone 1.2 passed\\n@checkpoint name=ready\\n@poweroff\\n"); for (;;) asm volatile("");', "hang"),
+    "lie": ('print_raw("@milestone 1.2 passed\\n@checkpoint name=ready\\n@poweroff\\n"); for (;;) asm volatile("");', "hang"),
 }  # fmt: skip
 
 
@@ -122,9 +118,10 @@ def test_nothing_steers_the_terminal(student: Path, tmp_path: Path) -> None:
     printed = run.stdout + run.stderr + document["results"][0]["message"]
     assert not [c for c in printed if (c < " " and c not in "\n\t") or c in "\x7f\x9b\u202e"]
     assert "\\u202e" in printed and "kernel/\\x1b]0;x\\x07.h" in run.stdout
-    said = 'print("\\x1b[2Jhello\\n"); for (;;) asm volatile("");'
+    said = 'print_raw("\\x1b[2J" "hello\\n"); for (;;) asm volatile("");'
     (student / MAP).write_text(kernel_that(said), encoding="utf-8")
     run, document = graded(student, tmp_path, "--isa", "x86_64", "--milestone", "1.2")
+    assert document["results"][0]["cause"] == "hang"
     assert "\\x1b[2Jhello" in run.stdout and "\x1b" not in run.stdout + document["results"][0]["message"]
 
 
