@@ -1,11 +1,14 @@
 """The table of the grader graded: it counts what was run, and does not hide what was not."""
 
+from io import StringIO
 from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
 from rich.console import Console
 
+from grade import grading, testing
+from grade.grading import GradeOptions
 from grade.graded import Corpus, Kind, Outcome, read_outcomes, references, table, write_outcomes
 from grade.results import Result, Status, write_json
 from grade.tests import conftest
@@ -78,3 +81,35 @@ def test_the_last_outcome_of_a_test_counts(tmp_path: Path, monkeypatch: pytest.M
     gatherer.pytest_runtest_logreport(SimpleNamespace(nodeid="a test", user_properties=properties))
     gatherer.pytest_sessionfinish()
     assert read_outcomes(tmp_path / conftest.OUTCOMES) == [CAUGHT]
+
+
+def test_a_run_ends_with_the_table_of_what_it_found(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What an earlier run left does not count, and with --quick bugs and variants are shown as not run."""
+    called: list[list[str]] = []
+
+    def reference_passes(options: GradeOptions, console: Console) -> int:
+        write_json([Result(1, "x86_64", "1.1", "", 0, 0, Status.PASSED, None, "", 0)], options.json_file)
+        return grading.PASSED
+
+    def starter_is_right(root: Path, arguments: list[str]) -> bool:
+        called.append(arguments)
+        write_outcomes([Outcome(Kind.STARTER, 1, "x86_64", "starter", is_right=True)], root / testing.OUTCOMES)
+        return True
+
+    (tmp_path / "grade" / "tests").mkdir(parents=True)
+    monkeypatch.setattr(testing, "find_root", lambda start: tmp_path)
+    monkeypatch.setattr(testing, "_build_everything", lambda root, console: True)
+    monkeypatch.setattr(testing, "_host_tests", lambda root, console: True)
+    monkeypatch.setattr(testing, "_pytest", starter_is_right)
+    monkeypatch.setattr(grading, "run", reference_passes)
+    monkeypatch.setattr("grade.graded.corpus", lambda root: COUNTS)
+    write_outcomes([CAUGHT, VARIANT], tmp_path / testing.OUTCOMES)
+    shown_to = Console(width=120, record=True, file=StringIO())
+    assert testing.run(shown_to, quick=True, jobs=1) == grading.PASSED
+    first = next(line for line in shown_to.export_text().splitlines() if line.startswith("│   1 │"))
+    assert [cell.strip() for cell in first.split("│")[1:-1]] == [
+        "1", "2", "3", "not run", "not run", "1/1, 1 not run", "1/1, 1 not run", "not run"
+    ]  # fmt: skip
+    assert [argument for argument in called[0] if "deselect" in argument] == [
+        "--deselect=grade/tests/test_bugs.py", "--deselect=grade/tests/test_variants.py"
+    ]  # fmt: skip
