@@ -1,7 +1,7 @@
 """The table of holes and milestones, docs/holes.md: for each function that a student writes, what rests on it.
 
-A milestone rests on a function if it does not pass while that one alone is not written. This is measured on cuts of main
-with single holes left open. The document keeps what was measured, and grade/tests/test_holes.py measures again.
+A milestone rests on a function if it does not pass while that one alone is not written. This is measured on cuts of
+main with single holes left open. The document keeps what was measured, and grade/tests/test_holes.py measures again.
 """
 
 import os
@@ -27,8 +27,8 @@ _HOST = "H"  # the witness of milestones that are proved without a boot
 _HEAD = """\
 # Holes and milestones
 
-What you write, in the order in which the handouts ask for it, and what each function is good for. All of it was measured,
-on both ISAs.
+What you write, in the order in which the handouts ask for it, and what each function is good for. All of it was
+measured, on both ISAs.
 
 - **Rests on it**: the milestones that do not pass as long as this function is not written, whatever else is. The report
   then says `not written yet` and its name.
@@ -61,7 +61,7 @@ class NotAsOpen(Exception):
 
 
 def exercises(tree: Path) -> list[Exercise]:
-    """All functions that students write, by lab and in the order of the labs' README. LadderError if one is not in it."""
+    """All functions that students write, in the order of the labs' README. LadderError if one is not in it."""
     found = []
     for lab in load_labs(tree):
         of_lab = {hole.function: _for_all_isas(hole.file) for hole in holes(tree) if hole.lab == lab.number}
@@ -131,7 +131,8 @@ def read(text: str) -> Table:
     table: Table = {}
     for section in text.split("\n## Lab ")[1:]:
         for function, file, resting, _ in _ROW.findall(section):
-            table[Exercise(int(section.split(":")[0]), function, file)] = () if resting == _NONE else tuple(resting.split())
+            exercise = Exercise(int(section.split(":")[0]), function, file)
+            table[exercise] = () if resting == _NONE else tuple(resting.split())
     return table
 
 
@@ -159,7 +160,7 @@ def _grade(
 ) -> dict[str, dict]:
     """The results, by number, on a cut with these holes the other way round.
 
-    The kernels of a lab take turns with those that have bugs, in one folder for each worker: only what differs is built.
+    A lab's kernels take turns with those that have bugs, in one folder for each worker: only what differs is built.
     """
     worker = os.environ.get("PYTEST_XDIST_WORKER", current_thread().name)
     place = tree / "build" / "planted" / f"lab-{lab}-{worker}"

@@ -1,4 +1,4 @@
-"""What students get of main: no marker, no solution of theirs, nothing of later labs, and code as clang-format makes it."""
+"""What students get of main: no marker, no solution, nothing of later labs, and code as clang-format makes it."""
 
 import re
 import shutil
@@ -36,7 +36,8 @@ def main_text() -> dict[str, str]:
     """The same of main."""
     command = ["git", "ls-files", "-co", "--exclude-standard"]
     listed = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True).stdout.splitlines()
-    return {name: (ROOT / name).read_text(encoding="utf-8", errors="replace") for name in listed if (ROOT / name).is_file()}
+    files = {name: ROOT / name for name in listed if (ROOT / name).is_file()}
+    return {name: path.read_text(encoding="utf-8", errors="replace") for name, path in files.items()}
 
 
 def squeezed(text: str) -> str:
@@ -57,7 +58,8 @@ def solution(hole: Hole) -> list[str]:
 def outside_of_holes() -> str:
     """All of main that is no student's to write, and that students may see."""
     texts = "\n".join(text for path, text in main_text().items() if not NOT_SHARED.match(path))
-    return squeezed(re.sub(r"^[ \t]*// @lab (\d+) begin: .*?^[ \t]*// @lab \1 end$", "", texts, flags=re.MULTILINE | re.DOTALL))
+    hole = re.compile(r"^[ \t]*// @lab (\d+) begin: .*?^[ \t]*// @lab \1 end$", re.MULTILINE | re.DOTALL)
+    return squeezed(hole.sub("", texts))
 
 
 @pytest.mark.parametrize("hole", HOLES, ids=lambda hole: f"{hole.file}:{hole.function}")
