@@ -1,5 +1,6 @@
 """The commands of ./pagewalk. Exit status: 0 all passed, 1 something failed, 2 it could not run."""
 
+import errno
 import sys
 import traceback
 from collections.abc import Callable
@@ -10,7 +11,7 @@ import click
 from rich.console import Console
 
 from grade.ladder.build import BuildError
-from grade.ladder.labs import ISAS, LadderError
+from grade.ladder.labs import COURSE_FILE, ISAS, LadderError
 from grade.ladder.trees import Tree, find_root
 from grade.machine.qemu_version import ToolMissing, ToolTooOld
 from grade.program_run import BadProgram
@@ -18,10 +19,35 @@ from grade.visible import visible
 
 CANNOT_RUN = 2
 
+_MENDABLE = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EACCES, errno.EPERM}
+"""What a user can do something about: no room left, or no right to write."""
+
+ONLY_IN_MAIN = {"test", "cut", "handout"}
+ONLY_HANDED_OUT = {"status", "submit"}
+
+
+def _is_main() -> bool:
+    return not (find_root(Path(__file__)) / COURSE_FILE).exists()
+
+
+def _course_isas() -> tuple[str, ...]:
+    """Those that can be named here; all of them in a tree that is in disorder, which each command reports by itself."""
+    try:
+        return own_tree().isas
+    except LadderError:
+        return ISAS
+
+
+def own_tree() -> Tree:
+    """The tree that this package is part of."""
+    return Tree(find_root(Path(__file__)))
+
+
+_isas = click.Choice(_course_isas())
 isa_option = click.option(
-    "--isa", "isas", multiple=True, type=click.Choice(ISAS), help="Only this ISA (may be repeated; default: all)."
+    "--isa", "isas", multiple=True, type=_isas, help="Only this ISA (may be repeated; default: all)."
 )
-one_isa_option = click.option("--isa", type=click.Choice(ISAS), default=ISAS[0], show_default=True, help="The ISA.")
+one_isa_option = click.option("--isa", type=_isas, default=_isas.choices[0], show_default=True, help="The ISA.")
 json_option = click.option(
     "--json", "json_file", type=click.Path(dir_okay=False, path_type=Path), help="Write the results as JSON."
 )
@@ -42,11 +68,25 @@ def reports_what_is_missing(command: Callable) -> Callable:
             command(*args, **kwargs)
         except (ToolMissing, ToolTooOld, LadderError, BuildError, BadProgram) as error:
             raise CannotRun(visible(str(error))) from error
+        except OSError as error:
+            if error.errno not in _MENDABLE:
+                raise
+            raise CannotRun(f"{error.strerror}: {error.filename or 'while writing'}") from error
 
     return wrapped
 
 
+class _Commands(click.Group):
+    """The commands; --help offers those that work in this tree."""
+
+    def list_commands(self, context: click.Context) -> list[str]:
+        """The names that --help shows."""
+        hidden = ONLY_HANDED_OUT if _is_main() else ONLY_IN_MAIN
+        return [name for name in super().list_commands(context) if name not in hidden]
+
+
 @click.group(
+    cls=_Commands,
     context_settings={"help_option_names": ["-h", "--help"]},
     epilog="./pagewalk setup [--check] installs what is missing, or only says what is. Every other command does so by itself.",
 )
@@ -71,14 +111,16 @@ def pagewalk() -> None:
 @click.option(
     "--submission",
     metavar="ARCHIVE|DIR|GIT-REV",
+    hidden=not _is_main(),
     help="Grade what a student handed in: only the files that the student owns are taken. REV, or DIR:REV.",
 )
 @click.option("-j", "jobs", type=click.IntRange(1), help="Guests at the same time (default: one for each core).")
 @reports_what_is_missing
 def grade(**options: object) -> None:
-    """Grade labs (default: all of them, on both ISAs).
+    """Grade labs (default: in main all of them, else the one that this tree is).
 
-    Builds the kernels, boots them in QEMU, and proves each milestone from outside the guest.
+    Builds the kernels, boots them in QEMU, and proves each milestone from outside the guest. In a tree that was handed
+    out the milestones of earlier labs are among them: they must still hold.
     """
     from grade.grading import GradeOptions, run
 
@@ -86,7 +128,34 @@ def grade(**options: object) -> None:
 
 
 @pagewalk.command()
-@click.option("--quick", is_flag=True, help="Leave out the planted bugs.")
+@json_option
+@reports_what_is_missing
+def status(json_file: Path | None) -> None:
+    """How the labs of this handed-out tree stand: points, what is left, what comes next. Builds and boots nothing."""
+    tree = handed_out_tree("status")
+    from grade.student.status import show_status
+
+    show_status(tree, terminal(), json_file)
+
+
+@pagewalk.command("submit")
+@click.option("-o", "--output", type=click.Path(path_type=Path), metavar="FILE", help="Default: labN-submission.tar.gz.")
+@click.option("--force", is_flag=True, help="Even if it does not build, or lacks a file.")
+@reports_what_is_missing
+def submit_command(output: Path | None, force: bool) -> None:
+    """Pack the files that are yours, of all labs so far, into one archive.
+
+    It builds them first, on top of the given files as they were handed out: that is what will be graded. Exit status 2,
+    and no archive, if that fails.
+    """
+    tree = handed_out_tree("submit")
+    from grade.student.submit import submit
+
+    submit(tree, terminal(), output, force=force)
+
+
+@pagewalk.command()
+@click.option("--quick", is_flag=True, help="Leave out the planted bugs and the variants.")
 @click.option("-j", "jobs", type=click.IntRange(1), help="Tests at the same time (default: one for each core).")
 @click.option(
     "--examples",
@@ -94,11 +163,16 @@ def grade(**options: object) -> None:
     metavar="N",
     help="Only the memory model's test, with N random examples for each ISA that are others every time.",
 )
+@click.option("--renew-docs", is_flag=True, help="Test nothing: write the documents that are made from the tree.")
 @reports_what_is_missing
-def test(quick: bool, jobs: int | None, examples: int | None) -> None:
-    """Test everything: host tests, the grader's own tests, starters, planted bugs, the labs themselves."""
-    from grade.testing import run, run_examples
+def test(quick: bool, jobs: int | None, examples: int | None, renew_docs: bool) -> None:
+    """Test everything: host tests, the grader's own tests, starters, planted bugs, variants, the labs themselves."""
+    main_tree("test")
+    from grade.testing import renew_documents, run, run_examples
 
+    if renew_docs:
+        renew_documents(terminal())
+        return
     if examples is not None:
         sys.exit(run_examples(jobs, examples))
     sys.exit(run(terminal(), quick=quick, jobs=jobs))
@@ -139,12 +213,15 @@ def run(
 @one_isa_option
 @click.option("--lab", type=int, help="On the kernel of this lab, for a milestone that failed there.")
 @click.option("--script", default="", help="Monitor commands to begin with, separated by ';': \"run hello\".")
+@click.option(
+    "--serial", type=click.Path(dir_okay=False, path_type=Path), help="What the guest prints goes to this file."
+)
 @reports_what_is_missing
-def gdb(what: str, isa: str, lab: int | None, script: str) -> None:
+def gdb(what: str, isa: str, lab: int | None, script: str, serial: Path | None) -> None:
     """Boot under GDB: a lab from its first instruction, or a milestone at the point where it failed last."""
     from grade.interactive import run_under_gdb
 
-    sys.exit(run_under_gdb(own_tree(), what, isa, lab, script.replace(";", "\n")))
+    sys.exit(run_under_gdb(own_tree(), what, isa, lab, script.replace(";", "\n"), serial))
 
 
 @pagewalk.command()
@@ -210,17 +287,12 @@ def handout(folder: Path, check: bool, isas: tuple[str, ...], **options: object)
     which students can merge without a conflict; --afresh makes them anew. ISAs, name and solutions stay as they were
     published unless told otherwise. With --check, exit status 1 if a branch differs.
     """
+    tree = main_tree("handout")
     from grade.publishing import check_branches, publish_branches
 
-    tree = main_tree("handout")
     options["isas"] = tuple(isa for isa in ISAS if isa in isas) or None
     run = check_branches if check else publish_branches
     sys.exit(run(tree, folder, terminal(), **options))
-
-
-def own_tree() -> Tree:
-    """The tree that this package is part of."""
-    return Tree(find_root(Path(__file__)))
 
 
 def main_tree(command: str) -> Tree:
@@ -228,6 +300,14 @@ def main_tree(command: str) -> Tree:
     tree = own_tree()
     if tree.course is not None:
         raise LadderError(f"{command} works in main, from which this tree of lab {tree.lab} was made")
+    return tree
+
+
+def handed_out_tree(command: str) -> Tree:
+    """The same for a command that only a handed-out tree has. LadderError in main."""
+    tree = own_tree()
+    if tree.course is None:
+        raise LadderError(f"{command} is for the tree of one lab, as students have it; this is main")
     return tree
 
 

@@ -20,6 +20,7 @@ from grade.machine.qemu_version import require
 from grade.plugin import Collector
 from grade.results import Result, Status
 from grade.run_plan import Plan, Target, plan, plan_submission
+from grade.student.around_grading import after_grading, refuse_conflicts
 
 PASSED, FAILED, CANNOT_RUN = 0, 1, 2
 
@@ -69,6 +70,10 @@ def _grade(options: GradeOptions, console: Console, targets: Plan, submission: P
     tests = find_root(Path(__file__))
     for isa in dict.fromkeys(target.isa for target in targets.targets):
         require(isa)
+    own = Tree(tests)
+    is_students = own.course is not None and options.tree is None
+    if is_students:
+        refuse_conflicts(own)
     _build_all(targets, console, with_host_tests=not (options.milestones or options.expression))
     front = _Front(console)
     output = io.StringIO()
@@ -81,6 +86,9 @@ def _grade(options: GradeOptions, console: Console, targets: Plan, submission: P
         console.print(output.getvalue(), markup=False, highlight=False)
         return CANNOT_RUN
     report.print_report(console, results)
+    complete = status != pytest.ExitCode.INTERRUPTED and not (options.milestones or options.expression)
+    if is_students:
+        after_grading(own, results, [target.isa for target in targets.targets], console, complete=complete)
     if status == pytest.ExitCode.INTERRUPTED:
         console.print("Interrupted: this is what was graded until then.")
         return CANNOT_RUN

@@ -11,12 +11,14 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from threading import Thread
 from typing import BinaryIO
 
 from grade.boot.failed_run import FailedRun, load
 from grade.boot.guest import Recipe
 from grade.boot.kernel_image import DEBUG_ROOT, KernelImage
 from grade.boot.plain_qemu import command_line, parameters_file
+from grade.gdb.facts import write_facts
 from grade.ladder.build import Kernel, build_kernel
 from grade.ladder.labs import LadderError
 from grade.ladder.trees import Tree, prepare
@@ -26,6 +28,7 @@ from grade.program_run import ProgramWatch, script_line
 _KEYBOARD, _SCREEN = 0, 1
 _SECONDS_TO_END = 2.0
 _SHELL = "user/sh.cc"
+_COMMANDS = Path(__file__).parent / "gdb" / "start.py"
 
 
 @dataclass(frozen=True)
@@ -78,8 +81,7 @@ def _pass_on(output: BinaryIO, watch: ProgramWatch) -> None:
     """Shows what the guest prints as it comes, byte by byte the same, until QEMU ends."""
     while data := os.read(output.fileno(), 65536):
         watch.take(data)
-        while data:
-            data = data[os.write(_SCREEN, data) :]
+        _show(data)
 
 
 @contextmanager
@@ -110,11 +112,13 @@ def _terminal_put_back() -> Iterator[None]:
             termios.tcsetattr(_KEYBOARD, termios.TCSADRAIN, before)
 
 
-def run_under_gdb(tree: Tree, what: str, isa: str, lab: int | None, script: str = "") -> int:
+def run_under_gdb(
+    tree: Tree, what: str, isa: str, lab: int | None, script: str = "", serial: Path | None = None
+) -> int:
     """Starts the guest frozen at its first instruction and GDB with the right symbols; returns GDB's exit status.
 
     `what` is a lab, whose monitor begins with the commands of `script`, or a milestone that failed before: then the
-    machine runs to the point where it failed.
+    machine runs to the point where it failed. What the guest prints goes to the file `serial`, or to this terminal.
     """
     if what and not re.fullmatch(r"\d+(\.\d+)?", what):
         raise LadderError(f"{what} is neither a lab nor a milestone")
@@ -131,9 +135,10 @@ def run_under_gdb(tree: Tree, what: str, isa: str, lab: int | None, script: str 
         kernel = _kernel(tree, isa, number)
         recipe, stop_at, sources = Recipe(isa, str(kernel.elf), script, 0), None, kernel.tree
     with tempfile.TemporaryDirectory(prefix="pagewalk-") as folder:
-        path = Path(folder) / "gdb"
-        with _frozen(recipe, path):
-            commands = _gdb_commands(recipe, stop_at, sources, path)
+        path, facts = Path(folder) / "gdb", Path(folder) / "facts"
+        write_facts(facts, KernelImage(recipe.isa, Path(recipe.elf)), sources, recipe.ram_mib)
+        with _frozen(recipe, path, serial):
+            commands = _gdb_commands(recipe, stop_at, sources, (path, facts))
             return subprocess.run([gdb, "-q", *commands], check=False).returncode
 
 
@@ -154,8 +159,12 @@ def _failed_run(milestone: str, isa: str, lab: int | None) -> FailedRun:
 
 
 @contextmanager
-def _frozen(recipe: Recipe, path: Path) -> Iterator[None]:
+def _frozen(recipe: Recipe, path: Path, serial: Path | None) -> Iterator[None]:
     """QEMU before the guest's first instruction, for GDB at the socket `path`."""
+    try:
+        screen = _SCREEN if serial is None else os.open(serial, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o644)
+    except OSError as error:
+        raise LadderError(f"cannot write {serial}: {error.strerror}") from error
     with socket.socket(socket.AF_UNIX) as listener:  # open before either of them starts: GDB cannot come too early
         listener.bind(os.fspath(path))
         listener.listen(1)
@@ -163,24 +172,47 @@ def _frozen(recipe: Recipe, path: Path) -> Iterator[None]:
         options = [*gdb, "-serial", "stdio", "-S", "-action", "reboot=shutdown,shutdown=pause"]
         with parameters_file(recipe) as parameters:
             shared = (parameters.fileno(), listener.fileno())
+            # What the guest prints comes through a pipe: QEMU makes its output non-blocking, and if that were GDB's, too,
+            # parts of what GDB prints would be lost.
             qemu = subprocess.Popen(
                 while_we_live([*command_line(recipe, parameters), *options]),
-                stdin=subprocess.DEVNULL, start_new_session=True, pass_fds=shared,
+                stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, start_new_session=True, pass_fds=shared, bufsize=0,
             )  # fmt: skip
+    printer = Thread(target=_copy_all, args=(qemu.stdout, screen))
+    printer.start()
     try:
         yield
     finally:
         qemu.kill()
         qemu.wait()
+        printer.join()
+        if serial is not None:
+            os.close(screen)
 
 
-def _gdb_commands(recipe: Recipe, stop_at: int | None, sources: Path, path: Path) -> list[str]:
-    """Symbols for the low and the high addresses; then to where the run ended, or to the first instruction."""
+def _copy_all(output: BinaryIO, screen: int) -> None:
+    """Shows what the guest prints as it comes, until QEMU ends."""
+    while data := os.read(output.fileno(), 65536):
+        _show(data, screen)
+
+
+def _show(data: bytes, screen: int = _SCREEN) -> None:
+    while data:
+        data = data[os.write(screen, data) :]
+
+
+def _gdb_commands(recipe: Recipe, stop_at: int | None, sources: Path, paths: tuple[Path, Path]) -> list[str]:
+    """Symbols for the low and the high addresses; then to where the run ended, or to the first instruction.
+
+    `paths` are those of the socket and of the facts for the commands about paging (grade/gdb/start.py).
+    """
+    path, facts = paths
     image = KernelImage(recipe.isa, Path(recipe.elf))
     lines = ["set pagination off", "set confirm off", f"set substitute-path {DEBUG_ROOT} {sources}"]
     lines.append(f"file {recipe.elf}")
     if image.offset:
         lines.append(f"add-symbol-file {recipe.elf} -o {-image.offset % (1 << 64):#x}")
+    lines += [f'set $pagewalk_facts = "{facts}"', f"source {_COMMANDS}"]
     lines.append(f"target remote {path}")
     if stop_at is not None:
         lines += [f"hbreak *{stop_at:#x}", "continue"]

@@ -10,6 +10,7 @@ from rich.text import Text
 
 from grade.diagnosis.causes import CAUSES
 from grade.diagnosis.failure import Failure
+from grade.ladder.labs import ISAS
 from grade.results import Result, Status
 from grade.run_plan import Target
 
@@ -97,7 +98,7 @@ def _essence(message: str) -> str:
 
 
 def _lab_table(lab: int, results: Sequence[Result]) -> Table:
-    isas = sorted({result.isa for result in results})
+    isas = [isa for isa in ISAS if any(result.isa == isa for result in results)]
     table = Table(title=f"Lab {lab}", title_justify="left", title_style="bold", show_footer=True)
     table.add_column("", footer="")
     table.add_column("milestone", footer="points")

@@ -9,6 +9,9 @@ from typing import Any
 
 VERSION = 1
 
+NOT_WRITTEN = "not written yet: "
+"""In the message of a milestone that is still to do, before the function's name."""
+
 
 class Status(StrEnum):
     """How a milestone stands."""

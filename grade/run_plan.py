@@ -77,13 +77,18 @@ def plan(
     graded = graded_labs(tests)
     if not labs:
         named = {match[1] for folder in folders if (match := re.search(r"labs/(\d+)-", f"{folder.resolve()}/"))}
-        labs = sorted(int(number) for number in named) or ([tree.lab] if tree.course else graded)
+        labs = [tree.lab] if tree.course else sorted(int(number) for number in named) or graded
     for lab in labs:
         if lab not in graded:
             known = ", ".join(str(number) for number in graded)
             raise LadderError(f"there is no lab {lab} to grade, only {known}")
         if lab > tree.lab:
             raise LadderError(f"{tree.root} goes up to lab {tree.lab}; it cannot be graded as lab {lab}")
+        if tree.course and lab < tree.lab:
+            raise LadderError(
+                f"this is the tree of lab {tree.lab}: lab {lab}'s own points were given on lab {lab}'s tree, "
+                f"and its milestones are run again here with lab {tree.lab}: ./pagewalk grade"
+            )
     chosen = [isa for isa in tree.isas if not isas or isa in isas]
     if not chosen:
         raise LadderError(f"this tree is for {', '.join(tree.isas)} only")

@@ -21,7 +21,7 @@ from grade.checks.ledger import check_frames
 from grade.diagnosis.diagnose import unexpected_end
 from grade.diagnosis.failure import Failure, expect
 from grade.ladder.build import Kernel, build_kernel
-from grade.ladder.labs import ISAS, LadderError
+from grade.ladder.labs import LadderError
 from grade.ladder.trees import Tree, prepare
 from grade.machine.stop import StopKind
 
@@ -150,9 +150,9 @@ def run_soak(tree: Tree, console: Console, seconds: int) -> int:
     if tree.lab < _FORK:
         raise LadderError(f"processes fork from lab {_FORK} on, and this tree is of lab {tree.lab}")
     folder = prepare(tree, tree.lab)
-    kernels = [build_kernel(folder, isa) for isa in ISAS]
+    kernels = [build_kernel(folder, isa) for isa in tree.isas]
     seed = random.randrange(1 << 31)
-    console.print(f"soaking {' and '.join(ISAS)} for {seconds} s, from seed {seed} ...")
+    console.print(f"soaking {' and '.join(tree.isas)} for {seconds} s, from seed {seed} ...")
     with ThreadPoolExecutor(len(kernels)) as pool:
         results = list(pool.map(lambda kernel: _soak(kernel, seconds, seed), kernels))
     _show(console, [done for done, _ in results])

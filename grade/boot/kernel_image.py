@@ -5,8 +5,6 @@ import subprocess
 from functools import cached_property
 from pathlib import Path
 
-from elftools.elf.elffile import ELFFile
-
 DEBUG_ROOT = "/pagewalk"
 """What the debug information calls the folder of the tree (CMakeLists.txt)."""
 
@@ -17,17 +15,23 @@ class KernelImage:
     """What the tool chain says about a kernel. It comes from the build, never from the running guest."""
 
     def __init__(self, isa: str, elf: Path) -> None:
+        from elftools.elf.elffile import ELFFile  # GDB's Python, which may lack it, has image_from() instead
+
         self.isa = isa
         self.elf = elf
         with elf.open("rb") as file:
             parsed = ELFFile(file)
             load = next(segment for segment in parsed.iter_segments() if segment["p_type"] == "PT_LOAD")
             table = parsed.get_section_by_name(".symtab")
-            self.symbols: dict[str, int] = {s.name: s["st_value"] for s in table.iter_symbols() if s.name}
-            self._sizes: dict[str, int] = {s.name: s["st_size"] for s in table.iter_symbols() if s.name}
+            self.set_symbols({s.name: (s["st_value"], s["st_size"]) for s in table.iter_symbols() if s.name})
         self.load_address: int = load["p_paddr"]
         self.offset: int = load["p_vaddr"] - load["p_paddr"]
         """va - pa of the kernel where it stays: 0 for lab 1's, the start of the higher half from lab 2 on."""
+
+    def set_symbols(self, symbols: dict[str, tuple[int, int]]) -> None:
+        """What names what: by name, the address and the size."""
+        self.symbols = {name: value for name, (value, _) in symbols.items()}
+        self._sizes = {name: size for name, (_, size) in symbols.items()}
 
     def va(self, symbol: str) -> int:
         """The address of `symbol` where the kernel stays. KeyError if there is none."""
@@ -56,6 +60,8 @@ class KernelImage:
 
     def word(self, symbol: str) -> int:
         """The 8 bytes at `symbol` as they were linked. KeyError if there is none."""
+        from elftools.elf.elffile import ELFFile
+
         va = self.symbols[symbol]
         with self.elf.open("rb") as file:
             for segment in ELFFile(file).iter_segments("PT_LOAD"):

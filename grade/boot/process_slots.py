@@ -1,6 +1,6 @@
 """The processes of a guest and what each was promised, read from the kernel's own records in guest RAM.
 
-The offsets are those of struct Process (kernel/proc/process.h) and of what it holds, for kernels from lab 5 on.
+The offsets are those of struct Process (kernel/proc/process.h) and of what it holds.
 """
 
 import struct
@@ -15,7 +15,9 @@ if TYPE_CHECKING:
 
 _SLOTS = "_ZN12_GLOBAL__N_17g_slotsE"  # g_slots in a namespace without a name (Itanium C++ ABI, 5.1)
 _SLOT_COUNT = 128  # kernel/mm/kernel_half.h
-_PID, _STATE, _PARENT, _ROOT, _MAP, _HAS_SPACE, _STACK_TOP = 0, 4, 8, 24, 40, 64, 88
+_PID, _STATE, _PARENT, _ROOT = 0, 4, 8, 24
+_MAP, _MAP_SIZE = 40, 24  # from lab 5 on an address space has it, and what follows lies behind it
+_HAS_SPACE, _STACK_TOP = 40, 64
 _NAME = 16  # bytes of the name, which is the last of its members
 _OF_AREAS = "_ZN7VmaList"  # begins the functions of class VmaList, kernel/mm/vma.h
 
@@ -81,12 +83,15 @@ class ProcessSlot:
 
 
 def has_areas(guest: "Guest") -> bool:
-    """Whether this kernel promises memory before it gives it: from lab 5 on. Then the rest of this file holds."""
+    """Whether this kernel promises memory before it gives it: from lab 5 on."""
     return any(symbol.startswith(_OF_AREAS) for symbol in guest.image.symbols)
 
 
 def process_slots(guest: "Guest") -> list[ProcessSlot]:
-    """The slots in use, zombies and process 0 too, in the order of the table."""
+    """The slots in use, zombies and process 0 too, in the order of the table. None before lab 3."""
+    if _SLOTS not in guest.image.symbols:
+        return []
+    more = _MAP_SIZE if has_areas(guest) else 0
     base, size = guest.image.pa(_SLOTS), guest.image.size(_SLOTS)
     step = size // _SLOT_COUNT
     table = guest.read_physical(base, size)
@@ -98,7 +103,7 @@ def process_slots(guest: "Guest") -> list[ProcessSlot]:
         if not slot[_STATE]:
             continue
         parent = (_word(slot, _PARENT) - first) // step
-        has_space, has_map = slot[_HAS_SPACE], slot[_MAP + 16]
+        has_space, has_map = slot[_HAS_SPACE + more], more and slot[_MAP + 16]
         found.append(
             ProcessSlot(
                 number,
@@ -107,7 +112,7 @@ def process_slots(guest: "Guest") -> list[ProcessSlot]:
                 pids[parent],
                 _word(slot, _ROOT) if has_space else None,
                 _word(slot, _MAP) if has_space and has_map else None,
-                _word(slot, _STACK_TOP),
+                _word(slot, _STACK_TOP + more),
                 slot[-_NAME:].split(b"\0")[0].decode(errors="replace"),
             )
         )

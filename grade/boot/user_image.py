@@ -3,8 +3,6 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-from elftools.elf.elffile import ELFFile
-
 from grade.boot.layout import PAGE
 
 
@@ -37,6 +35,8 @@ class UserImage:
     """What the tool chain says about a program. It comes from the build, never from the running guest."""
 
     def __init__(self, elf: Path) -> None:
+        from elftools.elf.elffile import ELFFile  # GDB's Python may lack it
+
         with elf.open("rb") as file:
             parsed = ELFFile(file)
             table = parsed.get_section_by_name(".symtab")

@@ -104,7 +104,10 @@ def execute(script: AreaScript, program: UserImage, pointers: tuple[int, int], w
     for va in (returned, begun, ended):
         guest.machine.remove_breakpoint(va)
     if stop.pc == ended:
-        fail("process-killed", f"{what} begins the new program, or returns", guest.fact("killed").line, file=_EXECUTE)
+        killed = guest.fact("killed")
+        # If the process's own tables have the page that the CPU did not find, the CPU walks others.
+        cause = "wrong-root-loaded" if killed.values.get("why") == "already-mapped" else "process-killed"
+        fail(cause, f"{what} begins the new program, or returns", killed.line, file=_EXECUTE)
     return script.results(1)[0] if stop.pc == returned else None
 
 

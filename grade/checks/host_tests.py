@@ -75,6 +75,8 @@ _VMA = _Suite(
 )
 _SUITES = {"PageTableUnmap": _UNMAP, "PageTable": _MAP, "Vma": _VMA}
 """By how the names of their tests begin; the first that fits."""
+JUDGED_FILES = frozenset(suite.file for suite in _SUITES.values())
+"""What students write of all that host tests are built from."""
 
 
 def check_host_tests(folder: Path, tests: str, scratch: Path) -> None:

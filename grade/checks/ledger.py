@@ -60,7 +60,7 @@ def check_frames(guest: Guest, roots: Iterable[int] = (), held: Iterable[int] = 
     the entrance of a system call, or where the monitor runs. Before lab 5 stop where the monitor runs.
     """
     __tracebackhide__ = True
-    ledger = _ledger(guest, roots, held)
+    ledger = ledger_of(guest, roots, held)
     for frame, owners in ledger.owners.items():
         seen = " and ".join(words for _, words in owners[:2])
         alone = len({kind for kind, _ in owners}) == 1
@@ -85,7 +85,8 @@ def _some(frames: Iterable[int], ledger: Ledger | None = None) -> str:
     return ("; " if ledger else ", ").join(words) + f" ({len(found)} frames)"
 
 
-def _ledger(guest: Guest, roots: Iterable[int], held: Iterable[int]) -> Ledger:
+def ledger_of(guest: Guest, roots: Iterable[int] = (), held: Iterable[int] = ()) -> Ledger:
+    """What leads to which frame, as for check_frames(); nothing is compared."""
     kernel_root, named, maps = live_root(guest), {root: f"the root {root:#x}" for root in roots}, {}
     if has_areas(guest):
         slots = [slot for slot in process_slots(guest) if slot.root is not None]

@@ -38,6 +38,7 @@ CAUSES: dict[str, Cause] = {
     "early-exit": Cause("The kernel turned the machine off, or reset it, too early.", ""),
     "serial-flood": Cause("The kernel prints without end.", ""),
     "kernel-check-failed": Cause("A CHECK of the kernel found a state that cannot be.", ""),
+    "deadlock": Cause("Code asked for a lock that it holds itself.", ""),
     "unexpected-exception": Cause("An exception that no page table explains.", ""),
     "unexpected-fault": Cause("A memory fault outside everything that the kernel maps.", ""),
     "stack-overflow": Cause("The kernel stack ran out.", ""),

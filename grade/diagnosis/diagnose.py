@@ -170,7 +170,7 @@ def _reset(guest: "Guest", wanted: str) -> NoReturn:
     cpu = guest.cpu()
     if "VBAR" in cpu.vectors:
         fail("early-exit", wanted, f"the kernel reset the machine, {_doing(guest, cpu)}")
-    raise _unreachable_handler(guest, cpu, wanted) or Failure(
+    raise unreachable_handler(guest, cpu, wanted) or Failure(
         "triple-fault", wanted, f"the machine reset, {_doing(guest, cpu)}", guest.walk(cpu.fault_address).explain()
     )
 
@@ -182,7 +182,7 @@ def _hang(guest: "Guest", stop: Stop, wanted: str) -> NoReturn:
     for _ in range(_SAMPLES):
         cpu = guest.cpu()
         in_vectors = _is_in_vectors(guest, cpu)
-        unreachable = _unreachable_handler(guest, cpu, wanted) if in_vectors else None
+        unreachable = unreachable_handler(guest, cpu, wanted) if in_vectors else None
         explained = unreachable or _unreported_fault(guest, cpu, wanted)
         if explained is None and not in_vectors:
             break
@@ -246,11 +246,14 @@ def _is_in_vectors(guest: "Guest", cpu: CpuState) -> bool:
     return cpu.pc in {gate_target(table[at : at + GATE_SIZE]) for at in range(0, len(table), GATE_SIZE)}
 
 
-def _unreachable_handler(guest: "Guest", cpu: CpuState, wanted: str) -> Failure | None:
-    """The failure named by the first thing on the way to the exception handler that does not translate."""
+def unreachable_handler(guest: "Guest", cpu: CpuState, wanted: str, *, at_its_end: bool = True) -> Failure | None:
+    """The failure named by the first thing on the way to the exception handler that does not translate.
+
+    A guest `at_its_end` was about to take an exception: then what it was doing counts, too.
+    """
     if not cpu.translation_on:
         return None
-    for what, address, access in _way_to_handler(guest, cpu):
+    for what, address, access in _way_to_handler(guest, cpu, at_its_end=at_its_end):
         refused = guest.walker().would_fault(address, access.value, user=False)
         if refused is None:
             continue
@@ -260,7 +263,7 @@ def _unreachable_handler(guest: "Guest", cpu: CpuState, wanted: str) -> Failure 
     return None
 
 
-def _way_to_handler(guest: "Guest", cpu: CpuState) -> list[tuple[str, int, Access]]:
+def _way_to_handler(guest: "Guest", cpu: CpuState, *, at_its_end: bool) -> list[tuple[str, int, Access]]:
     """What the CPU needs to take an exception, in the order in which it needs it. What it was doing comes last."""
     last = [("the code", cpu.pc, Access.EXECUTE), ("the address in use", cpu.fault_address, Access.READ)]
     if "VBAR" in cpu.vectors:
@@ -274,4 +277,4 @@ def _way_to_handler(guest: "Guest", cpu: CpuState) -> list[tuple[str, int, Acces
     way.append(("the GDT", cpu.vectors["GDT"], Access.READ))
     way.append(("the TSS", cpu.vectors["TSS"], Access.READ))
     way.append(("the stack", cpu.sp - 8, Access.WRITE))
-    return way + last
+    return way + (last if at_its_end else [])

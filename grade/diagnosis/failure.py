@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from typing import NoReturn
 
 from grade.diagnosis.causes import CAUSES
+from grade.results import NOT_WRITTEN
 from grade.walker import Walk
 
 
@@ -31,7 +32,7 @@ class NotWritten(AssertionError):
 
     def __init__(self, function: str) -> None:
         self.function = function
-        super().__init__(f"not written yet: {function}")
+        super().__init__(f"{NOT_WRITTEN}{function}")
 
 
 def fail(cause: str, expected: str, seen: str, walk: Walk | None = None, file: str = "") -> NoReturn:

@@ -87,6 +87,8 @@ def trap_without_stack(guest: "Guest", cpu: "CpuState", wanted: str) -> Failure 
 
 def panic_cause(guest: "Guest", line: str, fact: Fact) -> str:
     """What a CHECK that failed stands for, where that is known."""
+    if "spinlock" in line:
+        return "deadlock"
     if "active_root" in line:
         return "root-freed-while-loaded"
     if "shares(" in line and "space.root()" in line:

@@ -18,7 +18,8 @@ import re
 import shutil
 import subprocess
 from collections.abc import Container, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import lru_cache
 from pathlib import Path, PurePosixPath
 
 from grade.ladder.files import KEPT, remove_others, update
@@ -34,8 +35,15 @@ _NEVER_CUT = (
     "grade/ladder/bugs.py",  # what only main can do
     "grade/ladder/cutter.py",
     "grade/ladder/handout.py",
+    "grade/ladder/hole_table.py",
     "grade/publishing.py",
+    "grade/testing.py",
     "grade/submission/",
+    "grade/ladder/patches.py",
+    "grade/ladder/variants.py",
+    "grade/graded.py",
+    "grade/graded_page.py",
+    "grade/generated_docs.py",
 )
 _MAIN_ONLY = 1_000_000  # a lab that no ladder reaches
 _PATCHES = re.compile(r"labs/[^/]+/(bugs|variants)/")
@@ -77,6 +85,12 @@ class _Marker:
     lab: int = 0
     function: str = ""
 
+    def __str__(self) -> str:
+        if self.lab == _MAIN_ONLY:
+            return "@main"
+        names = {"begin": "@lab {} begin", "end of hole": "@lab {} end", "from": "@from {}", "end": "@end"}
+        return names[self.kind].format(self.lab)
+
 
 @dataclass(frozen=True)
 class _HolePart:
@@ -99,7 +113,7 @@ _Part = str | _HolePart | _FromPart
 class _Request:
     """What a cut is to be: the tree of `lab` for these ISAs, with the holes of labs 1..`solved` filled.
 
-    Where a hole's function is in `turned` it is the other way round: filled, or left open.
+    Where the function of a hole of `lab` itself is in `turned` it is the other way round: filled, or left open.
     """
 
     labs: list[Lab]
@@ -110,7 +124,7 @@ class _Request:
 
     def fills(self, hole: _Marker) -> bool:
         """Whether the reference code stands in this hole."""
-        return (hole.lab <= self.solved) != (hole.lab <= self.lab and hole.function in self.turned)
+        return (hole.lab <= self.solved) != (hole.lab == self.lab and hole.function in self.turned)
 
 
 def render(
@@ -124,14 +138,16 @@ def render(
 ) -> dict[str, tuple[bytes, int]]:
     """The tree of lab `lab` with the reference code of labs 1..`solved`: content and mode of each file, by path.
 
-    `turned`: functions for which the opposite holds, so that one hole can be filled, or left open, alone. LadderError
-    if the lab does not exist; MarkerError if a marker is wrong.
+    `turned`: functions of this lab for which the opposite holds, so that one hole can be filled, or left open, alone.
+    LadderError if the lab does not exist; MarkerError if a marker is wrong.
     """
     labs = load_labs(tree)
     _check_request(tree, labs, lab, solved, isas)
     request = _Request(labs, lab, solved, isas, turned)
     names = "".join(f'"{isa}", ' for isa in isas).removesuffix(", ")
-    course = f"# What this tree is; the grader reads it.\nlab = {lab}\nsolved = {solved}\nisas = [{names}]\n"
+    # `lab` and `solved` stand apart: who begins with a catch-up and merges the next lab has changes of both.
+    course = f"# What this tree is; the grader reads it.\nlab = {lab}\nlabs = {labs[-1].number}\nisas = [{names}]\n"
+    course += f"# Labs 1 to this one were handed out with their reference code.\nsolved = {solved}\n"
     files = {COURSE_FILE: (course.encode(), 0o644)}  # first, so that a half-written cut can be told for a cut
     later, loans = [upper for upper in labs if upper.number > lab], loans_of(labs)
     elsewhere = {path for known in labs for path in known.owned_for(set(ISAS) - set(isas))}
@@ -258,8 +274,7 @@ def _cut_file(tree: Path, path: str, request: _Request) -> bytes:
     parts = _parts_of(content, path, owner_of(request.labs, path))
     if all(isinstance(part, str) for part in parts):
         return content
-    lines, emptied = _rendered(parts, path, request)
-    return _formatted(tree, path, "\n".join(lines), emptied).encode(errors="surrogateescape")
+    return _formatted(tree, path, "\n".join(_rendered(parts, path, request))).encode(errors="surrogateescape")
 
 
 def _parts_of(content: bytes, path: str, owner: Lab | None) -> list[_Part]:
@@ -272,7 +287,7 @@ def _parts_of(content: bytes, path: str, owner: Lab | None) -> list[_Part]:
         if isinstance(part, _HolePart):
             _check_hole(part, path, owner)
         elif isinstance(part, _FromPart) and owner is not None and part.marker.lab > owner.number:
-            problem = f"@from {part.marker.lab} in a file of lab {owner.number}: no later handout may touch it"
+            problem = f"{part.marker} in a file of lab {owner.number}: no later handout may touch it"
             raise MarkerError(path, part.marker.line, problem)
     return parts
 
@@ -328,7 +343,7 @@ class _Parser:
             else:
                 raise self._misfit(marker, block)
         if block is not None:
-            raise MarkerError(self.path, block.line, f"@from {block.lab} has no @end")
+            raise MarkerError(self.path, block.line, f"{block} has no @end")
         return parts
 
     def _hole(self, begin: _Marker, line: str) -> _HolePart:
@@ -349,7 +364,7 @@ class _Parser:
                 return _HolePart(begin, line[: len(line) - len(line.lstrip())], hint, body)
             else:
                 raise self._misfit(marker, begin)
-        raise MarkerError(self.path, begin.line, f"@lab {begin.lab} begin has no @lab {begin.lab} end")
+        raise MarkerError(self.path, begin.line, f"{begin} has no @lab {begin.lab} end")
 
     def _take(self) -> str:
         self.next += 1
@@ -383,20 +398,16 @@ class _Parser:
 
     def _misfit(self, marker: _Marker, block: _Marker | None) -> MarkerError:
         """Why `marker` cannot stand here, inside of `block`."""
-        names = {"begin": "@lab {} begin", "end of hole": "@lab {} end", "from": "@from {}", "end": "@end"}
-        name = names[marker.kind].format(marker.lab)
         if block is not None:
-            outer = f"{names[block.kind].format(block.lab)} (line {block.line})"
             what = "nested in" if marker.kind in ("begin", "from") else "does not close"
-            return MarkerError(self.path, marker.line, f"{name} {what} {outer}")
+            return MarkerError(self.path, marker.line, f"{marker} {what} {block} (line {block.line})")
         opener = {"end of hole": f"@lab {marker.lab} begin", "end": "@from"}[marker.kind]
-        return MarkerError(self.path, marker.line, f"{name} without {opener}")
+        return MarkerError(self.path, marker.line, f"{marker} without {opener}")
 
 
-def _rendered(parts: list[_Part], path: str, request: _Request) -> tuple[list[str], list[tuple[int, int]]]:
-    """The lines of the cut file, and the first and last line (from 1) of each hole left for the student."""
+def _rendered(parts: list[_Part], path: str, request: _Request) -> list[str]:
+    """The lines of the cut file."""
     out: list[str] = []
-    emptied: list[tuple[int, int]] = []
 
     def add(some: Sequence[_Part]) -> None:
         after_gap = False
@@ -411,13 +422,11 @@ def _rendered(parts: list[_Part], path: str, request: _Request) -> tuple[list[st
             elif request.fills(part.marker):
                 out.extend(part.body)
             else:
-                first = len(out) + 1
                 out.extend(_starter(part, path))
-                emptied.append((first, len(out)))
             after_gap = isinstance(part, _FromPart) and part.marker.lab > request.lab
 
     add(parts)
-    return out, emptied
+    return out
 
 
 def _starter(hole: _HolePart, path: str) -> list[str]:
@@ -427,12 +436,25 @@ def _starter(hole: _HolePart, path: str) -> list[str]:
     return [*lines, f'{hole.indent}lab_todo({hole.marker.lab}, "{hole.marker.function}");']
 
 
-def _formatted(tree: Path, path: str, text: str, emptied: list[tuple[int, int]]) -> str:
-    """The text with the emptied holes in the tree's own style; the other lines stay as main has them."""
-    program = shutil.which("clang-format")
-    if not emptied or path.endswith(".S") or program is None or not (tree / ".clang-format").exists():
+@dataclass(frozen=True)
+class _Style:
+    """A .clang-format file. Two with the same text are one style."""
+
+    text: str
+    file: Path = field(compare=False)
+
+
+def _formatted(tree: Path, path: str, text: str) -> str:
+    """The text in the tree's own style, for which it matters which lines stand together. As it is without the tool."""
+    style, program = tree / ".clang-format", shutil.which("clang-format")
+    if program is None or not path.endswith((".h", ".cc")) or not style.exists():
         return text
-    lines = [f"--lines={first}:{last}" for first, last in emptied]
-    command = [program, f"--assume-filename={tree / path}", *lines]
+    return _by_clang_format(program, _Style(style.read_text(encoding="utf-8"), style), path, text)
+
+
+@lru_cache(maxsize=None)
+def _by_clang_format(program: str, style: _Style, path: str, text: str) -> str:
+    """Remembered, because one process cuts the same file again and again."""
+    command = [program, f"--style=file:{style.file}", f"--assume-filename={path}"]
     result = subprocess.run(command, input=text.encode(errors="surrogateescape"), capture_output=True, check=False)
     return text if result.returncode != 0 else result.stdout.decode(errors="surrogateescape")

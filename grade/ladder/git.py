@@ -2,7 +2,7 @@
 
 import os
 import subprocess
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -33,6 +33,23 @@ class Repository:
 
     def run(self, *arguments: str, stdin: bytes = b"", environment: Mapping[str, str] | None = None) -> str:
         """The output of `git ARGUMENTS`, without the last line's end. GitError if git fails or is missing."""
+        return self._output(arguments, stdin, environment).decode(errors="surrogateescape").rstrip("\n")
+
+    def blobs(self, names: Sequence[str]) -> list[bytes]:
+        """The contents of these objects, byte for byte."""
+        output = self._output(("cat-file", "--batch"), "".join(f"{name}\n" for name in names).encode())
+        contents: list[bytes] = []
+        start = 0
+        for _ in names:
+            end = output.index(b"\n", start)
+            size = int(output[start:end].split()[2])  # OBJECT blob SIZE
+            contents.append(output[end + 1 : end + 1 + size])
+            start = end + size + 2
+        return contents
+
+    def _output(
+        self, arguments: Sequence[str], stdin: bytes, environment: Mapping[str, str] | None = None
+    ) -> bytes:
         command = ["git", "-C", os.fspath(self.path), *arguments]
         try:
             done = subprocess.run(command, input=stdin, capture_output=True, env=_environment(environment), check=False)
@@ -41,7 +58,7 @@ class Repository:
         if done.returncode != 0:
             words = done.stderr.decode(errors="replace").strip().removeprefix("fatal: ") or f"status {done.returncode}"
             raise GitError(f"git {arguments[0]} in {self.path}: {words}")
-        return done.stdout.decode(errors="surrogateescape").rstrip("\n")
+        return done.stdout
 
     def ask(self, *arguments: str) -> str | None:
         """The same for a question that may have no answer."""

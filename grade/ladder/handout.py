@@ -1,4 +1,4 @@
-"""Publishes the labs as branches of a git repository, from which students start and which they merge lab by lab.
+r"""Publishes the labs as branches of a git repository, from which students start and which they merge lab by lab.
 
     lab1 ----- lab2 ----- lab3 ...      starters: each one commit on top of the last, with nothing solved
       \          \          \-- lab3-catch-up      labs 1 and 2 solved: for those who go on from here

@@ -172,7 +172,14 @@ def _check_nothing_shared(lower: Lab, upper: Lab, isas: list[str]) -> None:
             added = (other for known in lower.adds for other in _expanded(known, isas))
             if any(_overlap(path, other) for other in owned) or any(_takes_away(path, other) for other in added):
                 key = "owned" if pattern in upper.owned else "adds"
-                raise LadderError(f"{upper.prefix}lab.toml: {key}: {path} is claimed by {lower.prefix}lab.toml too")
+                where = f"{upper.prefix}lab.toml:{_line_of(upper, pattern)}"
+                raise LadderError(f"{where}: {key}: {path} is claimed by {lower.prefix}lab.toml too")
+
+
+def _line_of(lab: Lab, pattern: str) -> int:
+    """Where the lab.toml names the pattern."""
+    lines = (lab.folder / "lab.toml").read_text(encoding="utf-8").splitlines()
+    return next((number for number, line in enumerate(lines, 1) if f'"{pattern}"' in line or f"'{pattern}'" in line), 1)
 
 
 def _overlap(one: str, other: str) -> bool:

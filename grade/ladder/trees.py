@@ -22,11 +22,15 @@ _HOST_TESTS = "kernel/tests"
 
 @dataclass(frozen=True)
 class Course:
-    """labs/course.toml: the tree of lab `lab`, with the reference code of labs 1..`solved`, for these ISAs."""
+    """labs/course.toml: the tree of lab `lab`, with the reference code of labs 1..`solved`, for these ISAs.
+
+    `labs` is how many labs there are to climb, if that is known.
+    """
 
     lab: int
     solved: int
     isas: tuple[str, ...]
+    labs: int | None = None
 
 
 class Tree:
@@ -59,6 +63,11 @@ class Tree:
     def isas(self) -> tuple[str, ...]:
         """The ISAs that are graded."""
         return ISAS if self.course is None else self.course.isas
+
+    @property
+    def is_last(self) -> bool:
+        """Whether no lab comes after this tree's."""
+        return self.course is None or self.course.labs == self.course.lab
 
 
 def find_root(start: Path) -> Path:
@@ -126,11 +135,13 @@ def read_course(text: str) -> Course:
     try:
         table = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
-        raise LadderError(f"{COURSE_FILE}: not TOML: {error}") from error
+        why = "a merge has left a conflict in it" if "\n<<<<<<< " in text else f"not TOML: {error}"
+        raise LadderError(f"{COURSE_FILE}: {why}") from error
     for key in ("lab", "solved"):
         if type(table.get(key)) is not int:
             raise LadderError(f"{COURSE_FILE}: {key}: must be a whole number")
     isas = table.get("isas")
     if not isinstance(isas, list) or not isas or any(isa not in ISAS for isa in isas):
         raise LadderError(f"{COURSE_FILE}: isas: must be a list of {', '.join(ISAS)}")
-    return Course(table["lab"], table["solved"], tuple(isas))
+    labs = table.get("labs")
+    return Course(table["lab"], table["solved"], tuple(isas), labs if type(labs) is int else None)

@@ -1,12 +1,13 @@
-"""grade/ladder/bugs.py itself: headers are read and checked, diffs must fit, and a check can fail."""
+"""grade/ladder/bugs.py and patches.py themselves: headers are read and checked, diffs must fit, and a check can fail."""
 
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from grade.ladder.bugs import Bug, BugError, Verdict, check, load_bugs, plant
-from grade.ladder.trees import find_root
+from grade.ladder.bugs import Bug, Verdict, check, load_bugs
+from grade.ladder.patches import PatchError, plant
+from grade.ladder.trees import Tree, find_root
 
 ROOT = find_root(Path(__file__))
 HEADER = """\
@@ -64,7 +65,7 @@ def test_a_header_is_read(tmp_path: Path) -> None:
     ],
 )
 def test_a_wrong_header_is_named_with_its_line(tmp_path: Path, old: str, new: str, line: int, problem: str) -> None:
-    with pytest.raises(BugError, match=problem) as caught:
+    with pytest.raises(PatchError, match=problem) as caught:
         read(tmp_path, (HEADER + DIFF).replace(old, new))
     assert str(caught.value).startswith(f"{tmp_path / 'labs/1-map/bugs/odd.patch'}:{line}: ")
 
@@ -74,7 +75,7 @@ def test_a_wrong_header_is_named_with_its_line(tmp_path: Path, old: str, new: st
 )
 def test_a_diff_that_does_not_fit_is_refused(tmp_path: Path, diff: str) -> None:
     bug = read(tmp_path, HEADER + diff)
-    with pytest.raises(BugError, match="does not fit"):
+    with pytest.raises(PatchError, match="does not fit"):
         plant(ROOT, bug, tmp_path / "planted")
     assert not (tmp_path / "planted").exists()
 
@@ -82,9 +83,10 @@ def test_a_diff_that_does_not_fit_is_refused(tmp_path: Path, diff: str) -> None:
 def test_a_planted_tree_is_the_solved_cut_with_the_bug(tmp_path: Path) -> None:
     planted = plant(ROOT, read(tmp_path, HEADER + DIFF), tmp_path / "planted")
     assert (planted / FILE).read_text(encoding="utf-8").startswith("// Boot order.\n")
-    assert 'lab = 1\nsolved = 1\n' in (planted / "labs" / "course.toml").read_text(encoding="utf-8")
+    course = Tree(planted).course
+    assert course is not None and (course.lab, course.solved) == (1, 1)
     assert not (planted / "grade").exists()
-    assert not list(planted.glob("labs/*/bugs"))
+    assert not list(planted.glob("labs/*/bugs")) and not list(planted.glob("labs/*/variants"))
     assert "@lab" not in (planted / "kernel/mm/page_table_map.h").read_text(encoding="utf-8")
 
 

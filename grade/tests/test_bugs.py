@@ -1,10 +1,12 @@
 """The grader is graded: each planted bug makes its milestones fail, on each ISA, and the first names the right cause."""
 
 import re
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
+from grade.graded import Kind, Outcome
 from grade.ladder.bugs import Bug, check, load_bugs
 from grade.ladder.labs import load_labs
 from grade.ladder.trees import find_root
@@ -17,8 +19,10 @@ LEAST = {1: 12, 2: 9, 3: 22, 4: 10, 5: 30, 6: 16}
 
 
 @pytest.mark.parametrize(("bug", "isa"), PLANTS)
-def test_planted_bug_is_caught(bug: Bug, isa: str) -> None:
+def test_planted_bug_is_caught(bug: Bug, isa: str, record: Callable[[Outcome], None]) -> None:
+    record(Outcome(Kind.BUG, bug.lab, isa, bug.name, is_right=False))
     verdict = check(ROOT, bug, isa)
+    record(Outcome(Kind.BUG, bug.lab, isa, bug.name, verdict.caught, verdict.caught and verdict.cause_is_right))
     assert verdict.caught, f"{', '.join(verdict.missing)} did not fail\n\n{verdict.messages}"
     assert verdict.cause_is_right, f"{verdict.cause_seen}, not {bug.causes[isa]}\n\n{verdict.messages}"
 

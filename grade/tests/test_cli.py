@@ -62,6 +62,8 @@ def test_a_milestone_that_passes(tmp_path: Path) -> None:
         (("gdb", "spam"), "spam is neither a lab nor a milestone"),
         (("cut", "7", "/tmp/nowhere"), "there is no lab 7"),
         (("no-such-command",), "No such command"),
+        (("status",), "status is for the tree of one lab, as students have it; this is main"),
+        (("submit",), "submit is for the tree of one lab, as students have it; this is main"),
     ],
 )
 def test_bad_input_has_a_clear_message_and_status_2(arguments: tuple[str, ...], message: str) -> None:
@@ -71,7 +73,7 @@ def test_bad_input_has_a_clear_message_and_status_2(arguments: tuple[str, ...], 
     assert "Traceback" not in run.stderr + run.stdout
 
 
-@pytest.mark.parametrize("command", ["grade", "test", "run", "gdb", "bench", "cut"])
+@pytest.mark.parametrize("command", ["grade", "status", "submit", "test", "run", "gdb", "bench", "cut", "handout"])
 def test_every_command_has_help(command: str) -> None:
     run = pagewalk(command, "--help")
     assert run.returncode == 0 and f"Usage: ./pagewalk {command}" in run.stdout

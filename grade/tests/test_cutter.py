@@ -142,21 +142,21 @@ def test_a_file_can_lie_in_a_folder_that_an_earlier_lab_adds(main: Path, into: P
 
 
 @pytest.mark.parametrize(
-    ("first", "second", "refused"),
+    ("first", "second", "refused"),  # with the line in the second
     [
-        (lab_toml(1, '"user/"'), lab_toml(2, "", '"user/sh.cc"'), "adds: user/sh.cc"),  # where a student writes
-        (lab_toml(1, "", '"user/"'), lab_toml(2, "", '"user/"'), "adds: user/"),
-        (lab_toml(1, "", '"user/"'), lab_toml(2, "", '"user/lib/"'), "adds: user/lib/"),
-        (lab_toml(1, "", '"user/sh.cc"'), lab_toml(2, "", '"user/"'), "adds: user/"),
-        (lab_toml(1, "", '"user/sh.cc"'), lab_toml(2, '"user/sh.cc"'), "owned: user/sh.cc"),
-        (lab_toml(1, "", '"arch/"'), lab_toml(2, "", '"arch/{isa}/"'), "adds: arch/aarch64/"),
+        (lab_toml(1, '"user/"'), lab_toml(2, "", '"user/sh.cc"'), "4: adds: user/sh.cc"),  # where a student writes
+        (lab_toml(1, "", '"user/"'), lab_toml(2, "", '"user/"'), "4: adds: user/"),
+        (lab_toml(1, "", '"user/"'), lab_toml(2, "", '"user/lib/"'), "4: adds: user/lib/"),
+        (lab_toml(1, "", '"user/sh.cc"'), lab_toml(2, "", '"user/"'), "4: adds: user/"),
+        (lab_toml(1, "", '"user/sh.cc"'), lab_toml(2, '"user/sh.cc"'), "3: owned: user/sh.cc"),
+        (lab_toml(1, "", '"arch/"'), lab_toml(2, "", '"arch/{isa}/"'), "4: adds: arch/aarch64/"),
     ],
 )
 def test_nothing_else_is_claimed_twice(main: Path, first: str, second: str, refused: str) -> None:
     write(main, {"user/lib/start.S": "", "labs/1-map/lab.toml": first, "labs/2-high/lab.toml": second})
     with pytest.raises(LadderError) as caught:
         load_labs(main)
-    assert str(caught.value) == f"labs/2-high/lab.toml: {refused} is claimed by labs/1-map/lab.toml too"
+    assert str(caught.value) == f"labs/2-high/lab.toml:{refused} is claimed by labs/1-map/lab.toml too"
 
 
 def test_one_isa_and_every_isa_can_claim_the_same_file(main: Path) -> None:
@@ -234,7 +234,13 @@ def test_a_folder_of_something_else_is_left_alone(main: Path, into: Path) -> Non
 
 def test_the_course_file_says_what_the_tree_is(main: Path, into: Path) -> None:
     cut(main, 2, 1, into, ["aarch64"])
-    assert (into / "labs/course.toml").read_text().splitlines()[1:] == ["lab = 2", "solved = 1", 'isas = ["aarch64"]']
+    assert (into / "labs/course.toml").read_text().splitlines()[1:] == [
+        "lab = 2",
+        "labs = 2",
+        'isas = ["aarch64"]',
+        "# Labs 1 to this one were handed out with their reference code.",
+        "solved = 1",
+    ]
     with pytest.raises(LadderError, match="only main can be cut"):
         cut(into, 1, 1, into / "again")
 
@@ -429,16 +435,21 @@ def test_lines_of_a_later_lab_are_left_out(main: Path, into: Path) -> None:
 
 
 @pytest.mark.skipif(shutil.which("clang-format") is None, reason="needs clang-format")
-def test_only_the_hole_is_formatted(main: Path, into: Path) -> None:
+def test_a_file_that_is_cut_is_formatted(main: Path, into: Path) -> None:
+    """All of it: what a line looks like depends on its neighbours. Files without a marker stay as they are."""
     hint = "//: " + "word " * 30
-    ugly = MAP_H.replace("int map() {", "int  map( ) {").replace("//: Walk down the table.", hint)
-    write(main, {".clang-format": "BasedOnStyle: Google\nColumnLimit: 80\nIndentWidth: 4\n", "kernel/map.h": ugly})
-    cut(main, 1, 0, into)
+    logo = "int  logo( );\n"
+    text = MAP_H.replace("//: Walk down the table.", hint).replace("return walk", "return  walk")
+    aligned = "int a;  // one\n// @from 2\nint longer;  // two\n// @end\n"
+    style = "BasedOnStyle: Google\nColumnLimit: 80\nIndentWidth: 4\n"
+    write(main, {".clang-format": style, "kernel/map.h": text, "kernel/logo.h": logo, "kernel/main.cc": aligned})
+    cut(main, 2, 0, into)
     text = (into / "kernel/map.h").read_text()
-    assert "int  map( ) {" in text
     assert text.count("word") == 30 and max(len(line) for line in text.splitlines()) <= 80
+    assert (into / "kernel/main.cc").read_text() == "int a;       // one\nint longer;  // two\n"
+    assert (into / "kernel/logo.h").read_text() == logo
     cut(main, 1, 1, into)
-    assert "int  map( ) {\n    return walk() + 1;" in (into / "kernel/map.h").read_text()
+    assert (into / "kernel/map.h").read_text() == "#pragma once\n\nint map() { return walk() + 1; }\n"
 
 
 def test_holes_are_listed(main: Path) -> None:
@@ -464,6 +475,10 @@ BEGIN, HINT, END = "// @lab 1 begin: map\n", "//: Do it.\n", "// @lab 1 end\n"
         ("// @from 1\n\n", 1, "@from 1 has no @end"),
         ("// @from 1\n// @from 1\n// @end\n// @end\n", 2, "@from 1 nested in @from 1 (line 1)"),
         ("// @from 1\n" + END, 2, "@lab 1 end does not close @from 1"),
+        ("// @main\n\n", 1, "@main has no @end"),
+        ("// @main\n// @from 1\n// @end\n// @end\n", 2, "@from 1 nested in @main (line 1)"),
+        (BEGIN + HINT + "// @main\n", 3, "@main nested in @lab 1 begin (line 1)"),
+        ("// @main\n// @end\n", 1, "@main in a file of lab 1: no later handout may touch it"),
         (BEGIN + "code\n" + END, 1, "a hole without a hint line"),
         (BEGIN + HINT + "code\n" + HINT + END, 4, "a hint line (//:) that does not follow a begin"),
         (HINT, 1, "a hint line (//:) that does not follow a begin"),
@@ -493,14 +508,15 @@ def test_a_wrong_marker_is_refused(main: Path, into: Path, text: str, line: int,
     ("path", "text", "problem"),
     [
         ("kernel/main.cc", BEGIN + HINT + END, "a hole of lab 1 in a file that no lab owns"),
-        ("labs/1-map/test_map.py", "# @lab 1 begin: map\n# @lab 1 end\n", "a hole can only be in"),
+        ("labs/1-map/test_map.py", "# @lab 1 begin: map\n# @lab 1 end\n", "a hole can only be in a C++ or assembly file"),
         ("CMakeLists.txt", "# @end\n", "@end without @from"),
     ],
 )
 def test_a_marker_in_the_wrong_file_is_refused(main: Path, path: str, text: str, problem: str) -> None:
-    write(main, {path: text})
-    with pytest.raises(MarkerError, match=problem):
+    write(main, {path: f"\n{text}"})
+    with pytest.raises(MarkerError) as caught:
         holes(main)
+    assert str(caught.value) == f"{path}:2: {problem}"
 
 
 def test_from_may_hold_a_hole(main: Path, into: Path) -> None:
@@ -518,6 +534,13 @@ def test_a_turned_hole_is_filled_alone_or_left_open_alone(main: Path) -> None:
     assert render(main, 2, 1, turned=functions)[path] == solved[path]
     assert render(main, 2, 2, turned=functions)[path] == starter[path]
     assert render(main, 2, 2, turned=["another"])[path] == solved[path]
+
+
+def test_a_hole_of_an_earlier_lab_is_not_turned(main: Path) -> None:
+    """Two labs may each have a function of the same name."""
+    write(main, {"arch/x86_64/switch.S": SWITCH_S.replace("begin: switch_to", "begin: map")})
+    for solved in (1, 2):
+        assert render(main, 2, solved, turned=["map"])["kernel/map.h"] == render(main, 2, solved)["kernel/map.h"]
 
 
 def test_what_a_student_writes_for_another_isa_is_left_out(main: Path) -> None:

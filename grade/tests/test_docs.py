@@ -1,13 +1,21 @@
 """The documentation is about what is there: every file is on the map, every cause is explained, links lead somewhere."""
 
+import posixpath
 import re
 import subprocess
+from collections.abc import Iterator
+from fnmatch import fnmatch
+from functools import cache
 from pathlib import Path
 
 import pytest
 
+from grade.cli import ONLY_IN_MAIN
 from grade.diagnosis.causes import CAUSES
-from grade.ladder.trees import find_root
+from grade.ladder.cutter import holes, render
+from grade.ladder.labs import ISAS, loans_of
+from grade.ladder.trees import Tree, find_root
+from grade.student.remaining import place_in_handout
 
 ROOT = find_root(Path(__file__))
 DOCUMENTS = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md")), *sorted(ROOT.glob("labs/*/README.md"))]
@@ -19,19 +27,23 @@ def tracked_files() -> list[str]:
     return listing.stdout.splitlines()
 
 
-def test_every_file_is_on_the_map() -> None:
-    text = (ROOT / "docs" / "map.md").read_text(encoding="utf-8")
+def not_on_the_map(text: str, files: Iterator[str]) -> list[str]:
+    """The files that docs/map.md, which has this text, says nothing about."""
     named = set(re.findall(r"`([^`]+)`", text))
     folders = tuple(name for name in named if name.endswith("/"))
     missing = []
-    for file in tracked_files():
+    for file in files:
         path = Path(file)
         if file.startswith((".", "labs/", *folders)) or file == "README.md":
             continue
         isa_file = file.startswith(("arch/x86_64/", "arch/aarch64/")) and path.name in named
         if file not in named and not isa_file:
             missing.append(file)
-    assert not missing
+    return missing
+
+
+def test_every_file_is_on_the_map() -> None:
+    assert not not_on_the_map((ROOT / "docs" / "map.md").read_text(encoding="utf-8"), iter(tracked_files()))
 
 
 def test_the_map_names_only_what_is_there() -> None:
@@ -63,3 +75,85 @@ def test_a_handout_lists_the_milestones_as_they_are(lab: str) -> None:
     for number, points, _ in milestones:
         assert re.search(rf"^\| *{re.escape(number)} *\|.*\| *{points} *\|", handout, re.MULTILINE), number
     assert sum(int(points) for _, points, _ in milestones) == 100
+
+
+def test_a_handout_says_of_every_hole_what_to_write() -> None:
+    """`status` lists what is left in the handout's order."""
+    labs = {lab.number: lab for lab in Tree(ROOT).labs}
+    assert not [hole for hole in holes(ROOT) if place_in_handout(labs[hole.lab], hole.function) is None]
+
+
+# --- what students get -------------------------------------------------------------------------------------
+
+LOANS = loans_of(Tree(ROOT).labs)
+CUTS = [(lab.number, ISAS) for lab in Tree(ROOT).labs] + [(1, ISAS[1:]), (6, ISAS[:1])]
+each_cut = pytest.mark.parametrize(("lab", "isas"), CUTS, ids=[f"lab{lab}-{'-'.join(isas)}" for lab, isas in CUTS])
+
+
+@cache
+def handout(lab: int, isas: tuple[str, ...]) -> dict[str, str]:
+    """The files that students of this lab get, by path; the text of those that are documents."""
+    files = render(ROOT, lab, 0, isas, with_grader=True)
+    return {path: content.decode() if path.endswith(".md") else "" for path, (content, _) in files.items()}
+
+
+def documents(files: dict[str, str]) -> Iterator[tuple[str, str]]:
+    """Path and text of each document."""
+    return ((path, text) for path, text in files.items() if path.endswith(".md"))
+
+
+@each_cut
+def test_every_file_of_a_handout_is_on_its_map(lab: int, isas: tuple[str, ...]) -> None:
+    """Lent files are not: that they come and go, the lender's handout tells."""
+    files = handout(lab, isas)
+    lent = {loan.path: files[f"{loan.source.partition('/lent/')[0]}/README.md"] for loan in LOANS if loan.path in files}
+    assert not not_on_the_map(files["docs/map.md"], (path for path in files if path not in lent))
+    assert not [path for path, lenders_handout in lent.items() if f"`{path}`" not in lenders_handout]
+
+
+@each_cut
+def test_links_of_a_handout_lead_somewhere_in_it(lab: int, isas: tuple[str, ...]) -> None:
+    files = handout(lab, isas)
+    lost = []
+    for path, text in documents(files):
+        for target in re.findall(r"\]\(([^)#\s]+)(?:#[^)]*)?\)", text):
+            there = posixpath.normpath(posixpath.join(posixpath.dirname(path), target))
+            if not target.startswith(("http://", "https://")) and not is_in(there, files):
+                lost.append(f"{path}: {target}")
+    assert not lost
+
+
+@each_cut
+def test_a_handout_names_only_files_that_it_has(lab: int, isas: tuple[str, ...]) -> None:
+    """In backticks, without a space, and below a folder of the project's: that is a file or a folder.
+
+    `<isa>` is one ISA or the other, `*` is anything, and `kernel/x.{h,cc}` are two files. A lab's README speaks of that
+    lab's tree; a lent file may be gone in a later one.
+    """
+    tops = "|".join(sorted({path.partition("/")[0] for path in tracked_files() if "/" in path}))
+    lost = []
+    for path, text in documents(handout(lab, isas)):
+        own_lab = re.match(r"labs/(\d+)-", path)
+        files = handout(int(own_lab[1]) if own_lab else lab, isas)
+        for name in re.findall(rf"`((?:{tops})/[^`\s]+)`", text):
+            lost += [f"{path}: {one}" for one in expanded(name) if not is_in(one, files)]
+    assert not lost
+
+
+@each_cut
+def test_a_handout_names_only_commands_that_work_in_it(lab: int, isas: tuple[str, ...]) -> None:
+    for path, text in documents(handout(lab, isas)):
+        assert not set(re.findall(r"\./pagewalk (\w+)", text)) & ONLY_IN_MAIN, path
+
+
+def expanded(name: str) -> list[str]:
+    """`x.{h,cc}` as x.h and x.cc; without the line that `x.h:7` ends in."""
+    name = re.sub(r":\d+$", "", name)
+    match = re.fullmatch(r"(.*)\{(.*)\}(.*)", name)
+    return [f"{match[1]}{one}{match[3]}" for one in match[2].split(",")] if match else [name]
+
+
+def is_in(name: str, files: dict[str, str]) -> bool:
+    """Whether a file, or any file in a folder, goes by this name."""
+    pattern = name.replace("<isa>", "*").rstrip("/")
+    return any(path == pattern or path.startswith(f"{pattern}/") or fnmatch(path, pattern) for path in files)

@@ -79,6 +79,11 @@ class World:
         (self.root / name).parent.mkdir(parents=True, exist_ok=True)
         (self.root / name).write_text(text, encoding="utf-8")
 
+    def course(self, text: str) -> None:
+        """Makes the tree one that was handed out."""
+        (self.tree / "labs").mkdir()
+        (self.tree / "labs/course.toml").write_text(text, encoding="utf-8")
+
     def remove(self, *names: str) -> None:
         for name in names:
             (self.bin / name).unlink()
@@ -179,6 +184,16 @@ def test_help_works_with_nothing_installed(world: World, arguments: list[str]) -
     assert bare.stderr == ""
 
 
+def test_help_offers_what_the_tree_has(world: World) -> None:
+    (world.root / "usr/bin/python3").unlink()
+    in_main = world.run("--help").stdout
+    assert "  handout --repo DIR " in in_main and "  test " in in_main and "  submit " not in in_main
+    world.course('isas = ["x86_64", "aarch64"]')
+    handed_out = world.run("--help").stdout
+    assert "  status " in handed_out and "  submit " in handed_out and "  run " in handed_out
+    assert not any(f"  {command} " in handed_out for command in ("test", "cut", "handout"))
+
+
 def test_help_for_the_tests_is_not_for_us(world: World) -> None:
     world.remove("ninja")
     assert world.run("grade", "--", "--help").returncode == 2
@@ -207,6 +222,19 @@ def test_setup_refuses_what_it_does_not_know(world: World) -> None:
     for arguments in (["setup", "--chekc"], ["setup", "--check", "x"]):
         result = world.run(*arguments)
         assert (result.returncode, result.stderr) == (2, "Usage: ./pagewalk setup [--check]\n")
+
+
+@pytest.mark.parametrize(("mine", "other"), [("x86_64", "aarch64"), ("aarch64", "x86_64")])
+def test_a_course_on_one_isa_needs_nothing_of_the_other(world: World, mine: str, other: str) -> None:
+    others = [f"qemu-system-{other}", f"{other}-linux-gnu-g++"]
+    world.remove(*others)
+    assert world.run("grade").returncode == 2
+    world.course(f'lab = 1\nisas = ["{mine}"]')  # and no end of line
+    assert "GRADE ['grade']" in world.run("grade").stdout
+    there = world.run("setup", "--check")
+    assert there.returncode == 0 and not any(tool in there.stdout for tool in others)
+    world.remove(f"qemu-system-{mine}", f"{mine}-linux-gnu-g++")
+    assert f"Missing: qemu-system-{mine} {mine}-linux-gnu-g++\n" in world.run("setup", "--check").stderr
 
 
 # --- Debian and Ubuntu -------------------------------------------------------------------------------------

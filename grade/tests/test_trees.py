@@ -34,7 +34,7 @@ def test_main_has_every_lab_and_isa(main: Path) -> None:
 def test_a_handout_says_what_it_is(main: Path, tmp_path: Path) -> None:
     cut(main, 1, 0, tmp_path / "handout", ["aarch64"])
     tree = Tree(tmp_path / "handout")
-    assert tree.course == Course(lab=1, solved=0, isas=("aarch64",))
+    assert tree.course == Course(lab=1, solved=0, isas=("aarch64",), labs=2)
     assert (tree.lab, tree.isas, [lab.number for lab in tree.labs]) == (1, ("aarch64",), [1])
 
 
@@ -46,6 +46,7 @@ def test_a_handout_says_what_it_is(main: Path, tmp_path: Path) -> None:
         ('lab = 1\nsolved = 1\nisas = ["vax"]\n', "labs/course.toml: isas: must be a list of x86_64, aarch64"),
         ("lab = 1\nsolved = 1\nisas = []\n", "labs/course.toml: isas: must be a list of x86_64, aarch64"),
         ("lab = \n", "labs/course.toml: not TOML"),
+        ("# x\n<<<<<<< HEAD\nlab = 1\n=======\nlab = 2\n>>>>>>> lab2\n", "labs/course.toml: a merge has left a conflict in it"),
     ],
 )
 def test_a_wrong_course_file_is_refused(main: Path, text: str, message: str) -> None:
@@ -74,7 +75,7 @@ def test_main_is_graded_on_a_cut_that_is_kept_up_to_date(main: Path) -> None:
     assert folder == main / "build/cut/lab-1"
     assert (folder / "kernel/lab1.h").read_text() == "reference();\n"
     assert not (folder / "kernel/lab2.h").exists()
-    assert Tree(folder).course == Course(lab=1, solved=1, isas=("x86_64", "aarch64"))
+    assert Tree(folder).course == Course(lab=1, solved=1, isas=("x86_64", "aarch64"), labs=2)
     (main / "kernel/main.cc").write_text("void kernel_main() { run(); }\n", encoding="utf-8")
     assert prepare(tree, 1) == folder
     assert "run();" in (folder / "kernel/main.cc").read_text()

@@ -30,8 +30,8 @@ bool is_kernels_doing(FaultCause cause) {
 }
 
 // @from 5
-// Brings the page if it has been promised. Without memory for it, the process cannot go on; nor if the page is there and
-// permits the access, and the CPU refuses it all the same.
+// Brings the page if it has been promised. Without memory for it, the process cannot go on; nor if the page is there
+// and permits the access, and the CPU refuses it all the same.
 void resolve_or_kill(const Fault& fault) {
   const auto resolved = resolve_fault(*current().space, fault.address, fault.access);
   if (resolved) return;

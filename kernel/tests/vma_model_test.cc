@@ -82,7 +82,7 @@ class VmaComparison {
     VmaModel after = model_;
     after.protect(start_, end_, wanted);
     const bool may_fail = before + 2 > VmaList::kMost, must_fail = after.areas().size() > VmaList::kMost;
-    full_ += result == "too-many-areas";
+    full_ += must_fail;  // and not those that may: how often the list is full must not depend on how it is written
     EXPECT_TRUE(result == "ok" ? !must_fail : may_fail && result == "too-many-areas") << result << history();
     if (result == "ok") model_ = after;
   }
@@ -155,7 +155,7 @@ TEST(VmaModel, AgreesInMorePages) {
 }
 
 TEST(VmaModel, AgreesWhenTheListIsOftenFull) {
-  EXPECT_GT(compare(800, 4, 2500), 50u) << "or this shows little";
+  EXPECT_GT(compare(800, 8, 2500), 40u) << "or this shows little";
 }
 
 }  // namespace

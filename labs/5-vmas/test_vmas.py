@@ -56,9 +56,12 @@ def _program(guest: Guest, name: str) -> UserImage:
 def _started(guest: Guest, name: str) -> ProcessSlot:
     """The process that runs `name`, started last."""
     __tracebackhide__ = True
-    guest_says = [fact.line for fact in guest.facts("run")]
+    refused = guest.facts("run")
+    # The loader brings what it writes to: a bad address means that the page is not in the new space all the same.
+    is_missing = any(fact.values.get("result") == "bad-address" for fact in refused)
+    cause, file = ("page-not-brought", _FAULT) if is_missing else ("wrong-result", _LOAD)
     slots = [slot for slot in process_slots(guest) if slot.program == name and slot.state == "ready"]
-    expect(bool(slots), "wrong-result", f"the program {name} can be loaded", f"{guest_says}", file=_LOAD)
+    expect(bool(slots), cause, f"the program {name} can be loaded", f"{[fact.line for fact in refused]}", file=file)
     return slots[-1]
 
 

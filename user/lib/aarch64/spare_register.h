@@ -1,5 +1,5 @@
-// A register that is the user's alone: the kernel has no use for it, and a trap leaves it as it is. On aarch64 that is the
-// thread pointer.
+// A register that is the user's alone: the kernel has no use for it, and a trap leaves it as it is. On aarch64 that is
+// the thread pointer.
 #pragma once
 
 #include <cstdint>

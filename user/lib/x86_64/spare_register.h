@@ -1,5 +1,5 @@
-// A register that is the user's alone: the kernel has no use for it, and a trap leaves it as it is. On x86_64 that is the
-// selector in %gs. 0 to 3 all mean "no segment", so it holds bits 1:0 of a number.
+// A register that is the user's alone: the kernel has no use for it, and a trap leaves it as it is. On x86_64 that is
+// the selector in %gs. 0 to 3 all mean "no segment", so it holds bits 1:0 of a number.
 #pragma once
 
 #include <cstdint>

@@ -1,0 +1,41 @@
+"""What `./pagewalk gdb` tells GDB's Python about the kernel: a file, because that Python may not be able to read ELF."""
+
+import json
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from grade.boot.kernel_image import KernelImage
+
+
+@dataclass(frozen=True)
+class KernelFacts:
+    """A linked kernel, and the machine it runs on. `symbols` has the address and the size of each."""
+
+    isa: str
+    elf: str
+    tree: str
+    load_address: int
+    offset: int
+    ram_mib: int
+    symbols: dict[str, tuple[int, int]]
+
+
+def write_facts(path: Path, image: KernelImage, tree: Path, ram_mib: int) -> None:
+    """Writes the facts of a kernel to a file."""
+    symbols = {name: (value, image.size(name)) for name, value in image.symbols.items()}
+    facts = KernelFacts(image.isa, str(image.elf), str(tree), image.load_address, image.offset, ram_mib, symbols)
+    path.write_text(json.dumps(asdict(facts)), encoding="utf-8")
+
+
+def read_facts(path: Path) -> KernelFacts:
+    """What write_facts() wrote."""
+    return KernelFacts(**json.loads(path.read_text(encoding="utf-8")))
+
+
+def image_of(facts: KernelFacts) -> KernelImage:
+    """The image, without reading its file."""
+    image = object.__new__(KernelImage)
+    image.isa, image.elf = facts.isa, Path(facts.elf)
+    image.load_address, image.offset = facts.load_address, facts.offset
+    image.set_symbols({name: (value, size) for name, (value, size) in facts.symbols.items()})
+    return image

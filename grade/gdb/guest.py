@@ -1,0 +1,131 @@
+"""The guest that this GDB is attached to, as grade/boot/guest.py has it: what works for the grader works here.
+
+Memory is read physically, by the gdb protocol, so it can be looked at while paging is off or broken.
+"""
+
+from pathlib import Path
+
+import gdb
+from grade.boot.guest import Guest
+from grade.boot.layout import layout_of
+from grade.boot.process_slots import process_slots
+from grade.gdb.facts import KernelFacts, image_of
+from grade.machine.facts import Fact
+from grade.machine.platform import Platform, platform_of
+from grade.walker.memory import OutsideMemory
+
+_PAGE = 4096
+_WORD = (1 << 64) - 1
+
+
+class NotStopped(Exception):
+    """There is no stopped machine to look at."""
+
+
+class GdbMemory:
+    """The guest's RAM. Pages that were read are kept until the guest runs or GDB writes."""
+
+    def __init__(self, base: int, size: int) -> None:
+        self.base, self.end = base, base + size
+        self._pages: dict[int, bytes] = {}
+
+    def forget(self) -> None:
+        """What was read may have changed."""
+        self._pages.clear()
+
+    def read(self, pa: int, size: int) -> bytes:
+        """The bytes at a physical address; OutsideMemory if one is not RAM: devices must not be read by the way."""
+        if pa < self.base or pa + size > self.end:
+            raise OutsideMemory(pa)
+        first = pa & -_PAGE
+        pages = b"".join(self._page(page) for page in range(first, pa + size, _PAGE))
+        return pages[pa - first : pa - first + size]
+
+    def _page(self, pa: int) -> bytes:
+        if pa not in self._pages:
+            self._pages[pa] = self._read_page(pa)
+        return self._pages[pa]
+
+    def _read_page(self, pa: int) -> bytes:
+        _packet("Qqemu.PhyMemMode:1")
+        try:
+            return bytes(gdb.selected_inferior().read_memory(pa, _PAGE))
+        except gdb.MemoryError as error:
+            raise OutsideMemory(pa) from error
+        finally:
+            _packet("Qqemu.PhyMemMode:0")  # it would stay so for everything else, GDB's own reads too
+
+
+class GdbMachine:
+    """What Guest needs of a machine, from GDB."""
+
+    def __init__(self, platform: Platform, ram_mib: int) -> None:
+        self.platform = platform
+        self.memory = GdbMemory(platform.ram_base, ram_mib << 20)
+        self.slots_as_facts: list[Fact] = []
+
+    def registers(self) -> dict[str, int]:
+        """All registers that fit into 64 bits, with the names that the grader uses."""
+        frame = gdb.newest_frame()
+        known: dict[str, int] = {}
+        for register in frame.architecture().registers():
+            value = frame.read_register(register.name)
+            if value.type.sizeof <= 8 and value.type.code is not gdb.TYPE_CODE_UNION:
+                known[register.name.lower()] = int(value.cast(_UNSIGNED[value.type.sizeof]())) & _WORD
+        for name, others in self.platform.system_registers.items():
+            other = next((other for other in others if other in known), None)
+            if name not in known and other is not None:
+                known[name] = known[other]
+        return known
+
+    def read_physical(self, pa: int, size: int) -> bytes:
+        """Guest RAM."""
+        return self.memory.read(pa, size)
+
+    def human_monitor_command(self, line: str) -> str:
+        """What QEMU's monitor answers."""
+        return gdb.execute(f"monitor {line}", to_string=True)
+
+    def facts(self) -> list[Fact]:
+        """The processes that live, in the words of the kernel; its own words went to the terminal."""
+        return self.slots_as_facts
+
+    def serial(self) -> str:
+        """What the guest has printed went to the terminal."""
+        return ""
+
+
+class GdbGuest(Guest):
+    """The guest under this GDB."""
+
+    def __init__(self, facts: KernelFacts) -> None:
+        self.image = image_of(facts)
+        self.layout = layout_of(self.image)
+        self.isa = facts.isa
+        self.tree = Path(facts.tree)
+        self.machine = GdbMachine(platform_of(facts.isa), facts.ram_mib)
+        self.last_stop = None
+
+    def look(self) -> "GdbGuest":
+        """The guest, stopped, with the processes it has now. NotStopped if it runs, or if there is none."""
+        thread = gdb.selected_thread()
+        if thread is None or thread.is_running():
+            raise NotStopped("the machine is not stopped: nothing can be read (Ctrl-C stops it)")
+        self.machine.slots_as_facts = [
+            Fact("process", {"pid": str(s.pid), "root": hex(s.root), "stack": hex(s.stack_top), "program": s.program}, "")
+            for s in process_slots(self)
+            if s.pid and s.root is not None
+        ]
+        return self
+
+
+def _packet(text: str) -> None:
+    gdb.execute(f"maintenance packet {text}", to_string=True)
+
+
+_UNSIGNED = {
+    1: lambda: gdb.lookup_type("unsigned char"),
+    2: lambda: gdb.lookup_type("unsigned short"),
+    4: lambda: gdb.lookup_type("unsigned int"),
+    8: lambda: gdb.lookup_type("unsigned long"),
+}

@@ -1,0 +1,44 @@
+"""GDB sources this file: defines the commands about paging. ./pagewalk gdb has set $pagewalk_facts, a file's name."""
+
+import os
+import sys
+from contextlib import suppress
+from pathlib import Path
+
+sys.path.insert(0, os.fspath(Path(__file__).resolve().parents[2]))
+sys.dont_write_bytecode = True
+
+import gdb  # noqa: E402
+from grade.gdb.break_in import BreakIn  # noqa: E402
+from grade.gdb.facts import read_facts  # noqa: E402
+from grade.gdb.guest import GdbGuest  # noqa: E402
+from grade.gdb.look import Areas, Frames, Processes, VirtualToPhysical  # noqa: E402
+from grade.gdb.pt import PageTables  # noqa: E402
+from grade.gdb.trap import ShowTrapFrame, Why  # noqa: E402
+
+
+def start() -> None:
+    """Defines the commands, and listens to when the guest stops and goes on."""
+    guest = GdbGuest(read_facts(Path(gdb.convenience_variable("pagewalk_facts").string())))
+    tables = PageTables(guest)
+    for command in (VirtualToPhysical, Areas, Processes, Frames, ShowTrapFrame, Why, BreakIn):
+        command(guest)
+    forget = guest.machine.memory.forget
+    gdb.events.cont.connect(lambda event: forget())
+    gdb.events.memory_changed.connect(lambda event: forget())
+
+    def on_stop(event: object) -> None:
+        forget()
+        tables.note_stop()
+
+    gdb.events.stop.connect(on_stop)
+    # GDB lets go of what it is attached to when it ends, and the guest would run on for a moment and print.
+    gdb.events.gdb_exiting.connect(lambda event: _end())
+
+
+def _end() -> None:
+    with suppress(gdb.error):
+        gdb.execute("kill", to_string=True)
+
+
+start()

@@ -1,0 +1,47 @@
+"""The examples of docs/gdb.md are real: what GDB answers to their commands is put there, and compared, by program.
+
+An example is a block of code behind `<!-- gdb ISA "SCRIPT" -->`; its lines that begin with `(gdb) ` are typed.
+"""
+
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+_EXAMPLE = re.compile(r'(?P<head><!-- gdb (?P<isa>\w+) "(?P<script>[^"]*)" -->\n```\n)(?P<body>.*?)(?P<end>^```$)', re.M | re.S)
+_PROMPT = "(gdb) "
+_MARK = "=== pagewalk ==="
+_SECONDS = 120
+
+
+def renewed(text: str, root: Path) -> str:
+    """The page with all examples played again, in the tree at `root`."""
+
+    def play(example: re.Match[str]) -> str:
+        commands = [line[len(_PROMPT) :] for line in example["body"].splitlines() if line.startswith(_PROMPT)]
+        return example["head"] + transcript(root, example["isa"], example["script"], commands) + example["end"]
+
+    return _EXAMPLE.sub(play, text)
+
+
+def transcript(root: Path, isa: str, script: str, commands: list[str]) -> str:
+    """What GDB shows for the commands, under each of them."""
+    typed = [part for command in commands for part in (f"echo {_MARK}\\n", command)]
+    run = subprocess.run(
+        [sys.executable, "-m", "grade", "gdb", "--isa", isa, "--script", script, "--serial", os.devnull],
+        cwd=root, input="\n".join([*typed, f"echo {_MARK}\\n", "quit"]) + "\n", stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT, text=True, timeout=_SECONDS, check=True,
+    )  # fmt: skip
+    answers = run.stdout.replace(_PROMPT, "").split(f"{_MARK}\n")[1:]
+    shown = (_PROMPT + command + "\n" + _without_end_spaces(answer) for command, answer in zip(commands, answers))
+    return "".join(shown)
+
+
+def alike(text: str) -> str:
+    """The page without what every change of the kernel changes: numbers, and the spaces that align them."""
+    return re.sub(r" +", " ", re.sub(r"\b(0x)?[0-9a-f]*[0-9][0-9a-f]*\b", "N", text))
+
+
+def _without_end_spaces(text: str) -> str:
+    return "".join(f"{line.rstrip()}\n" for line in text.strip("\n").splitlines())

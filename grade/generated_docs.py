@@ -1,0 +1,35 @@
+"""Documents that are made from the tree: `./pagewalk test --renew-docs` writes them, a test says if one is stale."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+from grade.graded_page import graded_page
+from grade.ladder import hole_table
+
+DOCUMENTS: dict[str, Callable[[Path], str]] = {
+    "docs/graded.md": graded_page,
+}
+"""Each document, from the root of the tree, and what makes its text out of the tree."""
+
+MEASURED: dict[str, Callable[[Path], str]] = {
+    hole_table.DOCUMENT: hole_table.renew,
+}
+"""The same of documents that take minutes, because kernels are booted for them. They have tests of their own."""
+
+
+def stale(root: Path) -> list[str]:
+    """The documents that are not as they would be made now, of those that are not measured."""
+    return [name for name, make in DOCUMENTS.items() if _text(root / name) != make(root)]
+
+
+def renew(root: Path) -> list[str]:
+    """Writes those that are stale, and measures the others anew; the names of those that changed."""
+    texts = {name: make(root) for name, make in (DOCUMENTS | MEASURED).items()}
+    renewed = [name for name, text in texts.items() if _text(root / name) != text]
+    for name in renewed:
+        (root / name).write_text(texts[name], encoding="utf-8")
+    return renewed
+
+
+def _text(path: Path) -> str | None:
+    return path.read_text(encoding="utf-8") if path.exists() else None

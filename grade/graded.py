@@ -1,0 +1,136 @@
+"""The grader graded: what planted bugs, starters, references and variants made of it, gathered and shown as one table.
+
+Tests record an Outcome each; grade/tests/conftest.py gathers them in a file below build/.
+"""
+
+import json
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict, dataclass
+from enum import StrEnum
+from pathlib import Path
+
+from rich.table import Table
+
+from grade.ladder.bugs import load_bugs
+from grade.ladder.labs import ISAS
+from grade.ladder.trees import Tree
+from grade.ladder.variants import load_variants
+from grade.results import Status
+from grade.run_plan import graded_labs
+
+
+class Kind(StrEnum):
+    """What was graded."""
+
+    BUG = "bug"
+    STARTER = "starter"
+    REFERENCE = "reference"
+    VARIANT = "variant"
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """Whether the grader did right by one kernel. For a bug: whether it was caught, and whether its cause was right."""
+
+    kind: Kind
+    lab: int
+    isa: str
+    name: str
+    is_right: bool
+    cause_is_right: bool = False
+
+
+@dataclass(frozen=True)
+class Corpus:
+    """How many kernels of each kind there are for a lab. A plant is a bug on one ISA; `variants` is on each, too."""
+
+    lab: int
+    bugs: int
+    plants: int
+    variants: int
+
+    def of(self, kind: Kind) -> int:
+        """How many kernels of that kind."""
+        return {Kind.BUG: self.plants, Kind.VARIANT: self.variants}.get(kind, len(ISAS))
+
+
+def corpus(root: Path) -> list[Corpus]:
+    """What there is for each lab."""
+    bugs, variants = load_bugs(root), load_variants(root)
+    return [
+        Corpus(
+            lab=lab,
+            bugs=sum(bug.lab == lab for bug in bugs),
+            plants=sum(len(bug.isas) for bug in bugs if bug.lab == lab),
+            variants=sum(len(variant.isas) for variant in variants if variant.lab == lab),
+        )
+        for lab in graded_labs(Tree(root))
+    ]
+
+
+def write_outcomes(outcomes: Iterable[Outcome], path: Path) -> None:
+    """Writes the outcomes to a file."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(json.dumps([asdict(outcome) for outcome in outcomes], indent=1) + "\n", encoding="utf-8")
+
+
+def read_outcomes(path: Path) -> list[Outcome]:
+    """The outcomes in a file; none if there is no file."""
+    if not path.exists():
+        return []
+    return [outcome_from(fields) for fields in json.loads(path.read_text(encoding="utf-8"))]
+
+
+def outcome_from(fields: dict) -> Outcome:
+    """An outcome as it was written."""
+    return Outcome(**fields | {"kind": Kind(fields["kind"])})
+
+
+def references(results_json: Path) -> list[Outcome]:
+    """What a run of all milestones on main says: the reference of a lab and ISA is right if all of them passed."""
+    if not results_json.exists():
+        return []
+    passed: dict[tuple[int, str], bool] = {}
+    for result in json.loads(results_json.read_text(encoding="utf-8"))["results"]:
+        key = (result["lab"], result["isa"])
+        passed[key] = passed.get(key, True) and result["status"] == Status.PASSED
+    return [Outcome(Kind.REFERENCE, lab, isa, "reference", is_right) for (lab, isa), is_right in passed.items()]
+
+
+def table(counts: Sequence[Corpus], outcomes: Sequence[Outcome]) -> Table:
+    """The grader graded, a row for each lab and one for all."""
+    shown = Table(title="the grader graded", title_justify="left")
+    columns = ("lab", "bugs", "plants", "caught", "cause right", "starter", "reference", "variants")
+    for column in columns:
+        shown.add_column(column, justify="right")
+    for row in counts:
+        shown.add_row(str(row.lab), *_cells([row], [outcome for outcome in outcomes if outcome.lab == row.lab]))
+    shown.add_section()
+    shown.add_row("all", *_cells(counts, outcomes))
+    shown.add_row("", "", "", *(_percentage(outcomes, kind, is_cause) for kind, is_cause in _COLUMNS))
+    return shown
+
+
+_COLUMNS = ((Kind.BUG, False), (Kind.BUG, True), (Kind.STARTER, False), (Kind.REFERENCE, False), (Kind.VARIANT, False))
+
+
+def _cells(counts: Sequence[Corpus], outcomes: Sequence[Outcome]) -> list[str]:
+    cells = [str(sum(row.bugs for row in counts)), str(sum(row.plants for row in counts))]
+    for kind, is_cause in _COLUMNS:
+        there = sum(row.of(kind) for row in counts)
+        ran, right = _count(outcomes, kind, is_cause)
+        rest = f", {there - ran} not run" if ran < there else ""
+        cells.append(f"{right}/{ran}{rest}" if ran else "not run")
+    return cells
+
+
+def _percentage(outcomes: Sequence[Outcome], kind: Kind, is_cause: bool) -> str:
+    """Of those that were run, rounded down: 100% is all of them."""
+    ran, right = _count(outcomes, kind, is_cause)
+    return f"{right * 1000 // ran / 10:g}%" if ran else ""
+
+
+def _count(outcomes: Sequence[Outcome], kind: Kind, is_cause: bool) -> tuple[int, int]:
+    """How many kernels of that kind were run, and with how many the grader was right."""
+    ran = [outcome for outcome in outcomes if outcome.kind is kind]
+    return len(ran), sum(outcome.cause_is_right if is_cause else outcome.is_right for outcome in ran)

@@ -1,0 +1,72 @@
+"""Who holds a frame of RAM: by the allocator's records, and by what leads to it."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from grade.boot.frame_records import frame_records
+from grade.boot.guest import Guest
+from grade.boot.layout import PAGE
+from grade.boot.process_slots import process_slots
+from grade.checks.ledger import ledger_of
+from grade.inspect.spaces import Space, spaces, walker_of
+from grade.walker import TooManyTables
+
+
+@dataclass(frozen=True)
+class FrameUse:
+    """`shares` by the allocator's records (None: not the allocator's frame); `owners` in words, from the tables."""
+
+    frame: int
+    shares: int | None
+    owners: tuple[str, ...]
+
+    def __str__(self) -> str:
+        if self.shares is None:
+            return f"frame {self.frame:#x}: not the allocator's"
+        held = "free" if not self.shares else f"{self.shares} share{'s' if self.shares > 1 else ''}"
+        return f"frame {self.frame:#x}: {held}" + (f", {' and '.join(self.owners)}" if self.owners else "")
+
+
+def frame_use(guest: Guest, pa: int) -> FrameUse:
+    """Who holds the frame of `pa`."""
+    frame, records = pa & -PAGE, frame_records(guest)
+    is_allocators = guest.layout.region("frames").pa <= frame < max(zone.stop for zone in records.never_used)
+    owners = tuple(words for _, words in ledger_of(guest).owners.get(frame, ())) if process_slots(guest) else ()
+    return FrameUse(frame, records.shares.get(frame, 0) if is_allocators else None, owners)
+
+
+def frames_lines(guest: Guest) -> list[str]:
+    """How many frames are in use, for what, and what does not fit together."""
+    records = frame_records(guest)
+    used, free = len(records.shares), sum(records.free)
+    lines = [f"{used} frames in use, {free} free ({records.free[0]} in the window, {sum(records.free[1:])} beyond it)"]
+    shared = {frame: count for frame, count in records.shares.items() if count > 1}
+    lines += [f"shared: {frame:#x} by {count}" for frame, count in sorted(shared.items())[:8]]
+    if not process_slots(guest):
+        return lines
+    ledger = ledger_of(guest)
+    lines.append(f"what leads to them: {ledger}")
+    lost = sorted(records.shares.keys() - ledger.frames)
+    freed = sorted(ledger.frames - records.shares.keys())
+    if lost:
+        lines.append(f"in use, and nothing leads to them ({len(lost)}): {', '.join(map(hex, lost[:6]))}")
+        lines.append("  (just now the kernel's own code may hold some)")
+    for frame in freed[:6]:
+        lines.append(f"free, and yet {frame:#x} is {ledger.owners[frame][0][1]}")
+    return lines
+
+
+def places_of(guest: Guest, pa: int) -> Iterator[tuple[Space, int, str]]:
+    """Each virtual address that leads to the byte `pa`, with its space and permissions; the kernel's half once."""
+    seen: set[int] = set()
+    for space in spaces(guest):
+        try:
+            for page in walker_of(guest, space).mappings():
+                if page.pa <= pa < page.pa + page.size:
+                    va = page.va + pa - page.pa
+                    if va >= guest.offset > 0 and va in seen:
+                        continue
+                    seen.add(va)
+                    yield space, va, f"kernel {'w' if page.write else 'r'}, user {'w' if page.user_write else 'r' if page.user else '-'}"
+        except TooManyTables:
+            continue

@@ -1,0 +1,111 @@
+"""What is wrong with the address spaces of a guest, as far as one look can tell, whatever lab it is."""
+
+from collections.abc import Iterator
+
+from grade.boot.frame_records import frame_records
+from grade.boot.guest import Guest
+from grade.boot.layout import PAGE
+from grade.boot.process_slots import MemoryMap, memory_map
+from grade.diagnosis.failure import Failure
+from grade.inspect.map_text import AddressSpaceMap, map_of
+from grade.inspect.spaces import Space, spaces, walker_of
+from grade.walker import Mapping, TooManyTables
+
+_MOST = 8  # of one kind that are shown for one space
+_USER_END = 1 << 47
+
+
+def lint(guest: Guest) -> list[str]:
+    """One line for each finding, most telling first; empty if there is none."""
+    found: list[str] = []
+    every = spaces(guest)
+    for space in every:
+        for check in (_defects, _ranges, _guards, _promises):
+            lines = list(check(guest, space))
+            found += lines[:_MOST] + ([f"{space.label}: ... and {len(lines) - _MOST} more"] if len(lines) > _MOST else [])
+    return found + list(_kernel_halves(guest, every)) + list(_freed(guest, every))
+
+
+def _defects(guest: Guest, space: Space) -> Iterator[str]:
+    """Entries that are neither empty nor usable."""
+    try:
+        for walk in walker_of(guest, space).defects():
+            step = walk.steps[-1]
+            entry = "unreadable" if step.entry is None else f"{step.entry:#x}"
+            why = f"{walk.fault}" + (f", {walk.detail}" if walk.detail else "")
+            yield f"{space.label}: {step.name}[{step.index}] at {step.entry_address:#x} = {entry}, for {walk.va:#x}: {why}"
+    except TooManyTables as error:
+        yield f"{space.label}: the tables have no end: {error}"
+
+
+def _ranges(guest: Guest, space: Space) -> Iterator[str]:
+    found: AddressSpaceMap = map_of(guest, space)
+    for entry in found.ranges:
+        for warning in entry.warnings:
+            yield f"{space.label}: {entry.range.va:#x}-{entry.range.end:#x} {entry.name}: {warning}"
+
+
+def _guards(guest: Guest, space: Space) -> Iterator[str]:
+    walker = walker_of(guest, space)
+    if not walker.translation_on():
+        return
+    for guard in guest.layout.guards:
+        va = guard.pa + guest.offset if guard.name != "page-0" else 0
+        for page in range(va, va + guard.size, PAGE):
+            if walker.walk(page).mapping is not None:
+                yield f"{space.label}: {page:#x} is mapped, and is in the {guard.name}"
+                break
+
+
+def _promises(guest: Guest, space: Space) -> Iterator[str]:
+    """Pages that a process has and was not promised, or with more rights than promised."""
+    if space.slot is None or space.slot.map is None or not space.slot.pid:
+        return
+    try:
+        areas: MemoryMap = memory_map(guest, space.slot)
+        pages = list(walker_of(guest, space).mappings(space.root, 0, _USER_END))
+    except (Failure, TooManyTables) as error:
+        yield f"{space.label}: {error}"
+        return
+    for page in pages:
+        area = areas.area_of(page.va)
+        if page.user and area is None:
+            yield f"{space.label}: {page.va:#x} is mapped, and in none of its areas"
+        elif area is not None and (more := _more_than(page, area.protection)):
+            yield f"{space.label}: {page.va:#x} can be {more}, and its area is {area}"
+
+
+def _more_than(page: Mapping, protection: str) -> str:
+    rights = {"r": ("read", page.user_read), "w": ("written", page.user_write), "x": ("executed", page.user_execute)}
+    # A page that the hardware cannot keep from being read is no finding.
+    return " and ".join(word for letter, (word, may) in rights.items() if may and letter not in protection and letter != "r")
+
+
+def _kernel_halves(guest: Guest, every: list[Space]) -> Iterator[str]:
+    """Where one root serves both halves, the kernel's entries must be the same in all."""
+    walker = guest.walker()
+    if "high" in walker.halves or not guest.offset or not walker.translation_on() or len(every) < 2:
+        return
+    first, *others = ((space, walker.read_table(space.root, 512)) for space in every)
+    for space, entries in others:
+        for index in range(256, 512):
+            if entries is None or first[1] is None:
+                yield f"{space.label}: its root {space.root:#x} cannot be read"
+                break
+            if (entries[index] ^ first[1][index]) & ~0x60:  # accessed, dirty: Intel SDM vol. 3, 4.8
+                yield f"{space.label}: entry {index} of its root is {entries[index]:#x}; {first[0].label} has {first[1][index]:#x}"
+
+
+def _freed(guest: Guest, every: list[Space]) -> Iterator[str]:
+    """Pages of processes in frames that the allocator counts as free."""
+    records = frame_records(guest)
+    ends = [zone.stop for zone in records.never_used]
+    for space in every:
+        if space.slot is None or not space.slot.pid:
+            continue
+        try:
+            for page in walker_of(guest, space).mappings(space.root, 0, _USER_END):
+                if page.user and page.pa < max(ends) and page.pa not in records.shares:
+                    yield f"{space.label}: {page.va:#x} is in the frame {page.pa:#x}, which is free"
+        except TooManyTables:
+            return

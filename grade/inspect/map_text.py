@@ -1,0 +1,105 @@
+"""All that a root maps, as ranges with names and permissions, and what is wrong with them at first sight."""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from itertools import groupby
+
+from grade.boot.guest import Guest
+from grade.inspect.names import Names, is_users
+from grade.inspect.spaces import Space, walker_of
+from grade.walker import Mapping, Range, TooManyTables, coalesce
+from grade.walker.explain import size_text
+
+_DEVICE = "device"
+
+
+@dataclass(frozen=True)
+class NamedRange:
+    """A range of one name. `accessed` and `dirty` count its leaves that the CPU has marked so; None if it never does."""
+
+    range: Range
+    name: str
+    accessed: int
+    dirty: int | None
+    warnings: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class AddressSpaceMap:
+    """What a root maps; `problem` says why the enumeration ended early, or why there is none."""
+
+    space: Space
+    ranges: tuple[NamedRange, ...]
+    problem: str = ""
+
+
+def map_of(guest: Guest, space: Space) -> AddressSpaceMap:
+    """Everything that is mapped while the space's root is loaded, in order of address. Never raises for wrong tables."""
+    walker = walker_of(guest, space)
+    if not walker.translation_on():
+        return AddressSpaceMap(space, (), "translation is off: each address is a physical one")
+    found: list[Mapping] = []
+    problem = ""
+    try:
+        found.extend(walker.mappings())
+    except TooManyTables as error:
+        problem = f"the tables have no end: {error}"
+    return AddressSpaceMap(space, tuple(_named(guest, Names(guest, space), found)), problem)
+
+
+def _named(guest: Guest, names: Names, pages: Iterable[Mapping]) -> Iterator[NamedRange]:
+    for name, group in groupby(pages, key=names.of_mapping):
+        same = list(group)
+        leaves = iter(same)
+        for part in coalesce(same):
+            mine = [next(leaves) for _ in range(part.pages)]
+            dirty = None if mine[0].dirty is None else sum(bool(page.dirty) for page in mine)
+            warnings = tuple(warnings_of(guest, part))
+            yield NamedRange(part, name, sum(page.accessed for page in mine), dirty, warnings)
+
+
+def warnings_of(guest: Guest, part: Range) -> Iterator[str]:
+    """What no kernel of this course maps on purpose."""
+    user = part.user_read or part.user_write or part.user_execute
+    if part.write and part.kernel_execute or part.user_write and part.user_execute:
+        yield "W+X"
+    if user and not is_users(guest, part.va):
+        yield "user in the kernel's half"
+    if part.va == 0:
+        yield "page 0"
+    region = guest.layout.region_at(part.pa)
+    if region is not None and region.device and part.memory != _DEVICE:
+        yield f"a device as {part.memory} memory"
+
+
+def map_lines(found: AddressSpaceMap) -> list[str]:
+    """The ranges as a table, one line each, under a line that says whose they are."""
+    lines = [f"{found.space.label}, root {found.space.root:#x}"]
+    for entry in found.ranges:
+        part = entry.range
+        marks = f"A {entry.accessed}" + ("" if entry.dirty is None else f" D {entry.dirty}") + f" of {part.pages}"
+        line = (
+            f"{part.va:016x}-{part.end - 1:016x} {part.pa:#013x} {size_text(part.size):>8} {_permissions(part)} "
+            f"{part.memory:7} {marks:16} {entry.name}"
+        )
+        lines.append((line.rstrip() + "".join(f"  <-- {warning}" for warning in entry.warnings)))
+    if found.problem:
+        lines.append(found.problem)
+    elif not found.ranges:
+        lines.append("nothing is mapped")
+    return lines
+
+
+def _permissions(part: Range) -> str:
+    """Kernel's and user's: `rw- ---`; G if the TLB keeps it across roots."""
+    kernel = _letters(part.read, part.write, part.kernel_execute)
+    user = _letters(part.user_read, part.user_write, part.user_execute)
+    return f"{kernel} {user} {'G' if part.global_ else ' '}"
+
+
+def _letters(read: bool, write: bool, execute: bool) -> str:
+    return ("r" if read else "-") + ("w" if write else "-") + ("x" if execute else "-")
+
+
+HEADER = "first            last             to            size     kernel user G memory  marks            what"
+"""Above the table of map_lines()."""

@@ -1,0 +1,64 @@
+"""What lies at a virtual address, by name: a region of the kernel's, a stack, a window, an area of a process."""
+
+from grade.boot.guest import Guest
+from grade.boot.layout import PAGE, TEMP_SLOTS, TEMP_WINDOW
+from grade.boot.process_slots import MemoryMap, has_areas, memory_map, process_slots
+from grade.boot.processes import STACK_SIZE, USER_STACK_SIZE, USER_STACK_TOP
+from grade.diagnosis.failure import Failure
+from grade.inspect.spaces import Space
+from grade.walker import Mapping
+
+_USER_END = 1 << 47
+
+
+class Names:
+    """Names for the addresses of one space, as the kernel's records are now."""
+
+    def __init__(self, guest: Guest, space: Space) -> None:
+        self._guest = guest
+        self._areas = _areas_of(guest, space)
+        self._stacks = {slot.stack_top: slot for slot in process_slots(guest) if slot.stack_top}
+
+    def of(self, va: int) -> str:
+        """The name, or '' if nothing has this address."""
+        guest = self._guest
+        if va >= guest.offset > 0 or guest.offset == 0:
+            return self._of_kernel(va)
+        region = guest.layout.region_of(va, guest.offset)
+        return self._of_user(va) or (f"{region.name} (low)" if region is not None else "")
+
+    def of_mapping(self, page: Mapping) -> str:
+        """The same; a block that holds several things has the names of the first and the last."""
+        first, last = self.of(page.va), self.of(page.end - 1)
+        return first if first == last or not last else f"{first or '...'} .. {last}"
+
+    def _of_kernel(self, va: int) -> str:
+        guest = self._guest
+        window = guest.offset + TEMP_WINDOW
+        if guest.offset and window <= va < window + TEMP_SLOTS * PAGE:
+            return f"window {(va - window) // PAGE}"
+        for top, slot in self._stacks.items():
+            if top - STACK_SIZE <= va < top:
+                return "boot-stack" if slot.pid == 0 else f"kernel stack of {slot.pid} ({slot.program})"
+        region = guest.layout.region_of(va, guest.offset)
+        return region.name if region is not None else ""
+
+    def _of_user(self, va: int) -> str:
+        if self._areas is not None:
+            area = self._areas.area_of(va)
+            return area.kind if area is not None else ""
+        return "stack" if USER_STACK_TOP - USER_STACK_SIZE <= va < USER_STACK_TOP else ""
+
+
+def _areas_of(guest: Guest, space: Space) -> MemoryMap | None:
+    if space.slot is None or space.slot.map is None or not has_areas(guest):
+        return None
+    try:
+        return memory_map(guest, space.slot)
+    except Failure:  # the list is no list: there are no names in it
+        return None
+
+
+def is_users(guest: Guest, va: int) -> bool:
+    """Whether the address is in the half of the address space that is a process's."""
+    return guest.offset > 0 and va < _USER_END

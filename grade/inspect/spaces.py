@@ -1,0 +1,67 @@
+"""The address spaces of a guest: the kernel's, and one for each process."""
+
+from dataclasses import dataclass
+
+from grade.boot.guest import Guest
+from grade.boot.process_slots import ProcessSlot, process_slots
+from grade.walker import RadixWalker
+
+
+class NoSuchSpace(Exception):
+    """There is no process, or no root, that is called so. str() says what there is."""
+
+
+@dataclass(frozen=True)
+class Space:
+    """An address space: what it is called, and where its root table is. `slot` is None where no process has it."""
+
+    label: str
+    root: int
+    slot: ProcessSlot | None = None
+
+
+def live_root(guest: Guest) -> int:
+    """The root that the CPU uses now for user addresses."""
+    roots = guest.cpu().roots
+    return roots.get("user", roots["kernel"])
+
+
+def spaces(guest: Guest) -> list[Space]:
+    """All address spaces, process 0's first, which is the kernel's own; the live root too if it is none of these."""
+    found = [Space(_label(slot), slot.root, slot) for slot in process_slots(guest) if slot.root is not None]
+    root = live_root(guest)
+    if root not in {space.root for space in found}:
+        found.append(Space("the root in the register", root))
+    return found
+
+
+def live_space(guest: Guest) -> Space:
+    """The one that the CPU uses now."""
+    root = live_root(guest)
+    return next(space for space in spaces(guest) if space.root == root)
+
+
+def space_called(guest: Guest, name: str) -> Space:
+    """The space of a process by its PID, or of a root by its physical address (0x...). NoSuchSpace."""
+    try:
+        number = int(name, 0)
+    except ValueError as error:
+        raise NoSuchSpace(f"{name} is neither a PID nor the physical address of a root (0x...)") from error
+    known = spaces(guest)
+    by_pid = [space for space in known if space.slot is not None and space.slot.pid == number]
+    by_root = [space for space in known if space.root == number]
+    if by_pid or by_root:
+        return (by_root if name.startswith("0x") and by_root else by_pid or by_root)[0]
+    if number >= 4096:
+        return Space(f"the root {number:#x}", number)
+    pids = ", ".join(str(space.slot.pid) for space in known if space.slot is not None)
+    raise NoSuchSpace(f"no process {number} has an address space" + (f"; these have: {pids}" if pids else ""))
+
+
+def walker_of(guest: Guest, space: Space) -> RadixWalker:
+    """The walk as it would be with the space's root loaded."""
+    return guest.walker().with_root(space.root)
+
+
+def _label(slot: ProcessSlot) -> str:
+    return "the kernel" if slot.pid == 0 else str(slot)

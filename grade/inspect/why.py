@@ -1,0 +1,135 @@
+"""Why the CPU is where it is: the last fault decoded, the walk of its address, the area it is in, and the cause."""
+
+from dataclasses import dataclass
+
+from grade.boot.cpu_state import CpuState, is_user_mode
+from grade.boot.guest import Guest
+from grade.boot.process_slots import memory_map
+from grade.diagnosis.causes import CAUSES
+from grade.diagnosis.diagnose import unreachable_handler
+from grade.diagnosis.failure import Failure
+from grade.diagnosis.fault_cause import Access, Attempt, cause_of_fault
+from grade.inspect.names import is_users
+from grade.inspect.spaces import live_space, walker_of
+from grade.inspect.trap_frame import TrapFrame
+from grade.inspect.walk_text import access_lines
+
+# ESR_EL1, Arm ARM D17.2.37: exception classes, and the low bits of the fault status code of aborts.
+_CLASSES = {
+    0x00: "an unknown instruction",
+    0x0E: "an illegal execution state",
+    0x15: "a system call (svc)",
+    0x20: "an instruction abort from user mode",
+    0x21: "an instruction abort from the kernel",
+    0x22: "a misaligned pc",
+    0x24: "a data abort from user mode",
+    0x25: "a data abort from the kernel",
+    0x26: "a misaligned sp",
+    0x3C: "a breakpoint (brk)",
+}
+_ABORTS = {0x20: (Access.EXECUTE, True), 0x21: (Access.EXECUTE, False), 0x24: (Access.READ, True), 0x25: (Access.READ, False)}
+_STATUS = {0b0000: "address size", 0b0001: "translation", 0b0010: "access flag", 0b0011: "permission"}
+_PAGE_FAULT = 14  # Intel SDM vol. 3, table 6-1
+_ERROR_BITS = ((0, "not present", "present, but not for this"), (1, "read", "write"), (2, "kernel", "user"))
+
+
+@dataclass(frozen=True)
+class LastFault:
+    """An access that the MMU refused. `decoded` has a line for each register or code that says so."""
+
+    address: int
+    access: Access
+    user: bool
+    pc: int
+    decoded: tuple[str, ...]
+
+
+def last_fault(guest: Guest, frame: TrapFrame | None) -> LastFault | None:
+    """The fault that the CPU took last, by its registers and, on x86, by the trap frame that is being handled."""
+    cpu = guest.cpu()
+    return _arm_fault(cpu) if guest.isa == "aarch64" else _x86_fault(cpu, frame)
+
+
+def why_lines(guest: Guest, frame: TrapFrame | None) -> list[str]:
+    """What a student wants to know at a stop, from the first thing that is broken on."""
+    cpu = guest.cpu()
+    lines = [f"at {cpu.pc:#x}" + (f": {place}" if (place := guest.place(cpu.pc)) else "")]
+    broken = None
+    if not is_user_mode(cpu):
+        broken = unreachable_handler(guest, cpu, "an exception can be handled", at_its_end=False)
+    if broken is not None:
+        return [*lines, broken.seen, *broken.walk.splitlines(), _cause(broken.cause)]
+    fault = last_fault(guest, frame)
+    if fault is None:
+        return [*lines, "no page fault: the last exception was another one, or there was none"]
+    return [*lines, *fault.decoded, *_fault_lines(guest, cpu, fault)]
+
+
+def _fault_lines(guest: Guest, cpu: CpuState, fault: LastFault) -> list[str]:
+    who = "user code" if fault.user else "the kernel"
+    place = guest.place(fault.pc)
+    lines = [f"{who} at {fault.pc:#x}" + (f" ({place})" if place else "") + f": {fault.access.value} of {fault.address:#x}"]
+    space = live_space(guest)
+    walker = walker_of(guest, space)
+    lines.append(f"in the address space of {space.label}, root {space.root:#x}")
+    lines += walker.walk(fault.address).explain().splitlines()
+    refused = walker.would_fault(fault.address, fault.access.value, user=fault.user)
+    if refused is None:
+        return [*lines, "now it would succeed: the page has come since, or the TLB kept an old entry (stale-tlb)"]
+    lines += [line for line in access_lines(guest, walker, fault.address) if walker.walk(fault.address).mapping is not None]
+    if fault.user or is_users(guest, fault.address):
+        lines += _area_lines(guest, fault)
+    if not fault.user:
+        moved = max(fault.pc, cpu.sp) >= guest.offset
+        lines.append(_cause(cause_of_fault(guest, Attempt(fault.address, fault.access, moved))))
+    return lines
+
+
+def _area_lines(guest: Guest, fault: LastFault) -> list[str]:
+    """What the process was promised there."""
+    space = live_space(guest)
+    if space.slot is None or space.slot.map is None:
+        return []
+    try:
+        area = memory_map(guest, space.slot).area_of(fault.address)
+    except Failure as failure:
+        return [str(failure)]
+    if area is None:
+        return [f"no area of {space.label} has this address: the process is killed (no-area)"]
+    letter = {Access.READ: "r", Access.WRITE: "w", Access.EXECUTE: "x"}[fault.access]
+    if letter not in area.protection:
+        return [f"its area {area} forbids this access: the process is killed (protection)"]
+    return [f"its area {area} promises this: the fault handler has to bring the page"]
+
+
+def _cause(name: str) -> str:
+    cause = CAUSES[name]
+    return f"cause: {name}: {cause.meaning}"
+
+
+def _arm_fault(cpu: CpuState) -> LastFault | None:
+    syndrome = cpu.registers.get("esr_el1", 0)
+    kind = syndrome >> 26 & 0x3F
+    head = f"ESR_EL1 = {syndrome:#x}: class {kind:#x}, {_CLASSES.get(kind, 'another exception')}"
+    if kind not in _ABORTS:
+        return None
+    access, user = _ABORTS[kind]
+    if access is Access.READ and syndrome & 1 << 6:  # WnR
+        access = Access.WRITE
+    status = syndrome & 0x3F
+    words = f"{_STATUS[status >> 2]} fault, Arm level {status & 3}" if status >> 2 in _STATUS else "another status"
+    address = cpu.fault_address
+    decoded = (head, f"  fault status {status:#08b}: {words}; WnR = {syndrome >> 6 & 1}", f"FAR_EL1 = {address:#x}")
+    return LastFault(address, access, user, cpu.registers["elr_el1"], decoded)
+
+
+def _x86_fault(cpu: CpuState, frame: TrapFrame | None) -> LastFault | None:
+    if frame is None or frame.registers["vector"] != _PAGE_FAULT:
+        return None
+    error, address = frame.registers["error"], cpu.fault_address
+    words = [meanings[error >> bit & 1] for bit, *meanings in _ERROR_BITS]
+    words += ["a reserved bit is set"] if error & 8 else []
+    words += ["instruction fetch"] if error & 16 else []
+    access = Access.EXECUTE if error & 16 else Access.WRITE if error & 2 else Access.READ
+    decoded = (f"page fault, error code {error:#x}: {', '.join(words)}", f"CR2 = {address:#x}")
+    return LastFault(address, access, bool(error & 4), frame.registers["rip"], decoded)

@@ -1,0 +1,83 @@
+"""Variants: right solutions that are not the reference's, and must pass all the same.
+
+labs/N-name/variants/*.patch are changes of main that write the code of lab N in another way. A milestone that fails on
+one asks for more than the handout does. A header, then a diff that `git apply` takes:
+
+    Variant: one sentence that says what is done differently; more lines
+        are indented.
+    ISAs: x86_64 aarch64
+    Loses: 1.9                      optional: milestones that it may rightly fail, and must
+
+All milestones that hold on that kernel are run. But host tests take long: those of earlier labs are left out where the
+variant changes no file that they judge, and a milestone of host tests alone is run for the first ISA only.
+"""
+
+import re
+from dataclasses import dataclass
+from pathlib import Path
+
+from grade.checks.host_tests import JUDGED_FILES
+from grade.ladder.labs import ISAS, Lab, load_labs
+from grade.ladder.patches import Patch, grade_planted, patches_in, read_header
+from grade.results import Status
+
+_MILESTONE = re.compile(r'^@milestone\("([\d.]+)", points=[\d.]+, witness="(\w+)"', re.MULTILINE)
+
+
+@dataclass(frozen=True)
+class Variant(Patch):
+    """One right solution."""
+
+    sentence: str
+    loses: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Marks:
+    """What the milestones made of a variant: which were to run and did, which did not pass, and what was said."""
+
+    asked: frozenset[str]
+    ran: frozenset[str]
+    failed: frozenset[str]
+    messages: str
+
+
+def load_variants(tree: Path) -> list[Variant]:
+    """All variants of the tree, by lab and name. PatchError if a header is wrong."""
+    return [_read_variant(path, lab) for path, lab in patches_in(tree, "variants")]
+
+
+def grade(tree: Path, variant: Variant, isa: str) -> Marks:
+    """Plants the variant and runs its milestones with the tests of `tree`."""
+    asked = milestones_of(tree, variant, isa)
+    results = grade_planted(tree, variant, isa, sorted(asked))
+    failed = {number: result for number, result in results.items() if result["status"] != Status.PASSED}
+    messages = [f"{number}: {result['cause'] or ''}\n{result['message']}" for number, result in failed.items()]
+    return Marks(asked, frozenset(results), frozenset(failed), "\n\n".join(messages))
+
+
+def milestones_of(tree: Path, variant: Variant, isa: str) -> frozenset[str]:
+    """What a variant is asked: its lab's milestones, and the earlier ones that no lab up to this one has retired."""
+    labs = [known for known in load_labs(tree) if known.number <= variant.lab]
+    tests = [path.read_text(encoding="utf-8") for known in labs for path in known.folder.glob("test_*.py")]
+    retired = {number for known in labs for number in known.retires}
+    is_judged = not JUDGED_FILES.isdisjoint(variant.changed_files())
+
+    def is_run(number: str, witness: str) -> bool:
+        if number in retired or (witness == "H" and isa != variant.isas[0]):
+            return False
+        return "H" not in witness or is_judged or number.startswith(f"{variant.lab}.")
+
+    return frozenset(number for number, witness in _MILESTONE.findall("\n".join(tests)) if is_run(number, witness))
+
+
+def _read_variant(path: Path, lab: Lab) -> Variant:
+    header = read_header(path, ("Variant", "ISAs", "Loses"))
+    return Variant(
+        name=path.stem,
+        lab=lab.number,
+        path=path,
+        isas=header.words("ISAs", ISAS),
+        sentence=header.field("Variant"),
+        loses=header.milestones("Loses", lab) if "Loses" in header.fields else (),
+    )

@@ -1,0 +1,120 @@
+"""What to do next: the last lines of `grade` and of `status`."""
+
+from collections.abc import Sequence
+
+from grade.ladder.git import GitError, Repository
+from grade.ladder.trees import Tree
+from grade.results import NOT_WRITTEN, Result, Status
+from grade.student.kept import Kept
+from grade.student.remaining import Remaining, find_remaining
+
+_DOES_NOT_COMPILE = "does-not-compile"
+
+
+def points_line(lab: int, kept: Sequence[Kept]) -> str:
+    """The points so far, ISA by ISA."""
+    parts = (f"{one.points:g} of {one.most:g} points on {one.isa}" for one in kept)
+    return f"Lab {lab}: {', '.join(parts)}."
+
+
+def next_steps(tree: Tree, results: Sequence[Result]) -> list[str]:
+    """A few lines for a student who has these results of the tree's own lab, all of them or the ones just graded."""
+    wrong = [result for result in results if result.status is not Status.PASSED]
+    wrong.sort(key=lambda result: (*_urgency(result), tree.isas.index(result.isa)))
+    if not wrong:
+        return _after_all_passed(tree)
+    first = wrong[0]
+    match first.status:
+        case Status.ERROR:
+            return [f"The grader could not judge {_name(first)}. Try it again: {_grade_again(first)}"]
+        case Status.TODO:
+            return _to_write(tree, first)
+    if first.cause == _DOES_NOT_COMPILE:
+        return [f"First make it build: {first.message.splitlines()[0]}"]
+    return _to_look_at(tree, first)
+
+
+def first_steps(tree: Tree) -> list[str]:
+    """The same where nothing was graded yet."""
+    lines = [f"Lab {tree.lab} was not graded here yet. Next:"]
+    handout = tree.labs[-1]
+    if remaining := [one for one in find_remaining(tree) if one.lab == handout.number]:
+        lines.append(f"  read {handout.prefix}README.md, and write {remaining[0].function} at {remaining[0].place}")
+    return [*lines, "  ./pagewalk grade"]
+
+
+def _urgency(result: Result) -> tuple:
+    """What does not build comes first, then an earlier lab's milestone that broke, then the handout's order."""
+    lab = int(result.milestone.split(".")[0])
+    waits = result.status is Status.TODO and lab < result.lab
+    return (result.cause != _DOES_NOT_COMPILE, waits, [int(part) for part in result.milestone.split(".")])
+
+
+def _to_write(tree: Tree, result: Result) -> list[str]:
+    function = result.message.removeprefix(NOT_WRITTEN)
+    first = _first_to_write(function, result.isa, find_remaining(tree))
+    if first is None:
+        return [f"{_name(result)} waited for {function}, which is not a placeholder any more: ./pagewalk grade"]
+    handout = next((f"{lab.prefix}README.md" for lab in tree.labs if lab.number == first.lab), "the handout")
+    return [
+        f"Next: {_name(result)}.",
+        f"  write {first.function} at {first.place}; what it must do is in the comment there and in {handout}",
+    ]
+
+
+def _first_to_write(function: str, isa: str, remaining: Sequence[Remaining]) -> Remaining | None:
+    """Of what the kernel for `isa` is made of: the first that is left of the lab whose `function` it met."""
+    here = [one for one in remaining if one.file.startswith(f"arch/{isa}/") or not one.file.startswith("arch/")]
+    met = next((one for one in here if one.function == function), None)
+    return met and next(one for one in here if one.lab == met.lab)
+
+
+def _to_look_at(tree: Tree, result: Result) -> list[str]:
+    lab = int(result.milestone.split(".")[0])
+    if lab < tree.lab:
+        lines = [f"First: {_name(result)} fails. It is lab {lab}'s, and must still hold."]
+    else:
+        lines = [f"First: {_name(result)} fails."]
+    hints = {line[:10].strip(): line[10:].strip() for line in result.message.splitlines()}
+    lines.append(f"  cause {result.cause}" + (f", look at {hints['look at']}" if "look at" in hints else ""))
+    lines.append(f"  {_grade_again(result)} shows it again")
+    if "try" in hints:
+        lines.append(f"  {hints['try']} goes to where it failed")
+    return lines
+
+
+def _name(result: Result) -> str:
+    return f"{result.milestone} on {result.isa} ({result.title})"
+
+
+def _grade_again(result: Result) -> str:
+    return f"./pagewalk grade --milestone {result.milestone} --isa {result.isa}"
+
+
+# --- a lab that is done --------------------------------------------------------------------------------------
+
+
+def _after_all_passed(tree: Tree) -> list[str]:
+    repository = Repository(tree.root)
+    lines = [f"Every milestone of lab {tree.lab} passes. Next:", "  ./pagewalk submit"]
+    if repository.ask("status", "--porcelain", "--untracked-files=no"):
+        lines.append(f'  git commit -a -m "Lab {tree.lab}"')
+    if tree.is_last:
+        return [*lines, "That was the last lab. Well done."]
+    following = f"lab{tree.lab + 1}"
+    branch = _branch(repository, following)
+    if branch is None:
+        where = f"git knows no branch {following} yet; after a git fetch it may"
+        return [*lines, f"Lab {tree.lab + 1} comes from your instructor: {where}."]
+    return [*lines, f"  git merge {branch}"]
+
+
+def _branch(repository: Repository, name: str) -> str | None:
+    """The name by which git knows the branch: its own, or that of a remote repository."""
+    try:
+        known = repository.run("for-each-ref", "--format=%(refname:lstrip=2)", f"refs/heads/{name}", "refs/remotes")
+    except GitError:
+        return None
+    names = known.splitlines()
+    remote = (one for one in names if one.partition("/")[2] == name)
+    return name if name in names else next(remote, None)

@@ -1,0 +1,43 @@
+"""Gathers what the tests find out about the grader, for the table with which `./pagewalk test` ends."""
+
+import json
+from collections.abc import Callable
+from dataclasses import asdict
+from pathlib import Path
+
+import pytest
+
+from grade.graded import Outcome, outcome_from, write_outcomes
+from grade.ladder.trees import find_root
+from grade.testing import OUTCOMES
+
+_PROPERTY = "pagewalk_outcome"
+Record = Callable[[Outcome], None]
+
+
+@pytest.fixture
+def record(record_property: Callable[[str, object], None]) -> Record:
+    """Records an outcome; it may be recorded again when more is known, and the last one counts."""
+    return lambda outcome: record_property(_PROPERTY, json.dumps(asdict(outcome)))
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """The process that sees the reports of all workers gathers."""
+    if not hasattr(config, "workerinput"):
+        config.pluginmanager.register(_Gatherer(), "pagewalk-gatherer")
+
+
+class _Gatherer:
+    """Writes the last outcome that each test recorded. The report of a test brings it along, through xdist, too."""
+
+    def __init__(self) -> None:
+        self.outcomes: dict[str, Outcome] = {}
+
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        for name, value in report.user_properties:
+            if name == _PROPERTY:
+                self.outcomes[report.nodeid] = outcome_from(json.loads(value))
+
+    def pytest_sessionfinish(self) -> None:
+        if self.outcomes:
+            write_outcomes(self.outcomes.values(), find_root(Path(__file__)) / OUTCOMES)

@@ -1,0 +1,94 @@
+"""GDB's commands about paging, with a real GDB: the examples in docs/gdb.md are what it says, and nothing breaks it."""
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from grade.gdb.transcripts import alike, renewed, transcript
+from grade.ladder.labs import ISAS
+from grade.ladder.trees import find_root
+
+ROOT = find_root(Path(__file__))
+ROOT_TABLE = {"x86_64": "$cr3", "aarch64": "$TTBR1_EL1"}
+
+
+def play(isa: str, script: str, *commands: str) -> dict[str, str]:
+    """What GDB answers to each command, by the command; to the last if it is there twice."""
+    shown = "\n" + transcript(ROOT, isa, script, list(commands))
+    parts = re.split(r"\n\(gdb\) ", shown)[1:]
+    return {command: part.partition("\n")[2] for command, part in zip(commands, parts, strict=True)}
+
+
+def test_the_examples_in_the_documentation_are_what_gdb_says() -> None:
+    page = (ROOT / "docs" / "gdb.md").read_text(encoding="utf-8")
+    now = renewed(page, ROOT)
+    assert alike(page) == alike(now), f"docs/gdb.md is not what GDB says now:\n{now}"
+
+
+@pytest.mark.parametrize("isa", ISAS)
+def test_before_and_after_the_kernel_turns_translation_on(isa: str) -> None:
+    seen = play(isa, "", "pt", "pt -diff", "pt 0x1000", "hbreak run_monitor", "continue", "pt -lint", "pt -diff")
+    assert "translation is off" in seen["pt"] or "nothing is mapped" in seen["pt"]
+    assert "any access would fault: translation-off" in seen["pt 0x1000"]
+    assert seen["pt -lint"].strip() == "nothing is wrong at first sight"
+    assert re.search(r"^\+ ffff\w+-\w+ .* kernel r-x", seen["pt -diff"], re.MULTILINE)
+
+
+@pytest.mark.parametrize("isa", ISAS)
+def test_a_breakpoint_in_one_process_stops_only_there(isa: str) -> None:
+    """Both processes pass the same address; the breakpoint is for the second one."""
+    script = "start tag 1 4;start tag 2 4;checkpoint here;wait;wait"
+    stop = ["hbreak checkpoint_reached", "continue", "break-in 3 *0x400000", "continue", "procs", "x/i $pc"]
+    seen = play(isa, script, *stop)
+    assert "only in process 3 (tag)" in seen["break-in 3 *0x400000"]
+    assert re.search(r"^\* +3 .* tag$", seen["procs"], re.MULTILINE) and "0x400000" in seen["x/i $pc"]
+
+
+@pytest.mark.parametrize("isa", ISAS)
+def test_wrong_words_get_one_line_and_nothing_breaks(isa: str) -> None:
+    wrong = {
+        "pt -foo": "usage: pt ",
+        "pt nothing_of_this_name": 'No symbol "nothing_of_this_name"',
+        "pt -root 77": "no process 77 has an address space",
+        "pt -diff 1": "usage: pt ",
+        "vtop": "usage: vtop ",
+        "vmas x": "x is neither a PID nor",
+        "break-in 0": "usage: break-in ",
+        "why not": "usage: why",
+        "pt 'a": "pt: No closing quotation",
+    }
+    seen = play(isa, "", "hbreak run_monitor", "continue", *wrong, "pt -lint")
+    for command, words in wrong.items():
+        assert words in seen[command] and "Traceback" not in seen[command], seen[command]
+        assert "\n" not in seen[command].strip()
+    assert seen["pt -lint"].strip() == "nothing is wrong at first sight"
+
+
+@pytest.mark.parametrize("isa", ISAS)
+def test_a_root_of_garbage_breaks_nothing(isa: str) -> None:
+    root = ROOT_TABLE[isa]
+    garbage = [f"set $table = (unsigned long){root} & 0xfffffffff000", "maintenance packet Qqemu.PhyMemMode:1"]
+    garbage += [f"set *(unsigned long *)($table + {8 * index}) = {value:#x}" for index, value in
+                enumerate([0x7, 0xFFFF_FFFF_FFFF_FFFF, 0x1, 0x7F00_0000_0003, 0x3])]
+    garbage += ["maintenance packet Qqemu.PhyMemMode:0"]
+    every = ["pt", "pt -lint", "pt 0", "pt 0x8000000000", "vtop 0x8000000000", "procs", "vmas", "frames", "tf", "why"]
+    seen = play(isa, "", "hbreak run_monitor", "continue", *garbage, *every)
+    for command in every:
+        assert seen[command].strip() and "Traceback" not in seen[command] and "mistake" not in seen[command], seen
+    assert "the kernel: " in seen["pt -lint"]
+
+
+def test_nothing_that_must_be_installed_is_needed() -> None:
+    """GDB's Python may be another one than the grader's."""
+    blocked = ["click", "rich", "pytest", "elftools", "hypothesis", "junitparser", "xdist"]
+    program = (
+        f"import sys, types\nfor name in {blocked}: sys.modules[name] = None\n"
+        "gdb = sys.modules['gdb'] = types.ModuleType('gdb')\n"
+        "gdb.Command, gdb.error, gdb.GdbError = object, Exception, Exception\n"
+        "import grade.gdb.pt, grade.gdb.look, grade.gdb.trap, grade.gdb.break_in, grade.gdb.guest\n"
+    )
+    run = subprocess.run([sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, check=False)
+    assert run.returncode == 0, run.stderr

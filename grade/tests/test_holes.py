@@ -1,0 +1,116 @@
+"""docs/holes.md says of each function that a student writes what rests on it: measured again, one hole at a time.
+
+From that it follows what is green when some are written and some are not: a milestone is, if it rests on no other
+function. This is tried with each function alone, and where the handouts' order makes some of a lab's milestones green.
+"""
+
+from pathlib import Path
+
+import pytest
+
+from grade.ladder import hole_table
+from grade.ladder.hole_table import (
+    DOCUMENT,
+    Exercise,
+    NotAsOpen,
+    document,
+    exercises,
+    green_with,
+    milestones_of,
+    passing_with,
+    read,
+    resting_on,
+)
+from grade.ladder.labs import ISAS, load_labs
+from grade.ladder.trees import find_root
+
+ROOT = find_root(Path(__file__))
+LABS = load_labs(ROOT)
+EXERCISES = exercises(ROOT)
+TABLE = read((ROOT / DOCUMENT).read_text(encoding="utf-8"))
+RENEW = f"{DOCUMENT} is out of date: ./pagewalk test --renew-docs"
+CASES = [pytest.param(exercise, isa, id=f"{exercise}-{isa}") for isa in ISAS for exercise in EXERCISES]
+ONE_EACH = CASES[: len(EXERCISES) : 2] + CASES[len(EXERCISES) + 1 :: 2]
+"""Each function on one ISA, and the ISAs in turn."""
+
+
+def stations() -> list[tuple[Exercise, set[str]]]:
+    """The functions at which some milestones of a lab turn green, but not yet all, with all that is written by then."""
+    found = []
+    for lab in LABS:
+        written: set[str] = set()
+        green: set[str] = set()
+        for exercise in (one for one in EXERCISES if one.lab == lab.number):
+            written = written | {exercise.function}
+            before, green = green, green_with(TABLE, lab.number, written)
+            if before != green and green != green_with(TABLE, lab.number, {one.function for one in EXERCISES}):
+                found.append((exercise, written))
+    return found
+
+
+def test_the_document_is_about_the_holes_that_are_there() -> None:
+    assert list(TABLE) == EXERCISES, RENEW
+    assert document(LABS, TABLE) == (ROOT / DOCUMENT).read_text(encoding="utf-8"), RENEW
+
+
+@pytest.mark.parametrize(("exercise", "isa"), CASES)
+def test_what_rests_on_a_function(exercise: Exercise, isa: str) -> None:
+    """With this hole left open alone these milestones fail, each by its name, and all others pass."""
+    milestones = milestones_of(ROOT, exercise.lab, isa)
+    recorded = tuple(number for number in TABLE[exercise] if number in milestones)
+    assert resting_on(ROOT, exercise, isa, milestones) == recorded, RENEW
+
+
+@pytest.mark.parametrize(("exercise", "isa"), ONE_EACH)
+def test_one_function_alone(exercise: Exercise, isa: str) -> None:
+    """Without host tests, which take long to build."""
+    milestones = milestones_of(ROOT, exercise.lab, ISAS[1])
+    expected = green_with(TABLE, exercise.lab, {exercise.function}) & set(milestones)
+    assert passing_with(ROOT, exercise.lab, {exercise.function}, isa, milestones) == expected
+
+
+@pytest.mark.parametrize("isa", ISAS)
+@pytest.mark.parametrize(("last", "written"), [pytest.param(*station, id=str(station[0])) for station in stations()])
+def test_half_way(last: Exercise, written: set[str], isa: str) -> None:
+    milestones = milestones_of(ROOT, last.lab, isa)
+    expected = green_with(TABLE, last.lab, written) & set(milestones)
+    assert passing_with(ROOT, last.lab, written, isa, milestones) == expected
+
+
+def test_each_function_is_worth_something() -> None:
+    """A function on which nothing rests could be left out for full points."""
+    assert not [str(exercise) for exercise, resting in TABLE.items() if not resting]
+
+
+@pytest.mark.parametrize("lab", [lab.number for lab in LABS])
+def test_each_milestone_rests_on_something(lab: int) -> None:
+    resting = {number for exercise in TABLE if exercise.lab == lab for number in TABLE[exercise]}
+    assert resting == set(milestones_of(ROOT, lab, ISAS[0]))
+
+
+def test_a_function_turns_green_what_waits_for_no_row_below() -> None:
+    first, second = Exercise(1, "f", "kernel/f.h"), Exercise(1, "g", "arch/<isa>/g.S")
+    table = {first: ("1.1", "1.2"), second: ("1.2", "1.3")}
+    text = document(LABS[:1], table)
+    assert "| `f` | `kernel/f.h` | 1.1 1.2 | 1.1 |" in text
+    assert "| `g` | `arch/<isa>/g.S` | 1.2 1.3 | 1.2 1.3 |" in text
+    assert read(text) == table
+    assert green_with(table, 1, {"g"}) == {"1.3"} and green_with(table, 1, {"f", "g"}) == {"1.1", "1.2", "1.3"}
+
+
+@pytest.mark.parametrize("message", ["not written yet: protect", "expected a page"])
+def test_another_failure_than_not_written_yet_is_no_result(message: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """With `unmap` left open a kernel must pass, or say that unmap is what it lacks."""
+    seen = {"3.1": ("passed", ""), "3.2": ("todo", "not written yet: unmap")}
+
+    def run(*_: object) -> list[dict]:
+        return [{"milestone": number, "status": status, "message": text} for number, (status, text) in seen.items()]
+
+    monkeypatch.setattr(hole_table, "run_milestones", run)
+    monkeypatch.setattr(hole_table, "cut", lambda *_, **__: None)
+    unmap = Exercise(3, "unmap", "kernel/mm/page_table_unmap.h")
+    assert resting_on(ROOT, unmap, ISAS[0], ["3.1", "3.2"]) == ("3.2",)
+    assert passing_with(ROOT, 3, {"unmap"}, ISAS[0], ["3.1", "3.2"]) == {"3.1"}
+    seen["3.3"] = ("todo" if "not written" in message else "failed", message)
+    with pytest.raises(NotAsOpen, match=message):
+        resting_on(ROOT, unmap, ISAS[0], ["3.1", "3.2", "3.3"])

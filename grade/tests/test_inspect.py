@@ -1,0 +1,285 @@
+"""What is told about a stopped guest's memory, on the whole tree's kernel: it is right, and survives what is broken."""
+
+import re
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from grade.boot.frame_records import record_address
+from grade.boot.guest import Guest
+from grade.boot.layout import PAGE
+from grade.boot.process_slots import memory_map, slot_of
+from grade.boot.trapped import run_to_system_call
+from grade.inspect.diff import diff_lines
+from grade.inspect.frames import frame_use, frames_lines, places_of
+from grade.inspect.lint import lint
+from grade.inspect.map_text import map_lines, map_of
+from grade.inspect.names import Names
+from grade.inspect.spaces import NoSuchSpace, live_space, space_called, spaces, walker_of
+from grade.inspect.trap_frame import FIELDS, TrapFrame, frame_at
+from grade.inspect.walk_text import walk_lines
+from grade.inspect.why import last_fault, why_lines
+from grade.ladder.build import Kernel, build_kernel
+from grade.ladder.labs import ISAS
+from grade.ladder.trees import find_root
+
+ROOT = find_root(Path(__file__))
+FORK, WRITE = 1001, 64  # kernel/proc/system_call_numbers.h
+TEXT, STACK = 0x400000, (1 << 30) - PAGE  # of a user program
+
+Boot = Callable[..., Guest]
+
+
+@pytest.fixture(scope="module", params=ISAS)
+def kernel(request: pytest.FixtureRequest) -> Kernel:
+    return build_kernel(ROOT, request.param)
+
+
+@pytest.fixture
+def boot(kernel: Kernel) -> Iterator[Boot]:
+    guests: list[Guest] = []
+
+    def start(*lines: str) -> Guest:
+        guest = Guest(kernel, "\n".join(lines), cpu_budget=10.0, idle_backstop=10.0)
+        guests.append(guest)
+        guest.machine.start()
+        return guest
+
+    yield start
+    for guest in guests:
+        guest.machine.close()
+
+
+@pytest.fixture
+def hello(boot: Boot) -> Guest:
+    """A process that is about to write."""
+    guest = boot("checkpoint ready", "run hello")
+    guest.run_to("ready")
+    run_to_system_call(guest, WRITE, "hello's first write")
+    return guest
+
+
+def entry_address(guest: Guest, va: int, level: int = 0) -> int:
+    """Where the entry of this level for `va` is."""
+    return next(step.entry_address for step in guest.walk(va).steps if step.level == level)
+
+
+def change_entry(guest: Guest, va: int, change: Callable[[int], int], level: int = 0) -> None:
+    at = entry_address(guest, va, level)
+    guest.machine.write_physical(at, (change(guest.read_word(at)) & (1 << 64) - 1).to_bytes(8, "little"))
+
+
+# --- maps and names --------------------------------------------------------------------------------------------------
+
+
+def test_a_map_has_every_page_once_under_its_name(hello: Guest) -> None:
+    found = map_of(hello, live_space(hello))
+    pages = list(hello.walker().mappings())
+    assert sum(entry.range.size for entry in found.ranges) == sum(page.size for page in pages)
+    assert sum(entry.range.pages for entry in found.ranges) == len(pages)
+    names = {entry.name for entry in found.ranges}
+    assert {"text", "rodata", "data", "boot-stack", "frames", "image", "stack", "kernel stack of 2 (hello)"} <= names
+    assert all(entry.name for entry in found.ranges) and not any(entry.warnings for entry in found.ranges)
+    text = next(entry for entry in found.ranges if entry.name == "text")
+    assert text.range.pa == hello.layout.region("text").pa and 0 < text.accessed <= text.range.pages
+    lines = map_lines(found)
+    assert len(lines) == 1 + len(found.ranges) and lines[0] == f"process 2 (hello), root {found.space.root:#x}"
+
+
+def test_before_translation_nothing_is_said_to_be_mapped(boot: Boot) -> None:
+    guest = boot("")
+    found = map_of(guest, live_space(guest))
+    assert not found.ranges and "translation is off" in found.problem
+    assert "translation-off" in "\n".join(walk_lines(guest, guest.walker(), TEXT))
+
+
+def test_spaces_are_called_by_pid_or_root(hello: Guest) -> None:
+    slot = slot_of(hello, 2)
+    assert space_called(hello, "2") == space_called(hello, hex(slot.root)) == live_space(hello)
+    assert [space.label for space in spaces(hello)] == ["the kernel", "process 2 (hello)"]
+    with pytest.raises(NoSuchSpace, match="no process 7 has an address space; these have: 0, 2"):
+        space_called(hello, "7")
+    with pytest.raises(NoSuchSpace, match="x is neither a PID nor"):
+        space_called(hello, "x")
+    assert space_called(hello, "0x1000").slot is None
+
+
+def test_names_of_addresses(hello: Guest) -> None:
+    names, slot = Names(hello, live_space(hello)), slot_of(hello, 2)
+    assert names.of(slot.stack_top - 1) == "kernel stack of 2 (hello)" and names.of(slot.stack_top) == ""
+    assert names.of(hello.image.va("boot_stack") - 1) == "boot-stack-guard"
+    assert names.of(hello.offset + (1 << 40) + 3 * PAGE) == "window 3"
+    assert names.of(hello.layout.region("text").pa) == "text (low)"
+    for area in memory_map(hello, slot).areas:
+        assert names.of(area.start) == names.of(area.end - 1) == area.kind
+
+
+# --- walks -----------------------------------------------------------------------------------------------------------
+
+
+def test_a_walk_names_every_bit_and_what_an_access_would_do(hello: Guest) -> None:
+    walk = hello.walk(TEXT)
+    text = "\n".join(walk_lines(hello, hello.walker(), TEXT))
+    for step in walk.steps:
+        assert f"level {step.level}  {step.name}[{step.index}]  at {step.entry_address:#x} = {step.entry:#018x}" in text
+        for bit in step.bits:
+            number = str(bit.low) if bit.width == 1 else f"{bit.low + bit.width - 1}:{bit.low}"
+            assert re.search(rf"^ +{number} {re.escape(bit.name)} += {bit.value:#x} ", text, re.MULTILINE)
+    assert f"{TEXT:#x} is {walk.pa:#x}, in a 4 KiB page" in text
+    assert "a user: read: yes, write: would fault (no-write), execute: yes" in text
+    kernels = "\n".join(walk_lines(hello, hello.walker(), hello.image.va("text_end") - 1))
+    assert kernels.endswith("a user: nothing")
+
+
+def test_a_walk_that_ends_early_says_where_and_why(hello: Guest) -> None:
+    lines = walk_lines(hello, hello.walker(), 0)
+    level = hello.walk(0).steps[-1].level
+    assert lines[-1] == f"any access would fault: not-present at level {level}"
+
+
+# --- frames ----------------------------------------------------------------------------------------------------------
+
+
+def test_a_frame_has_its_owner_and_its_shares(hello: Guest) -> None:
+    pa = hello.walk(TEXT).pa
+    assert [(space.slot.pid, va) for space, va, _ in places_of(hello, pa + 5)] == [(2, TEXT + 5)]
+    assert str(frame_use(hello, pa + 5)) == f"frame {pa:#x}: 1 share, the page 0x400000 of process 2 (hello)"
+    assert "not the allocator's" in str(frame_use(hello, hello.layout.region("text").pa))
+    root = slot_of(hello, 2).root
+    assert "1 share, the root of process 2 (hello)" in str(frame_use(hello, root))
+    kernel_text = hello.layout.region("text").pa
+    assert [va for _, va, _ in places_of(hello, kernel_text)] == [kernel_text + hello.offset]
+    lines = frames_lines(hello)
+    assert len(lines) == 2 and "2 maps" not in lines[1] and "1 maps" in lines[1]
+
+
+def test_a_frame_that_is_free_and_in_use_is_named(hello: Guest) -> None:
+    pa = hello.walk(TEXT).pa
+    hello.machine.write_physical(record_address(hello, pa), bytes(4))
+    assert f"free, and yet {pa:#x} is the page 0x400000 of process 2 (hello)" in frames_lines(hello)
+    assert f"process 2 (hello): 0x400000 is in the frame {pa:#x}, which is free" in lint(hello)
+
+
+def test_a_lost_frame_is_named(hello: Guest) -> None:
+    pa = hello.walk(STACK).pa
+    change_entry(hello, STACK, lambda entry: 0)
+    assert any(f"nothing leads to them (1): {pa:#x}" in line for line in frames_lines(hello))
+
+
+# --- differences -----------------------------------------------------------------------------------------------------
+
+
+def test_differences_between_moments_and_between_processes(boot: Boot) -> None:
+    guest = boot("checkpoint ready", "run twin")
+    guest.run_to("ready")
+    run_to_system_call(guest, FORK, "the fork of twin")
+    before = map_of(guest, live_space(guest))
+    assert diff_lines(before, map_of(guest, live_space(guest))) == []
+    text = guest.walk(TEXT)
+    change_entry(guest, STACK, lambda entry: 0)
+    after = map_of(guest, live_space(guest))
+    assert [line[:18] for line in diff_lines(before, after)] == [f"- {STACK:016x}"]
+    assert [line[:18] for line in diff_lines(after, before)] == [f"+ {STACK:016x}"]
+    change_entry(guest, TEXT, lambda entry: entry + PAGE)
+    changed = [line for line in diff_lines(after, map_of(guest, live_space(guest))) if line.startswith("~")]
+    assert len(changed) == 1 and f"{text.pa:#x}" in changed[0] and f"->  {text.pa + PAGE:#x}" in changed[0]
+    others = diff_lines(map_of(guest, space_called(guest, "0")), map_of(guest, space_called(guest, "2")))
+    assert others and all(line.startswith("+ 0000") for line in others)
+
+
+# --- what is broken --------------------------------------------------------------------------------------------------
+
+_WRITABLE = {"x86_64": lambda entry: entry | 1 << 1, "aarch64": lambda entry: entry & ~(1 << 7)}
+_FOR_USERS = {"x86_64": lambda entry: entry | 1 << 2, "aarch64": lambda entry: entry | 1 << 6}
+_RESERVED = {"x86_64": (3, lambda entry: entry | 1 << 7), "aarch64": (0, lambda entry: entry & ~(1 << 1))}
+"""At this level, this makes the entry one that may not be: PS in the root; a block among the pages."""
+
+
+def test_nothing_is_found_where_nothing_is_wrong(hello: Guest) -> None:
+    assert lint(hello) == []
+
+
+def test_writable_code_and_user_pages_of_the_kernel_are_found(hello: Guest) -> None:
+    text = hello.image.va("text_end") - PAGE & -PAGE
+    change_entry(hello, text, _WRITABLE[hello.isa])
+    assert any(f"{text:#x}-" in line and line.endswith("W+X") for line in lint(hello))
+    data = hello.image.va("data_start")
+    change_entry(hello, data, _FOR_USERS[hello.isa])
+    assert any(f"{data:#x}-" in line and line.endswith("user in the kernel's half") for line in lint(hello))
+    assert "  <-- W+X" in "\n".join(map_lines(map_of(hello, live_space(hello))))
+
+
+def test_unusable_entries_are_found(hello: Guest) -> None:
+    level, change = _RESERVED[hello.isa]
+    at = entry_address(hello, TEXT, level)
+    change_entry(hello, TEXT, change, level)
+    assert any(line.startswith("process 2 (hello): ") and f"at {at:#x} = " in line for line in lint(hello))
+
+
+def test_pages_that_nobody_promised_are_found(hello: Guest) -> None:
+    stray = 0x500000
+    source = hello.read_word(entry_address(hello, TEXT))
+    at = entry_address(hello, TEXT) + (stray - TEXT) // PAGE * 8
+    hello.machine.write_physical(at, source.to_bytes(8, "little"))
+    assert f"process 2 (hello): {stray:#x} is mapped, and in none of its areas" in lint(hello)
+    change_entry(hello, TEXT, _WRITABLE[hello.isa])
+    assert any(f"{TEXT:#x} can be written, and its area is" in line for line in lint(hello))
+
+
+def test_tables_that_lead_to_themselves_end_every_command(hello: Guest) -> None:
+    """The root's entries all lead back to the root: four levels of loops, and then pages everywhere."""
+    root, space = slot_of(hello, 2).root, live_space(hello)
+    loop = hello.read_word(entry_address(hello, TEXT, level=3)) & 0xFFF | root
+    hello.machine.write_physical(root, loop.to_bytes(8, "little") * 512)
+    walker = walker_of(hello, space)
+    assert map_lines(map_of(hello, space))
+    assert lint(hello)
+    assert list(places_of(hello, root))
+    assert walk_lines(hello, walker, TEXT) and frames_lines(hello)
+
+
+def test_a_root_outside_memory_ends_every_command(hello: Guest) -> None:
+    nowhere = space_called(hello, "0x7f000000000")
+    assert map_lines(map_of(hello, nowhere))
+    assert "table-outside-memory" in walk_lines(hello, walker_of(hello, nowhere), TEXT)[-1]
+
+
+# --- why -------------------------------------------------------------------------------------------------------------
+
+
+def test_a_fault_of_a_users_is_explained(boot: Boot, kernel: Kernel) -> None:
+    guest = boot("run deep 40000")
+    handler = next(va for name, va in guest.image.symbols.items() if name.startswith("_Z17handle_user_fault"))
+    for _ in range(100):
+        guest.run_to_address(handler, "a fault of deep's")
+        frame = _trap_frame(guest)
+        fault = last_fault(guest, frame)
+        assert fault is not None and fault.user
+        area = memory_map(guest, slot_of(guest, 2)).area_of(fault.address)
+        text = "\n".join(why_lines(guest, frame))
+        assert f"{fault.access.value} of {fault.address:#x}" in text
+        if area is None:
+            assert "no area of process 2 (deep) has this address: the process is killed (no-area)" in text
+            return
+        assert f"its area {area} promises this: the fault handler has to bring the page" in text
+    raise AssertionError("deep never left its stack")
+
+
+def _trap_frame(guest: Guest) -> TrapFrame | None:
+    """As grade/gdb/trap.py reads it, for a trap out of user mode."""
+    top = slot_of(guest, 2).stack_top
+    return frame_at(guest, top - 8 * len(FIELDS[guest.isa]))
+
+
+def test_a_kernel_that_cannot_take_exceptions_is_explained(hello: Guest) -> None:
+    """Stopped in the kernel, with its vectors out of reach: that is the first thing to say."""
+    vectors = hello.cpu().vectors
+    va = vectors.get("VBAR") or vectors["IDT"]
+    change_entry(hello, va, lambda entry: 0)
+    text = "\n".join(why_lines(hello, None))
+    assert "no exception can be handled" in text and "cause: " in text and "not present, so the walk ends here" in text
+
+
+def test_where_there_was_no_fault_it_says_so(hello: Guest) -> None:
+    assert "no page fault" in "\n".join(why_lines(hello, None))

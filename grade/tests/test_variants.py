@@ -1,0 +1,80 @@
+"""The grader is no stickler: each right solution, however it is written, passes all milestones that it is to pass."""
+
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from grade.graded import Kind, Outcome
+from grade.ladder.labs import ISAS
+from grade.ladder.patches import PatchError
+from grade.ladder.trees import Tree, find_root
+from grade.ladder.variants import Variant, grade, load_variants, milestones_of
+from grade.run_plan import graded_labs
+
+ROOT = find_root(Path(__file__))
+VARIANTS = load_variants(ROOT)
+RUNS = [pytest.param(variant, isa, id=f"{variant.name}-{isa}") for variant in VARIANTS for isa in variant.isas]
+
+
+@pytest.mark.parametrize(("variant", "isa"), RUNS)
+def test_variant_passes(variant: Variant, isa: str, record: Callable[[Outcome], None]) -> None:
+    outcome = Outcome(Kind.VARIANT, variant.lab, isa, variant.name, is_right=False)
+    record(outcome)
+    marks = grade(ROOT, variant, isa)
+    record(replace(outcome, is_right=marks.ran == marks.asked and marks.failed == set(variant.loses)))
+    assert marks.ran == marks.asked
+    failed = ", ".join(sorted(marks.failed)) or "nothing"
+    assert marks.failed == set(variant.loses), f"{failed} failed\n\n{marks.messages}"
+
+
+def test_there_are_variants_of_every_lab() -> None:
+    assert {variant.lab for variant in VARIANTS} == set(graded_labs(Tree(ROOT)))
+    assert all(variant.isas == ISAS for variant in VARIANTS)
+    assert len({variant.name for variant in VARIANTS}) == len(VARIANTS)
+
+
+def read(folder: Path, header: str) -> Variant:
+    """The one variant of a tree that has one lab and a patch with this header."""
+    lab = folder / "labs" / "1-map"
+    (lab / "variants").mkdir(parents=True)
+    (lab / "lab.toml").write_text('number = 1\ntitle = "Map"\nowned = []\nadds = []\nretires = []\n', encoding="utf-8")
+    (lab / "variants" / "other.patch").write_text(f"{header}\ndiff --git a/kernel/x.h b/kernel/x.h\n", encoding="utf-8")
+    [variant] = load_variants(folder)
+    return variant
+
+
+def test_a_header_is_read(tmp_path: Path) -> None:
+    variant = read(tmp_path, "Variant: Another\n    way.\nISAs: aarch64\nLoses: 1.9\n")
+    assert (variant.name, variant.sentence) == ("other", "Another way.")
+    assert (variant.isas, variant.loses) == (("aarch64",), ("1.9",))
+    assert variant.changed_files() == {"kernel/x.h"}
+
+
+@pytest.mark.parametrize(
+    ("header", "line", "problem"),
+    [
+        ("ISAs: x86_64\n", 1, "no Variant:"),
+        ("Variant: x\nISAs: vax\n", 2, "vax is none of"),
+        ("Variant: x\nISAs: x86_64\nLoses: 2.1\n", 3, "2.1 is not a milestone of lab 1"),
+        ("Variant: x\nISAs: x86_64\nFails: 1.9\n", 3, "neither a field"),
+    ],
+)
+def test_a_wrong_header_is_named_with_its_line(tmp_path: Path, header: str, line: int, problem: str) -> None:
+    with pytest.raises(PatchError, match=problem) as caught:
+        read(tmp_path, header)
+    assert caught.value.line == line
+
+
+def test_host_tests_are_asked_only_where_they_can_tell() -> None:
+    variants = {variant.name: variant for variant in VARIANTS}
+
+    def asked(name: str, isa: str) -> set[str]:
+        return milestones_of(ROOT, variants[name], isa) & {"1.1", "1.3", "3.9", "4.1", "5.1"}
+
+    assert asked("list-rebuilt", "x86_64") == {"1.1", "3.9", "4.1", "5.1"}, "1.3 is retired by lab 2"
+    assert asked("list-rebuilt", "aarch64") == {"3.9", "4.1"}, "the host is asked once"
+    assert asked("slots-in-turn", "x86_64") == {"4.1"}, "no host test knows of windows"
+    assert asked("freed-without-recursion", "x86_64") == {"3.9"}
+    assert asked("registers-first", "x86_64") == {"1.1", "1.3"}
