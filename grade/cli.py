@@ -106,7 +106,7 @@ def pagewalk() -> None:
 @click.option(
     "--tree",
     type=click.Path(exists=True, file_okay=False, path_type=Path),
-    help="Grade another tree, a student's say, with the tests of this one.",
+    help="Grade another tree with the tests of this one.",
 )
 @click.option(
     "--submission",

@@ -152,13 +152,10 @@ def _tar_entries(file: _Counted, budget: Budget, wanted: Wanted) -> Iterator[Ent
             archive.members = []  # it would keep every one
             kind = Kind.SPARSE if member.issparse() else _KINDS.get(member.type, Kind.OTHER)
             if kind is Kind.FILE and member.size <= LARGEST_FILE:
-                content = archive.extractfile(member).read()
-                if len(content) < member.size:
-                    raise EOFError("the last file is not complete")
-                yield budget.file_entry(member.name, content, wanted)
+                yield budget.file_entry(member.name, archive.extractfile(member).read(), wanted)
             else:
                 yield Entry(member.name, kind, member.size if kind is Kind.FILE else 0)
-    # Python takes whatever is no header for the end.
+    # Python takes whatever is no header for the end, and the rest of a file for all of it.
     if file.seen_at(archive.offset, tarfile.BLOCKSIZE) != bytes(tarfile.BLOCKSIZE):
         raise EOFError("there is no end mark")
     while file.read(1 << 20):  # at the very end the unpacker compares checksums

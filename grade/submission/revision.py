@@ -17,7 +17,7 @@ from grade.submission.entries import LARGEST_FILE, Budget, Entry, Kind, Wanted
 
 _LIMITS = ("timeout", "600", "prlimit", "--cpu=120", f"--as={4 << 30}", "--core=0")
 _LONGEST_LINE = 1 << 16
-_SAFE = ("safe.directory=*", "core.fsmonitor=false", f"core.hooksPath={os.devnull}", "protocol.allow=never")
+_SAFE = ("safe.directory=*", "core.fsmonitor=false", f"core.hooksPath={os.devnull}")
 _KINDS = {"100": Kind.FILE, "120": Kind.LINK, "160": Kind.SUBMODULE}
 """By how the mode begins."""
 

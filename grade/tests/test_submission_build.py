@@ -4,6 +4,7 @@ On a small tree of CMake's, with the compilers of the real ones; nothing that is
 """
 
 import json
+import os
 import subprocess
 from contextlib import suppress
 from pathlib import Path
@@ -51,7 +52,7 @@ LOUD = {
     "line.cc": '#line 1 "{}.txt"\nint y = unknown;\n',
     "assembler.cc": 'asm(".include \\"{}.txt\\"");\n',
 }
-NO_FILES = {"terminal.cc": '#include "/dev/tty"\n', "zeros.cc": 'asm(".incbin \\"/dev/zero\\"");\n'}
+NO_FILES = {"pipe.cc": '#include "{}.pipe"\n', "zeros.cc": 'asm(".incbin \\"/dev/zero\\"");\n'}
 HONEST = '#include <vector>\n#include "kernel/header.h"\n#include "../kernel/header.h"\n#if __has_include(<set>)\n#endif\n'
 OWNED = sorted([*QUIET, *LOUD, *NO_FILES, "honest.cc", "header.h"])
 
@@ -102,6 +103,7 @@ def spied(tmp_path: Path) -> Path:
     (tmp_path / "spied.h").write_text("#pragma once\n", encoding="utf-8")
     (tmp_path / "spied.s").write_text('    .ascii "the secret solution"\n', encoding="utf-8")
     (tmp_path / "spied.txt").write_text("the secret solution\n", encoding="utf-8")
+    os.mkfifo(tmp_path / "spied.pipe")
     return tmp_path / "spied"
 
 
@@ -154,9 +156,10 @@ def test_no_error_message_shows_what_is_outside(main: Tree, spied: Path, name: s
 
 
 @pytest.mark.parametrize("name", NO_FILES)
-def test_what_is_no_file_is_not_waited_for(main: Tree, name: str) -> None:
-    with pytest.raises(Failure, match=f"kernel/{name} reads /dev/"):
-        build(main, {name: NO_FILES[name]})
+def test_what_is_no_file_is_not_waited_for(main: Tree, spied: Path, monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    monkeypatch.setattr(watched_build, "_LIMITS", ("timeout", "60", *watched_build._LIMITS))
+    with pytest.raises(Failure, match=f"kernel/{name} reads /"):
+        build(main, {name: NO_FILES[name].format(spied)})
 
 
 def test_honest_code(main: Tree) -> None:

@@ -337,7 +337,7 @@ def test_a_repository_that_lacks_objects_fetches_nothing(main: Tree, student: Pa
     trap.chmod(0o755)
     for key, value in (("core.repositoryformatversion", "1"), ("extensions.partialClone", "origin"),
                        ("remote.origin.url", str(tmp_path)), ("remote.origin.promisor", "true"),
-                       ("remote.origin.uploadpack", str(trap)), ("protocol.allow", "always")):  # fmt: skip
+                       ("remote.origin.uploadpack", str(trap)), ("protocol.file.allow", "always")):  # fmt: skip
         git("config", key, value)
     name = git("rev-parse", "HEAD:kernel/map.h")
     (student / ".git/objects" / name[:2] / name[2:]).unlink()
