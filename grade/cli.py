@@ -168,7 +168,7 @@ def submit_command(output: Path | None, force: bool) -> None:
 def test(quick: bool, jobs: int | None, examples: int | None, renew_docs: bool) -> None:
     """Test everything: host tests, the grader's own tests, starters, planted bugs, variants, the labs themselves."""
     main_tree("test")
-    from grade.testing import renew_documents, run, run_examples
+    from grade.course.testing import renew_documents, run, run_examples
 
     if renew_docs:
         renew_documents(terminal())
@@ -253,7 +253,7 @@ def bench(json_file: Path | None, runs: int, soak: int | None) -> None:
 def cut_command(lab: int, into: Path, solved: int | None, with_grader: bool, isas: tuple[str, ...]) -> None:
     """Write the tree of LAB, as a student gets it, to the folder INTO."""
     tree = main_tree("cut")
-    from grade.ladder.cutter import cut
+    from grade.course.cutter import cut
 
     if lab not in [known.number for known in tree.labs]:
         raise LadderError(f"there is no lab {lab}; there are labs 1 to {tree.lab}")
@@ -288,7 +288,7 @@ def handout(folder: Path, check: bool, isas: tuple[str, ...], **options: object)
     published unless told otherwise. With --check, exit status 1 if a branch differs.
     """
     tree = main_tree("handout")
-    from grade.publishing import check_branches, publish_branches
+    from grade.course.publishing import check_branches, publish_branches
 
     options["isas"] = tuple(isa for isa in ISAS if isa in isas) or None
     run = check_branches if check else publish_branches

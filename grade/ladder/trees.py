@@ -88,7 +88,7 @@ def prepare(tree: Tree, lab: int) -> Path:
         raise LadderError(f"there is no lab {lab} here: this tree goes up to lab {tree.lab}")
     if tree.course is not None:
         return tree.root
-    from grade.ladder.cutter import cut  # main alone has it
+    from grade.course.cutter import cut  # main alone has it
 
     into = tree.root / "build" / "cut" / f"lab-{lab}"
     with locked(into.with_suffix(".lock")):

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from grade.ladder.cutter import cut, render
+from grade.course.cutter import cut, render
 from grade.ladder.files import update
 from grade.ladder.labs import COURSE_FILE, ISAS, LadderError
 from grade.ladder.trees import Tree, locked

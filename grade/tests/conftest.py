@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from grade.graded import Outcome, outcome_from, write_outcomes
+from grade.course.graded import Outcome, outcome_from, write_outcomes
+from grade.course.testing import OUTCOMES
 from grade.ladder.trees import find_root
-from grade.testing import OUTCOMES
 
 _PROPERTY = "pagewalk_outcome"
 Record = Callable[[Outcome], None]

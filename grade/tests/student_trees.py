@@ -6,7 +6,7 @@ from functools import cache
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from grade.ladder.handout import Wishes, publish
+from grade.course.handout import Wishes, publish
 from grade.ladder.trees import Tree
 from grade.results import Result, Status
 

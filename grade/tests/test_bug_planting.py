@@ -1,12 +1,12 @@
-"""grade/ladder/bugs.py and patches.py themselves: headers are read and checked, diffs must fit, and a check can fail."""
+"""grade/course/bugs.py and patches.py themselves: headers are read and checked, diffs must fit, and a check can fail."""
 
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from grade.ladder.bugs import Bug, Verdict, check, load_bugs
-from grade.ladder.patches import PatchError, plant
+from grade.course.bugs import Bug, Verdict, check, load_bugs
+from grade.course.patches import PatchError, plant
 from grade.ladder.trees import Tree, find_root
 
 ROOT = find_root(Path(__file__))

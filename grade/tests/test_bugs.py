@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from grade.graded import Kind, Outcome
-from grade.ladder.bugs import Bug, check, load_bugs
+from grade.course.bugs import Bug, check, load_bugs
+from grade.course.graded import Kind, Outcome
 from grade.ladder.labs import load_labs
 from grade.ladder.trees import find_root
 

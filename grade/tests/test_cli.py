@@ -12,8 +12,8 @@ import pytest
 
 from grade.bench.counting import Counter
 from grade.bench.operations import OPERATIONS, TIMED_OPERATIONS, Operation, instructions
+from grade.course.cutter import cut
 from grade.ladder.build import build_kernel
-from grade.ladder.cutter import cut
 from grade.ladder.labs import ISAS
 from grade.ladder.trees import find_root
 from grade.results import Result, Status, write_json, write_junit

@@ -14,7 +14,7 @@ from tempfile import mkdtemp
 
 import pytest
 
-from grade.ladder.cutter import render
+from grade.course.cutter import render
 from grade.ladder.labs import COURSE_FILE, ISAS
 from grade.ladder.trees import Tree, find_root
 

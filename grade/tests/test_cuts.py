@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from grade.ladder.cutter import Hole, holes, render
+from grade.course.cutter import Hole, holes, render
 from grade.ladder.labs import load_labs
 from grade.ladder.trees import find_root
 

@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 
 from grade.cli import ONLY_IN_MAIN
+from grade.course.cutter import holes, render
 from grade.diagnosis.causes import CAUSES
-from grade.ladder.cutter import holes, render
 from grade.ladder.labs import ISAS, loans_of
 from grade.ladder.trees import Tree, find_root
 from grade.student.remaining import place_in_handout

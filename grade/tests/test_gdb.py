@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from grade.course.cutter import cut
 from grade.ladder.build import build_kernel
-from grade.ladder.cutter import cut
 from grade.ladder.labs import ISAS
 from grade.ladder.trees import find_root
 

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from grade import generated_docs
+from grade.course import generated_docs
 from grade.ladder.trees import find_root
 
 ROOT = find_root(Path(__file__))

@@ -7,9 +7,10 @@ from types import SimpleNamespace
 import pytest
 from rich.console import Console
 
-from grade import grading, testing
+from grade import grading
+from grade.course import testing
+from grade.course.graded import Corpus, Kind, Outcome, read_outcomes, references, table, write_outcomes
 from grade.grading import GradeOptions
-from grade.graded import Corpus, Kind, Outcome, read_outcomes, references, table, write_outcomes
 from grade.results import Result, Status, write_json
 from grade.tests import conftest
 
@@ -102,7 +103,7 @@ def test_a_run_ends_with_the_table_of_what_it_found(tmp_path: Path, monkeypatch:
     monkeypatch.setattr(testing, "_host_tests", lambda root, console: True)
     monkeypatch.setattr(testing, "_pytest", starter_is_right)
     monkeypatch.setattr(grading, "run", reference_passes)
-    monkeypatch.setattr("grade.graded.corpus", lambda root: COUNTS)
+    monkeypatch.setattr("grade.course.graded.corpus", lambda root: COUNTS)
     write_outcomes([CAUGHT, VARIANT], tmp_path / testing.OUTCOMES)
     shown_to = Console(width=120, record=True, file=StringIO())
     assert testing.run(shown_to, quick=True, jobs=1) == grading.PASSED

@@ -7,7 +7,7 @@ import pytest
 from click.testing import CliRunner
 
 from grade import cli
-from grade.ladder.handout import Difference, Published, Wishes, differences, publish
+from grade.course.handout import Difference, Published, Wishes, differences, publish
 from grade.ladder.labs import LadderError
 from grade.ladder.trees import Tree, read_course
 

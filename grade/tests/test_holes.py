@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from grade.ladder import hole_table
-from grade.ladder.hole_table import (
+from grade.course import hole_table
+from grade.course.hole_table import (
     DOCUMENT,
     Exercise,
     NotAsOpen,

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from grade.ladder.cutter import cut
+from grade.course.cutter import cut
+from grade.course.patches import run_milestones
 from grade.ladder.labs import ISAS, load_labs
-from grade.ladder.patches import run_milestones
 from grade.ladder.trees import find_root
 
 ROOT = find_root(Path(__file__))

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from grade.graded import Kind, Outcome
+from grade.course.cutter import cut
+from grade.course.graded import Kind, Outcome
 from grade.ladder.build import build_host_tests, build_kernel
-from grade.ladder.cutter import cut
 from grade.ladder.labs import ISAS
 from grade.ladder.trees import Tree, find_root, locked
 from grade.run_plan import graded_labs

@@ -11,9 +11,9 @@ from pathlib import Path
 
 import pytest
 
+from grade.course.cutter import cut
 from grade.diagnosis.failure import Failure
 from grade.ladder.build import BuildError, build_host_tests, build_kernel
-from grade.ladder.cutter import cut
 from grade.ladder.labs import ISAS, LadderError, load_labs
 from grade.ladder.trees import Tree, find_root, prepare
 from grade.submission import watched_build

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
-from grade.ladder.cutter import cut
+from grade.course.cutter import cut
 from grade.ladder.trees import find_root
 from grade.submission.laid_out import LaidOut
 from grade.submission.selection import Claim, LeftOut, Selection

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from grade.ladder.cutter import cut
+from grade.course.cutter import cut
 from grade.ladder.labs import LadderError
 from grade.ladder.trees import Course, Tree, find_root, locked, prepare
 

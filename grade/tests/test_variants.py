@@ -6,11 +6,11 @@ from pathlib import Path
 
 import pytest
 
-from grade.graded import Kind, Outcome
+from grade.course.graded import Kind, Outcome
+from grade.course.patches import PatchError
+from grade.course.variants import Variant, grade, load_variants, milestones_of
 from grade.ladder.labs import ISAS
-from grade.ladder.patches import PatchError
 from grade.ladder.trees import Tree, find_root
-from grade.ladder.variants import Variant, grade, load_variants, milestones_of
 from grade.run_plan import graded_labs
 
 ROOT = find_root(Path(__file__))

@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from grade.ladder.cutter import render
+from grade.course.cutter import render
 from grade.ladder.git import GitError, Repository
 from grade.ladder.labs import COURSE_FILE, ISAS, LadderError, owner_of
 from grade.ladder.trees import Tree, read_course

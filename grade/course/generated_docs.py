@@ -3,8 +3,8 @@
 from collections.abc import Callable
 from pathlib import Path
 
-from grade.graded_page import graded_page
-from grade.ladder import hole_table
+from grade.course import hole_table
+from grade.course.graded_page import graded_page
 
 DOCUMENTS: dict[str, Callable[[Path], str]] = {
     "docs/graded.md": graded_page,

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from rich.console import Console
 
-from grade.ladder.handout import Published, Wishes, differences, publish
+from grade.course.handout import Published, Wishes, differences, publish
 from grade.ladder.trees import Tree
 
 _SHOWN = 5

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from grade.ladder.cutter import cut
+from grade.course.cutter import cut
 from grade.ladder.labs import Lab, LadderError, load_labs
 from grade.ladder.trees import locked
 

@@ -4,10 +4,10 @@ import re
 from collections.abc import Iterable
 from pathlib import Path
 
-from grade.graded import Corpus, corpus
-from grade.ladder.bugs import Bug, load_bugs
+from grade.course.bugs import Bug, load_bugs
+from grade.course.graded import Corpus, corpus
+from grade.course.variants import load_variants
 from grade.ladder.labs import ISAS, Lab, load_labs
-from grade.ladder.variants import load_variants
 
 _INTRODUCTION = """\
 # The grader graded

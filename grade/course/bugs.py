@@ -14,9 +14,9 @@ what must come of it; the diff after it is one that `git apply` takes:
 from dataclasses import dataclass
 from pathlib import Path
 
+from grade.course.patches import Patch, PatchError, grade_planted, patches_in, read_header
 from grade.diagnosis.causes import CAUSES
 from grade.ladder.labs import ISAS, Lab
-from grade.ladder.patches import Patch, PatchError, grade_planted, patches_in, read_header
 from grade.results import Status
 
 _FIELDS = ("Symptom", "ISAs", "Fails", "Cause", *(f"Cause-{isa}" for isa in ISAS), "From")

@@ -68,7 +68,7 @@ def run(console: Console, *, quick: bool, jobs: int | None) -> int:
 def renew_documents(console: Console) -> None:
     """Writes the documents that are made from the tree, and says which were stale. LadderError in a handed-out tree."""
     root = _main()
-    from grade.generated_docs import renew
+    from grade.course.generated_docs import renew
 
     console.print("Some are measured on booted kernels: this takes minutes.")
     console.print("\n".join(f"{name} is written anew" for name in renew(root)) or "no document is stale")
@@ -102,7 +102,7 @@ def _forget(root: Path, reference: Path) -> None:
 
 def _show_graded(root: Path, reference: Path, console: Console) -> None:
     """The table of the grader graded. What it needs is in main alone."""
-    from grade.graded import corpus, read_outcomes, references, table
+    from grade.course.graded import corpus, read_outcomes, references, table
 
     console.print(table(corpus(root), read_outcomes(root / OUTCOMES) + references(reference)))
 

@@ -29,21 +29,11 @@ _MARKED = ("kernel/", "arch/", "user/", "labs/", "CMakeLists.txt", "README.md", 
 _GRADER = ("grade/",)
 _NEVER_CUT = (
     ".ci/",
-    "docs/instructor.md",  # how grades are defended
-    "docs/graded.md",
-    "grade/tests/",
-    "grade/ladder/bugs.py",  # what only main can do
-    "grade/ladder/cutter.py",
-    "grade/ladder/handout.py",
-    "grade/ladder/hole_table.py",
-    "grade/publishing.py",
-    "grade/testing.py",
+    "docs/graded.md",  # how the grader is examined, and how grades are defended
+    "docs/instructor.md",
+    "grade/course/",  # what only main can do
     "grade/submission/",
-    "grade/ladder/patches.py",
-    "grade/ladder/variants.py",
-    "grade/graded.py",
-    "grade/graded_page.py",
-    "grade/generated_docs.py",
+    "grade/tests/",
 )
 _MAIN_ONLY = 1_000_000  # a lab that no ladder reaches
 _PATCHES = re.compile(r"labs/[^/]+/(bugs|variants)/")

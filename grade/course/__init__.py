@@ -1,0 +1,1 @@
+"""What only main has: cutting the labs out of it, publishing them, and the examination of the grader itself."""
