@@ -46,7 +46,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group = parser.getgroup("pagewalk", "grading")
     group.addoption("--isa", action="append", choices=ISAS, help="grade on this ISA only (may be repeated)")
     group.addoption("--tree", type=Path, help="grade this tree, with these tests")
-    group.addoption("--submission-folder", type=Path, help="grade the submission that is laid out here, with these tests")
+    group.addoption("--submission-folder", type=Path, help="grade the submission that is laid out here")
     group.addoption("--lab", action="append", type=int, help="grade the kernel of this lab (may be repeated)")
     group.addoption("--milestone", action="append", help="only this milestone, such as 1.3 (may be repeated)")
     group.addoption("--forget-failures", action="store_true", help="leave no failed run behind for ./pagewalk gdb")

@@ -72,7 +72,8 @@ def read_archive(archive: Path, wanted: Sequence[str]) -> list[Entry]:
 
 def _decoded(fields: dict) -> Entry:
     content = fields.pop("content")
-    return Entry(**fields | {"kind": Kind(fields["kind"])}, content=None if content is None else base64.b64decode(content))
+    fields["kind"] = Kind(fields["kind"])
+    return Entry(**fields, content=None if content is None else base64.b64decode(content))
 
 
 def _encoded(entry: Entry) -> dict:

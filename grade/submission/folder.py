@@ -30,7 +30,11 @@ def read_folder(folder: Path, wanted: Wanted) -> list[Entry]:
 
 
 def _below(folder: Path, prefix: str, budget: Budget, wanted: Wanted) -> Iterator[Entry]:
-    for found in sorted(os.scandir(folder), key=lambda found: found.name):
+    try:
+        listed = sorted(os.scandir(folder), key=lambda found: found.name)
+    except OSError as error:
+        raise LadderError(f"{prefix or folder} cannot be read: {error.strerror}") from error
+    for found in listed:
         budget.take_entry()
         name = prefix + found.name
         try:

@@ -21,7 +21,7 @@ from grade.submission.watched_build import prune
 
 @dataclass(frozen=True)
 class LaidOut:
-    """`folder` holds a tree lab-N for each lab of `selections`, and nothing in it is the student's but what was taken."""
+    """`folder` holds a tree lab-N for each lab of `selections`; nothing in it is the student's but what was taken."""
 
     source: str
     folder: Path

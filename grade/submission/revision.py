@@ -104,7 +104,7 @@ class _Repository:
                 git.kill()
                 raise
         if git.returncode != 0:
-            raise LadderError(f"git {arguments[0]} fails: the repository is damaged, or lacks objects (a partial clone?)")
+            raise LadderError(f"git {arguments[0]} fails: the repository is damaged, or lacks objects (a partial clone)")
 
     def _command(self, *arguments: str) -> list[str]:
         options = [word for setting in _SAFE for word in ("-c", setting)]

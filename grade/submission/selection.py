@@ -14,7 +14,7 @@ from grade.ladder.labs import COURSE_FILE, ISAS, Lab, LadderError
 from grade.submission.entries import LARGEST_FILE, Entry, Kind, blob_id
 from grade.visible import visible
 
-_NO_SOURCE = {"build", ".git", "__pycache__", ".pytest_cache", ".hypothesis", "__MACOSX", ".DS_Store", ".vscode", ".idea"}
+_NO_SOURCE = {"build", ".git", "__pycache__", ".pytest_cache", ".hypothesis", "__MACOSX", ".DS_Store", ".vscode"}
 """What tools leave in a tree: nobody wants to read about it."""
 _LARGEST_CLAIM = 1 << 16
 
@@ -180,7 +180,8 @@ def _root(source: str, names: Sequence[str], owned: Sequence[str]) -> str:
         highest = min((root.count("/") for root in roots), default=0)
         found = sorted(root for root in roots if root.count("/") == highest)
         if len(found) > 1:
-            raise LadderError(f"{source}: holds several trees: {', '.join(map(visible, found[:4]))}. Hand over one of them.")
+            places = ", ".join(map(visible, found[:4]))
+            raise LadderError(f"{source}: holds several trees: {places}. Hand over one of them.")
         if found:
             return found[0]
     examples = ", ".join(owned[:3])

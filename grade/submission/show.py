@@ -29,9 +29,9 @@ def show(console: Console, submission: LaidOut, isas: list[str]) -> None:
         table.add_row("...", f"and {more} more that were not taken (all are in the file of --json)")
     console.print(table)
     if submission.claim is not None and (others := set(isas) - set(submission.claim.isas)):
-        claimed = submission.claim.isas
+        claimed, more = ", ".join(submission.claim.isas), ", ".join(sorted(others))
         console.print(
-            f"Its labs/course.toml says that it is for {', '.join(claimed)} alone; {', '.join(sorted(others))} is graded, "
-            f"too. For {', '.join(claimed)} alone: add {' '.join(f'--isa {isa}' for isa in claimed)}",
+            f"Its labs/course.toml says that it is for {claimed} alone; {more} is graded, too. "
+            f"For {claimed} alone: add {' '.join(f'--isa {isa}' for isa in submission.claim.isas)}",
             markup=False,
         )

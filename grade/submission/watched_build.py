@@ -1,8 +1,8 @@
 """Builds a laid-out submission, and says of each build what the student's files had the tools read.
 
 A file that a student owns can #include or .incbin any file of this machine: the reference code, say, or what a message
-of the compiler's would then show. So the translation units that a student's file reaches are compiled under watch, within
-limits, and never come from the compiler's cache. Nothing that was built is run before the records have been looked at.
+of the compiler's would then show. So the translation units that a student's file reaches are compiled under watch,
+within limits, and never come from the compiler's cache. Nothing is run before the records have been looked at.
 """
 
 import json
@@ -37,7 +37,7 @@ _LIMITS = (
 _SIGNS = {
     r"CPU time limit exceeded|Killed signal": f"compiling it takes more than {_CPU_SECONDS} seconds of CPU time",
     r"File size limit exceeded|File too large": f"compiling it makes a file of more than {_LARGEST_FILE >> 20} MiB",
-    r"out of memory|[Mm]emory exhausted|Cannot allocate memory": f"compiling it takes more than {_MEMORY >> 30} GiB of memory",
+    r"out of memory|memory exhausted|allocate memory": f"compiling it takes more than {_MEMORY >> 30} GiB of memory",
 }
 # The tools that read what a student wrote; of the LTO ones only to see that they do not run.
 _READERS = ("cc1plus", "cc1", "as", "lto", "wrapper", "lto1")
@@ -110,7 +110,8 @@ def _explained(error: BuildError) -> Diagnostic | None:
     first = error.first_error
     if not isinstance(error.log, Path) or (first is not None and first.file is not None):
         return first
-    message = first.message if first is not None else f"the build ended without a word, or took {_BACKSTOP_MINUTES} minutes"
+    silent = f"the build ended without a word, or took {_BACKSTOP_MINUTES} minutes"
+    message = first.message if first is not None else silent
     limit = next((limit for sign, limit in _SIGNS.items() if re.search(sign, message)), None)
     text = error.log.read_text(encoding="utf-8", errors="replace")
     failed = re.search(r"^FAILED: \S*?\.dir/(\S+?)\.o(?:bj)?\b", text, re.MULTILINE)
