@@ -22,7 +22,7 @@ CANNOT_RUN = 2
 _MENDABLE = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EACCES, errno.EPERM}
 """What a user can do something about: no room left, or no right to write."""
 
-ONLY_IN_MAIN = {"test", "cut", "handout"}
+ONLY_IN_MAIN = {"test", "cut", "handout", "bug"}
 ONLY_HANDED_OUT = {"status", "submit"}
 
 
@@ -216,11 +216,19 @@ def run(
 @click.option(
     "--serial", type=click.Path(dir_okay=False, path_type=Path), help="What the guest prints goes to this file."
 )
+@click.option("--failed", is_flag=True, help="The milestone that failed last, on whatever ISA.")
 @reports_what_is_missing
-def gdb(what: str, isa: str, lab: int | None, script: str, serial: Path | None) -> None:
-    """Boot under GDB: a lab from its first instruction, or a milestone at the point where it failed last."""
-    from grade.interactive import run_under_gdb
+def gdb(what: str, isa: str, lab: int | None, script: str, serial: Path | None, failed: bool) -> None:
+    """Boot under GDB: a lab from its first instruction, or a milestone at the point where it failed last.
 
+    Commands about paging are there: `help pt`, and docs/gdb.md.
+    """
+    from grade.interactive import run_last_failure_under_gdb, run_under_gdb
+
+    if failed:
+        if what or script or lab is not None:
+            raise click.UsageError("--failed goes without a lab, a milestone or a script")
+        sys.exit(run_last_failure_under_gdb(serial))
     sys.exit(run_under_gdb(own_tree(), what, isa, lab, script.replace(";", "\n"), serial))
 
 
@@ -259,6 +267,32 @@ def cut_command(lab: int, into: Path, solved: int | None, with_grader: bool, isa
         raise LadderError(f"there is no lab {lab}; there are labs 1 to {tree.lab}")
     cut(tree.root, lab, lab - 1 if solved is None else solved, into, isas or ISAS, with_grader=with_grader)
     click.echo(f"lab {lab} is in {into}")
+
+
+@pagewalk.command("bug")
+@click.argument("code", default="", metavar="[CODE]")
+@click.option("--isa", type=_isas, help="The ISA (default: the first on which the bug shows).")
+@click.option("--lab", type=int, help="List the bugs of this lab only.")
+@click.option("--gdb", "under_gdb", is_flag=True, help="Under GDB.")
+@click.option("--script", default="", help="Monitor commands to begin with, separated by ';'.")
+@click.option("--reveal", "tell", is_flag=True, help="Tell what is wrong. Boots nothing.")
+@reports_what_is_missing
+def bug_command(code: str, isa: str | None, lab: int | None, under_gdb: bool, script: str, tell: bool) -> None:
+    """Practise on a kernel with a planted bug. Without CODE: list them by what one sees, and not by what is wrong."""
+    tree = main_tree("bug")
+    from grade.course.practice import find_bug, list_bugs, planted_tree, reveal
+    from grade.interactive import Setting, run_on_terminal, run_under_gdb
+
+    if not code:
+        return list_bugs(tree, terminal(), lab)
+    bug = find_bug(tree, code)
+    if tell:
+        return reveal(bug, terminal())
+    isa = isa or bug.isas[0]
+    planted, lines = planted_tree(tree, bug, isa), script.replace(";", "\n")
+    if under_gdb:
+        sys.exit(run_under_gdb(planted, "", isa, None, lines))
+    sys.exit(run_on_terminal(Setting(planted, isa, None, 128, lines), to_monitor=True))
 
 
 @pagewalk.command()

@@ -14,7 +14,7 @@ from pathlib import Path
 from threading import Thread
 from typing import BinaryIO
 
-from grade.boot.failed_run import FailedRun, load
+from grade.boot.failed_run import FailedRun, latest, load
 from grade.boot.guest import Recipe
 from grade.boot.kernel_image import DEBUG_ROOT, KernelImage
 from grade.boot.plain_qemu import command_line, parameters_file
@@ -122,9 +122,7 @@ def run_under_gdb(
     """
     if what and not re.fullmatch(r"\d+(\.\d+)?", what):
         raise LadderError(f"{what} is neither a lab nor a milestone")
-    gdb = shutil.which("gdb-multiarch") or shutil.which("gdb")
-    if gdb is None:
-        raise LadderError("gdb-multiarch is not installed: ./pagewalk setup")
+    gdb = _gdb()
     if script and "." in what:
         raise LadderError(f"milestone {what} has a script of its own")
     failed = _failed_run(what, isa, lab) if "." in what else None
@@ -134,6 +132,26 @@ def run_under_gdb(
         number = int(what) if what else lab
         kernel = _kernel(tree, isa, number)
         recipe, stop_at, sources = Recipe(isa, str(kernel.elf), script, 0), None, kernel.tree
+    return _under_gdb(gdb, recipe, stop_at, sources, serial)
+
+
+def run_last_failure_under_gdb(serial: Path | None = None) -> int:
+    """The same for the milestone that failed last, whichever it was."""
+    failed = latest()
+    if failed is None:
+        raise LadderError("no milestone has failed with a machine running, so there is none to go back to")
+    _refuse_changed(failed, "that milestone")
+    return _under_gdb(_gdb(), failed.recipe, failed.stop_at, failed.tree, serial)
+
+
+def _gdb() -> str:
+    gdb = shutil.which("gdb-multiarch") or shutil.which("gdb")
+    if gdb is None:
+        raise LadderError("gdb-multiarch is not installed: ./pagewalk setup")
+    return gdb
+
+
+def _under_gdb(gdb: str, recipe: Recipe, stop_at: int | None, sources: Path, serial: Path | None) -> int:
     with tempfile.TemporaryDirectory(prefix="pagewalk-") as folder:
         path, facts = Path(folder) / "gdb", Path(folder) / "facts"
         write_facts(facts, KernelImage(recipe.isa, Path(recipe.elf)), sources, recipe.ram_mib)
@@ -150,12 +168,14 @@ def _failed_run(milestone: str, isa: str, lab: int | None) -> FailedRun:
             f"milestone {milestone} has not failed on {isa} with a machine running, so there is none to go back to: "
             f"./pagewalk grade {number} --isa {isa}"
         )
-    if not failed.is_current:
-        raise LadderError(
-            f"the kernel has changed since milestone {milestone} failed; see whether it still does: "
-            f"./pagewalk grade {number} --isa {isa} --milestone {milestone}"
-        )
+    again = f"; see whether it still does: ./pagewalk grade {number} --isa {isa} --milestone {milestone}"
+    _refuse_changed(failed, f"milestone {milestone}", again)
     return failed
+
+
+def _refuse_changed(failed: FailedRun, what: str, more: str = "") -> None:
+    if not failed.is_current:
+        raise LadderError(f"the kernel has changed since {what} failed{more}")
 
 
 @contextmanager
@@ -215,7 +235,7 @@ def _gdb_commands(recipe: Recipe, stop_at: int | None, sources: Path, paths: tup
     lines += [f'set $pagewalk_facts = "{facts}"', f"source {_COMMANDS}"]
     lines.append(f"target remote {path}")
     if stop_at is not None:
-        lines += [f"hbreak *{stop_at:#x}", "continue"]
+        lines += [f"hbreak *{stop_at:#x}", "continue", "why"]
     return [word for line in lines for word in ("-ex", line)]
 
 

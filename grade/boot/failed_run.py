@@ -58,8 +58,16 @@ def forget(target: Target, milestone: str) -> None:
 def load(lab: int, milestone: str, isa: str) -> FailedRun | None:
     """What save() kept, or None."""
     path = _path(lab, milestone, isa)
-    if not path.exists():
-        return None
+    return _read(path) if path.exists() else None
+
+
+def latest() -> FailedRun | None:
+    """What save() kept last, of all milestones, or None."""
+    paths = sorted(_folder().glob("*.json"), key=lambda path: path.stat().st_mtime_ns)
+    return _read(paths[-1]) if paths else None
+
+
+def _read(path: Path) -> FailedRun:
     document = json.loads(path.read_text(encoding="utf-8"))
     recipe = Recipe(**document["recipe"])
     is_current = document["digest"] == _digest(Path(recipe.elf))

@@ -1,14 +1,19 @@
 """./pagewalk gdb with a real GDB: symbols and sources before and after the move, and the way back to a failure."""
 
+import json
+import os
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
+from grade.boot import failed_run
+from grade.boot.guest import Recipe
 from grade.course.cutter import cut
+from grade.interactive import run_last_failure_under_gdb
 from grade.ladder.build import build_kernel
-from grade.ladder.labs import ISAS
+from grade.ladder.labs import ISAS, LadderError
 from grade.ladder.trees import find_root
 
 ROOT = find_root(Path(__file__))
@@ -63,6 +68,7 @@ def test_a_failed_milestone_is_opened_where_it_failed(isa: str, tmp_path: Path) 
     assert "image-not-mapped" in run.stdout
     output = gdb(["1.8", "--isa", isa], ["print/x $pc", "info symbol $pc"])
     assert "Breakpoint 1" in output and "in section .text" in output
+    assert "cause: image-not-mapped" in output  # what `why` says
     owned.write_text(broken + "// changed\nint g_changed = 1;\n")
     subprocess.run(command, cwd=ROOT, capture_output=True, check=False)  # fails again: a new kernel
     owned.write_text(broken)
@@ -70,3 +76,20 @@ def test_a_failed_milestone_is_opened_where_it_failed(isa: str, tmp_path: Path) 
     stale = subprocess.run([sys.executable, "-m", "grade", "gdb", "1.8", "--isa", isa], cwd=ROOT, capture_output=True,
                            text=True, timeout=60, check=False)  # fmt: skip
     assert stale.returncode == 2 and "the kernel has changed since milestone 1.8 failed" in stale.stderr
+
+
+def test_the_last_failure_is_the_newest_of_all(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(failed_run, "_folder", lambda: tmp_path / "failed")
+    assert failed_run.latest() is None
+    with pytest.raises(LadderError, match="no milestone has failed with a machine running"):
+        run_last_failure_under_gdb()
+    (tmp_path / "failed").mkdir()
+    for age, milestone in ((30, "1.2"), (10, "1.8"), (20, "1.3")):
+        recipe = Recipe("aarch64", str(tmp_path / "kernel.elf"), milestone, 0).as_dict()
+        path = tmp_path / "failed" / f"lab1-{milestone}-aarch64.json"
+        path.write_text(json.dumps({"recipe": recipe, "stop_at": 4, "tree": str(ROOT), "digest": "another"}))
+        os.utime(path, (1_000_000 - age, 1_000_000 - age))
+    last = failed_run.latest()
+    assert last is not None and last.recipe.script == "1.8"
+    with pytest.raises(LadderError, match="the kernel has changed since that milestone failed"):
+        run_last_failure_under_gdb()
