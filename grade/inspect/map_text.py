@@ -8,7 +8,7 @@ from grade.boot.guest import Guest
 from grade.inspect.names import Names, is_users
 from grade.inspect.spaces import Space, walker_of
 from grade.walker import Mapping, Range, TooManyTables, coalesce
-from grade.walker.explain import size_text
+from grade.walker.explain import letters, size_text
 
 _DEVICE = "device"
 
@@ -92,13 +92,9 @@ def map_lines(found: AddressSpaceMap) -> list[str]:
 
 def _permissions(part: Range) -> str:
     """Kernel's and user's: `rw- ---`; G if the TLB keeps it across roots."""
-    kernel = _letters(part.read, part.write, part.kernel_execute)
-    user = _letters(part.user_read, part.user_write, part.user_execute)
+    kernel = letters(part.read, part.write, part.kernel_execute)
+    user = letters(part.user_read, part.user_write, part.user_execute)
     return f"{kernel} {user} {'G' if part.global_ else ' '}"
-
-
-def _letters(read: bool, write: bool, execute: bool) -> str:
-    return ("r" if read else "-") + ("w" if write else "-") + ("x" if execute else "-")
 
 
 HEADER = "first            last             to            size     kernel user G memory  marks            what"

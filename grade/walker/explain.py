@@ -39,12 +39,13 @@ def size_text(size: int) -> str:
 
 def permission_text(mapping: Mapping) -> str:
     """Return what kernel and user may do, as in 'kernel rw- user r--'. Also takes a Range."""
-    kernel = _letters(mapping.read, mapping.write, mapping.kernel_execute)
-    user = _letters(mapping.user_read, mapping.user_write, mapping.user_execute)
+    kernel = letters(mapping.read, mapping.write, mapping.kernel_execute)
+    user = letters(mapping.user_read, mapping.user_write, mapping.user_execute)
     return f"kernel {kernel} user {user}"
 
 
-def _letters(read: bool, write: bool, execute: bool) -> str:
+def letters(read: bool, write: bool, execute: bool) -> str:
+    """Return the permissions as in `rw-`."""
     return ("r" if read else "-") + ("w" if write else "-") + ("x" if execute else "-")
 
 
