@@ -10,7 +10,6 @@ from pathlib import Path
 from grade.ladder.labs import ISAS
 from grade.ladder.trees import Tree
 from grade.results import Result, Status
-from grade.student.owned import owned_files
 
 VERSION = 1
 _BUILT_FROM = ("kernel", "arch", "user", "CMakeLists.txt", "CMakePresets.json")

@@ -1,17 +1,22 @@
 """Gathers what the tests find out about the grader, for the table with which `./pagewalk test` ends."""
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import asdict
 from pathlib import Path
 
 import pytest
 
+from grade.boot.guest import Guest
 from grade.course.graded import Outcome, outcome_from, write_outcomes
 from grade.course.testing import OUTCOMES
+from grade.ladder.build import Kernel, build_kernel
+from grade.ladder.labs import ISAS
 from grade.ladder.trees import find_root
 
 _PROPERTY = "pagewalk_outcome"
+_ROOT = find_root(Path(__file__))
+_LIMITS = {"cpu_budget": 30.0, "idle_backstop": 10.0}  # seconds; none of these tests is about a budget
 Record = Callable[[Outcome], None]
 
 
@@ -19,6 +24,28 @@ Record = Callable[[Outcome], None]
 def record(record_property: Callable[[str, object], None]) -> Record:
     """Records an outcome; it may be recorded again when more is known, and the last one counts."""
     return lambda outcome: record_property(_PROPERTY, json.dumps(asdict(outcome)))
+
+
+@pytest.fixture(scope="module", params=ISAS)
+def kernel(request: pytest.FixtureRequest) -> Kernel:
+    """The kernel of the whole tree, on each ISA."""
+    return build_kernel(_ROOT, request.param)
+
+
+@pytest.fixture
+def boot(kernel: Kernel) -> Iterator[Callable[..., Guest]]:
+    """Starts guests of that kernel: boot("run hello", "checkpoint end"). Options as for Guest."""
+    guests: list[Guest] = []
+
+    def start(*lines: str, **options: object) -> Guest:
+        guest = Guest(kernel, "\n".join(lines), **(_LIMITS | options))
+        guests.append(guest)
+        guest.machine.start()
+        return guest
+
+    yield start
+    for guest in guests:
+        guest.machine.close()
 
 
 def pytest_configure(config: pytest.Config) -> None:

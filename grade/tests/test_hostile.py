@@ -2,7 +2,7 @@
 
 import re
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -12,7 +12,6 @@ from grade.boot.guest import Guest
 from grade.boot.kernel_image import KernelImage
 from grade.boot.layout import PAGE, WINDOW_SIZE
 from grade.ladder.build import Kernel, build_kernel
-from grade.ladder.labs import ISAS
 from grade.ladder.trees import find_root
 from grade.machine.stop import StopKind
 from grade.tests.program_files import EXIT, TEXT, Part, give_programs, program
@@ -28,26 +27,6 @@ STACKS_OFFSET, STACKS_SIZE = (512 << 30) + (1 << 30) - (256 << 10), 128 * 32768 
 WINDOWS_OFFSET, WINDOWS_SIZE = 1 << 40, 64 * PAGE
 
 Attack = Callable[..., Guest]
-
-
-@pytest.fixture(scope="module", params=ISAS)
-def kernel(request: pytest.FixtureRequest) -> Kernel:
-    return build_kernel(ROOT, request.param)
-
-
-@pytest.fixture
-def boot(kernel: Kernel) -> Iterator[Callable[..., Guest]]:
-    guests: list[Guest] = []
-
-    def start(*lines: str, **options: object) -> Guest:
-        guest = Guest(kernel, "\n".join(lines), **{"cpu_budget": 20.0, "idle_backstop": 10.0} | options)
-        guests.append(guest)
-        guest.machine.start()
-        return guest
-
-    yield start
-    for guest in guests:
-        guest.machine.close()
 
 
 @pytest.fixture

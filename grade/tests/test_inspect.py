@@ -1,7 +1,7 @@
 """What is told about a stopped guest's memory, on the whole tree's kernel: it is right, and survives what is broken."""
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -20,8 +20,7 @@ from grade.inspect.spaces import NoSuchSpace, live_space, space_called, spaces, 
 from grade.inspect.trap_frame import FIELDS, TrapFrame, frame_at
 from grade.inspect.walk_text import walk_lines
 from grade.inspect.why import last_fault, why_lines
-from grade.ladder.build import Kernel, build_kernel
-from grade.ladder.labs import ISAS
+from grade.ladder.build import Kernel
 from grade.ladder.trees import find_root
 
 ROOT = find_root(Path(__file__))
@@ -29,26 +28,6 @@ FORK, WRITE = 1001, 64  # kernel/proc/system_call_numbers.h
 TEXT, STACK = 0x400000, (1 << 30) - PAGE  # of a user program
 
 Boot = Callable[..., Guest]
-
-
-@pytest.fixture(scope="module", params=ISAS)
-def kernel(request: pytest.FixtureRequest) -> Kernel:
-    return build_kernel(ROOT, request.param)
-
-
-@pytest.fixture
-def boot(kernel: Kernel) -> Iterator[Boot]:
-    guests: list[Guest] = []
-
-    def start(*lines: str) -> Guest:
-        guest = Guest(kernel, "\n".join(lines), cpu_budget=10.0, idle_backstop=10.0)
-        guests.append(guest)
-        guest.machine.start()
-        return guest
-
-    yield start
-    for guest in guests:
-        guest.machine.close()
 
 
 @pytest.fixture

@@ -1,6 +1,6 @@
 """The ledger of frames on the whole tree's kernel: it balances at every stop, and notices whatever does not."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -14,34 +14,13 @@ from grade.boot.trapped import run_to_system_call
 from grade.checks.ledger import check_frames, check_ledger
 from grade.checks.process_checks import user_mappings
 from grade.diagnosis.failure import Failure
-from grade.ladder.build import Kernel, build_kernel
-from grade.ladder.labs import ISAS
+from grade.ladder.build import Kernel
 from grade.ladder.trees import find_root
 
 ROOT = find_root(Path(__file__))
 WRITE, WAIT = 64, 260  # kernel/proc/system_call_numbers.h
 
 Boot = Callable[..., Guest]
-
-
-@pytest.fixture(scope="module", params=ISAS)
-def kernel(request: pytest.FixtureRequest) -> Kernel:
-    return build_kernel(ROOT, request.param)
-
-
-@pytest.fixture
-def boot(kernel: Kernel) -> Iterator[Boot]:
-    guests: list[Guest] = []
-
-    def start(*lines: str) -> Guest:
-        guest = Guest(kernel, "\n".join(lines), cpu_budget=10.0, idle_backstop=10.0)
-        guests.append(guest)
-        guest.machine.start()
-        return guest
-
-    yield start
-    for guest in guests:
-        guest.machine.close()
 
 
 def test_it_balances_at_system_calls_of_parents_and_children(boot: Boot) -> None:

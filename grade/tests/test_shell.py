@@ -1,14 +1,13 @@
 """The shell and the programs that go with it, on the whole tree's kernel, as whoever sits at the console sees them."""
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from grade.boot.guest import Guest
-from grade.ladder.build import Kernel, build_kernel
-from grade.ladder.labs import ISAS
+from grade.ladder.build import Kernel
 from grade.ladder.trees import find_root
 from grade.machine.stop import StopKind
 
@@ -18,26 +17,6 @@ LONGEST_LINE, MOST_WORDS = 255, 16
 CTRL_C, CTRL_D, BACKSPACE, CTRL_U, ESCAPE, CTRL_BACKSLASH, DELETE = "\x03", "\x04", "\b", "\x15", "\x1b", "\x1c", "\x7f"
 
 Boot = Callable[..., Guest]
-
-
-@pytest.fixture(scope="module", params=ISAS)
-def kernel(request: pytest.FixtureRequest) -> Kernel:
-    return build_kernel(ROOT, request.param)
-
-
-@pytest.fixture
-def boot(kernel: Kernel) -> Iterator[Boot]:
-    guests: list[Guest] = []
-
-    def start(*lines: str, **options: object) -> Guest:
-        guest = Guest(kernel, "\n".join(lines), **{"cpu_budget": 30.0, "idle_backstop": 10.0} | options)
-        guests.append(guest)
-        guest.machine.start()
-        return guest
-
-    yield start
-    for guest in guests:
-        guest.machine.close()
 
 
 class Console:

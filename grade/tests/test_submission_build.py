@@ -11,7 +11,6 @@ from pathlib import Path
 
 import pytest
 
-from grade.course.cutter import cut
 from grade.diagnosis.failure import Failure
 from grade.ladder.build import BuildError, build_host_tests, build_kernel
 from grade.ladder.labs import ISAS, LadderError, load_labs

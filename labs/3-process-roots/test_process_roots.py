@@ -20,7 +20,7 @@ from grade.boot.trapped import (
 from grade.boot.user_image import UserImage, user_image
 from grade.checks.host_tests import check_host_tests
 from grade.checks.ledger import check_ledger
-from grade.checks.map_checks import check_all_regions_mapped, check_own_root
+from grade.checks.map_checks import check_all_regions_mapped
 from grade.checks.process_checks import (
     check_disjoint,
     check_kernel_half,
