@@ -58,7 +58,8 @@ class LaidOut:
 def laid_out(tree: Tree, source: str, labs: Sequence[int], isas: Sequence[str] = ISAS) -> Iterator[LaidOut]:
     """Reads the submission `source` and lays it out for `labs`, or else for the lab that it says it is of.
 
-    Only files that matter for `isas` are listed. Until the end nobody else lays the same one out. LadderError if it cannot be read, or it is not clear which lab.
+    Only files that matter for `isas` are listed. Until the end nobody else lays the same one out. LadderError if it
+    cannot be read, or it is not clear which lab.
     """
     if tree.course is not None:
         raise LadderError(f"{tree.root} is a handed-out tree: --submission is for instructors, and needs main")
