@@ -76,7 +76,7 @@ LINK, HARD, PIPE = {"type": tarfile.SYMTYPE}, {"type": tarfile.LNKTYPE}, {"type"
         ([("kernel/map.h", {"type": tarfile.CHRTYPE, "devmajor": 1, "devminor": 5})], "kernel/map.h", "is a device"),
         ([("kernel/map.h", {"type": tarfile.DIRTYPE})], "kernel/map.h", "is a folder"),
         ([("kernel/map.h", {"type": b"Z"})], "kernel/map.h", "is nothing that has contents"),
-        ([("kernel", LINK | {"linkname": "/tmp"}), ("kernel/map.h", "x")], "kernel/map.h", "kernel is a symbolic link"),
+        ([("kernel", LINK | {"linkname": "/tmp"}), ("kernel/map.h", "x")], "kernel/map.h", "is in kernel, which is a symbolic link"),
         ([("kernel/map.h", "x"), ("kernel/map.h", "y")], "kernel/map.h", "is there more than once, with different contents"),
         ([("kernel/map.h", "x"), ("./kernel/map.h", "y")], "kernel/map.h", "is there more than once"),
         ([("kernel/map.h", "x"), ("kernel/map.h", LINK | {"linkname": "/x"})], "kernel/map.h", "is a symbolic link"),
