@@ -4,7 +4,7 @@ import contextlib
 import io
 import os
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pytest
@@ -14,12 +14,12 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn
 from grade import report
 from grade.diagnosis.failure import Failure
 from grade.ladder.build import BuildError
-from grade.ladder.labs import LadderError
+from grade.ladder.labs import ISAS, LadderError
 from grade.ladder.trees import Tree, find_root
 from grade.machine.qemu_version import require
 from grade.plugin import Collector
 from grade.results import Result, Status
-from grade.run_plan import Plan, Target, plan, plan_submission
+from grade.run_plan import Plan, Target, milestones_for, plan, plan_submission
 from grade.student.around_grading import after_grading, refuse_conflicts
 
 PASSED, FAILED, CANNOT_RUN = 0, 1, 2
@@ -60,7 +60,7 @@ def _grade_submission(options: GradeOptions, console: Console, tests: Tree) -> i
     from grade.submission.laid_out import laid_out  # main alone has it
     from grade.submission.show import show
 
-    with laid_out(tests, options.submission, options.labs) as submission:
+    with laid_out(tests, options.submission, options.labs, options.isas or ISAS) as submission:
         targets = plan_submission(submission.folder, tests, submission.labs, options.isas)
         show(console, submission, sorted({target.isa for target in targets.targets}))
         return _grade(options, console, targets, submission.folder)
@@ -74,31 +74,55 @@ def _grade(options: GradeOptions, console: Console, targets: Plan, submission: P
     is_students = own.course is not None and options.tree is None
     if is_students:
         refuse_conflicts(own)
+    _refuse_what_matches_nothing(options, tests, targets, submission)
     _build_all(targets, console, with_host_tests=not (options.milestones or options.expression))
     front = _Front(console)
     output = io.StringIO()
     with contextlib.redirect_stdout(output):
         status = pytest.main(_pytest_arguments(options, tests, targets, submission), plugins=[front])
     results = front.results
-    if status == pytest.ExitCode.NO_TESTS_COLLECTED and not results:
-        raise LadderError("no milestone matches")
     if status not in (pytest.ExitCode.OK, pytest.ExitCode.TESTS_FAILED, pytest.ExitCode.INTERRUPTED):
         console.print(output.getvalue(), markup=False, highlight=False)
         return CANNOT_RUN
     report.print_report(console, results)
+    if options.milestones or not results:
+        for line in report.waiting_lines(front.waiting):
+            console.print(line, markup=False, soft_wrap=True)
+    if not results:
+        console.print("Nothing was graded.")
     complete = status != pytest.ExitCode.INTERRUPTED and not (options.milestones or options.expression)
     if is_students:
         after_grading(own, results, [target.isa for target in targets.targets], console, complete=complete)
     if status == pytest.ExitCode.INTERRUPTED:
         console.print("Interrupted: this is what was graded until then.")
         return CANNOT_RUN
-    return _exit_status(results)
+    return _exit_status(results, front.waiting)
 
 
-def _exit_status(results: Sequence[Result]) -> int:
+def _exit_status(results: Sequence[Result], waiting: Sequence[Result]) -> int:
+    """What could not be judged yet has not passed, and neither has a run that judged nothing."""
     if any(result.status is Status.ERROR for result in results):
         return CANNOT_RUN
-    return PASSED if all(result.status is Status.PASSED for result in results) else FAILED
+    passed = all(result.status is Status.PASSED for result in results)
+    return PASSED if passed and results and not waiting else FAILED
+
+
+def _refuse_what_matches_nothing(options: GradeOptions, tests: Path, targets: Plan, submission: Path | None) -> None:
+    """LadderError before anything is built if a milestone that was named is asked of no kernel, or -k matches none."""
+    known = milestones_for(Tree(tests), targets)
+    labs = ", ".join(str(lab) for lab in dict.fromkeys(target.lab for target in targets.targets))
+    there_is = f"for lab {labs} there are {', '.join(known)}"
+    for number in options.milestones:
+        if number not in known:
+            raise LadderError(f"no milestone matches {number}; {there_is}")
+    if options.expression is None:
+        return
+    arguments = _pytest_arguments(replace(options, json_file=None, junit_file=None), tests, targets, submission)
+    with contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(io.StringIO()):
+        status = pytest.main([*arguments, "--collect-only"])
+    if status == pytest.ExitCode.NO_TESTS_COLLECTED:
+        among = f" among {', '.join(options.milestones)}" if options.milestones else ""
+        raise LadderError(f"no milestone matches -k {options.expression!r}{among}; {there_is}")
 
 
 def _pytest_arguments(options: GradeOptions, tests: Path, targets: Plan, submission: Path | None) -> list[str]:
@@ -124,6 +148,7 @@ class _Front:
     def __init__(self, console: Console) -> None:
         self._console = console
         self.results: list[Result] = []
+        self.waiting: list[Result] = []
 
     def pytest_collection_finish(self, session: pytest.Session) -> None:
         """Before the first test: takes over what the collector shows."""
@@ -137,7 +162,7 @@ class _Front:
         collector: Collector | None = config.pluginmanager.get_plugin("pagewalk-collector")
         if collector is not None:
             config.pagewalk_front = True
-            self.results = collector.results
+            self.results, self.waiting = collector.results, collector.waiting
             collector.show = lambda result: self._console.print(report.result_line(result), soft_wrap=True)
 
 

@@ -175,7 +175,15 @@ def _result(item: pytest.Function, mark: pytest.Mark, call: pytest.CallInfo) -> 
             message += f"\ntry        {gdb_command(target, number)}"
     title = (item.function.__doc__ or number).strip().splitlines()[0].rstrip(".")
     points = most if status is Status.PASSED else 0
+    if target.is_submission and status is not Status.PASSED:
+        message = "\n".join([message, *_notes(target)])
     return Result(target.lab, target.isa, number, title, points, most, status, cause, visible(message), call.duration)
+
+
+def _notes(target: Target) -> list[str]:
+    from grade.submission.laid_out import notes_on  # main alone has it
+
+    return notes_on(target.root, target.isa)
 
 
 def _judged(error: BaseException | None, target: Target, item: pytest.Item) -> tuple[Status, str | None, str]:
@@ -208,6 +216,7 @@ class Collector:
         self.config = config
         self.results: list[Result] = []
         self.waiting: list[Result] = []
+        """What is not in the report, because code on the way is not written."""
         self.boots: set[tuple[int, str]] = set()
         """Lab and ISA of the kernels that have passed a milestone of their own by booting."""
         self.show: Callable[[Result], None] = lambda result: None
@@ -234,10 +243,10 @@ class Collector:
 
         An earlier lab's milestone waits as long as this lab's kernel cannot boot; if it can, the milestone is missing.
         """
-        for result in self.waiting:
-            if (result.lab, result.isa) in self.boots:
-                self.results.append(result)
-                self.show(result)
+        for result in [result for result in self.waiting if (result.lab, result.isa) in self.boots]:
+            self.waiting.remove(result)
+            self.results.append(result)
+            self.show(result)
         if path := self.config.getoption("--results-json"):
             write_json(self.results, path, self._submission())
         if path := self.config.getoption("--results-junit"):

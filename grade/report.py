@@ -11,7 +11,7 @@ from rich.text import Text
 from grade.diagnosis.causes import CAUSES
 from grade.diagnosis.failure import Failure
 from grade.ladder.labs import ISAS
-from grade.results import Result, Status
+from grade.results import NOT_WRITTEN, Result, Status
 from grade.run_plan import Target
 
 if TYPE_CHECKING:
@@ -52,10 +52,24 @@ def result_line(result: Result) -> Text:
     line.append(f"{result.status:7}", style=_STYLES[result.status])
     line.append(f" {result.title}")
     if result.status is Status.TODO:
-        line.append(f" ({result.message})", style="yellow")
+        line.append(f" ({_first_line(result.message)})", style="yellow")
     elif result.cause:
         line.append(f" ({result.cause})", style="red")
     return line
+
+
+def waiting_lines(waiting: Sequence[Result]) -> list[str]:
+    """Which earlier labs' milestones could not be judged, and what each waits for."""
+    numbers: dict[str, list[str]] = {}
+    for result in sorted(waiting, key=lambda result: result.sort_key):
+        function = _first_line(result.message).removeprefix(NOT_WRITTEN)
+        where = f"on lab {result.lab}'s kernel for {result.isa} {function} is not written"
+        numbers.setdefault(where, []).append(result.milestone)
+    return [f"{', '.join(them)} {'wait' if len(them) > 1 else 'waits'}: {why}" for why, them in numbers.items()]
+
+
+def _first_line(text: str) -> str:
+    return text.partition("\n")[0]
 
 
 def table_text(results: Sequence[Result]) -> str:
@@ -74,10 +88,13 @@ def print_report(console: Console, results: Sequence[Result]) -> None:
 
 
 def _print_failures(console: Console, results: Sequence[Result]) -> None:
-    """Each message once, even if many milestones share it: a tree that does not build costs all of them."""
+    """Each message once, even if many milestones share it: a tree that does not build costs all of them.
+
+    What is still to be written is only shown if there is more to say about it than stands in the milestone's line.
+    """
     shared: dict[tuple[str, int, str], list[Result]] = {}
     for result in results:
-        if result.status in (Status.FAILED, Status.ERROR):
+        if result.status in (Status.FAILED, Status.ERROR) or "\n" in result.message:
             shared.setdefault((_essence(result.message), result.lab, result.isa), []).append(result)
     for same in shared.values():
         first = same[0]

@@ -10,6 +10,8 @@ from grade.ladder.build import Kernel, Progress, build_host_tests, build_kernel
 from grade.ladder.labs import ISAS, LadderError
 from grade.ladder.trees import Tree, find_root, prepare, with_tests_of
 
+_MILESTONE = re.compile(r'^@milestone\("(\d+\.\d+)"', re.MULTILINE)
+
 
 @dataclass(frozen=True)
 class Target:
@@ -105,6 +107,13 @@ def plan_submission(folder: Path, tests: Tree, labs: Sequence[int], isas: Sequen
 def graded_labs(tree: Tree) -> list[int]:
     """The labs that have milestones, in climbing order."""
     return [lab.number for lab in tree.labs if any(lab.folder.glob("test_*.py"))]
+
+
+def milestones_for(tests: Tree, targets: Plan) -> list[str]:
+    """The numbers of the milestones in `tests` that at least one of the targets is asked, in the labs' order."""
+    texts = [path.read_text(encoding="utf-8") for lab in tests.labs for path in sorted(lab.folder.glob("test_*.py"))]
+    numbers = _MILESTONE.findall("\n".join(texts))
+    return [number for number in numbers if any(target.runs(number) for target in targets.targets)]
 
 
 def _retired(tree: Tree, lab: int) -> frozenset[str]:

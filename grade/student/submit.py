@@ -39,7 +39,9 @@ def submit(tree: Tree, console: Console, output: Path | None, *, force: bool) ->
     for problem in problems:
         console.print(f"In spite of this: {problem}", markup=False, soft_wrap=True)
     _remark(tree, console)
-    console.print(f"{path}: lab {tree.lab}, {len(collected.files) - 1} files of yours:", markup=False, soft_wrap=True)
+    count = len(collected.files) - 1
+    files = "1 file" if count == 1 else f"{count} files"
+    console.print(f"{path}: lab {tree.lab}, {files} of yours:", markup=False, soft_wrap=True)
     for name in collected.files:
         if name != COURSE_FILE:
             console.print(f"  {name}", markup=False, soft_wrap=True)

@@ -33,6 +33,12 @@ class LaidOut:
         """The labs that are graded."""
         return [selection.lab for selection in self.selections]
 
+    @property
+    def given(self) -> list[int]:
+        """The labs whose files were handed out solved, as the submission says: these points are not the student's."""
+        solved = self.claim.solved if self.claim is not None else 0
+        return list(range(1, min(solved, self.labs[-1]) + 1))
+
     def as_dict(self) -> dict[str, Any]:
         """For the JSON file: what was taken for the highest lab, which is everything that was taken."""
         selection = self.selections[-1]
@@ -40,23 +46,25 @@ class LaidOut:
         return {
             "source": self.source,
             "lab": selection.lab,
-            "taken": list(selection.taken),
+            "labs": self.labs,
+            "given": self.given,
+            "taken": selection.listed,
             "missing": selection.missing,
             "left_out": left_out,
         }
 
 
 @contextmanager
-def laid_out(tree: Tree, source: str, labs: Sequence[int]) -> Iterator[LaidOut]:
+def laid_out(tree: Tree, source: str, labs: Sequence[int], isas: Sequence[str] = ISAS) -> Iterator[LaidOut]:
     """Reads the submission `source` and lays it out for `labs`, or else for the lab that it says it is of.
 
-    Until the end nobody else lays the same one out. LadderError if it cannot be read, or it is not clear which lab.
+    Only files that matter for `isas` are listed. Until the end nobody else lays the same one out. LadderError if it cannot be read, or it is not clear which lab.
     """
     if tree.course is not None:
         raise LadderError(f"{tree.root} is a handed-out tree: --submission is for instructors, and needs main")
     folder = folder_of(tree, source)
     with locked(folder.with_name(f"{folder.name}.lock")):
-        found = _select(tree, source, labs)
+        found = _select(tree, source, labs, isas)
         shutil.rmtree(folder, ignore_errors=True)  # what a native test of an earlier run left there is not trusted
         folder.mkdir(parents=True)
         for selection in found.selections:
@@ -72,6 +80,14 @@ def laid_out(tree: Tree, source: str, labs: Sequence[int]) -> Iterator[LaidOut]:
 def description_of(folder: Path) -> dict[str, Any]:
     """What LaidOut.as_dict() said of the submission in `folder`."""
     return json.loads(_description(folder).read_text(encoding="utf-8"))
+
+
+def notes_on(tree: Path, isa: str) -> list[str]:
+    """A line for each owned file that the kernel of a laid-out `tree` on `isa` has from the starter, and why."""
+    found, owned = description_of(tree.parent), owned_paths(Tree(tree).labs, (isa,))
+    why = {left["path"]: f"was not taken: it {left['why']}" for left in found["left_out"]}
+    missing = (path for path in found["missing"] if path in owned)
+    return [f"note: {path} {why.get(path, 'is not in the submission')}; the starter's stays" for path in missing]
 
 
 def tree_in(folder: Path, lab: int) -> Path:
@@ -91,7 +107,7 @@ def _description(folder: Path) -> Path:
     return folder / "submission.json"
 
 
-def _select(tree: Tree, source: str, labs: Sequence[int]) -> LaidOut:
+def _select(tree: Tree, source: str, labs: Sequence[int], isas: Sequence[str]) -> LaidOut:
     tails = (COURSE_FILE, *owned_paths(tree.labs))
     contents = Contents(source, read_source(source, tails), tree.labs)
     claim = contents.claim()
@@ -104,7 +120,7 @@ def _select(tree: Tree, source: str, labs: Sequence[int]) -> LaidOut:
     selections = []
     for lab in chosen:
         handed = render(tree.root, claim.lab if claim else lab, 0, claim.isas if claim else ISAS, with_grader=True)
-        selections.append(contents.select(lab, {path: content for path, (content, _) in handed.items()}))
+        selections.append(contents.select(lab, {path: content for path, (content, _) in handed.items()}, isas))
     return LaidOut(source, folder_of(tree, source), claim, tuple(selections))
 
 

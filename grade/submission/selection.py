@@ -34,6 +34,8 @@ class Claim:
 
     lab: int
     isas: tuple[str, ...]
+    solved: int = 0
+    """Labs 1 to this one were handed out with the reference code: the student began with a catch-up."""
 
 
 @dataclass
@@ -45,13 +47,20 @@ class Selection:
     missing: list[str] = field(default_factory=list)
     """Owned files for which the starter's stays."""
     left_out: list[LeftOut] = field(default_factory=list)
+    unlisted: frozenset[str] = frozenset()
+    """Owned files of ISAs that are not graded: they are taken, so that the tree is the same, and nobody reads of it."""
+
+    @property
+    def listed(self) -> list[str]:
+        """The names of the files that were taken for the ISAs that are graded."""
+        return [path for path in self.taken if path not in self.unlisted]
 
 
-def owned_paths(labs: Iterable[Lab]) -> list[str]:
-    """The files that the students of these labs write, for all ISAs."""
+def owned_paths(labs: Iterable[Lab], isas: Sequence[str] = ISAS) -> list[str]:
+    """The files that the students of these labs write, for these ISAs."""
     found = []
     for lab in labs:
-        for_isas = lab.owned_for(ISAS)
+        for_isas = lab.owned_for(isas)
         found += [*(path for path in lab.owned if "{isa}" not in path), *for_isas]
     return sorted(found)
 
@@ -86,17 +95,18 @@ class Contents:
             return "is not one small file"
         return _read_claim(entries[0].content or b"", self._labs)
 
-    def select(self, lab: int, given: Mapping[str, bytes]) -> Selection:
+    def select(self, lab: int, given: Mapping[str, bytes], isas: Sequence[str]) -> Selection:
         """What lab `lab` is graded with; `given` is the tree that the student was handed, to say what was changed."""
-        owned = owned_paths(known for known in self._labs if known.number <= lab)
-        selection = Selection(lab, left_out=list(self._problems))
+        labs = [known for known in self._labs if known.number <= lab]
+        owned, graded = owned_paths(labs), set(owned_paths(labs, isas))
+        selection = Selection(lab, left_out=list(self._problems), unlisted=frozenset(owned) - graded)
         for path in owned:
             problem = self._problem_of(path)
-            if problem is not None:
-                selection.left_out.append(LeftOut(path, problem, 0))
-            elif path in self._entries:
+            if problem is None and path in self._entries:
                 selection.taken[path] = self._entries[path][0].content or b""
-        selection.missing = [path for path in owned if path not in selection.taken]
+            elif path in graded:
+                selection.missing.append(path)
+                selection.left_out += [LeftOut(path, problem, 0)] if problem is not None else []
         selection.left_out += self._others(set(owned), given)
         selection.left_out.sort(key=lambda left: (left.rank, left.path))
         return selection
@@ -107,7 +117,7 @@ class Contents:
         for parent in list(PurePosixPath(path).parents)[:-1]:
             for entry in self._entries.get(str(parent), []):
                 if entry.kind is not Kind.FOLDER:
-                    return f"{parent} is {entry.kind}, and not a folder"
+                    return f"is in {parent}, which is {entry.kind}, and not a folder"
         wrong = next((entry for entry in entries if entry.kind is not Kind.FILE), None)
         if wrong is not None:
             hint = ": hand in a copy of its own" if wrong.kind in (Kind.LINK, Kind.HARD_LINK) else ""
@@ -135,9 +145,9 @@ class Contents:
             elif path in later:
                 yield LeftOut(path, f"is of lab {later[path]}, which is not graded here", 4)
             elif path not in given:
-                yield LeftOut(path, "is no file that a student hands in", 3)
+                yield LeftOut(path, "is not part of the lab", 3)
             elif any(entry.digest != blob_id(given[path], entry.digest) for entry in entries):
-                yield LeftOut(path, "is not the student's to change: changed, and not taken", 2)
+                yield LeftOut(path, "differs from what is handed out now; main's is graded", 2)
 
 
 def _without_start(name: str) -> str:
@@ -205,6 +215,8 @@ def _read_claim(content: bytes, labs: Sequence[Lab]) -> Claim | str:
     if type(lab) is not int or lab not in [known.number for known in labs]:
         known = ", ".join(str(known.number) for known in labs)
         return f"says lab = {visible(repr(lab))[:40]}; there are labs {known}"
+    solved = table.get("solved")
+    solved = solved if type(solved) is int else 0
     if not isinstance(isas, list) or not isas or any(isa not in ISAS for isa in isas):
-        return Claim(lab, ISAS)
-    return Claim(lab, tuple(isa for isa in ISAS if isa in isas))
+        return Claim(lab, ISAS, solved)
+    return Claim(lab, tuple(isa for isa in ISAS if isa in isas), solved)

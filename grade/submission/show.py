@@ -17,7 +17,7 @@ def show(console: Console, submission: LaidOut, isas: list[str]) -> None:
     table = Table(title=title, title_justify="left", title_style="bold")
     table.add_column("file", overflow="fold")
     table.add_column("", overflow="fold")
-    for path in selection.taken:
+    for path in selection.listed:
         table.add_row(Text(path), Text("taken", style="green"))
     left = {item.path for item in selection.left_out}
     for path in selection.missing:
@@ -28,10 +28,22 @@ def show(console: Console, submission: LaidOut, isas: list[str]) -> None:
     if (more := len(selection.left_out) - _MOST_LEFT_OUT) > 0:
         table.add_row("...", f"and {more} more that were not taken (all are in the file of --json)")
     console.print(table)
+    _show_given(console, submission)
     if submission.claim is not None and (others := set(isas) - set(submission.claim.isas)):
         claimed, more = ", ".join(submission.claim.isas), ", ".join(sorted(others))
         console.print(
             f"Its labs/course.toml says that it is for {claimed} alone; {more} is graded, too. "
             f"For {claimed} alone: add {' '.join(f'--isa {isa}' for isa in submission.claim.isas)}",
+            markup=False,
+        )
+
+
+def _show_given(console: Console, submission: LaidOut) -> None:
+    if given := submission.given:
+        labs = "Lab 1 was" if len(given) == 1 else f"Labs 1 to {given[-1]} were"
+        solved = submission.claim.solved
+        console.print(
+            f"{labs} given: labs/course.toml says solved = {solved} (a catch-up, or a solution). "
+            "Points for what was given are not the student's: docs/instructor.md, Grading a class.",
             markup=False,
         )

@@ -13,9 +13,11 @@ import pytest
 from grade.bench.counting import Counter
 from grade.bench.operations import OPERATIONS, TIMED_OPERATIONS, Operation, instructions
 from grade.course.cutter import cut
+from grade.grading import CANNOT_RUN, FAILED, PASSED, _exit_status
 from grade.ladder.build import build_kernel
 from grade.ladder.labs import ISAS
 from grade.ladder.trees import find_root
+from grade.report import waiting_lines
 from grade.results import Result, Status, write_json, write_junit
 
 ROOT = find_root(Path(__file__))
@@ -57,7 +59,10 @@ def test_a_milestone_that_passes(tmp_path: Path) -> None:
         (("grade", "--tree", "/nowhere"), "'/nowhere' does not exist"),
         (("grade", "--tree", "/"), "is not a Pagewalk tree"),
         (("grade", "1", "--json", "/nowhere/r.json"), "there is no folder /nowhere"),
-        (("grade", "1", "-k", "nothing_like_that"), "no milestone matches"),
+        (("grade", "1", "-k", "nothing_like_that"), "no milestone matches -k 'nothing_like_that'; for lab 1 there are 1.1, 1.2"),
+        (("grade", "1", "--milestone", "1.2", "--milestone", "2.1"), "no milestone matches 2.1; for lab 1 there are 1.1, 1.2"),
+        (("grade", "2", "--milestone", "1.3"), "no milestone matches 1.3; for lab 2 there are 1.1, 1.2, 1.4"),
+        (("grade", "1", "--milestone", "1.2", "-k", "engine"), "no milestone matches -k 'engine' among 1.2; for lab 1"),
         (("gdb", "1.99"), "milestone 1.99 has not failed on x86_64 with a machine running, so there is none to go back to"),
         (("gdb", "spam"), "spam is neither a lab nor a milestone"),
         (("cut", "7", "/tmp/nowhere"), "there is no lab 7"),
@@ -71,6 +76,7 @@ def test_bad_input_has_a_clear_message_and_status_2(arguments: tuple[str, ...], 
     assert run.returncode == 2, run.stdout + run.stderr
     assert message in run.stderr
     assert "Traceback" not in run.stderr + run.stdout
+    assert "building" not in run.stdout
 
 
 @pytest.mark.parametrize("command", ["grade", "status", "submit", "test", "run", "gdb", "bench", "cut", "handout"])
@@ -142,6 +148,25 @@ def result(**changes: object) -> Result:
         "cause": "wrong-frame", "message": "expected a\nseen \x1b[31mb\x00", "duration": 0.5,
     }  # fmt: skip
     return Result(**{**fields, **changes})
+
+
+def test_what_a_grade_exits_with() -> None:
+    """Success is what was judged, all of it."""
+    passed, waits = result(status=Status.PASSED), result(status=Status.TODO, max=0)
+    assert _exit_status([passed], []) == PASSED
+    assert _exit_status([passed], [waits]) == _exit_status([], [waits]) == _exit_status([], []) == FAILED
+    assert _exit_status([passed, result(status=Status.ERROR)], [waits]) == CANNOT_RUN
+
+
+def test_what_waits_is_named_with_what_it_waits_for() -> None:
+    waiting = [
+        result(lab=2, milestone=number, isa=isa, status=Status.TODO, max=0, message="not written yet: f\nnote: x")
+        for number, isa in (("1.10", "x86_64"), ("1.2", "x86_64"), ("1.2", "aarch64"))
+    ]
+    assert sorted(waiting_lines(waiting)) == [
+        "1.2 waits: on lab 2's kernel for aarch64 f is not written",
+        "1.2, 1.10 wait: on lab 2's kernel for x86_64 f is not written",
+    ]
 
 
 def test_results_are_sorted_by_number_and_junit_holds_any_text(tmp_path: Path) -> None:

@@ -112,6 +112,12 @@ def test_it_goes_by_the_labs_name_into_the_current_folder(
     assert (tmp_path / "lab1-submission.tar.gz").is_file()
 
 
+def test_one_file_is_one_file(tmp_path: Path) -> None:
+    clone = student_clone(tmp_path, isas=("x86_64",))
+    (clone / "arch/x86_64/lab1.S").unlink()
+    assert "a.tar.gz: lab 1, 1 file of yours:" in packed(clone, tmp_path / "a.tar.gz", force=True)
+
+
 # --- what is built -----------------------------------------------------------------------------------------
 
 

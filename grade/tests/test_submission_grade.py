@@ -5,6 +5,7 @@ import os
 import subprocess
 import sys
 import tarfile
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -56,17 +57,40 @@ def test_an_archive_of_an_honest_student_who_changed_more(student: Path, tmp_pat
     run, document = graded(tmp_path / "lab1.tar.gz", tmp_path, *arguments)
     assert run.returncode == 0, run.stdout + run.stderr
     assert [(result["milestone"], result["status"]) for result in document["results"]] == [("1.1", "passed"), ("1.2", "passed")]
-    changed = "is not the student's to change: changed, and not taken"
+    changed = "differs from what is handed out now; main's is graded"
     assert document["submission"] == {
         "source": str(tmp_path / "lab1.tar.gz"),
         "lab": 1,
+        "labs": [1],
+        "given": [1],
         "taken": [MAP, ENGINE],
-        "missing": ["arch/aarch64/boot_map.cc"],
+        "missing": [],
         "left_out": [{"path": path, "why": changed} for path in
                      ("CMakeLists.txt", "kernel/main.cc", "labs/1-identity-map/test_identity_map.py")],
     }  # fmt: skip
-    for line in (f"{MAP} .* taken", f"{ENGINE} .* taken", "boot_map.cc .* starter's stays", f"CMakeLists.txt .* {changed}"):
+    for line in (f"{MAP} .* taken", f"{ENGINE} .* taken", f"CMakeLists.txt .* {changed}"):
         assert any(all(part in shown for part in line.split(" .* ")) for shown in run.stdout.splitlines()), line
+    assert "aarch64" not in run.stdout, "it is not graded"
+    assert "Lab 1 was given: labs/course.toml says solved = 1" in run.stdout
+
+
+def test_nothing_graded_is_no_success(student: Path, tmp_path: Path) -> None:
+    """Lab 1's files on lab 2's tree: what lab 1 proved waits for lab 2's code."""
+    run, document = graded(student, tmp_path, "2", "--isa", "x86_64", "--milestone", "1.2")
+    assert (run.returncode, document["results"]) == (1, []), run.stdout + run.stderr
+    assert "1.2 waits: on lab 2's kernel for x86_64 map_high_half is not written\nNothing was graded." in run.stdout
+
+
+def test_a_milestone_says_which_file_was_not_taken(student: Path, tmp_path: Path) -> None:
+    """Or the student reads that a function is not written which is."""
+    (student / MAP).rename(student / "mine.cc")
+    (student / MAP).symlink_to("../../mine.cc")
+    run, document = graded(student, tmp_path, "--isa", "x86_64", "--milestone", "1.2", "--milestone", "1.3")
+    assert run.returncode == 1, run.stdout + run.stderr
+    note = f"note: {MAP} was not taken: it is a symbolic link, and not a file: hand in a copy of its own; the starter's stays"
+    for result in document["results"]:
+        assert (result["status"], result["message"]) == ("todo", f"not written yet: turn_on_paging\n{note}")
+    assert run.stdout.count(note) == 1 and "lab 1, x86_64, 1.2, 1.3" in run.stdout
 
 
 def test_a_submission_that_reads_the_solution(student: Path, tmp_path: Path) -> None:
@@ -154,4 +178,7 @@ def test_the_table(capsys: pytest.CaptureFixture[str]) -> None:
     assert "Lab 2 of a\\x1b.zip" in shown and "kernel/high.cc" in shown and shown.count("starter's stays") == 1
     assert "is for aarch64 alone; x86_64 is graded, too. For aarch64 alone: add --isa aarch64" in shown
     show(Console(width=150), submission, ["aarch64"])
-    assert "alone" not in capsys.readouterr().out
+    shown = capsys.readouterr().out
+    assert "alone" not in shown and "given" not in shown
+    show(Console(width=150), replace(submission, claim=Claim(2, ("aarch64",), 9)), ["aarch64"])
+    assert "Labs 1 to 2 were given: labs/course.toml says solved = 9" in capsys.readouterr().out

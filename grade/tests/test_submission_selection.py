@@ -10,7 +10,7 @@ import pytest
 from grade.ladder.labs import LadderError
 from grade.ladder.trees import Tree
 from grade.submission.entries import LARGEST_FILE
-from grade.submission.laid_out import tree_in
+from grade.submission.laid_out import laid_out, notes_on, tree_in
 from grade.tests.submission_trees import clone, hand_in, laid_file, small_main, why
 
 OWNED = ["arch/aarch64/map.cc", "arch/x86_64/map.cc", "kernel/high.cc", "kernel/map.h"]
@@ -48,8 +48,8 @@ def test_the_students_files_over_a_pristine_tree(main: Tree, student: Path, tmp_
     (student / "build/kernel.elf").write_text("built\n", encoding="utf-8")
     cheat = hand_in(main, student)
     assert everything(tree_in(cheat.folder, 2)) == before
-    assert {path for path, reason in why(cheat).items() if "changed, and not taken" in reason} == set(edited)
-    assert why(cheat)["kernel/helper.h"] == "is no file that a student hands in"
+    assert {path for path, reason in why(cheat).items() if "main's is graded" in reason} == set(edited)
+    assert why(cheat)["kernel/helper.h"] == "is not part of the lab"
     assert "build/kernel.elf" not in why(cheat)
 
 
@@ -67,6 +67,7 @@ def test_several_labs(main: Tree, student: Path) -> None:
     assert found.labs == [1, 2]
     assert laid_file(found, "kernel/map.h", 1) == laid_file(found, "kernel/map.h", 2) == "mine();\n"
     assert found.as_dict()["taken"] == OWNED
+    assert (found.as_dict()["lab"], found.as_dict()["labs"]) == (2, [1, 2])
 
 
 def test_missing_files_stay_as_the_starter_has_them(main: Tree, student: Path) -> None:
@@ -107,6 +108,46 @@ def test_fewer_isas(main: Tree, tmp_path: Path) -> None:
     assert found.claim.isas == ("aarch64",)
     assert found.selections[0].missing == ["arch/x86_64/map.cc"]
     assert why(found) == {}
+
+
+def test_only_the_graded_isas_files_are_listed(main: Tree, student: Path) -> None:
+    """The tree that is built is the same, whatever else is graded."""
+    (student / "kernel/high.cc").unlink()
+    (student / "arch/x86_64/map.cc").unlink()
+    (student / "arch/x86_64/map.cc").mkdir()
+    whole = everything(tree_in(hand_in(main, student).folder, 2))
+    with laid_out(main, str(student), [], ["aarch64"]) as found:
+        assert everything(tree_in(found.folder, 2)) == whole
+        assert (found.as_dict()["taken"], found.as_dict()["missing"]) == (["arch/aarch64/map.cc", "kernel/map.h"], ["kernel/high.cc"])
+        assert why(found) == {}
+    with laid_out(main, str(student), [], ["x86_64"]) as found:
+        assert (found.as_dict()["taken"], found.as_dict()["missing"]) == (["kernel/map.h"], ["arch/x86_64/map.cc", "kernel/high.cc"])
+        assert why(found) == {"arch/x86_64/map.cc": "is a folder, and not a file"}
+
+
+def test_the_notes_on_a_tree(main: Tree, student: Path) -> None:
+    """About the files of that lab and that ISA alone."""
+    (student / "kernel/high.cc").unlink()
+    (student / "arch/x86_64/map.cc").write_bytes(b"\0")
+    found = hand_in(main, student, 1, 2)
+    absent = "note: kernel/high.cc is not in the submission; the starter's stays"
+    spoilt = "note: arch/x86_64/map.cc was not taken: it holds NUL bytes: it is no text; the starter's stays"
+    assert notes_on(tree_in(found.folder, 1), "aarch64") == []
+    assert notes_on(tree_in(found.folder, 1), "x86_64") == [spoilt]
+    assert notes_on(tree_in(found.folder, 2), "aarch64") == [absent]
+    assert notes_on(tree_in(found.folder, 2), "x86_64") == [spoilt, absent]
+
+
+@pytest.mark.parametrize(
+    ("solved", "labs", "given"),
+    [("0", [], []), ("1", [], [1]), ("2", [], [1, 2]), ("2", [1], [1]), ("9", [1, 3], [1, 2, 3]), ("-1", [], []),
+     ("true", [], []), ("'2'", [], [])],
+)  # fmt: skip
+def test_what_was_given(main: Tree, student: Path, solved: str, labs: list[int], given: list[int]) -> None:
+    """A catch-up has the reference code of the labs before."""
+    course = student / "labs/course.toml"
+    course.write_text(course.read_text().replace("solved = 0", f"solved = {solved}"), encoding="utf-8")
+    assert hand_in(main, student, *labs).as_dict()["given"] == given
 
 
 def test_the_tree_is_found_in_a_folder(main: Tree, student: Path, tmp_path: Path) -> None:
@@ -176,7 +217,7 @@ def test_a_folder_on_the_way_that_is_a_link(main: Tree, student: Path, tmp_path:
     (student / "kernel").rename(tmp_path / "elsewhere")
     (student / "kernel").symlink_to(tmp_path / "elsewhere")
     found = hand_in(main, student)
-    assert why(found)["kernel/map.h"] == "kernel is a symbolic link, and not a folder"
+    assert why(found)["kernel/map.h"] == "is in kernel, which is a symbolic link, and not a folder"
     assert found.selections[0].missing == ["kernel/high.cc", "kernel/map.h"]
 
 
