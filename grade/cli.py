@@ -43,13 +43,24 @@ def own_tree() -> Tree:
     return Tree(find_root(Path(__file__)))
 
 
+def _named_file(_: click.Context, option: click.Parameter, path: Path | None) -> Path | None:
+    """Refuses `-`, which elsewhere is standard output: that is for people here."""
+    if path == Path("-"):
+        raise click.BadParameter("name a file; - would be one of that name", param=option)
+    return path
+
+
 _isas = click.Choice(_course_isas())
 isa_option = click.option(
     "--isa", "isas", multiple=True, type=_isas, help="Only this ISA (may be repeated; default: all)."
 )
 one_isa_option = click.option("--isa", type=_isas, default=_isas.choices[0], show_default=True, help="The ISA.")
 json_option = click.option(
-    "--json", "json_file", type=click.Path(dir_okay=False, path_type=Path), help="Write the results as JSON."
+    "--json",
+    "json_file",
+    type=click.Path(dir_okay=False, path_type=Path),
+    callback=_named_file,
+    help="Write the results as JSON.",
 )
 
 
@@ -101,7 +112,11 @@ def pagewalk() -> None:
 @click.option("--milestone", "milestones", multiple=True, metavar="N.M", help="Only this milestone (may be repeated).")
 @json_option
 @click.option(
-    "--junit", "junit_file", type=click.Path(dir_okay=False, path_type=Path), help="Write the results as JUnit XML."
+    "--junit",
+    "junit_file",
+    type=click.Path(dir_okay=False, path_type=Path),
+    callback=_named_file,
+    help="Write the results as JUnit XML.",
 )
 @click.option(
     "--tree",

@@ -5,6 +5,7 @@ import re
 import shutil
 import socket
 import subprocess
+import sys
 import tempfile
 import termios
 from collections.abc import Iterator, Sequence
@@ -125,7 +126,7 @@ def run_under_gdb(
     gdb = _gdb()
     if script and "." in what:
         raise LadderError(f"milestone {what} has a script of its own")
-    failed = _failed_run(what, isa, lab) if "." in what else None
+    failed = _failed_run(tree, what, isa, lab) if "." in what else None
     if failed is not None:
         recipe, stop_at, sources = failed.recipe, failed.stop_at, failed.tree
     else:
@@ -160,9 +161,15 @@ def _under_gdb(gdb: str, recipe: Recipe, stop_at: int | None, sources: Path, ser
             return subprocess.run([gdb, "-q", *commands], check=False).returncode
 
 
-def _failed_run(milestone: str, isa: str, lab: int | None) -> FailedRun:
-    number = lab or int(milestone.split(".")[0])
+def _failed_run(tree: Tree, milestone: str, isa: str, lab: int | None) -> FailedRun:
+    number = lab or (tree.lab if tree.course else int(milestone.split(".")[0]))
     failed = load(number, milestone, isa)
+    if failed is None and (tests := _host_tests_of(tree, milestone)) is not None:
+        raise LadderError(
+            f"milestone {milestone} is a host test: no machine runs. Its program, which grade builds, under a debugger "
+            f"(grade names the test that fails, which can stand for {tests}):\n"
+            f"gdb --args {prepare(tree, number)}/build/host/host_tests --gtest_filter='{tests}'"
+        )
     if failed is None:
         raise LadderError(
             f"milestone {milestone} has not failed on {isa} with a machine running, so there is none to go back to: "
@@ -171,6 +178,15 @@ def _failed_run(milestone: str, isa: str, lab: int | None) -> FailedRun:
     again = f"; see whether it still does: ./pagewalk grade {number} --isa {isa} --milestone {milestone}"
     _refuse_changed(failed, f"milestone {milestone}", again)
     return failed
+
+
+def _host_tests_of(tree: Tree, milestone: str) -> str | None:
+    """The pattern of the host tests that alone prove the milestone; None if a machine runs for it."""
+    mark = rf'@milestone\("{re.escape(milestone)}", [^)\n]*witness="H"\)\n'
+    proof = re.compile(mark + r'.*?check_host_tests\(host_tests, "([^"]+)"', re.DOTALL)
+    files = (file for lab in tree.labs for file in lab.folder.glob("test_*.py"))
+    found = (proof.search(file.read_text(encoding="utf-8")) for file in files)
+    return next((match[1] for match in found if match), None)
 
 
 def _refuse_changed(failed: FailedRun, what: str, more: str = "") -> None:
@@ -240,6 +256,8 @@ def _gdb_commands(recipe: Recipe, stop_at: int | None, sources: Path, paths: tup
 
 
 def _kernel(tree: Tree, isa: str, lab: int | None) -> Kernel:
-    """The kernel of a lab, or of the whole tree."""
+    """The kernel of a lab, or of the whole tree: a handed-out tree has one, whatever lab is named."""
+    if tree.course is not None and lab not in (None, tree.lab):
+        print(f"This tree has one kernel, lab {tree.lab}'s: that is booted, and not lab {lab}'s.", file=sys.stderr, flush=True)
     folder = tree.root if lab is None else prepare(tree, lab)
     return build_kernel(folder, isa)

@@ -24,7 +24,7 @@ from grade.boot.guest import Guest
 from grade.boot.kernel_image import KernelImage
 from grade.diagnosis.failure import Failure, NotWritten
 from grade.ladder.build import BuildError, Kernel
-from grade.ladder.labs import ISAS
+from grade.ladder.labs import ISAS, LadderError
 from grade.ladder.trees import Tree, find_root
 from grade.results import Result, Status, write_json, write_junit
 from grade.run_plan import Target
@@ -59,6 +59,17 @@ def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line("markers", "milestone(number, points, witness): the proof of a milestone")
     if not hasattr(config, "workerinput"):
         config.pluginmanager.register(Collector(config), "pagewalk-collector")
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_sessionstart(session: pytest.Session) -> None:
+    """Refuses, before anything is collected, what cannot be graded here."""
+    if hasattr(session.config, "workerinput"):
+        return
+    try:
+        _plan(session.config)
+    except LadderError as error:
+        raise pytest.UsageError(str(error)) from error
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:

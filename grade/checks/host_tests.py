@@ -5,6 +5,7 @@ import re
 import signal
 import subprocess
 import xml.etree.ElementTree as xml
+from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,6 +17,21 @@ _BACKSTOP_MINUTES = 10
 """For one that waits, and uses no time."""
 _MOST_PRINTED, _MOST_READ = 64 << 20, 1 << 20
 _EXCERPT = 1500
+_RUN = re.compile(r"^\[ RUN      \] (\S+)", re.MULTILINE)
+_FAILED = re.compile(r"^\[ RUN      \] (\S+)\n((?:(?!\[ RUN ).*\n)*?)\[  FAILED  \] \1", re.MULTILINE)
+"""A test and what it printed."""
+
+
+@dataclass(frozen=True)
+class _Sign:
+    """Which failed check stands for a cause: by the name of its test, and by what it printed. Patterns."""
+
+    cause: str
+    test: str
+    printed: str = ""
+
+    def is_in(self, test: str, printed: str) -> bool:
+        return bool(re.search(self.test, test) and re.search(self.printed, printed, re.MULTILINE))
 
 
 @dataclass(frozen=True)
@@ -24,54 +40,71 @@ class _Suite:
 
     file: str
     cause: str
-    named_causes: tuple[tuple[str, str], ...]
-    """Words in the names of tests, and what these stand for instead; the first that fits."""
+    """Where no sign is found."""
+    signs: tuple[_Sign, ...]
+    """The first that fits counts."""
+    classes: tuple[str, ...]
+    """The classes of tests, the basic ones first. Within a class the tests are in order themselves."""
     least_cases: int
-    is_in_order: bool = False
-    """What others rest on is tested before them: the first failure tells most, and nothing is run after it."""
-
-    def named_cause(self, test: str) -> str | None:
-        return next((cause for word, cause in self.named_causes if word in test), None)
+    stops_at_once: bool = False
+    """The tests run in their order, none of them after the first failure."""
 
 
+_TWO_VALUES = r"    Which is: {}\n  .+\n    Which is: {}"
+"""How gtest prints what was found, and below it what was expected."""
 _MAP = _Suite(
     "kernel/mm/page_table_map.h",
     "map-lookup-wrong",
     (
-        ("DoesNotGoOn", "map-lookup-wrong"),
-        ("Taken", "double-map-accepted"),
-        ("AlreadyMapped", "double-map-accepted"),
-        ("OutOfMemory", "half-built-path"),
-        ("MayLook", "half-built-path"),
-        ("Intermediate", "table-entry-restricts"),
-        ("SpaceEnds", "region-end-not-mapped"),
+        # Found and seen by the hardware are the same, but for rights.
+        _Sign(
+            "table-entry-restricts",
+            "",
+            _TWO_VALUES.format(r"\((\S+ size \S+ r)(w?)(x?)(u?)(g?d?)\)", r"\(\1\2?\3?\4?\5\)\n.*hardware's walk"),
+        ),
+        _Sign("double-map-accepted", r"^PageTableMap/.*Refuses", _TWO_VALUES.format('"ok"', '"already-mapped"')),
+        _Sign("half-built-path", r"^PageTableMap/.*Refuses", r"^  snapshot\(table\)$"),
+        _Sign("half-built-path", r"^PageTableMapMemory/", r"^  (snapshot\(table\)|watch\.changes)$"),
+        # Of the sizes in their order the last ones are missing.
+        _Sign(
+            "region-end-not-mapped",
+            "ChoosesTheLargestBlocks",
+            r"leaf_sizes\(table\)\n" + _TWO_VALUES.format(r"(\{ .+) \}", r"\1, "),
+        ),
+        _Sign(
+            "region-end-not-mapped",
+            "EndsWhereTheAddressSpaceEnds",
+            r"leaf_sizes\(table\)\n" + _TWO_VALUES.format(r"(?:\{\}|(\{ .+) \})", r"(?(1)\1, |\{ )"),
+        ),
     ),
+    ("PageTableMap", "PageTableMapMemory", "PageTableMapRange", "PageTableMapModel"),
     least_cases=40,
 )
 _UNMAP = _Suite(
     "kernel/mm/page_table_unmap.h",
     "unmap-wrong",
     (
-        ("NeverTheRoot", "unmap-wrong"),
-        ("FlushesBefore", "stale-tlb"),
-        ("TheTokenFlushes", "stale-tlb"),
-        ("ProtectChanges", "protect-wrong"),
+        _Sign("protect-wrong", "", r"table\.protect\(|the page must not vanish"),
+        _Sign("protect-wrong", "ProtectChanges"),
+        _Sign("stale-tlb", "FlushesBefore", "used_at_flush"),
+        _Sign("stale-tlb", "TheTokenFlushes", "flushed"),
     ),
+    ("PageTableUnmap",),
     least_cases=40,
 )
 _VMA = _Suite(
     "kernel/mm/vma.cc",
     "vma-list-wrong",
     (
-        ("VmaFull", "vma-limit-wrong"),
-        ("VmaGap", "vma-gap-wrong"),
-        ("Overlap", "vma-overlap-wrong"),
-        ("Merge", "vma-merge-wrong"),
-        ("Remove", "vma-split-wrong"),
-        ("Protect", "vma-split-wrong"),
+        _Sign("vma-limit-wrong", "VmaFull"),
+        _Sign("vma-gap-wrong", "VmaGap"),
+        _Sign("vma-overlap-wrong", "Overlap"),
+        _Sign("vma-merge-wrong", "Merge"),
+        _Sign("vma-split-wrong", "Remove|Protect"),
     ),
+    ("Vma", "VmaFull", "VmaGap", "VmaModel"),
     least_cases=45,
-    is_in_order=True,
+    stops_at_once=True,
 )
 _SUITES = {"PageTableUnmap": _UNMAP, "PageTable": _MAP, "Vma": _VMA}
 """By how the names of their tests begin; the first that fits."""
@@ -84,21 +117,47 @@ def check_host_tests(folder: Path, tests: str, scratch: Path) -> None:
     __tracebackhide__ = True
     report = scratch / "host.xml"
     command = [folder / "host_tests", f"--gtest_output=xml:{report}", f"--gtest_filter={tests}"]
-    if _suite(tests).is_in_order:
+    if _suite(tests).stops_at_once:
         command.append("--gtest_fail_fast")
     output = _run(command, scratch)
     if todo := re.search(r"^@todo .*function=(\S+)", output, re.MULTILINE):
         raise NotWritten(todo[1])
     if not report.exists():
-        running = _running(output)
-        again = f"{folder / 'host_tests'} --gtest_filter='{running}'"
-        fail(_cause(running), f"the host tests run to their end; again: {again}", _sanitizer_report(output))
+        _fail_by_crash(folder, output)
     cases = list(xml.parse(report).getroot().iter("testcase"))
-    failed = [case for case in cases if case.find("failure") is not None]
-    if failed:
-        _fail_by(folder, failed, len(cases))
+    failed = {_name(case): case for case in cases if case.find("failure") is not None}
     suite = _suite(tests)
+    if failed:
+        first = _most_basic(suite, [_name(case) for case in cases], failed)
+        printed = failed[first].find("failure").get("message", "").strip()
+        which = "the first to fail" if suite.stops_at_once else f"{len(failed)} fail, first"
+        seen = f"{which}: {_shown(folder, first, printed)}"
+        fail(_cause(first, printed), f"all {len(cases)} host tests pass", seen)
     expect(len(cases) >= suite.least_cases, suite.cause, "all host tests run", f"{len(cases)} ran")
+
+
+def _most_basic(suite: _Suite, run: list[str], failed: Collection[str]) -> str:
+    """The failed test on which the others rest most. `run`: all that ran, in that order, format after format."""
+    order = list(dict.fromkeys(_without_format(name) for name in run))
+    rank = {name: place for place, name in enumerate(suite.classes)}
+
+    def place(name: str) -> tuple[int, int]:
+        plain = _without_format(name)
+        return rank.get(plain.split(".")[0], len(rank)), order.index(plain)
+
+    return min(failed, key=place)
+
+
+def _fail_by_crash(folder: Path, output: str) -> None:
+    """Fails for tests that did not come to their end, by what failed before if that is more basic."""
+    __tracebackhide__ = True
+    running, report = _running(output), _sanitizer_report(output)
+    printed = {name: text for name, text in _FAILED.findall(output)} | {running: report}
+    first = _most_basic(_suite(running), [*_RUN.findall(output), running], printed)
+    seen = _shown(folder, first, printed[first])
+    if first != running:
+        seen += f"\nand in {running}, which did not end: {report}"
+    fail(_cause(first, printed[first]), "the host tests run to their end", seen)
 
 
 def _run(command: list, scratch: Path) -> str:
@@ -130,20 +189,9 @@ def _both_ends(file: Path) -> str:
     return text.decode(errors="replace")
 
 
-def _fail_by(folder: Path, failed: list, count: int) -> None:
-    """Fails by the cause that most of the tests stand for: one mistake breaks what rests on it as well.
-
-    Random sequences say least, and count only if nothing else failed.
-    """
-    __tracebackhide__ = True
-    plain = [case for case in failed if "Model" not in case.get("classname", "")] or failed
-    telling = [case for case in plain if _named_cause(_name(case)) not in (None, "map-lookup-wrong")] or plain
-    causes = [_cause(_name(case)) for case in (plain if len(telling) * 4 < len(plain) else telling)]
-    likely = max(causes, key=causes.count)
-    case = next(case for case in plain if _cause(_name(case)) == likely)
-    fails = "this is the first that fails" if _suite(_name(case)).is_in_order else f"{len(failed)} fail"
-    expected = f"{count} host tests pass; {fails}. Again: {folder / 'host_tests'} --gtest_filter='{_name(case)}'"
-    fail(_cause(_name(case)), expected, case.find("failure").get("message", "").strip()[:_EXCERPT])
+def _shown(folder: Path, test: str, printed: str) -> str:
+    """A failed test, and how to run it by itself."""
+    return f"{test}: {printed.strip()[:_EXCERPT]}\nagain: {folder / 'host_tests'} --gtest_filter='{test}'"
 
 
 def _name(case: xml.Element) -> str:
@@ -154,17 +202,20 @@ def _suite(name: str) -> _Suite:
     return next((suite for start, suite in _SUITES.items() if name.startswith(start)), _MAP)
 
 
-def _named_cause(name: str) -> str | None:
-    return _suite(name).named_cause(name)
+def _cause(test: str, printed: str) -> str:
+    """What a failed check stands for, if no test that is more basic failed."""
+    suite = _suite(test)
+    return next((sign.cause for sign in suite.signs if sign.is_in(test, printed)), suite.cause)
 
 
-def _cause(name: str) -> str:
-    return _named_cause(name) or _suite(name).cause
+def _without_format(name: str) -> str:
+    """PageTableMap/x86_64.MapsOnePage is PageTableMap.MapsOnePage for one paging format."""
+    return re.sub(r"/[^.]*", "", name)
 
 
 def _running(output: str) -> str:
     """The test that had begun last."""
-    begun = re.findall(r"^\[ RUN      \] (\S+)", output, re.MULTILINE)
+    begun = _RUN.findall(output)
     return begun[-1] if begun else "the first test"
 
 

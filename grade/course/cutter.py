@@ -260,6 +260,23 @@ def _walked_files(tree: Path) -> Iterator[str]:
 
 
 def _cut_file(tree: Path, path: str, request: _Request) -> bytes:
+    content = _without_markers(tree, path, request)
+    if path.endswith(".md") and len(request.isas) == 1:
+        return _with_commands_for(request.isas[0], content)
+    return content
+
+
+def _with_commands_for(isa: str, page: bytes) -> bytes:
+    """Where a command names another ISA it names this one, so that it can be typed; what follows it keeps its column."""
+    others = "|".join(other for other in ISAS if other != isa)
+
+    def renamed(match: re.Match[bytes]) -> bytes:
+        return b"--isa " + (isa.encode().ljust(len(match[0]) - len(b"--isa ")) if match[2] else isa.encode())
+
+    return re.sub(rf"--isa ({others})(?!\w)(?:( +)(?= \S))?".encode(), renamed, page)
+
+
+def _without_markers(tree: Path, path: str, request: _Request) -> bytes:
     content = (tree / path).read_bytes()
     parts = _parts_of(content, path, owner_of(request.labs, path))
     if all(isinstance(part, str) for part in parts):

@@ -21,8 +21,10 @@ from grade.ladder.git import GitError, Repository
 from grade.ladder.labs import COURSE_FILE, ISAS, LadderError, owner_of
 from grade.ladder.trees import Tree, read_course
 
+_ADDRESS = re.compile(r"\w+:/|\w[\w.@-]*:")  # Path has made one / of the two in https://
 _NAME = re.compile(r"lab(\d+)(-solution|-catch-up)?")
 _KIND, _TREE = "Pagewalk-Handout", "Pagewalk-Tree"  # trailers by which a commit of ours is known
+_MOST_NAMED = 20
 _FIRST_DAY = 1_767_225_600  # 2026-01-01, in Unix time: every commit's date, so that same contents are same commits
 
 
@@ -57,6 +59,7 @@ class Difference:
     branch: str
     problem: str
     files: tuple[str, ...] = ()
+    foreign: bool = False
 
 
 @dataclass(frozen=True)
@@ -88,6 +91,7 @@ def publish(tree: Tree, folder: Path, wishes: Wishes, progress: Callable[[str], 
     """
     _refuse_uncommitted(tree.root)
     target = _existing(folder)
+    _refuse_main_itself(tree.root, folder, target)
     if target is not None:
         target.refuse_unfinished("branches change")
     course = _course(tree, target, wishes)
@@ -165,6 +169,8 @@ def _ours(target: Repository | None) -> list[str]:
 
 def _existing(folder: Path) -> Repository | None:
     """The repository at `folder`; None if there is nothing, and one can be made there. LadderError for all else."""
+    if not folder.exists() and _ADDRESS.match(os.fspath(folder)):
+        raise LadderError(f"{folder} is an address: name a folder here, and push from there (git push {folder} lab1)")
     if folder.is_dir() and any(folder.iterdir()):
         here = Repository(folder)
         top = here.ask("rev-parse", "--show-toplevel") or here.ask("rev-parse", "--absolute-git-dir")
@@ -175,7 +181,20 @@ def _existing(folder: Path) -> Repository | None:
         return here
     if folder.exists() and not folder.is_dir():
         raise LadderError(f"{folder} is a file, and no folder for a repository")
+    if not folder.absolute().parent.is_dir():
+        raise LadderError(f"there is no folder {folder.absolute().parent} to make {folder.name} in")
     return None
+
+
+def _refuse_main_itself(main: Path, folder: Path, target: Repository | None) -> None:
+    """The course's repository is one of its own: what is pushed from main's would take the solutions along."""
+    if target is not None and _shared_folder(target) == _shared_folder(Repository(main)):
+        raise LadderError(f"{folder} is main's own repository: name another folder for the course's")
+
+
+def _shared_folder(repository: Repository) -> str | None:
+    """Where the objects and branches are, which all work trees of a repository share."""
+    return repository.ask("rev-parse", "--path-format=absolute", "--git-common-dir")
 
 
 def _refuse_uncommitted(main: Path) -> None:
@@ -246,7 +265,7 @@ def _make_commits(
         if parents == [old] and workshop.run("rev-parse", f"{old}^{{tree}}") == contents:
             tips[branch.name] = str(old)
         else:
-            tips[branch.name] = _commit(workshop, branch, course, contents, parents)
+            tips[branch.name] = _commit(workshop, branch, course, contents, parents, old)
         workshop.run("update-ref", f"refs/heads/{branch.name}", tips[branch.name])
     return tips
 
@@ -267,9 +286,15 @@ def _is_ancestor(workshop: Repository, old: str, new: str) -> bool:
     return workshop.ask("merge-base", "--is-ancestor", old, new) is not None
 
 
-def _commit(workshop: Repository, branch: _Branch, course: _Course, contents: str, parents: Sequence[str]) -> str:
+def _commit(
+    workshop: Repository, branch: _Branch, course: _Course, contents: str, parents: Sequence[str], old: str | None
+) -> str:
+    """A commit of the tree `contents`; `old` is what the branch had before."""
+    files = workshop.run("diff-tree", "-r", "--name-only", f"{old}^{{tree}}", contents).splitlines() if old is not None else []
+    changed = "".join(f"Changed: {path}\n" for path in files[:_MOST_NAMED]) + ("\n" if files else "")
+    subject = branch.title + (", renewed" if old is not None else "")
     kind = f"lab {branch.lab}" + (f", labs 1 to {branch.solved} solved" if branch.solved else "")
-    message = f"{branch.title}\n\n{_KIND}: {kind}\n{_TREE}: {contents}\n"
+    message = f"{subject}\n\n{changed}{_KIND}: {kind}\n{_TREE}: {contents}\n"
     date = f"{_FIRST_DAY} +0000"
     identity = {
         f"GIT_{role}_{what}": value
@@ -308,7 +333,7 @@ def _put_into(folder: Path, target: Repository | None, workshop: Repository, tip
 
 def _new_repository(folder: Path, branch: str) -> Repository:
     try:
-        folder.mkdir(parents=True, exist_ok=True)
+        folder.mkdir(exist_ok=True)
     except OSError as error:
         raise LadderError(f"cannot make {folder}: {error.strerror}") from error
     repository = Repository(folder)
@@ -349,7 +374,7 @@ def _difference(
     if tip is None:
         return [Difference(branch.name, "is not published")]
     if (commit := _foreign_commit(target, branch.name)) is not None:
-        return [Difference(branch.name, f"has a commit that handout did not make: {commit}")]
+        return [Difference(branch.name, f"has a commit that handout did not make: {commit}", foreign=True)]
     contents = _write_tree(tree, workshop, branch, course.isas)
     files = tuple(workshop.run("diff-tree", "-r", "--name-only", f"{tip}^{{tree}}", contents).splitlines())
     return [Difference(branch.name, "is not what main has now", files)] if files else []

@@ -21,7 +21,11 @@ def publish_branches(tree: Tree, folder: Path, console: Console, **wishes: objec
         console.print(f"  {entry.branch:{width}}  {entry.commit[:10]}  {entry.change}", markup=False)
     _warn_of_conflicts(console, report)
     secret = [entry.branch for entry in report if entry.branch.endswith(("-solution", "-catch-up"))]
-    console.print(f"\nStudents get lab 1 with:  git -C {folder} push REMOTE lab1", markup=False, soft_wrap=True)
+    is_new = all(entry.change == "new" for entry in report)
+    what, force = ("Students get lab 1 with", "") if is_new else ("Push again what you have pushed", "")
+    if not is_new and wishes.get("afresh"):
+        what, force = "Push again what you have pushed; whoever has begun cannot merge it", "--force "
+    console.print(f"\n{what}:  git -C {folder} push {force}REMOTE lab1", markup=False, soft_wrap=True)
     if secret:
         console.print(f"These hold solutions; push them when you want them read: {', '.join(secret)}", markup=False)
     return 0
@@ -36,7 +40,14 @@ def check_branches(tree: Tree, folder: Path, console: Console, **wishes: object)
         files = f": {len(entry.files)} of its files, {names}" if entry.files else ""
         console.print(f"{entry.branch} {entry.problem}{files}", markup=False, soft_wrap=True)
     if found:
-        console.print(f"./pagewalk handout --repo {folder} renews them.", markup=False, soft_wrap=True)
+        if any(entry.foreign for entry in found):
+            rename = f"git -C {folder} branch -m BRANCH ANOTHER-NAME"
+            console.print(f"Rename what has commits of others ({rename}), or it cannot be renewed.", markup=False)
+        options = "".join(f" --isa {isa}" for isa in wishes.get("isas") or ())
+        options += " --solutions" if wishes.get("solutions") else ""
+        options += "".join(f" --catch-up {lab}" for lab in wishes.get("catch_up") or ())
+        renew = f"./pagewalk handout --repo {folder}{options}"
+        console.print(f"{renew} renews them.", markup=False, soft_wrap=True)
         return 1
     console.print(f"The branches in {folder} are what main would publish.", markup=False, soft_wrap=True)
     return 0

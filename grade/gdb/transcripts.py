@@ -39,8 +39,9 @@ def transcript(root: Path, isa: str, script: str, commands: list[str]) -> str:
 
 
 def alike(text: str) -> str:
-    """The page without what every change of the kernel changes: numbers, and the spaces that align them."""
-    return re.sub(r" +", " ", re.sub(r"\b(0x)?[0-9a-f]*[0-9][0-9a-f]*\b", "N", text))
+    """The page without what changes with the kernel, or with a tick: numbers, spaces, states of processes."""
+    text = re.sub(r"\b(0x)?[0-9a-f]*[0-9][0-9a-f]*\b", "N", text)
+    return re.sub(r" +", " ", re.sub(r"\b(ready|running|sleeping|waiting)\b", "STATE", text))
 
 
 def _without_end_spaces(text: str) -> str:

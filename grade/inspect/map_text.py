@@ -26,11 +26,15 @@ class NamedRange:
 
 @dataclass(frozen=True)
 class AddressSpaceMap:
-    """What a root maps; `problem` says why the enumeration ended early, or why there is none."""
+    """What a root maps; `problem` says why the enumeration ended early, or why there is none.
+
+    `unusable` counts the entries on the way that are neither empty nor usable.
+    """
 
     space: Space
     ranges: tuple[NamedRange, ...]
     problem: str = ""
+    unusable: int = 0
 
 
 def map_of(guest: Guest, space: Space) -> AddressSpaceMap:
@@ -39,12 +43,13 @@ def map_of(guest: Guest, space: Space) -> AddressSpaceMap:
     if not walker.translation_on():
         return AddressSpaceMap(space, (), "translation is off: each address is a physical one")
     found: list[Mapping] = []
-    problem = ""
+    problem, unusable = "", 0
     try:
         found.extend(walker.mappings())
+        unusable = sum(1 for _ in walker.defects())
     except TooManyTables as error:
         problem = f"the tables have no end: {error}"
-    return AddressSpaceMap(space, tuple(_named(guest, Names(guest, space), found)), problem)
+    return AddressSpaceMap(space, tuple(_named(guest, Names(guest, space), found)), problem, unusable)
 
 
 def _named(guest: Guest, names: Names, pages: Iterable[Mapping]) -> Iterator[NamedRange]:
@@ -83,6 +88,8 @@ def map_lines(found: AddressSpaceMap) -> list[str]:
             f"{part.memory:7} {marks:16} {entry.name}"
         )
         lines.append((line.rstrip() + "".join(f"  <-- {warning}" for warning in entry.warnings)))
+    if found.unusable:
+        lines.append(f"and {found.unusable} entries that the CPU would not accept: pt -lint")
     if found.problem:
         lines.append(found.problem)
     elif not found.ranges:

@@ -54,6 +54,8 @@ def _end(walk: Walk) -> str:
     if walk.fault is None:
         page = walk.mapping
         return f"{walk.va:#x} is {walk.pa:#x}, in a {size_text(page.size)} page at {page.pa:#x}, {page.memory} memory"
+    if walk.fault == "translation-off":
+        return "translation is off: an access goes to the physical address that is the same number"
     detail = f": {walk.detail}" if walk.detail else ""
     where = f" at level {walk.steps[-1].level}" if walk.steps else ", before a table is read"
     return f"any access would fault: {walk.fault}{where}{detail}"

@@ -61,7 +61,7 @@ def why_lines(guest: Guest, frame: TrapFrame | None) -> list[str]:
         return [*lines, broken.seen, *broken.walk.splitlines(), _cause(broken.cause)]
     fault = last_fault(guest, frame)
     if fault is None:
-        return [*lines, "no page fault: the last exception was another one, or there was none"]
+        return [*lines, "no page fault is being handled here. Stop where one is: hbreak print_fault, handle_user_fault"]
     return [*lines, *fault.decoded, *_fault_lines(guest, cpu, fault)]
 
 
@@ -80,9 +80,17 @@ def _fault_lines(guest: Guest, cpu: CpuState, fault: LastFault) -> list[str]:
     if fault.user or is_users(guest, fault.address):
         lines += _area_lines(guest, fault)
     if not fault.user:
-        moved = max(fault.pc, cpu.sp) >= guest.offset
-        lines.append(_cause(cause_of_fault(guest, Attempt(fault.address, fault.access, moved))))
+        lines.append(_cause_in_kernel(guest, cpu, fault))
     return lines
+
+
+def _cause_in_kernel(guest: Guest, cpu: CpuState, fault: LastFault) -> str:
+    cause = cause_of_fault(guest, Attempt(fault.address, fault.access, max(fault.pc, cpu.sp) >= guest.offset))
+    region, page = guest.layout.region_of(fault.address, guest.offset), guest.walk(fault.address).mapping
+    if cause == "wrong-permission" and region is not None and page is not None:
+        if (page.write, page.kernel_execute) == (region.write, region.execute):
+            return f"the tables are right: nobody may {fault.access.value} in the kernel's {region.name}"
+    return _cause(cause)
 
 
 def _area_lines(guest: Guest, fault: LastFault) -> list[str]:

@@ -18,6 +18,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import IO
 
+from grade.boot.kernel_image import DEBUG_ROOT
 from grade.ladder.trees import locked
 
 Progress = Callable[[int, int, str], None]
@@ -365,7 +366,13 @@ def _indented_text(lines: list[str]) -> str:
 
 
 def _from_root(name: str, tree: Path, build_dir: Path) -> str:
-    """The file as seen from the tree; compilers name it from the build folder, CMake from the tree."""
+    """The file as seen from the tree.
+
+    Compilers name it from the build folder, CMake from the tree, and the linker as the debug information does.
+    """
+    plain = os.path.normpath(name)
+    if plain.startswith(f"{DEBUG_ROOT}/") and not Path(plain).exists():
+        return plain.removeprefix(f"{DEBUG_ROOT}/")
     path = (build_dir / name).resolve()
     if not path.exists():
         return name

@@ -89,9 +89,11 @@ class Repository:
             for name, operation in _UNFINISHED.items():
                 if (git_folder / name).exists():
                     raise GitError(f"{folder} is in the middle of {operation}: finish or abort it before {what}")
+            here.ask("update-index", "-q", "--refresh")  # a copied folder's times are new, its files are not
             if changed := here.run("status", "--porcelain", "--untracked-files=no"):
                 first = changed.splitlines()[0][3:]
-                raise GitError(f"{folder} has changes that are not committed, such as {first}: commit or stash them first")
+                how = "stash them, or commit them on a branch of your own"
+                raise GitError(f"{folder} has changes that are not committed, such as {first}: {how}")
 
 
 def _environment(more: Mapping[str, str] | None) -> dict[str, str]:

@@ -43,7 +43,12 @@ class Given:
 def find_given(tree: Tree) -> Given:
     """The commit that brought this lab. LadderError, saying why, if git does not know."""
     repository = Repository(tree.root)
-    top = repository.run("rev-parse", "--show-prefix")
+    try:
+        top = repository.run("rev-parse", "--show-prefix")
+    except GitError as error:
+        if "not a git repository" in str(error):
+            raise LadderError(f"{tree.root} is not in a git repository") from error
+        raise
     if top:
         raise LadderError(f"{tree.root} is only a folder of a git repository")
     trailer = rf"--grep=^Pagewalk-Handout: lab {tree.lab}\(, labs 1 to [0-9]* solved\)\?$"

@@ -6,6 +6,8 @@ from grade.ladder.git import GitError, Repository
 from grade.ladder.trees import Tree
 from grade.results import NOT_WRITTEN, Result, Status
 from grade.student.kept import Kept
+from grade.student.owned import missing_files
+from grade.student.packed import packed_in
 from grade.student.remaining import Remaining, find_remaining
 
 _DOES_NOT_COMPILE = "does-not-compile"
@@ -17,8 +19,19 @@ def points_line(lab: int, kept: Sequence[Kept]) -> str:
     return f"Lab {lab}: {', '.join(parts)}."
 
 
+def to_put_back(tree: Tree) -> list[str]:
+    """What to do where a file of the student's is missing, without which nothing builds; else nothing."""
+    missing = missing_files(tree)
+    if not missing:
+        return []
+    are = "is missing, and is one of your files" if len(missing) == 1 else "are missing, and are files of yours"
+    return [f"First: {', '.join(missing)} {are}. As committed last:", f"  git checkout HEAD -- {' '.join(missing)}"]
+
+
 def next_steps(tree: Tree, results: Sequence[Result]) -> list[str]:
     """A few lines for a student who has these results of the tree's own lab, all of them or the ones just graded."""
+    if lines := to_put_back(tree):
+        return lines
     wrong = [result for result in results if result.status is not Status.PASSED]
     wrong.sort(key=lambda result: (*_urgency(result), tree.isas.index(result.isa)))
     if not wrong:
@@ -96,17 +109,24 @@ def _grade_again(result: Result) -> str:
 
 def _after_all_passed(tree: Tree) -> list[str]:
     repository = Repository(tree.root)
-    lines = [f"Every milestone of lab {tree.lab} passes. Next:", "  ./pagewalk submit"]
+    archive = packed_in(tree)
+    packed = f", and {archive.name} has your files as they are" if archive is not None else ""
+    done = f"Every milestone of lab {tree.lab} passes{packed}."
+    lines: list[str] = []
     if repository.ask("status", "--porcelain", "--untracked-files=no"):
         lines.append(f'  git commit -a -m "Lab {tree.lab}"')
+    if not packed:
+        lines.append("  ./pagewalk submit")
     if tree.is_last:
-        return [*lines, "That was the last lab. Well done."]
+        return [f"{done} Next:" if lines else done, *lines, "That was the last lab. Well done."]
+    lines.insert(0, f"{done} Next:")
     following = f"lab{tree.lab + 1}"
     branch = _branch(repository, following)
     if branch is None:
         where = f"git knows no branch {following} yet; after a git fetch it may"
         return [*lines, f"Lab {tree.lab + 1} comes from your instructor: {where}."]
-    return [*lines, f"  git merge {branch}"]
+    fetch = ["  git fetch"] if branch != following else []
+    return [*lines, *fetch, f"  git merge {branch}"]
 
 
 def _branch(repository: Repository, name: str) -> str | None:

@@ -22,6 +22,11 @@ def owned_files(tree: Tree) -> dict[str, int]:
     return files
 
 
+def missing_files(tree: Tree) -> list[str]:
+    """The owned files that are not there."""
+    return [path for path in owned_files(tree) if not (tree.root / path).exists()]
+
+
 def why_not_taken(path: Path) -> str | None:
     """What keeps an owned file out of a submission; None if nothing does."""
     if path.is_symlink() or any(folder.is_symlink() for folder in path.parents):

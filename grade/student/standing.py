@@ -6,7 +6,7 @@ from grade.ladder.trees import Tree
 from grade.results import Result, Status
 from grade.student.given import changed_given_files
 from grade.student.kept import Kept, load, source_digests
-from grade.student.next_step import first_steps, next_steps
+from grade.student.next_step import first_steps, next_steps, to_put_back
 from grade.student.remaining import Remaining, find_remaining
 
 
@@ -45,6 +45,8 @@ class Standing:
     @property
     def next(self) -> list[str]:
         """What to do now, in a few lines."""
+        if lines := to_put_back(self.tree):
+            return lines
         if not self.current:
             return first_steps(self.tree)
         if self.changed or not all(one.complete for one in self.current):

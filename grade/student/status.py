@@ -15,6 +15,7 @@ from grade.student.kept import Kept
 from grade.student.standing import Standing, look_at
 
 VERSION = 1
+_WHAT_COUNTS = "Each milestone counts as it was graded last; an earlier lab's, on that lab's own tree."
 
 
 def show_status(tree: Tree, console: Console, json_file: Path | None) -> None:
@@ -25,6 +26,8 @@ def show_status(tree: Tree, console: Console, json_file: Path | None) -> None:
     if json_file is not None:
         json_file.write_text(json.dumps(_as_document(standing), indent=1) + "\n", encoding="utf-8")
     console.print(_table(standing))
+    if standing.kept:
+        console.print(_WHAT_COUNTS, markup=False, soft_wrap=True)
     _list(console, "Changed since that grading:", standing.changed)
     _list(console, "Changed or added, and not part of a submission:", standing.given_changed)
     _list(console, "Still to be written:", [f"{one.place}: {one.function}" for one in standing.remaining])
@@ -38,7 +41,7 @@ def _table(standing: Standing) -> Table:
     table.add_column("lab")
     for isa in tree.isas:
         table.add_column(isa, justify="right")
-    table.add_column("graded")
+    table.add_column("graded last")
     for lab in tree.labs:
         kept = [standing.kept.get((lab.number, isa)) for isa in tree.isas]
         times = max((one.time for one in kept if one is not None), default="")

@@ -1,7 +1,7 @@
 """./pagewalk submit: one archive with the files that are the student's, once it is sure that they build."""
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,6 +14,7 @@ from grade.ladder.trees import Tree, locked, read_course
 from grade.student.archive import pack, refuse_to_overwrite, write_whole
 from grade.student.given import changed_given_files, find_given, uncommitted
 from grade.student.owned import conflict_line, owned_files, why_not_taken
+from grade.student.packed import remember_packed
 from grade.student.remaining import find_remaining
 
 
@@ -34,17 +35,20 @@ def submit(tree: Tree, console: Console, output: Path | None, *, force: bool) ->
     if not problems or force:
         problems += _build_errors(tree, collected.files, console)
     if problems and not force:
-        raise LadderError("\n".join([*problems, "Nothing was written. --force packs it all the same."]))
+        older = f" {path} is still that of an earlier submit." if path.exists() else ""
+        raise LadderError("\n".join([*problems, f"Nothing was written.{older} --force packs it all the same."]))
     write_whole(path, pack(_folder(tree), collected.files))
+    own = {name: content for name, content in collected.files.items() if name != COURSE_FILE}
+    if not problems:
+        with suppress(OSError):  # then somebody is told to submit again, which does no harm
+            remember_packed(tree, own, path)
     for problem in problems:
         console.print(f"In spite of this: {problem}", markup=False, soft_wrap=True)
     _remark(tree, console)
-    count = len(collected.files) - 1
-    files = "1 file" if count == 1 else f"{count} files"
-    console.print(f"{path}: lab {tree.lab}, {files} of yours:", markup=False, soft_wrap=True)
-    for name in collected.files:
-        if name != COURSE_FILE:
-            console.print(f"  {name}", markup=False, soft_wrap=True)
+    count = "1 file" if len(own) == 1 else f"{len(own)} files"
+    console.print(f"{path}: lab {tree.lab}, {count} of yours:", markup=False, soft_wrap=True)
+    for name in own:
+        console.print(f"  {name}", markup=False, soft_wrap=True)
 
 
 def _folder(tree: Tree) -> str:

@@ -554,3 +554,19 @@ def test_what_only_main_can_do_is_left_out(main: Path) -> None:
     files = ("grade/course/cutter.py", "grade/submission/sources.py", "grade/ladder/labs.py")
     write(main, dict.fromkeys(files, ""))
     assert set(files) & set(render(main, 1, 0, with_grader=True)) == {"grade/ladder/labs.py"}
+
+
+def test_a_course_on_one_isa_has_no_commands_for_another(main: Path) -> None:
+    """Commands of pages alone, and what is explained behind a command stays in its column."""
+    page = "./pagewalk gdb 2 --isa {0}     stop\n./pagewalk run --isa {1}  go\n`--isa {0}` on {0} [--isa ISA] --isa {0}_be\n"
+    page += "<!-- @from 2 -->\n./pagewalk run --isa {0}\n<!-- @end -->\n"
+    write(main, {"README.md": page.format("aarch64", "x86_64"), "pagewalk": "--isa aarch64\n"})
+    files = render(main, 1, 0, ["x86_64"])
+    assert files["README.md"][0].decode() == (
+        "./pagewalk gdb 2 --isa x86_64      stop\n./pagewalk run --isa x86_64  go\n"
+        "`--isa x86_64` on aarch64 [--isa ISA] --isa aarch64_be\n"
+    )
+    assert files["pagewalk"][0] == b"--isa aarch64\n"
+    other = render(main, 2, 0, ["aarch64"])["README.md"][0].decode()
+    assert other.splitlines()[1] == "./pagewalk run --isa aarch64 go" and "x86_64" not in other
+    assert "--isa aarch64  " in render(main, 2, 0)["README.md"][0].decode()

@@ -1,5 +1,6 @@
 """The labs as branches: what they hold, how a student merges them, and what publishing refuses to touch."""
 
+import shutil
 import subprocess
 from pathlib import Path
 
@@ -155,6 +156,8 @@ def test_a_student_merges_what_is_new_without_a_conflict(main: Tree, repo: Path,
     git(clone, "merge", "-q", "origin/lab3")
     for branch in ("lab1", "lab2", "lab3"):
         assert git(repo, "diff", "--name-only", f"{branch}~1", branch) == "kernel/given.h"
+        message = git(repo, "log", "-1", "--format=%B", branch)
+        assert f"Lab {branch[3]}: Lab {branch[3]}, renewed\n\nChanged: kernel/given.h\n" in message
 
 
 def test_a_changed_file_of_the_students_is_reported(main: Tree, repo: Path) -> None:
@@ -279,6 +282,36 @@ def _below(repo: Path) -> Path:
     return repo / "inner"
 
 
+def test_mains_own_repository_is_refused(main: Tree, repo: Path, tmp_path: Path) -> None:
+    git(main.root, "init", "-q")
+    git(main.root, "add", ".")
+    git(main.root, "commit", "-qm", "All")
+    git(main.root, "worktree", "add", "-q", "-b", "other", str(tmp_path / "second"))
+    for folder in (main.root, tmp_path / "second"):
+        refused(main, folder, "is main's own repository: name another folder for the course's")
+
+
+@pytest.mark.parametrize("address", ["https://example.org/course", "git@example.org:course", "ssh://example.org/x"])
+def test_an_address_is_refused(main: Tree, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, address: str) -> None:
+    monkeypatch.chdir(tmp_path)
+    refused(main, Path(address), "is an address: name a folder here, and push from there")
+    assert [path.name for path in tmp_path.iterdir()] == ["main"]
+
+
+def test_a_folder_in_a_folder_that_is_not_there_is_refused(main: Tree, repo: Path) -> None:
+    refused(main, repo / "deep" / "course", f"there is no folder {repo}/deep to make course in")
+    assert not repo.exists()
+
+
+def test_a_copied_repository_is_not_taken_for_changed(main: Tree, repo: Path, tmp_path: Path) -> None:
+    make(main, repo)
+    shutil.copytree(repo, tmp_path / "copy")
+    (tmp_path / "copy/kernel/given.h").touch()
+    write(main.root, {"kernel/given.h": "// given, and better\n"})
+    assert make(main, tmp_path / "copy")["lab1"].change == "1 file changed"
+    assert (tmp_path / "copy/kernel/given.h").read_text() == "// given, and better\n"
+
+
 def test_main_must_be_committed(main: Tree, repo: Path) -> None:
     git(main.root, "init", "-q")
     git(main.root, "add", ".")
@@ -318,6 +351,14 @@ def test_the_command_line(repo: Path, tmp_path: Path, monkeypatch: pytest.Monkey
     write(main.root, {"kernel/given.h": "// given, and better\n"})
     status, output = call("--check")
     assert status == 1 and "lab1 is not what main has now: 1 of its files, kernel/given.h" in output
+    assert f"./pagewalk handout --repo {repo} renews them." in output and "branch -m" not in output
+    output = call("--check", "--isa", "aarch64", "--solutions")[1]
+    assert f"./pagewalk handout --repo {repo} --isa aarch64 --solutions renews them." in output
+    assert f"Push again what you have pushed:  git -C {repo} push REMOTE lab1" in call()[1]
+    assert "push --force REMOTE lab1" in call("--afresh")[1]
+    write(repo, {"kernel/given.h": "// mine\n"})
+    git(repo, "commit", "-qam", "Mine")
+    assert "Rename what has commits of others" in call("--check")[1]
     (main.root / "labs/course.toml").write_text('lab = 1\nsolved = 0\nisas = ["x86_64"]\n', encoding="utf-8")
     monkeypatch.setattr(cli, "own_tree", lambda: Tree(main.root))
     status, output = call()

@@ -68,6 +68,19 @@ def test_the_other_isa_cannot_be_named(clone: Path) -> None:
     assert "[default: aarch64]" in pagewalk(clone, "run", "--help").stdout
 
 
+def test_no_page_names_the_other_isa_in_a_command(clone: Path) -> None:
+    pages = {path: path.read_text(encoding="utf-8") for path in clone.rglob("*.md")}
+    assert len(pages) > 5 and any(f"--isa {ISA}" in text for text in pages.values())
+    assert [path for path, text in pages.items() if "--isa x86_64" in text] == []
+
+
+def test_plain_pytest_refuses_the_other_isa_in_one_line(clone: Path) -> None:
+    command = [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", "labs/1-identity-map", "--isa", "x86_64"]
+    run = subprocess.run(command, cwd=clone, capture_output=True, text=True, check=False)
+    assert (run.returncode, run.stderr.strip()) == (4, "ERROR: this tree is for aarch64 only")
+    assert "Error" not in run.stdout
+
+
 def test_from_the_starter_to_a_submission(clone: Path) -> None:
     """The engine is written first; then the rest, with a mistake in a given file that no submission has."""
     assert "Lab 1 was not graded here yet" in pagewalk(clone, "status").stdout
@@ -105,6 +118,30 @@ def test_an_earlier_labs_own_points_are_not_given_again(tmp_path: Path) -> None:
     assert run.returncode == 2
     assert "this is the tree of lab 3: lab 1's own points were given on lab 1's tree" in run.stderr
     assert "there is no lab 4" in pagewalk(tree, "grade", "4").stderr
+    again = pagewalk(tree, "gdb", "1.2").stderr  # of which only the run on this lab's kernel can be gone back to
+    assert again.endswith(f"so there is none to go back to: ./pagewalk grade 3 --isa {ISA}\n")
+
+
+def test_another_lab_is_this_trees_kernel_all_the_same(tmp_path: Path) -> None:
+    """What does not build is enough: it is said before."""
+    tree = tmp_path / "tree"
+    cut(ROOT, 3, 2, tree, [ISA], with_grader=True)
+    (tree / "CMakeLists.txt").write_text("broken\n", encoding="utf-8")
+    told = "This tree has one kernel, lab 3's: that is booted, and not lab 1's.\n"
+    assert pagewalk(tree, "gdb", "1").stderr.startswith(told)
+    assert pagewalk(tree, "run", "--lab", "1").stderr.startswith(told)
+    assert "one kernel" not in pagewalk(tree, "gdb", "3").stderr
+
+
+def test_a_missing_file_is_named_where_the_linker_misses_what_was_in_it(clone: Path) -> None:
+    (clone / "arch" / ISA / "boot_map.cc").unlink()
+    run = pagewalk(clone, "grade", "--milestone", "1.2", "-j", "1")
+    (clone / "arch" / ISA / "boot_map.cc").write_bytes(render(ROOT, 1, 0, [ISA])[f"arch/{ISA}/boot_map.cc"][0])
+    assert run.returncode == 1 and "/pagewalk/" not in run.stdout.replace("./pagewalk", "")
+    assert run.stdout.splitlines()[-2:] == [
+        f"First: arch/{ISA}/boot_map.cc is missing, and is one of your files. As committed last:",
+        f"  git checkout HEAD -- arch/{ISA}/boot_map.cc",
+    ]
 
 
 def test_a_conflict_is_named_instead_of_graded(tmp_path: Path) -> None:

@@ -16,6 +16,7 @@ from grade.student.kept import keep, load
 from grade.student.next_step import next_steps
 from grade.student.remaining import find_remaining
 from grade.student.status import show_status
+from grade.student.submit import submit
 from grade.tests.student_trees import git, result, student_clone, write_all
 
 PASSED = [result("1.1"), result("1.2"), result("1.1", isa="aarch64"), result("1.2", isa="aarch64")]
@@ -126,11 +127,37 @@ def test_done_names_the_next_branch_as_git_knows_it(tmp_path: Path) -> None:
     assert next_steps(Tree(clone), PASSED) == [
         "Every milestone of lab 1 passes. Next:",
         "  ./pagewalk submit",
+        "  git fetch",
         "  git merge origin/lab2",
     ]
     write_all(clone, 1)
     git(clone, "branch", "lab2", "origin/lab2")
-    assert next_steps(Tree(clone), PASSED)[2:] == ['  git commit -a -m "Lab 1"', "  git merge lab2"]
+    commit = '  git commit -a -m "Lab 1"'
+    assert next_steps(Tree(clone), PASSED)[1:] == [commit, "  ./pagewalk submit", "  git merge lab2"]
+
+
+def test_what_is_packed_need_not_be_packed_again(tmp_path: Path) -> None:
+    clone = student_clone(tmp_path, "lab3")
+    archive = tmp_path / "mine.tar.gz"
+    submit(Tree(clone), Console(file=io.StringIO()), archive, force=False)
+    done = "Every milestone of lab 3 passes, and mine.tar.gz has your files as they are."
+    assert next_steps(Tree(clone), []) == [done, "That was the last lab. Well done."]
+    (clone / "kernel/lab1.h").write_text("int a;\n", encoding="utf-8")
+    assert "  ./pagewalk submit" in next_steps(Tree(clone), [])
+    git(clone, "checkout", "-q", "kernel/lab1.h")
+    archive.unlink()
+    assert "  ./pagewalk submit" in next_steps(Tree(clone), [])
+
+
+def test_a_missing_file_comes_first(tmp_path: Path) -> None:
+    clone = student_clone(tmp_path)
+    (clone / "kernel/lab1.h").unlink()
+    told = "First: kernel/lab1.h is missing, and is one of your files. As committed last:\n  git checkout HEAD -- kernel/lab1.h\n"
+    assert status(clone).endswith(told)
+    failed = result("1.1", Status.FAILED, cause="does-not-compile", message="main.cc:1: error: undefined reference")
+    assert graded(clone, [failed]).endswith(told) and status(clone).endswith(told)
+    (clone / "arch/x86_64/lab1.S").unlink()
+    assert "kernel/lab1.h, arch/x86_64/lab1.S are missing, and are files of yours." in status(clone)
 
 
 def test_done_without_a_next_branch(tmp_path: Path) -> None:
@@ -200,7 +227,8 @@ def test_an_earlier_lab_keeps_the_points_of_its_own_tree(tmp_path: Path) -> None
     graded(clone, [result("1.1"), result("1.2", Status.FAILED), *PASSED[2:]])
     git(clone, "merge", "--quiet", "--no-edit", "origin/lab2")
     graded(clone, [result("1.1", lab=2), result("2.1", Status.TODO, message="not written yet: first2")], ("x86_64",))
-    status(clone, tmp_path / "s.json")
+    text = status(clone, tmp_path / "s.json")
+    assert "graded last" in text and "an earlier lab's, on that lab's own tree." in text
     document = json.loads((tmp_path / "s.json").read_text())
     entries = ((lab["lab"], isa, entry) for lab in document["labs"] for isa, entry in lab["graded"].items())
     points = {(lab, isa): entry and entry["points"] for lab, isa, entry in entries}

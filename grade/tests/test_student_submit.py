@@ -142,8 +142,10 @@ def test_what_does_not_build_is_refused_unless_forced(clone: Path, tmp_path: Pat
         packed(clone, tmp_path / "a.tar.gz")
     assert "arch/aarch64/lab1.S:2:1: error: this is broken\n" in str(refusal.value)
     assert "--force" in str(refusal.value) and "x86_64" not in str(refusal.value)
-    assert not (tmp_path / "a.tar.gz").exists()
+    assert not (tmp_path / "a.tar.gz").exists() and "earlier" not in str(refusal.value)
     text = packed(clone, tmp_path / "a.tar.gz", force=True)
+    with pytest.raises(LadderError, match="Nothing was written. .*a.tar.gz is still that of an earlier submit. --force"):
+        packed(clone, tmp_path / "a.tar.gz")
     assert "In spite of this: arch/aarch64/lab1.S:2:1: error: this is broken" in text
     assert b"BROKEN" in contents(tmp_path / "a.tar.gz")["lab1-submission/arch/aarch64/lab1.S"]
 
@@ -204,7 +206,7 @@ def test_without_the_handouts_commit_the_tree_is_built_as_it_stands(
             git(tmp_path, "commit", "-qm", "Lab 1\n\nPagewalk-Handout: lab 1", "--allow-empty")
     (clone / "kernel/main.cc").write_text("mine\n", encoding="utf-8")
     text = packed(tree, tmp_path / "a.tar.gz")
-    assert "so what is built is this tree as it stands" in text
+    assert "so what is built is this tree as it stands" in text and "git rev-parse" not in text
     assert (clone / "build/x86_64/kernel.elf").read_text().startswith("mine\n")
     assert "changed, and not part" not in text
 
@@ -253,7 +255,11 @@ def test_a_file_that_cannot_be_taken_is_named(
     with pytest.raises(LadderError, match=f"^arch/x86_64/lab1.S {why}"):
         packed(clone, tmp_path / "a.tar.gz")
     assert not (tmp_path / "a.tar.gz").exists()
-    assert f"In spite of this: arch/x86_64/lab1.S {why}" in packed(clone, tmp_path / "a.tar.gz", force=True)
+    text = packed(clone, tmp_path / "a.tar.gz", force=True)
+    assert f"In spite of this: arch/x86_64/lab1.S {why}" in text
+    assert "lab 1, 2 files of yours:" in text
+    (clone / "kernel/lab1.h").unlink()
+    assert "lab 1, 1 file of yours:" in packed(clone, tmp_path / "a.tar.gz", force=True)
     assert "lab1-submission/arch/x86_64/lab1.S" not in contents(tmp_path / "a.tar.gz")
 
 

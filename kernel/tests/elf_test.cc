@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "kernel/mm/user_layout.h"
+#include "kernel/tests/machine_test.h"
 
 namespace {
 

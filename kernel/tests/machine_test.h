@@ -11,6 +11,7 @@
 #include "kernel/base/result.h"
 #include "kernel/mm/frame_allocator.h"
 #include "kernel/mm/layout.h"
+#include "kernel/mm/page_flags.h"
 
 // frames() has charge of the last MiB of the window and of 16 frames beyond it.
 inline constexpr PhysAddr kFirstFrame = layout::kWindowEnd - kMiB;
@@ -44,4 +45,11 @@ std::string_view outcome(const Result<T>& result) {
 template <typename Space>
 void PrintTo(Address<Space> address, std::ostream* out) {
   *out << "0x" << std::hex << address.raw() << std::dec;
+}
+
+// The same for flags. Every test that compares flags must see this one: the linker keeps what one of the files makes of
+// printing them, for all.
+inline void PrintTo(const PageFlags& flags, std::ostream* out) {
+  *out << 'r' << (flags.write ? "w" : "") << (flags.execute ? "x" : "") << (flags.user ? "u" : "")
+       << (flags.global ? "g" : "") << (flags.memory == MemoryType::kDevice ? "d" : "");
 }

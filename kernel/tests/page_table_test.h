@@ -107,11 +107,6 @@ void expect_sound(const Table<F>& table) {
 }
 
 // How failed tests print these.
-inline void PrintTo(const PageFlags& flags, std::ostream* out) {
-  *out << 'r' << (flags.write ? "w" : "") << (flags.execute ? "x" : "") << (flags.user ? "u" : "")
-       << (flags.global ? "g" : "") << (flags.memory == MemoryType::kDevice ? "d" : "");
-}
-
 inline void PrintTo(const Translation& translation, std::ostream* out) {
   *out << testing::PrintToString(translation.address) << " size 0x" << std::hex << translation.size << std::dec << " "
        << testing::PrintToString(translation.flags);
