@@ -20,8 +20,8 @@ from hypothesis.errors import Flaky
 from hypothesis.stateful import RuleBasedStateMachine, rule, run_state_machine_as_test
 
 from grade.boot.layout import PAGE
+from grade.checks.area_model import (
     ANONYMOUS,
-    EXECUTE,
     FIXED,
     FIXED_NOREPLACE,
     MAP_START,
