@@ -1,0 +1,130 @@
+"""Which cause a failed host test is given: by the most basic one that failed, and what it printed.
+
+A script stands in for the program of host tests, and prints what gtest did print for kernels with these mistakes.
+"""
+
+import stat
+from pathlib import Path
+from xml.sax.saxutils import quoteattr
+
+import pytest
+
+from grade.checks.host_tests import check_host_tests
+from grade.diagnosis.failure import Failure
+
+BLOCKS = "PageTableMap/x86_64.MapsABlockOfEachLevel"
+RANGE = "PageTableMapRange/x86_64.ChoosesTheLargestBlocks"
+END = "PageTableMapRange/x86_64.EndsWhereTheAddressSpaceEnds"
+TAKEN = "PageTableMap/x86_64.RefusesAPageAlreadyMapped"
+MODEL = "PageTableMapModel/x86_64.AgreesWithTheEngine"
+NOTHING_TO_FREE = "PageTableUnmap/x86_64.RefusesWhatIsNotMapped"
+
+
+def equality(found: str, value: str, expected: str, wanted: str, words: str = "") -> str:
+    """What EXPECT_EQ prints."""
+    lines = ["Expected equality of these values:", f"  {found}", f"    Which is: {value}"]
+    return "\n".join([*lines, f"  {expected}", f"    Which is: {wanted}", words])
+
+
+def looked_up(found: str, by_hardware: str) -> str:
+    return equality("found", found, "seen", by_hardware, "lookup() of 0xc0001007 differs from the hardware's walk")
+
+
+def refusal(outcome: str) -> str:
+    return equality("outcome(table.map(va, pa, {.write = true}, level))", outcome, "error", '"already-mapped"')
+
+
+def sizes(found: str, wanted: str) -> str:
+    return equality("leaf_sizes(table)", found, "expected", wanted)
+
+
+WRONG_OFFSET = looked_up("(0x80000007 size 0x200000 ru)", "(0x80001007 size 0x200000 ru)")
+END_EMPTY = sizes("{}", "{ 4096, 2097152 }")
+UNMAPPED = equality("flush(table.protect(kVa - kPageSize, {}))", '"ok"', '"not-mapped"', "")
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """A build folder; the program there gives the results that `report` or `crash` writes."""
+    program = tmp_path / "host_tests"
+    program.write_text(
+        '#!/bin/sh\ncd "$(dirname "$0")"\ncat printed\n'
+        '[ -e report ] && cp report "$(echo "$1" | sed s/--gtest_output=xml://)"\nexit 1\n'
+    )
+    program.chmod(program.stat().st_mode | stat.S_IXUSR)
+    (tmp_path / "printed").touch()
+    return tmp_path
+
+
+def judge(folder: Path, tests: str) -> Failure:
+    with pytest.raises(Failure) as caught:
+        check_host_tests(folder, tests, folder)
+    return caught.value
+
+
+def report(folder: Path, results: dict[str, str | None]) -> Failure:
+    """What is said of tests that print this, or pass (None), in the order in which gtest ran them."""
+    cases = []
+    for test, message in results.items():
+        suite, name = test.split(".")
+        failure = f"<failure message={quoteattr(message)}/>" if message else ""
+        cases.append(f'<testcase classname="{suite}" name="{name}">{failure}</testcase>')
+    (folder / "report").write_text(f"<testsuites>{''.join(cases)}</testsuites>")
+    return judge(folder, "PageTableUnmap*" if NOTHING_TO_FREE in results else "PageTableMap*")
+
+
+def crash(folder: Path, failures: dict[str, str], running: str) -> Failure:
+    """What is said if the program ends in the test `running`, after these failures."""
+    printed = "".join(f"[ RUN      ] {test}\n{text}\n[  FAILED  ] {test}, where\n" for test, text in failures.items())
+    sanitizer = "==1==ERROR: AddressSanitizer: SEGV\n    #0 0x1 in f kernel/mm/page_table_map.h:70\n"
+    (folder / "printed").write_text(f"{printed}[ RUN      ] {running}\n{sanitizer}")
+    return judge(folder, "PageTableMap*")
+
+
+@pytest.mark.parametrize(
+    ("test", "printed", "cause"),
+    [
+        (BLOCKS, WRONG_OFFSET, "map-lookup-wrong"),
+        (BLOCKS, looked_up("(0x8000 size 0x1000 rwu)", "(0x8000 size 0x1000 rw)"), "table-entry-restricts"),
+        (BLOCKS, looked_up("(0x8000 size 0x1000 rw)", "(0x8000 size 0x1000 rwx)"), "map-lookup-wrong"),
+        (TAKEN, refusal('"ok"'), "double-map-accepted"),
+        (TAKEN, refusal('"misaligned"'), "map-lookup-wrong"),
+        (TAKEN, equality("snapshot(table)", "5 tables", "before", "4 tables"), "half-built-path"),
+        (RANGE, sizes("{ 4096, 2097152 }", "{ 4096, 2097152, 4096 }"), "region-end-not-mapped"),
+        (RANGE, sizes("{ 4096, 2097152, 4096, 4096 }", "{ 4096, 2097152, 4096 }"), "map-lookup-wrong"),
+        (RANGE, sizes("{}", "{ 4096, 2097152, 4096 }"), "map-lookup-wrong"),
+        (END, END_EMPTY, "region-end-not-mapped"),
+        (END, sizes("{ 4096 }", "{ 4096, 2097152 }"), "region-end-not-mapped"),
+        (END, sizes("{ 4096, 4096 }", "{ 4096, 2097152 }"), "map-lookup-wrong"),
+        (NOTHING_TO_FREE, UNMAPPED, "protect-wrong"),
+    ],
+)
+def test_a_cause_is_named_by_what_was_seen(folder: Path, test: str, printed: str, cause: str) -> None:
+    assert report(folder, {test: printed}).cause == cause
+
+
+def test_the_most_basic_failure_decides_whatever_ran_first(folder: Path) -> None:
+    taken_on_arm = TAKEN.replace("x86_64", "aarch64")
+    failure = report(folder, {MODEL: "wrong", END: END_EMPTY, taken_on_arm: refusal('"ok"'), TAKEN: refusal('"ok"')})
+    assert failure.cause == "double-map-accepted"
+    assert failure.expected == "all 4 host tests pass"
+    assert failure.seen.startswith(f"4 fail, first: {taken_on_arm}: Expected equality")
+
+
+def test_tests_of_one_class_are_in_order_over_all_formats(folder: Path) -> None:
+    blocks_on_arm = BLOCKS.replace("x86_64", "aarch64")
+    failure = report(folder, {BLOCKS: None, TAKEN: refusal('"ok"'), blocks_on_arm: WRONG_OFFSET})
+    assert failure.cause == "map-lookup-wrong"
+    assert failure.seen.startswith(f"2 fail, first: {blocks_on_arm}:")
+
+
+def test_a_crash_is_no_sign_of_what_its_test_is_about(folder: Path) -> None:
+    failure = crash(folder, {}, END)
+    assert failure.cause == "map-lookup-wrong" and "at kernel/mm/page_table_map.h:70" in failure.seen
+
+
+def test_what_failed_before_a_crash_decides_if_it_is_more_basic(folder: Path) -> None:
+    failure = crash(folder, {TAKEN: refusal('"ok"'), MODEL: "wrong"}, END)
+    assert failure.cause == "double-map-accepted"
+    assert failure.seen.startswith(f"{TAKEN}: Expected equality") and f"in {END}, which did not end" in failure.seen
+    assert crash(folder, {MODEL: "wrong"}, BLOCKS).seen.startswith(f"{BLOCKS}: ==1==ERROR")
