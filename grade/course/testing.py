@@ -129,7 +129,8 @@ def _host_tests(root: Path, console: Console) -> bool:
 
 
 def _pytest(root: Path, arguments: list[str]) -> bool:
-    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", f"--rootdir={root}", *arguments]
+    quiet = ["-q", "--durations=25", "-p", "no:cacheprovider"]  # what takes long is seen where it is run
+    command = [sys.executable, "-m", "pytest", *quiet, f"--rootdir={root}", *arguments]
     return subprocess.run(command, cwd=root, check=False).returncode == 0
 
 
