@@ -23,6 +23,7 @@ from functools import lru_cache
 from pathlib import Path, PurePosixPath
 
 from grade.ladder.files import KEPT, remove_others, update
+from grade.ladder.git import Repository
 from grade.ladder.labs import COURSE_FILE, ISAS, LENT_FOLDER, Lab, LadderError, Loan, load_labs, loans_of, owner_of
 
 _MARKED = ("kernel/", "arch/", "user/", "labs/", "CMakeLists.txt", "README.md", "docs/")
@@ -238,15 +239,8 @@ def _source_files(tree: Path) -> Iterator[str]:
 def _git_files(tree: Path) -> list[str] | None:
     if not (tree / ".git").exists():
         return None
-    command = ["git", "ls-files", "-co", "--exclude-standard", "-z"]
-    # A hook of git runs with these set, and they would point git at another tree.
-    misleading = ("GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE", "GIT_PREFIX")
-    environment = {name: value for name, value in os.environ.items() if name not in misleading}
-    try:
-        output = subprocess.run(command, cwd=tree, env=environment, check=True, capture_output=True).stdout
-    except (OSError, subprocess.CalledProcessError):
-        return None
-    return [os.fsdecode(name) for name in output.split(b"\0") if name]
+    output = Repository(tree).ask("ls-files", "-co", "--exclude-standard", "-z")
+    return None if output is None else [name for name in output.split("\0") if name]
 
 
 def _walked_files(tree: Path) -> Iterator[str]:

@@ -15,6 +15,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from grade.course.cutter import cut
+from grade.ladder.git import GitError, Repository
 from grade.ladder.labs import Lab, LadderError, load_labs
 from grade.ladder.trees import locked
 
@@ -147,10 +148,8 @@ def run_milestones(tree: Path, graded: Path, lab: int, isa: str, milestones: Seq
 
 def _apply(patch: Patch, into: Path) -> None:
     """Changes the files in `into`, which is in no repository. git takes no fuzz: every line of context must fit."""
-    environment = os.environ | {"GIT_CEILING_DIRECTORIES": str(into.parent), "LC_ALL": "C.UTF-8"}
-    command = ["git", "apply", "--whitespace=nowarn", str(patch.path.resolve())]
-    for misleading in ("GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE", "GIT_PREFIX"):
-        environment.pop(misleading, None)
-    run = subprocess.run(command, cwd=into, env=environment, capture_output=True, text=True, check=False)
-    if run.returncode != 0:
-        raise PatchError(patch.path, 1, f"the diff does not fit: {run.stderr.strip()}")
+    try:
+        alone = {"GIT_CEILING_DIRECTORIES": str(into.parent)}
+        Repository(into).run("apply", "--whitespace=nowarn", str(patch.path.resolve()), environment=alone)
+    except GitError as error:
+        raise PatchError(patch.path, 1, f"the diff does not fit: {error}") from error

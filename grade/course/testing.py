@@ -12,9 +12,12 @@ from rich.console import Console
 from rich.table import Table
 
 from grade import grading
+from grade.course.generated_docs import renew
+from grade.course.graded import corpus, read_outcomes, references
+from grade.course.graded import table as graded_table
 from grade.grading import GradeOptions
 from grade.ladder.build import BuildError, build_host_tests, build_kernel
-from grade.ladder.labs import ISAS, LadderError
+from grade.ladder.labs import ISAS
 from grade.ladder.trees import find_root
 
 OUTCOMES = Path("build/graded.json")
@@ -36,7 +39,6 @@ def run(console: Console, *, quick: bool, jobs: int | None) -> int:
     """Runs all steps, shows a summary, and returns the exit status."""
     root = find_root(Path(__file__))
     workers = str(jobs or os.cpu_count() or 1)
-    has_tests = (root / _TESTS).is_dir()  # a handed-out tree has none
     left_out = [f"--deselect={_TESTS}/{name}" for name in ("test_bugs.py", "test_variants.py")] if quick else []
     reference = root / "build" / "reference.json"
     _forget(root, reference)
@@ -44,7 +46,7 @@ def run(console: Console, *, quick: bool, jobs: int | None) -> int:
         _Step("both kernels build, and each header compiles alone", lambda: _build_everything(root, console)),
         _Step("host tests of the engine, under ASan and UBSan", lambda: _host_tests(root, console)),
         _Step("the grader's own tests" + (" without bugs and variants" if quick else ", planted bugs and variants"),
-              lambda: not has_tests or _pytest(root, [_TESTS, "-n", workers, *left_out])),
+              lambda: _pytest(root, [_TESTS, "-n", workers, *left_out])),
         _Step("the milestones of every lab",
               lambda: grading.run(GradeOptions(jobs=jobs, json_file=reference), console) == grading.PASSED),
     ]  # fmt: skip
@@ -60,37 +62,23 @@ def run(console: Console, *, quick: bool, jobs: int | None) -> int:
         result = "[green]passed[/]" if step_passed else "[red]failed[/]"
         table.add_row(step.name, result, f"{time.monotonic() - start:.0f}")
     console.print(table)
-    if has_tests:
-        _show_graded(root, reference, console)
+    console.print(graded_table(corpus(root), read_outcomes(root / OUTCOMES) + references(reference)))
     return grading.PASSED if passed else grading.FAILED
 
 
 def renew_documents(console: Console) -> None:
-    """Writes the documents that are made from the tree, and says which were stale. LadderError in a handed-out tree."""
-    root = _main()
-    from grade.course.generated_docs import renew
-
+    """Writes the documents that are made from the tree, and says which were stale."""
+    root = find_root(Path(__file__))
     console.print("Some are measured on booted kernels: this takes minutes.")
     console.print("\n".join(f"{name} is written anew" for name in renew(root)) or "no document is stale")
 
 
 def run_examples(jobs: int | None, examples: int) -> int:
-    """Tries the model of processes and their memory on so many random examples for each ISA.
-
-    LadderError in a tree that was handed out, which has no tests of the grader.
-    """
-    root = _main()
+    """Tries the model of processes and their memory on so many random examples for each ISA."""
+    root = find_root(Path(__file__))
     workers = str(jobs or os.cpu_count() or 1)
     os.environ[EXAMPLES] = str(examples)
     return grading.PASSED if _pytest(root, [f"{_TESTS}/test_memory_model.py", "-n", workers]) else grading.FAILED
-
-
-def _main() -> Path:
-    """The root of this tree, which must be main."""
-    root = find_root(Path(__file__))
-    if not (root / _TESTS).is_dir():
-        raise LadderError("the tests of the grader are not in this tree")
-    return root
 
 
 def _forget(root: Path, reference: Path) -> None:
@@ -98,13 +86,6 @@ def _forget(root: Path, reference: Path) -> None:
     reference.parent.mkdir(exist_ok=True)
     for path in (reference, root / OUTCOMES):
         path.unlink(missing_ok=True)
-
-
-def _show_graded(root: Path, reference: Path, console: Console) -> None:
-    """The table of the grader graded. What it needs is in main alone."""
-    from grade.course.graded import corpus, read_outcomes, references, table
-
-    console.print(table(corpus(root), read_outcomes(root / OUTCOMES) + references(reference)))
 
 
 def _build_everything(root: Path, console: Console) -> bool:

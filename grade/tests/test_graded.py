@@ -97,13 +97,12 @@ def test_a_run_ends_with_the_table_of_what_it_found(tmp_path: Path, monkeypatch:
         write_outcomes([Outcome(Kind.STARTER, 1, "x86_64", "starter", is_right=True)], root / testing.OUTCOMES)
         return True
 
-    (tmp_path / "grade" / "tests").mkdir(parents=True)
     monkeypatch.setattr(testing, "find_root", lambda start: tmp_path)
     monkeypatch.setattr(testing, "_build_everything", lambda root, console: True)
     monkeypatch.setattr(testing, "_host_tests", lambda root, console: True)
     monkeypatch.setattr(testing, "_pytest", starter_is_right)
     monkeypatch.setattr(grading, "run", reference_passes)
-    monkeypatch.setattr("grade.course.graded.corpus", lambda root: COUNTS)
+    monkeypatch.setattr(testing, "corpus", lambda root: COUNTS)
     write_outcomes([CAUGHT, VARIANT], tmp_path / testing.OUTCOMES)
     shown_to = Console(width=120, record=True, file=StringIO())
     assert testing.run(shown_to, quick=True, jobs=1) == grading.PASSED
