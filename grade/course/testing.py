@@ -46,7 +46,7 @@ def run(console: Console, *, quick: bool, jobs: int | None) -> int:
         _Step("both kernels build, and each header compiles alone", lambda: _build_everything(root, console)),
         _Step("host tests of the engine, under ASan and UBSan", lambda: _host_tests(root, console)),
         _Step("the grader's own tests" + (" without bugs and variants" if quick else ", planted bugs and variants"),
-              lambda: _pytest(root, [_TESTS, "-n", workers, *left_out])),
+              lambda: _pytest(root, [_TESTS, "-n", workers, "--dist=loadgroup", *left_out])),
         _Step("the milestones of every lab",
               lambda: grading.run(GradeOptions(jobs=jobs, json_file=reference), console) == grading.PASSED),
     ]  # fmt: skip
