@@ -29,7 +29,12 @@ LABS = load_labs(ROOT)
 EXERCISES = exercises(ROOT)
 TABLE = read((ROOT / DOCUMENT).read_text(encoding="utf-8"))
 RENEW = f"{DOCUMENT} is out of date: ./pagewalk test --renew-docs"
-CASES = [pytest.param(exercise, isa, id=f"{exercise}-{isa}") for isa in ISAS for exercise in EXERCISES]
+CASES = [
+    # One worker does both ISAs: the host tests of the tree with this hole, which take longest to build, are the same.
+    pytest.param(exercise, isa, id=f"{exercise}-{isa}", marks=pytest.mark.xdist_group(str(exercise)))
+    for isa in ISAS
+    for exercise in EXERCISES
+]
 ONE_EACH = CASES[: len(EXERCISES) : 2] + CASES[len(EXERCISES) + 1 :: 2]
 """Each function on one ISA, and the ISAs in turn."""
 
