@@ -22,6 +22,7 @@ from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path, PurePosixPath
 
+from grade.course.markers import COMMENTS, FromPart, HolePart, Marker, MarkerError, Parser, Part, flat
 from grade.ladder.files import KEPT, remove_others, update
 from grade.ladder.git import Repository
 from grade.ladder.labs import COURSE_FILE, ISAS, LENT_FOLDER, Lab, LadderError, Loan, load_labs, loans_of, owner_of
@@ -36,26 +37,9 @@ _NEVER_CUT = (
     "grade/submission/",
     "grade/tests/",
 )
-_MAIN_ONLY = 1_000_000  # a lab that no ladder reaches
 _PATCHES = re.compile(r"labs/[^/]+/(bugs|variants)/")
 _LENT = re.compile(rf"(labs/[^/]+/){LENT_FOLDER}(.+)")
 _NOT_SOURCE = {"build", ".git", "__pycache__", ".pytest_cache", ".hypothesis"}
-
-_COMMENTS = {
-    "//": (".h", ".cc", ".S", ".c", ".inc"),
-    "#": (".cmake", ".txt", ".sh", ".toml", ".py", ""),
-    "<!--": (".md",),
-    "/*": (".ld", ".lds"),
-}
-_CLOSING = {"//": "", "#": "", "<!--": "-->", "/*": r"\*/"}
-
-
-class MarkerError(LadderError):
-    """A marker comment that cannot be obeyed, with the file (from the root) and the line."""
-
-    def __init__(self, file: str, line: int, problem: str) -> None:
-        super().__init__(f"{file}:{line}: {problem}")
-        self.file, self.line, self.problem = file, line, problem
 
 
 @dataclass(frozen=True)
@@ -67,37 +51,6 @@ class Hole:
     file: str
     line: int
     hint: str
-
-
-@dataclass(frozen=True)
-class _Marker:
-    kind: str  # "begin", "end of hole", "from", "end"
-    line: int
-    lab: int = 0
-    function: str = ""
-
-    def __str__(self) -> str:
-        if self.lab == _MAIN_ONLY:
-            return "@main"
-        names = {"begin": "@lab {} begin", "end of hole": "@lab {} end", "from": "@from {}", "end": "@end"}
-        return names[self.kind].format(self.lab)
-
-
-@dataclass(frozen=True)
-class _HolePart:
-    marker: _Marker
-    indent: str
-    hint: list[str]
-    body: list[str]
-
-
-@dataclass(frozen=True)
-class _FromPart:
-    marker: _Marker
-    parts: list["str | _HolePart"]
-
-
-_Part = str | _HolePart | _FromPart
 
 
 @dataclass(frozen=True)
@@ -113,7 +66,7 @@ class _Request:
     isas: Sequence[str]
     turned: Container[str]
 
-    def fills(self, hole: _Marker) -> bool:
+    def fills(self, hole: Marker) -> bool:
         """Whether the reference code stands in this hole."""
         return (hole.lab <= self.solved) != (hole.lab == self.lab and hole.function in self.turned)
 
@@ -180,8 +133,8 @@ def holes(tree: Path) -> list[Hole]:
     labs = load_labs(tree)
     found: list[Hole] = []
     for path in sorted(_source_files(tree)):
-        for part in _flat(_parts_of((tree / path).read_bytes(), path, owner_of(labs, path))):
-            if isinstance(part, _HolePart):
+        for part in flat(_parts_of((tree / path).read_bytes(), path, owner_of(labs, path))):
+            if isinstance(part, HolePart):
                 marker = part.marker
                 found.append(Hole(marker.lab, marker.function, path, marker.line, "\n".join(part.hint)))
     return sorted(found, key=lambda hole: (hole.lab, hole.file, hole.line))
@@ -278,22 +231,22 @@ def _without_markers(tree: Path, path: str, request: _Request) -> bytes:
     return _formatted(tree, path, "\n".join(_rendered(parts, path, request))).encode(errors="surrogateescape")
 
 
-def _parts_of(content: bytes, path: str, owner: Lab | None) -> list[_Part]:
+def _parts_of(content: bytes, path: str, owner: Lab | None) -> list[Part]:
     """The file as plain lines, holes and from-blocks, checked; nothing for a file that has no markers."""
-    comment = next((key for key, suffixes in _COMMENTS.items() if PurePosixPath(path).suffix in suffixes), None)
+    comment = next((key for key, suffixes in COMMENTS.items() if PurePosixPath(path).suffix in suffixes), None)
     if not path.startswith(_MARKED) or comment is None or b"\0" in content:
         return []
-    parts = _Parser(path, content.decode(errors="surrogateescape"), comment).parse()
-    for part in _flat(parts):
-        if isinstance(part, _HolePart):
+    parts = Parser(path, content.decode(errors="surrogateescape"), comment).parse()
+    for part in flat(parts):
+        if isinstance(part, HolePart):
             _check_hole(part, path, owner)
-        elif isinstance(part, _FromPart) and owner is not None and part.marker.lab > owner.number:
+        elif isinstance(part, FromPart) and owner is not None and part.marker.lab > owner.number:
             problem = f"{part.marker} in a file of lab {owner.number}: no later handout may touch it"
             raise MarkerError(path, part.marker.line, problem)
     return parts
 
 
-def _check_hole(hole: _HolePart, path: str, owner: Lab | None) -> None:
+def _check_hole(hole: HolePart, path: str, owner: Lab | None) -> None:
     lab, line = hole.marker.lab, hole.marker.line
     if owner is None:
         raise MarkerError(path, line, f"a hole of lab {lab} in a file that no lab owns")
@@ -303,134 +256,31 @@ def _check_hole(hole: _HolePart, path: str, owner: Lab | None) -> None:
         raise MarkerError(path, line, "a hole without a hint line (//: What to do.) after its begin")
 
 
-def _flat(parts: Sequence[_Part]) -> Iterator[_Part]:
-    for part in parts:
-        yield part
-        if isinstance(part, _FromPart):
-            yield from part.parts
-
-
-class _Parser:
-    """Splits one file at its markers, by recursive descent."""
-
-    def __init__(self, path: str, text: str, comment: str) -> None:
-        opening, closing = re.escape(comment), _CLOSING[comment]
-        self.path = path
-        self.lines = text.split("\n")
-        self.next = 0
-        self.hole_allowed = comment == "//"
-        self.marker = re.compile(rf"\s*{opening}\s*@(lab|from|main|end)(?!\S)\s*(.*?)\s*{closing}\s*")
-        self.misplaced = re.compile(rf".*\S\s*{opening}\s*@(lab \d|from \d|main\s*$|end\s*$)")
-        self.hint = re.compile(r"(\s*)//:\s?(.*?)\s*")
-
-    def parse(self) -> list[_Part]:
-        return self._parts(None)
-
-    def _parts(self, block: _Marker | None) -> list[_Part]:
-        """The parts up to the @end of `block`, or to the end of the file."""
-        parts: list[_Part] = []
-        while self.next < len(self.lines):
-            line = self._take()
-            marker = self._marker(line)
-            if marker is None:
-                self._refuse_stray(line)
-                parts.append(line)
-            elif marker.kind == "begin":
-                parts.append(self._hole(marker, line))
-            elif marker.kind == "from" and block is None:
-                parts.append(_FromPart(marker, self._parts(marker)))
-            elif marker.kind == "end" and block is not None:
-                return parts
-            else:
-                raise self._misfit(marker, block)
-        if block is not None:
-            raise MarkerError(self.path, block.line, f"{block} has no @end")
-        return parts
-
-    def _hole(self, begin: _Marker, line: str) -> _HolePart:
-        if not self.hole_allowed:
-            raise MarkerError(self.path, begin.line, "a hole can only be in a C++ or assembly file")
-        hint: list[str] = []
-        while self.next < len(self.lines) and (match := self.hint.fullmatch(self.lines[self.next])):
-            hint.append(match[2])
-            self._take()
-        body: list[str] = []
-        while self.next < len(self.lines):
-            inner = self._take()
-            marker = self._marker(inner)
-            if marker is None:
-                self._refuse_stray(inner)
-                body.append(inner)
-            elif marker.kind == "end of hole" and marker.lab == begin.lab:
-                return _HolePart(begin, line[: len(line) - len(line.lstrip())], hint, body)
-            else:
-                raise self._misfit(marker, begin)
-        raise MarkerError(self.path, begin.line, f"{begin} has no @lab {begin.lab} end")
-
-    def _take(self) -> str:
-        self.next += 1
-        return self.lines[self.next - 1]
-
-    def _marker(self, line: str) -> _Marker | None:
-        """The marker on the line just taken."""
-        match = self.marker.fullmatch(line)
-        if match is None:
-            return None
-        word, rest = match.groups()
-        if word == "end" and not rest:
-            return _Marker("end", self.next)
-        if word == "from" and rest.isdecimal():
-            return _Marker("from", self.next, int(rest))
-        if word == "main" and not rest:
-            return _Marker("from", self.next, _MAIN_ONLY)
-        if word == "lab" and (begin := re.fullmatch(r"(\d+) begin: ([A-Za-z_][\w:]*)", rest)):
-            return _Marker("begin", self.next, int(begin[1]), begin[2])
-        if word == "lab" and (end := re.fullmatch(r"(\d+) end", rest)):
-            return _Marker("end of hole", self.next, int(end[1]))
-        forms = "@lab N begin: function, @lab N end, @from N, @main, @end"
-        raise MarkerError(self.path, self.next, f"unknown marker '@{word} {rest}'; known are {forms}")
-
-    def _refuse_stray(self, line: str) -> None:
-        """What looks like a part of a marker and would silently stay in a handout."""
-        if self.hole_allowed and self.hint.fullmatch(line):
-            raise MarkerError(self.path, self.next, "a hint line (//:) that does not follow a begin")
-        if self.misplaced.match(line):
-            raise MarkerError(self.path, self.next, "a marker must stand on a line of its own")
-
-    def _misfit(self, marker: _Marker, block: _Marker | None) -> MarkerError:
-        """Why `marker` cannot stand here, inside of `block`."""
-        if block is not None:
-            what = "nested in" if marker.kind in ("begin", "from") else "does not close"
-            return MarkerError(self.path, marker.line, f"{marker} {what} {block} (line {block.line})")
-        opener = {"end of hole": f"@lab {marker.lab} begin", "end": "@from"}[marker.kind]
-        return MarkerError(self.path, marker.line, f"{marker} without {opener}")
-
-
-def _rendered(parts: list[_Part], path: str, request: _Request) -> list[str]:
+def _rendered(parts: list[Part], path: str, request: _Request) -> list[str]:
     """The lines of the cut file."""
     out: list[str] = []
 
-    def add(some: Sequence[_Part]) -> None:
+    def add(some: Sequence[Part]) -> None:
         after_gap = False
         for part in some:
             if isinstance(part, str):
                 # A dropped block must not leave two empty lines in a row.
                 if not (after_gap and not part.strip() and (not out or not out[-1].strip())):
                     out.append(part)
-            elif isinstance(part, _FromPart):
+            elif isinstance(part, FromPart):
                 if part.marker.lab <= request.lab:
                     add(part.parts)
             elif request.fills(part.marker):
                 out.extend(part.body)
             else:
                 out.extend(_starter(part, path))
-            after_gap = isinstance(part, _FromPart) and part.marker.lab > request.lab
+            after_gap = isinstance(part, FromPart) and part.marker.lab > request.lab
 
     add(parts)
     return out
 
 
-def _starter(hole: _HolePart, path: str) -> list[str]:
+def _starter(hole: HolePart, path: str) -> list[str]:
     lines = [f"{hole.indent}// {line}".rstrip() for line in hole.hint]
     if path.endswith(".S"):
         return [*lines, f"{hole.indent or '    '}lab_todo {hole.marker.lab}, {hole.marker.function}"]

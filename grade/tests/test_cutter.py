@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from grade.course.cutter import Hole, MarkerError, cut, holes, render
+from grade.course.cutter import Hole, cut, holes, render
+from grade.course.markers import MarkerError
 from grade.ladder.labs import LadderError, load_labs, owner_of
 
 MAP_H = """\
