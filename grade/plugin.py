@@ -177,18 +177,27 @@ def _result(item: pytest.Function, mark: pytest.Mark, call: pytest.CallInfo) -> 
     number, own = mark.args[0], mark.args[0].split(".")[0] == str(target.lab)
     most = mark.kwargs["points"] if own else 0
     status, cause, message = _judged(call.excinfo.value if call.excinfo else None, target, item)
-    guest = _last_guest(item)
-    if status is Status.FAILED and not item.config.getoption("--forget-failures"):
-        if guest is None:
-            forget(target, number)
-        else:
-            save(target, number, guest)
-            message += f"\ntry        {gdb_command(target, number)}"
+    if not item.config.getoption("--forget-failures"):
+        message += _kept(target, number, call.excinfo.value if call.excinfo else None, _last_guest(item))
     title = (item.function.__doc__ or number).strip().splitlines()[0].rstrip(".")
     points = most if status is Status.PASSED else 0
     if target.is_submission and status is not Status.PASSED:
         message = "\n".join([message, *_notes(target)])
     return Result(target.lab, target.isa, number, title, points, most, status, cause, visible(message), call.duration)
+
+
+def _kept(target: Target, milestone: str, error: BaseException | None, guest: Guest | None) -> str:
+    """Keeps the guest of a failure, and forgets the one of before; returns what there is to say about it."""
+    failure = _failure_in(error)
+    if failure is None or guest is None:
+        forget(target, milestone)
+        return ""
+    try:
+        save(target, milestone, guest, failure)
+    except OSError as problem:
+        forget(target, milestone)
+        return f"\nnot kept   the machine, to look at it later: {problem.strerror}"
+    return f"\ntry        {gdb_command(target, milestone)}"
 
 
 def _notes(target: Target) -> list[str]:
@@ -204,15 +213,24 @@ def _judged(error: BaseException | None, target: Target, item: pytest.Item) -> t
             return Status.PASSED, None, ""
         case NotWritten():
             return Status.TODO, None, str(error)
-        case Failure():
-            return Status.FAILED, error.cause, report.failure_text(error, target, _last_guest(item))
-        case TooManyTables():
-            endless = Failure("tables-without-end", "tables that lead to pages", str(error))
-            return Status.FAILED, endless.cause, report.failure_text(endless, target, _last_guest(item))
+        case Failure() | TooManyTables():
+            failure = _failure_in(error)
+            return Status.FAILED, failure.cause, report.failure_text(failure, target, _last_guest(item))
         case BuildError():
             return Status.FAILED, "does-not-compile", str(error)
         case _:
             return Status.ERROR, None, f"the grader could not judge: {type(error).__name__}: {error}"
+
+
+def _failure_in(error: BaseException | None) -> Failure | None:
+    """The failure that an error stands for; None if it is none of the student's."""
+    match error:
+        case Failure():
+            return error
+        case TooManyTables():
+            return Failure("tables-without-end", "tables that lead to pages", str(error))
+        case _:
+            return None
 
 
 def _last_guest(item: pytest.Item) -> Guest | None:

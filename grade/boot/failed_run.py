@@ -1,32 +1,57 @@
-"""Remembers how a milestone failed, so that `./pagewalk gdb 2.4 --isa aarch64` can go back to that point."""
+"""Remembers how a milestone failed, so that one can go back to that point, and look at the machine as it was.
+
+build/failed/ has a folder for each milestone that has failed with a machine running: how to boot the same guest again, what
+the milestone said, and the machine's RAM and registers at the end (grade/boot/snapshot.py).
+"""
 
 import hashlib
 import json
+import shutil
 from dataclasses import dataclass
+from itertools import groupby
 from pathlib import Path
 
 from grade.boot.guest import Guest, Recipe
+from grade.boot.snapshot import SavedGuest, load_snapshot, save_snapshot
+from grade.diagnosis.failure import Failure
 from grade.ladder.trees import find_root
+from grade.machine.machine import MachineError
+from grade.machine.stop import StopKind
 from grade.run_plan import Target
+
+_FAILURE = "failure.json"
 
 
 @dataclass(frozen=True)
 class FailedRun:
-    """A guest and where it stopped; `stop_at` is a code address, None if none was reached."""
+    """A milestone that failed, the guest it failed on, and the way to where that stopped."""
 
+    lab: int
+    milestone: str
+    isa: str
     recipe: Recipe
+    stops: tuple[tuple[int, int], ...]
+    """The breakpoints at which the guest stopped, in order: the code address, and how many times in a row."""
+    stop_kind: StopKind | None
     stop_at: int | None
+    """How the guest stopped last, and the code address; None if it never did."""
+    failure: Failure
     tree: Path
+    folder: Path
     is_current: bool
     """Whether the kernel's file is still the one that failed."""
+
+    def guest(self) -> SavedGuest | None:
+        """The guest as it was; None if it could not be kept: QEMU had gone."""
+        return load_snapshot(self.folder)
 
 
 def _folder() -> Path:
     return find_root(Path(__file__)) / "build" / "failed"
 
 
-def _path(lab: int, milestone: str, isa: str) -> Path:
-    return _folder() / f"lab{lab}-{milestone}-{isa}.json"
+def _run_folder(lab: int, milestone: str, isa: str) -> Path:
+    return _folder() / f"lab{lab}-{milestone}-{isa}"
 
 
 def gdb_command(target: Target, milestone: str) -> str:
@@ -35,43 +60,65 @@ def gdb_command(target: Target, milestone: str) -> str:
     return f"./pagewalk gdb {milestone} --isa {target.isa}{on}"
 
 
-def save(target: Target, milestone: str, guest: Guest) -> None:
-    """Keeps the recipe and the serial transcript of a failed guest."""
+def save(target: Target, milestone: str, guest: Guest, failure: Failure) -> None:
+    """Keeps a failed guest. Raises OSError; what was kept before is lost then, too."""
     stop = guest.last_stop
-    path = _path(target.lab, milestone, target.isa)
-    path.parent.mkdir(parents=True, exist_ok=True)
+    folder = _run_folder(target.lab, milestone, target.isa)
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True)
+    try:
+        save_snapshot(guest, folder)
+    except MachineError:
+        (folder / "serial").write_text(guest.machine.serial(), encoding="utf-8")
     document = {
+        "lab": target.lab,
+        "milestone": milestone,
+        "isa": target.isa,
         "recipe": guest.recipe.as_dict(),
+        "stops": [(pc, len(list(same))) for pc, same in groupby(guest.machine.breakpoint_stops)],
+        "stop_kind": stop.kind.value if stop is not None else None,
         "stop_at": stop.pc if stop is not None else None,
+        "failure": {name: getattr(failure, name) for name in ("cause", "expected", "seen", "walk", "file")},
         "tree": str(guest.tree),
         "digest": _digest(Path(guest.recipe.elf)),
     }
-    path.with_suffix(".serial").write_text(guest.machine.serial(), encoding="utf-8")
-    path.write_text(json.dumps(document, indent=1) + "\n", encoding="utf-8")
+    (folder / _FAILURE).write_text(json.dumps(document, indent=1) + "\n", encoding="utf-8")
 
 
 def forget(target: Target, milestone: str) -> None:
     """There is no failed guest to go back to: the milestone failed before anything was booted."""
-    _path(target.lab, milestone, target.isa).unlink(missing_ok=True)
+    shutil.rmtree(_run_folder(target.lab, milestone, target.isa), ignore_errors=True)
 
 
 def load(lab: int, milestone: str, isa: str) -> FailedRun | None:
     """What save() kept, or None."""
-    path = _path(lab, milestone, isa)
+    path = _run_folder(lab, milestone, isa) / _FAILURE
     return _read(path) if path.exists() else None
 
 
 def latest() -> FailedRun | None:
     """What save() kept last, of all milestones, or None."""
-    paths = sorted(_folder().glob("*.json"), key=lambda path: path.stat().st_mtime_ns)
+    paths = sorted(_folder().glob(f"*/{_FAILURE}"), key=lambda path: path.stat().st_mtime_ns)
     return _read(paths[-1]) if paths else None
 
 
 def _read(path: Path) -> FailedRun:
     document = json.loads(path.read_text(encoding="utf-8"))
     recipe = Recipe(**document["recipe"])
-    is_current = document["digest"] == _digest(Path(recipe.elf))
-    return FailedRun(recipe, document["stop_at"], Path(document["tree"]), is_current)
+    kind = document["stop_kind"]
+    return FailedRun(
+        lab=document["lab"],
+        milestone=document["milestone"],
+        isa=document["isa"],
+        recipe=recipe,
+        stops=tuple((pc, times) for pc, times in document["stops"]),
+        stop_kind=StopKind(kind) if kind is not None else None,
+        stop_at=document["stop_at"],
+        failure=Failure(**document["failure"]),
+        tree=Path(document["tree"]),
+        folder=path.parent,
+        is_current=document["digest"] == _digest(Path(recipe.elf)),
+    )
 
 
 def _digest(elf: Path) -> str:

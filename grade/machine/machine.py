@@ -28,6 +28,7 @@ from grade.machine.qemu_version import require
 from grade.machine.qmp import QmpClient
 from grade.machine.run_watcher import Limits, RunWatcher
 from grade.machine.serial_line import SerialLine
+from grade.machine.sparse_file import copy_sparse
 from grade.machine.stop import Stop, StopKind
 from grade.walker.memory import MappedMemory, OutsideMemory
 
@@ -103,6 +104,8 @@ class Machine:
         self._why_broken = ""
         self._breakpoints: set[int] = set()
         self._last_stop_pc: int | None = None
+        self.breakpoint_stops: list[int] = []
+        """Where the guest has stopped at a breakpoint, in order."""
         self._registers: dict[str, int] | None = None  # as they were read since the guest stopped
 
     # Life
@@ -270,6 +273,11 @@ class Machine:
             raise OutsideMemory(pa)
         self._process.ram[start : start + len(data)] = data
 
+    def save_ram(self, path: Path) -> None:
+        """Copy guest RAM to a file, with holes where the guest never wrote. Raises OSError."""
+        self._demand(*_RAM_IS_THERE)
+        copy_sparse(self._process.ram_file, path)
+
     def human_monitor_command(self, line: str) -> str:
         """Run one line of QEMU's human monitor and return what it prints. Raises QmpError."""
         with self._using_qemu(*_INSPECTABLE):
@@ -343,7 +351,10 @@ class Machine:
             self._gdb.insert_breakpoint(pc, size)
         if stop.kind is not StopKind.STEP:
             return stop
-        return replace(stop, kind=StopKind.BREAKPOINT) if stop.pc in self._breakpoints else None
+        if stop.pc not in self._breakpoints:
+            return None
+        self.breakpoint_stops.append(stop.pc)
+        return replace(stop, kind=StopKind.BREAKPOINT)
 
     def _step(self) -> Stop:
         self._state, self._registers = State.RUNNING, None
@@ -360,6 +371,8 @@ class Machine:
             return stop
         self._state = State.ENDED if stop.kind.is_final else State.PAUSED
         self._last_stop_pc = self._program_counter()
+        if stop.kind is StopKind.BREAKPOINT:
+            self.breakpoint_stops.append(self._last_stop_pc)
         return replace(stop, pc=self._last_stop_pc)
 
     def _read_registers(self) -> dict[str, int]:

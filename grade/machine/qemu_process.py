@@ -46,6 +46,7 @@ class QemuProcess:
     """
 
     ram: mmap.mmap
+    ram_file: BinaryIO  # the same memory; what the guest never touched is a hole in it
     qmp: socket.socket
     gdb: socket.socket
     serial_out: BinaryIO  # what the guest prints
@@ -58,7 +59,8 @@ class QemuProcess:
             self._errors = owned.enter_context(memory_file("qemu-stderr"))
             self.qmp, their_qmp = map(owned.enter_context, socket.socketpair())
             self.gdb, their_gdb = map(owned.enter_context, socket.socketpair())
-            with memory_file("guest-ram") as ram, memory_file("boot-parameters") as parameters:
+            self.ram_file = ram = owned.enter_context(memory_file("guest-ram"))
+            with memory_file("boot-parameters") as parameters:
                 ram.truncate(setup.ram_bytes)
                 parameters.write(setup.parameters.encode())
                 self.ram = mmap.mmap(ram.fileno(), setup.ram_bytes)

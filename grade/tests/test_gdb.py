@@ -78,6 +78,13 @@ def test_a_failed_milestone_is_opened_where_it_failed(isa: str, tmp_path: Path) 
     assert stale.returncode == 2 and "the kernel has changed since milestone 1.8 failed" in stale.stderr
 
 
+def failure_document(milestone: str, recipe: dict) -> dict:
+    """What is kept of a failure, on a kernel that is not there any more."""
+    failure = {"cause": "hang", "expected": "an end", "seen": "none", "walk": "", "file": ""}
+    return {"lab": 1, "milestone": milestone, "isa": "aarch64", "recipe": recipe, "stops": [], "stop_kind": "breakpoint",
+            "stop_at": 4, "failure": failure, "tree": str(ROOT), "digest": "another"}  # fmt: skip
+
+
 def test_the_last_failure_is_the_newest_of_all(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(failed_run, "_folder", lambda: tmp_path / "failed")
     assert failed_run.latest() is None
@@ -86,8 +93,9 @@ def test_the_last_failure_is_the_newest_of_all(tmp_path: Path, monkeypatch: pyte
     (tmp_path / "failed").mkdir()
     for age, milestone in ((30, "1.2"), (10, "1.8"), (20, "1.3")):
         recipe = Recipe("aarch64", str(tmp_path / "kernel.elf"), milestone, 0).as_dict()
-        path = tmp_path / "failed" / f"lab1-{milestone}-aarch64.json"
-        path.write_text(json.dumps({"recipe": recipe, "stop_at": 4, "tree": str(ROOT), "digest": "another"}))
+        path = tmp_path / "failed" / f"lab1-{milestone}-aarch64" / "failure.json"
+        path.parent.mkdir()
+        path.write_text(json.dumps(failure_document(milestone, recipe)))
         os.utime(path, (1_000_000 - age, 1_000_000 - age))
     last = failed_run.latest()
     assert last is not None and last.recipe.script == "1.8"
