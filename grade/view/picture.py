@@ -62,6 +62,8 @@ class Picture:
     offset: str
     index_bits: int
     entry_bytes: int
+    outside: str
+    """The fault of an address that no root translates."""
     picks: list[Pick]
     levels: list[Level]
     spaces: list[PictureSpace]
@@ -132,6 +134,7 @@ def picture_of(guest: Guest, subject: Subject) -> Picture:
         offset=f"{guest.offset:#x}",
         index_bits=walker.index_bits,
         entry_bytes=walker.entry_bytes,
+        outside=walker.outside,
         picks=picks,
         levels=levels_of(walker, max(window.top for window in walker.windows)),
         spaces=[*shown, expected],
