@@ -247,6 +247,32 @@ def gdb(what: str, isa: str, lab: int | None, script: str, serial: Path | None, 
     sys.exit(run_under_gdb(own_tree(), what, isa, lab, script.replace(";", "\n"), serial))
 
 
+@pagewalk.command("view")
+@click.argument("milestone", default="")
+@click.option("--isa", type=_isas, help=f"The ISA (default: {_isas.choices[0]}).")
+@click.option("--lab", type=int, help="On the kernel of this lab.")
+@click.option("--failed", is_flag=True, help="The milestone that failed last, on whatever ISA: so it is without MILESTONE.")
+@click.option("--va", help="Begin with this address: 0x400000.")
+@click.option("--script", default="", help="Boot, with these monitor commands, separated by ';': \"run hello\".")
+@click.option("-o", "--output", type=click.Path(dir_okay=False, path_type=Path), callback=_named_file, help="The file to write.")
+@click.option("--text", "as_text", is_flag=True, help="Show it on this terminal instead.")
+@reports_what_is_missing
+def view_command(milestone: str, isa: str | None, lab: int | None, failed: bool, **options: object) -> None:
+    """Draw an address space: one file for a browser, of the machine as it was when a milestone failed.
+
+    With --script the machine is booted, and drawn at the script's last `checkpoint NAME`. Without one it is drawn when the
+    first process is about to end, and all that it has is still there; else at the end of the script. docs/view.md tells
+    how to read the picture.
+    """
+    from grade.view.command import ViewOptions, view
+
+    if sum(map(bool, (milestone, failed, options["script"]))) > 1:
+        raise click.UsageError("name a milestone, or --failed, or --script: only one of them")
+    if not milestone and not options["script"] and (isa or lab is not None):
+        raise click.UsageError("--isa and --lab go with a milestone or with --script")
+    view(own_tree(), terminal(), ViewOptions(milestone, isa or _isas.choices[0], lab, **options))
+
+
 @pagewalk.command()
 @json_option
 @click.option("--runs", default=20, show_default=True, type=click.IntRange(1), help="Boots for each median.")

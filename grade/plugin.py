@@ -19,7 +19,7 @@ from typing import Any
 import pytest
 
 from grade import report, run_plan
-from grade.boot.failed_run import forget, gdb_command, save
+from grade.boot.failed_run import failed_folder, forget, gdb_command, save
 from grade.boot.guest import Guest
 from grade.boot.kernel_image import KernelImage
 from grade.diagnosis.failure import Failure, NotWritten
@@ -197,7 +197,20 @@ def _kept(target: Target, milestone: str, error: BaseException | None, guest: Gu
     except OSError as problem:
         forget(target, milestone)
         return f"\nnot kept   the machine, to look at it later: {problem.strerror}"
-    return f"\ntry        {gdb_command(target, milestone)}"
+    return f"\ntry        {gdb_command(target, milestone)}{_drawn(target, milestone, guest, failure)}"
+
+
+def _drawn(target: Target, milestone: str, guest: Guest, failure: Failure) -> str:
+    """Draws the machine as it stands; whatever comes of that, the milestone has been judged."""
+    from grade.view.command import PAGE_FILE, subject_of
+    from grade.view.page import write_page
+
+    path = failed_folder(target, milestone) / PAGE_FILE
+    try:
+        write_page(guest, subject_of(milestone, target, failure), path)
+    except Exception as problem:  # a picture is an extra: no state of a student's machine may keep the result away
+        return f"\nno picture {type(problem).__name__}: {problem}"
+    return f"\npicture    {path.relative_to(find_root(Path(__file__)))}"
 
 
 def _notes(target: Target) -> list[str]:

@@ -110,7 +110,7 @@ def _print_failures(console: Console, results: Sequence[Result]) -> None:
 
 def _essence(message: str) -> str:
     """What two milestones that fail for the same reason have in common: not what was wanted, nor the last words."""
-    kept = [line for line in message.splitlines() if not line.startswith(("expected", "try "))]
+    kept = [line for line in message.splitlines() if not line.startswith(("expected", "try ", "picture "))]
     return "\n".join(kept).partition("\nlast words")[0]
 
 

@@ -54,6 +54,11 @@ def _run_folder(lab: int, milestone: str, isa: str) -> Path:
     return _folder() / f"lab{lab}-{milestone}-{isa}"
 
 
+def failed_folder(target: Target, milestone: str) -> Path:
+    """Where a failed guest is kept."""
+    return _run_folder(target.lab, milestone, target.isa)
+
+
 def gdb_command(target: Target, milestone: str) -> str:
     """What a student types to look at the failure."""
     on = "" if milestone.startswith(f"{target.lab}.") else f" --lab {target.lab}"

@@ -19,7 +19,18 @@ function sizeText(bytes) {
   for (const [bits, unit] of [[40, "TiB"], [30, "GiB"], [20, "MiB"], [10, "KiB"]]) {
     if (bytes >= span(bits) && bytes % span(bits) === 0n) return `${bytes >> BigInt(bits)} ${unit}`;
   }
-  return bytes >= span(40) ? `about ${bytes >> 40n} TiB` : bytes >= span(20) ? `about ${bytes >> 20n} MiB` : `${bytes} B`;
+  return `${bytes} B`;
+}
+
+// A size that may be rounded: 127.9 TiB.
+function aboutText(bytes) {
+  for (const [bits, unit] of [[40, "TiB"], [30, "GiB"], [20, "MiB"]]) {
+    if (bytes < span(bits)) continue;
+    const tenths = (bytes * 10n) >> BigInt(bits);
+    const exact = tenths << BigInt(bits) === bytes * 10n;
+    return `${exact ? "" : "about "}${tenths / 10n}${tenths % 10n ? `.${tenths % 10n}` : ""} ${unit}`;
+  }
+  return sizeText(bytes);
 }
 
 const rangeAt = (space, va) => space.ranges.find((range) => range.va <= va && va < range.end);

@@ -49,7 +49,7 @@ function rowsOfFrames(columns) {
     const label = make("span", { class: "row-address mono", "aria-hidden": "true" }, hex(frameAddress(first)));
     if (run && whole >= LONG) {
       const count = whole * columns;
-      const words = `${run.letter} × ${count}, ${sizeText(BigInt(count) * FRAME)}`;
+      const words = `${run.letter} × ${count}, ${aboutText(BigInt(count) * FRAME)}`;
       rows.push(make("div", { class: "frame-row" }, label, frameButton(first, count, run.letter, words, "folded")));
       first += count - columns;
       continue;

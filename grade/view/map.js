@@ -11,7 +11,7 @@ function rangeRow(range, number) {
   const flags = range.warnings.map((warning) => make("strong", { class: "bad" }, `▲ ${warning}`));
   return make("tr", { class: here ? "used" : null },
     make("th", { scope: "row", class: "mono" }, here ? make("span", { class: "arrow", "aria-hidden": "true" }, "▶") : "", vaButton(range.va, number)),
-    cell("mono wide", hex(range.end - 1n)), cell("mono wide", hex(range.pa)), cell("right", sizeText(range.end - range.va)),
+    cell("mono wide", hex(range.end - 1n)), cell("mono wide", hex(range.pa)), cell("right", aboutText(range.end - range.va)),
     cell("mono", range.kernel), cell("mono", range.user), cell("wide", range.memory), cell("wide", range.is_global ? "G" : ""),
     cell("wide note", marks(range)), cell("name", range.name, " ", flags));
 }
@@ -21,7 +21,7 @@ function drawMap() {
   const rows = [];
   let end = null;
   for (const range of space.ranges) {
-    if (end !== null && range.va > end) rows.push(make("tr", { class: "gap" }, make("td", { colspan: 10 }, `nothing for ${sizeText(range.va - end)}`)));
+    if (end !== null && range.va > end) rows.push(make("tr", { class: "gap" }, make("td", { colspan: 10 }, `nothing for ${aboutText(range.va - end)}`)));
     rows.push(rangeRow(range, shown.space));
     end = range.end;
   }

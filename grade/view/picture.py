@@ -91,6 +91,8 @@ class Subject:
     failure: Failure | None = None
     va: int | None = None
     command: str = ""
+    note: str = ""
+    """How it came to an end that is no failure."""
 
 
 class _Parts:
@@ -166,6 +168,8 @@ def _facts(guest: Guest, subject: Subject) -> list[tuple[str, str]]:
     if (failure := subject.failure) is not None:
         facts.append(("cause", f"{failure.cause}: {CAUSES[failure.cause].meaning}"))
         facts += [("expected", visible(failure.expected)), ("seen", visible(failure.seen))]
+    elif subject.note:
+        facts.append(("ended", visible(subject.note)))
     elif guest.last_stop is not None and guest.last_stop.kind is not StopKind.BREAKPOINT:
         facts.append(("ended", visible(guest.last_stop.detail)))
     return facts

@@ -122,7 +122,7 @@ function endLines(found) {
   } else {
     lines.push(found.fault[0].toUpperCase() + found.fault.slice(1) + ".");
   }
-  if (name) lines.push(`What is there, by the kernel's records: ${name}.`);
+  if (name) lines.push(`What belongs there, by the kernel's records: ${name}.`);
   return lines;
 }
 
