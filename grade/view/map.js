@@ -83,7 +83,7 @@ function drawComparison() {
   const rows = chosen.map((piece) => make("tr", { class: piece.sign === "=" ? null : "differs" },
     make("th", { scope: "row", class: "mono" }, vaButton(piece.va, piece.a ? left : right), make("br"), make("span", { class: "small" }, sizeText(piece.end - piece.va))),
     cell("sign", make("span", { class: "mono strong", "aria-hidden": "true" }, piece.sign), " ", SIGNS[piece.sign]), whatCell(piece.a), whatCell(piece.b)));
-  const titles = ["from", "", spaces[left].label, spaces[right].label];
+  const titles = ["from", "which", spaces[left].label, spaces[right].label];
   byId("comparison-says").textContent = `${differing.length} ${differing.length === 1 ? "difference" : "differences"}, ${pieces.length - differing.length} parts the same.`;
   byId("comparison").replaceChildren(rows.length ? tableOf("Two roots side by side", titles, rows, "comparison") : "");
 }
