@@ -274,6 +274,31 @@ def view_command(milestone: str, isa: str | None, lab: int | None, failed: bool,
 
 
 @pagewalk.command()
+@click.argument("milestone", default="", metavar="[MILESTONE]")
+@one_isa_option
+@click.option("--lab", type=int, help="On the kernel of this lab.")
+@click.option("--script", help="Not a milestone, but a run with these monitor commands, separated by ';': \"run hello\".")
+@reports_what_is_missing
+def explain(milestone: str, isa: str, lab: int | None, script: str | None) -> None:
+    """Say what went wrong first, and why: for a milestone that failed (default: the one that failed last).
+
+    Boots the same machine again, with a log of its exceptions: what happened first, the walk of its address, what the
+    process was promised there, frames that do not add up, and the cause.
+
+    Exit status 0 if it was explained, 2 if there is nothing to explain; with --script 0 if all was well, else 1.
+    """
+    from grade.explain.case import failed_milestone, scripted
+    from grade.explain.show import show_explanation
+
+    if script is None:
+        show_explanation(failed_milestone(own_tree(), milestone, isa, lab), terminal())
+        return
+    if milestone:
+        raise click.UsageError("--script goes without a milestone, which has a script of its own")
+    sys.exit(0 if show_explanation(scripted(own_tree(), isa, lab, script.replace(";", "\n")), terminal()) else 1)
+
+
+@pagewalk.command()
 @json_option
 @click.option("--runs", default=20, show_default=True, type=click.IntRange(1), help="Boots for each median.")
 @click.option("--soak", type=click.IntRange(1), metavar="SECONDS", help="Only storms of processes, for so long.")

@@ -50,6 +50,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group.addoption("--lab", action="append", type=int, help="grade the kernel of this lab (may be repeated)")
     group.addoption("--milestone", action="append", help="only this milestone, such as 1.3 (may be repeated)")
     group.addoption("--forget-failures", action="store_true", help="leave no failed run behind for ./pagewalk gdb")
+    group.addoption("--failures", type=Path, help="keep failed runs in this folder (default: build/failed)")
     group.addoption("--results-json", type=Path, help="write the results as JSON")
     group.addoption("--results-junit", type=Path, help="write the results as JUnit XML")
 
@@ -178,7 +179,8 @@ def _result(item: pytest.Function, mark: pytest.Mark, call: pytest.CallInfo) -> 
     most = mark.kwargs["points"] if own else 0
     status, cause, message = _judged(call.excinfo.value if call.excinfo else None, target, item)
     if not item.config.getoption("--forget-failures"):
-        message += _kept(target, number, call.excinfo.value if call.excinfo else None, _last_guest(item))
+        kept_in = item.config.getoption("--failures")
+        message += _kept(target, number, call.excinfo.value if call.excinfo else None, _last_guest(item), kept_in)
     title = (item.function.__doc__ or number).strip().splitlines()[0].rstrip(".")
     points = most if status is Status.PASSED else 0
     if target.is_submission and status is not Status.PASSED:
@@ -186,17 +188,18 @@ def _result(item: pytest.Function, mark: pytest.Mark, call: pytest.CallInfo) -> 
     return Result(target.lab, target.isa, number, title, points, most, status, cause, visible(message), call.duration)
 
 
-def _kept(target: Target, milestone: str, error: BaseException | None, guest: Guest | None) -> str:
+def _kept(target: Target, milestone: str, error: BaseException | None, guest: Guest | None, kept_in: Path | None) -> str:
     """Keeps the guest of a failure, and forgets the one of before; returns what there is to say about it."""
     failure = _failure_in(error)
     if failure is None or guest is None:
-        forget(target, milestone)
+        forget(target, milestone, kept_in)
         return ""
     try:
-        save(target, milestone, guest, failure)
+        save(target, milestone, guest, failure, kept_in)
     except OSError as problem:
-        forget(target, milestone)
+        forget(target, milestone, kept_in)
         return f"\nnot kept   the machine, to look at it later: {problem.strerror}"
+<<<<<<< HEAD
     return f"\ntry        {gdb_command(target, milestone)}{_drawn(target, milestone, guest, failure)}"
 
 
@@ -211,6 +214,10 @@ def _drawn(target: Target, milestone: str, guest: Guest, failure: Failure) -> st
     except Exception as problem:  # a picture is an extra: no state of a student's machine may keep the result away
         return f"\nno picture {type(problem).__name__}: {problem}"
     return f"\npicture    {path.relative_to(find_root(Path(__file__)))}"
+=======
+    command = gdb_command(target, milestone)
+    return f"\ntry        {command}\nexplain    {command.replace(' gdb ', ' explain ')}"
+>>>>>>> explain
 
 
 def _notes(target: Target) -> list[str]:

@@ -200,7 +200,7 @@ class Guest:
         )
 
 
-def machine_for(recipe: Recipe, cpu_budget: float, idle_backstop: float) -> Machine:
+def machine_for(recipe: Recipe, cpu_budget: float, idle_backstop: float, log: int | None = None) -> Machine:
     """The machine that a recipe describes, not yet started."""
     parameters = BootParameters(recipe.nonce, recipe.ram_mib << 20, recipe.script, recipe.fail_allocation)
     return Machine(
@@ -212,4 +212,5 @@ def machine_for(recipe: Recipe, cpu_budget: float, idle_backstop: float) -> Mach
         el2=recipe.el2,
         cpu_budget=cpu_budget,
         idle_backstop=idle_backstop,
+        log=log,
     )

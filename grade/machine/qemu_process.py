@@ -37,6 +37,7 @@ class GuestSetup:
     ram_bytes: int
     cpu: str
     el2: bool
+    log: int | None = None  # a descriptor that gets a text about every exception; QEMU inherits it
 
 
 class QemuProcess:
@@ -66,7 +67,8 @@ class QemuProcess:
                 self.ram = mmap.mmap(ram.fileno(), setup.ram_bytes)
                 owned.callback(_close_unless_viewed, self.ram)
                 shared = [each.fileno() for each in (ram, parameters, their_qmp, their_gdb)]
-                self._child = self._spawn(_command(setup, *shared), shared)
+                command = _command(setup, *shared)
+                self._child = self._spawn(command, shared if setup.log is None else [*shared, setup.log])
                 owned.callback(self._kill)
             their_qmp.close()
             their_gdb.close()
@@ -150,6 +152,8 @@ def _command(setup: GuestSetup, ram: int, parameters: int, qmp: int, gdb: int) -
     words = [str(setup.binary), "-nodefaults", "-no-user-config", "-S"]
     for channel in channels:
         words += ["-chardev", channel]
+    if setup.log is not None:
+        options |= {"-d": "int,cpu_reset", "-D": f"/dev/fd/{setup.log}"}
     for option, value in options.items():
         words += [option, value]
     return while_we_live(words)
