@@ -23,7 +23,7 @@ _DRAWING = re.compile(r" {3,}\S")
 def documented(lines: Sequence[str]) -> list[str]:
     """The lines of a source, one for one, with its comments for Doxygen. The one that the file begins with stays."""
     lines = ["" if MARKER.match(line) else line for line in lines]
-    out = _with_statics(lines)
+    out = list(lines)
     bodies = _in_bodies(lines)
     column = -1  # of the comment behind a member, which may go on in the next line
     for place, line in enumerate(lines):
@@ -32,7 +32,7 @@ def documented(lines: Sequence[str]) -> list[str]:
             column = -1
         elif whole and len(whole[1]) == column:
             out[place] = f"{whole[1]}///<{plain(whole[2])}"
-        elif trailing and not line.lstrip().startswith("#") and not _QUOTED.search(line):
+        elif trailing and not line.lstrip().startswith(("#", "}")) and not _QUOTED.search(line):
             column = len(trailing[1]) + len(trailing[2])
             out[place] = f"{trailing[1]}{trailing[2]}///<{plain(trailing[3])}"
         else:
@@ -42,7 +42,25 @@ def documented(lines: Sequence[str]) -> list[str]:
             texts = described([lines[place].lstrip()[2:] for place in range(first, end)])
             for place, text in zip(range(first, end), texts, strict=True):
                 out[place] = f"{_COMMENT.fullmatch(lines[place])[1]}///{text}"
-    return out
+    return _with_statics(out)
+
+
+def listed(lines: Sequence[str]) -> list[str]:
+    """The lines of a source that is only to be shown: Doxygen takes no note of what is in it."""
+    return [f"/** @cond */ {lines[0]}", *lines[1:], "/** @endcond */"] if lines[0].startswith("//") else list(lines)
+
+
+def concepts(lines: Sequence[str]) -> Iterator[tuple[str, list[str]]]:
+    """Name and lines of each concept that asks for functions: Doxygen itself would show it without its comments."""
+    name, found = "", []
+    for line in lines:
+        if match := re.match(r"concept (\w+) = requires.*\{$", line):
+            name, found = match[1], []
+        if name and not MARKER.match(line):
+            found.append(line)
+        if name and line == "};":
+            yield name, found
+            name = ""
 
 
 def file_comment(lines: Sequence[str]) -> list[str]:

@@ -94,7 +94,7 @@ def _with_links(line: str, path: str, pages: Mapping[str, str]) -> str:
         return f"[{match[1]}](@ref {label})"
 
     def to_file(match: re.Match[str]) -> str:
-        return f"[{match[0]}](@ref {pages[match[2]]})" if match[2] in pages else match[0]
+        return f"[{match[2]}](@ref {pages[match[2]]})" if match[2] in pages else match[0]
 
     out, end = [], 0
     for match in _LINK.finditer(line):

@@ -1,11 +1,12 @@
 """What Doxygen reads: a copy of the tree's sources and documents, line for line, with a few pages that lead through it."""
 
+import re
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from xml.sax.saxutils import quoteattr
 
 from grade.ladder.trees import Tree
-from grade.site.comments import documented, file_comment
+from grade.site.comments import concepts, documented, file_comment, listed
 from grade.site.documents import START, page_label, prepared
 from grade.site.reading_order import MAP, reading_order
 
@@ -13,6 +14,8 @@ CONFIGURATION = "docs/Doxyfile"
 _FOLDERS = ("kernel", "arch", "user")
 _PARSED = (".h", ".cc")
 _SOURCES = (*_PARSED, ".S", ".inc")
+_LISTED = re.compile(r"kernel/tests/|user/(hostile/)?[^/]+$")
+"""Programs and host tests are shown, and that is all: Doxygen matches calls by name, and theirs would be taken for the kernel's."""
 _FILES = "files.dox"
 
 
@@ -28,9 +31,15 @@ def prepare_sources(tree: Tree, into: Path) -> list[str]:
     for path, text in documents.items():
         _write(into / path, prepared(path, text, pages))
     for path, lines in sources.items():
-        _write(into / path, "\n".join(documented(lines) if path.endswith(_PARSED) else lines))
+        _write(into / path, "\n".join(_for_doxygen(path, lines)))
     _write(into / _FILES, "\n".join(_descriptions(sources, order)))
     return [*documents, _FILES, *sources]
+
+
+def _for_doxygen(path: str, lines: list[str]) -> list[str]:
+    if not path.endswith(_PARSED):
+        return lines
+    return listed(lines) if path.endswith(".cc") and _LISTED.match(path) else documented(lines)
 
 
 def write_layout(tree: Tree, inputs: Sequence[str], file: Path) -> None:
@@ -87,6 +96,8 @@ def _descriptions(sources: dict[str, list[str]], order: dict[str, str]) -> Itera
         yield from (f" *  before: @ref {other} <br>" for other in before)
         yield from (f" *  after: @ref {other}" for other in after)
         yield " */"
+        for name, found in concepts(sources[path]):
+            yield from (f"/** @concept {name}", " *  @code{.cc}", *found, "   @endcode", " */")
 
 
 def _text(path: Path) -> str:
