@@ -317,6 +317,27 @@ def bench(json_file: Path | None, runs: int, soak: int | None) -> None:
     sys.exit(run_bench(own_tree(), terminal(), runs, json_file))
 
 
+@pagewalk.command("docs")
+@click.option(
+    "-o",
+    "--output",
+    type=click.Path(file_okay=False, path_type=Path),
+    callback=_named_file,
+    metavar="DIR",
+    help="Default: build/docs. What is in it goes.",
+)
+@reports_what_is_missing
+def docs_command(output: Path | None) -> None:
+    """Make a site of the documents and the sources, with call graphs: open build/docs/index.html in a browser.
+
+    Needs Doxygen and Graphviz. Exit status 1 if they complain; each complaint has file and line.
+    """
+    from grade.site.build import run_docs
+
+    tree = own_tree()
+    sys.exit(run_docs(tree, output or tree.root / "build" / "docs", terminal()))
+
+
 @pagewalk.command("cut")
 @click.argument("lab", type=int)
 @click.argument("into", type=click.Path(file_okay=False, path_type=Path))
