@@ -11,7 +11,7 @@ import pytest
 from grade.boot import failed_run
 from grade.boot.guest import Recipe
 from grade.course.cutter import cut
-from grade.interactive import run_last_failure_under_gdb
+from grade.gdb_session import run_last_failure_under_gdb
 from grade.ladder.build import build_kernel
 from grade.ladder.labs import ISAS, LadderError
 from grade.ladder.trees import find_root
@@ -67,7 +67,7 @@ def test_a_failed_milestone_is_opened_where_it_failed(isa: str, tmp_path: Path) 
     assert f"try        ./pagewalk gdb 1.8 --isa {isa}" in run.stdout
     assert "image-not-mapped" in run.stdout
     output = gdb(["1.8", "--isa", isa], ["print/x $pc", "info symbol $pc"])
-    assert "Breakpoint 1" in output and "in section .text" in output
+    assert f"Where milestone 1.8 failed on {isa}: " in output and "in section .text" in output
     assert "cause: image-not-mapped" in output  # what `why` says
     owned.write_text(broken + "// changed\nint g_changed = 1;\n")
     subprocess.run(command, cwd=ROOT, capture_output=True, check=False)  # fails again: a new kernel
