@@ -99,12 +99,16 @@ class DebuggedMachine(Machine):
         with self._using_qemu(State.PAUSED, State.ENDED):
             return self._qmp.execute("query-replay")["icount"]
 
+    def break_at(self, number: int) -> None:
+        """The guest will stop when so many instructions have been executed."""
+        with self._using_qemu(State.PAUSED):
+            self._qmp.execute("replay-break", icount=number)
+
     def run_to_instruction(self, number: int) -> Stop:
         """Plays until so many instructions have been executed, or until something else stops the guest."""
-        with self._using_qemu(State.PAUSED):
-            if self._qmp.execute("query-replay")["icount"] == number:
-                return self._stopped(Stop(StopKind.PAUSED, None, "the guest is there"))
-            self._qmp.execute("replay-break", icount=number)
+        if self.instruction_count() == number:
+            return Stop(StopKind.PAUSED, None, "the guest is there")
+        self.break_at(number)
         return self.run()
 
     def finish_recording(self) -> None:
@@ -125,8 +129,7 @@ class DebuggedMachine(Machine):
         Where an address leads may change on the way: only what leads to `pa` at that time counts.
         """
         self._watch(vas, size)
-        with self._using_qemu(State.PAUSED):
-            self._qmp.execute("replay-break", icount=end)
+        self.break_at(end)
         known, written, last, leads_here = self.read_physical(pa, size), None, None, False
         while (stop := self.run()).kind is StopKind.WATCHPOINT:
             count, now = self.instruction_count(), self.read_physical(pa, size)
