@@ -8,6 +8,7 @@ from grade.boot.guest import Guest
 from grade.gdb.command import PagingCommand, usage
 from grade.gdb.guest import GdbGuest
 from grade.gdb.programs import ProgramSymbols
+from grade.gdb.silence import silence
 from grade.inspect.spaces import space_called
 
 _ROOT = {
@@ -35,13 +36,14 @@ class BreakIn(PagingCommand):
             raise usage("break-in PID WHERE")
         space = space_called(guest, words[0])
         where = " ".join(words[1:])
-        with self._programs.of(space) as file:
-            at = _in_program(where, file)
-        # By address: GDB looks a name up again whenever symbols come and go, and finds another program's.
-        said = [
-            gdb.execute(f"hbreak {place} if {_ROOT[guest.isa]} == {space.root:#x}", to_string=True).strip()
-            for place in ([f"*{pc:#x}" for pc in at] or [where])
-        ]
+        with silence():
+            with self._programs.of(space) as file:
+                at = _in_program(where, file)
+            # By address: GDB looks a name up again whenever symbols come and go, and finds another program's.
+            said = [
+                gdb.execute(f"hbreak {place} if {_ROOT[guest.isa]} == {space.root:#x}", to_string=True).strip()
+                for place in ([f"*{pc:#x}" for pc in at] or [where])
+            ]
         named = [f"{where} is {pc:#x} in {file.name}" for pc in at if file is not None]
         return [*"\n".join(said).splitlines(), *named, f"only in {space.label}, root {space.root:#x}"]
 

@@ -4,10 +4,12 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 import gdb
+from grade.boot.cpu_state import is_user_mode
 from grade.gdb.command import EXPECTED
 from grade.gdb.guest import GdbGuest
 from grade.gdb.programs import ProgramSymbols
 from grade.gdb.pt import PageTables
+from grade.gdb.silence import silence
 
 
 class Follower:
@@ -27,21 +29,21 @@ class Follower:
         if self._is_quiet:
             return
         self._tables.note_stop()
-        self.load_symbols()
-
-    def load_symbols(self) -> bool:
-        """Those of the live process. Returns whether there are new ones."""
         try:
-            return self._programs.follow(self._guest.look())
+            guest = self._guest.look()
+            is_new = self._programs.follow(guest)
+            if is_new and is_user_mode(guest.cpu()):
+                gdb.execute("frame")  # what GDB has just said was said without them
         except EXPECTED:
-            return False
+            return  # there is nothing that can be looked at, and no symbols change
 
     @contextmanager
     def quiet(self) -> Iterator[None]:
         """Within this context stops are on the way to somewhere, and nobody sees them."""
         self._is_quiet = True
         try:
-            yield
+            with silence():
+                yield
         finally:
             self._is_quiet = False
             self._forget()

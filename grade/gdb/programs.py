@@ -8,6 +8,7 @@ from pathlib import Path
 
 import gdb
 from grade.boot.guest import Guest
+from grade.gdb.silence import silence
 from grade.inspect.spaces import Space, live_space
 
 _NAME = re.compile(r"[\w-][\w.-]*")  # it comes from the guest, and goes into a command line
@@ -44,11 +45,12 @@ class ProgramSymbols:
     def _load(self, file: Path | None) -> bool:
         if file == self._loaded:
             return False
-        if self._loaded is not None:
-            gdb.execute(f"remove-symbol-file {_quoted(self._loaded)}", to_string=True)
-            self._loaded = None
-        if file is not None:
-            gdb.execute(f"add-symbol-file {_quoted(file)}", to_string=True)
+        with silence():  # of warnings about breakpoints, which GDB finds again
+            if self._loaded is not None:
+                gdb.execute(f"remove-symbol-file {_quoted(self._loaded)}", to_string=True)
+                self._loaded = None
+            if file is not None:
+                gdb.execute(f"add-symbol-file {_quoted(file)}", to_string=True)
         self._loaded = file
         return file is not None
 

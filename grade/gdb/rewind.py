@@ -43,7 +43,8 @@ class Timeline:
 
     def go_to(self, number: int) -> None:
         """GDB gets a guest that has executed so many instructions."""
-        self._attach(lambda machine: machine.run_to_instruction(number))
+        with self._follower.quiet():
+            self._attach(lambda machine: machine.run_to_instruction(number))
         self._follower.stopped()
 
     def last_stop_before(self, end: int) -> int | None:

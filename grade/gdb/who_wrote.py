@@ -123,9 +123,12 @@ def _shown(place: Place, walker: RadixWalker, value: int) -> str:
 def _frames() -> list[str]:
     """Who is at work, from the inside out."""
     lines, frame = [], gdb.newest_frame()
-    while frame is not None and len(lines) < _MOST_FRAMES:
+    while frame is not None and len(lines) < _MOST_FRAMES and (not lines or frame.name()):
         sal = frame.find_sal()
         where = f" at {sal.symtab.filename.removeprefix('../../')}:{sal.line}" if sal.symtab is not None else ""
-        lines.append(f"{'by' if not lines else 'for'} {frame.name() or hex(frame.pc())}{where}")
+        who = f"{frame.name() or hex(frame.pc())}{where}"
+        if any(line.endswith(f" {who}") for line in lines):
+            break  # GDB goes round in circles, where code has moved from low to high addresses
+        lines.append(f"{'by' if not lines else 'for'} {who}")
         frame = frame.older()
     return lines
