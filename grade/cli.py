@@ -232,19 +232,21 @@ def run(
     "--serial", type=click.Path(dir_okay=False, path_type=Path), help="What the guest prints goes to this file."
 )
 @click.option("--failed", is_flag=True, help="The milestone that failed last, on whatever ISA.")
+@click.option("--record", is_flag=True, help="Run first, to that point or the script's end, and go back from there.")
 @reports_what_is_missing
-def gdb(what: str, isa: str, lab: int | None, script: str, serial: Path | None, failed: bool) -> None:
+def gdb(what: str, isa: str, lab: int | None, script: str, serial: Path | None, failed: bool, record: bool) -> None:
     """Boot under GDB: a lab from its first instruction, or a milestone at the point where it failed last.
 
-    Commands about paging are there: `help pt`, and docs/gdb.md.
+    Commands about paging are there: `help pt`, and docs/gdb.md. With --record, `who-wrote` and `reverse-continue`, too.
     """
-    from grade.interactive import run_last_failure_under_gdb, run_under_gdb
+    from grade.gdb_session import run_last_failure_under_gdb, run_under_gdb
 
     if failed:
         if what or script or lab is not None:
             raise click.UsageError("--failed goes without a lab, a milestone or a script")
-        sys.exit(run_last_failure_under_gdb(serial))
-    sys.exit(run_under_gdb(own_tree(), what, isa, lab, script.replace(";", "\n"), serial))
+        sys.exit(run_last_failure_under_gdb(serial=serial, record=record))
+    lines = script.replace(";", "\n")
+    sys.exit(run_under_gdb(own_tree(), what, isa, lab, lines, serial=serial, record=record))
 
 
 @pagewalk.command("view")
@@ -368,7 +370,8 @@ def bug_command(code: str, isa: str | None, lab: int | None, under_gdb: bool, sc
     """Practise on a kernel with a planted bug. Without CODE: list them by what one sees, and not by what is wrong."""
     tree = main_tree("bug")
     from grade.course.practice import find_bug, list_bugs, planted_tree, reveal
-    from grade.interactive import Setting, run_on_terminal, run_under_gdb
+    from grade.gdb_session import run_under_gdb
+    from grade.interactive import Setting, run_on_terminal
 
     if not code:
         return list_bugs(tree, terminal(), lab)
