@@ -54,19 +54,14 @@ def _run_folder(lab: int, milestone: str, isa: str, kept_in: Path | None) -> Pat
     return (kept_in or _folder()) / f"lab{lab}-{milestone}-{isa}"
 
 
-def failed_folder(target: Target, milestone: str) -> Path:
-    """Where a failed guest is kept."""
-    return _run_folder(target.lab, milestone, target.isa)
-
-
 def gdb_command(target: Target, milestone: str) -> str:
     """What a student types to look at the failure."""
     on = "" if milestone.startswith(f"{target.lab}.") else f" --lab {target.lab}"
     return f"./pagewalk gdb {milestone} --isa {target.isa}{on}"
 
 
-def save(target: Target, milestone: str, guest: Guest, failure: Failure, kept_in: Path | None = None) -> None:
-    """Keeps a failed guest, in another folder than build/failed if one is named.
+def save(target: Target, milestone: str, guest: Guest, failure: Failure, kept_in: Path | None = None) -> Path:
+    """Keeps a failed guest, in another folder than build/failed if one is named; returns where.
 
     Raises OSError; what was kept before is lost then, too.
     """
@@ -91,6 +86,7 @@ def save(target: Target, milestone: str, guest: Guest, failure: Failure, kept_in
         "digest": _digest(Path(guest.recipe.elf)),
     }
     (folder / _FAILURE).write_text(json.dumps(document, indent=1) + "\n", encoding="utf-8")
+    return folder
 
 
 def forget(target: Target, milestone: str, kept_in: Path | None = None) -> None:
