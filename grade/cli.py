@@ -232,19 +232,21 @@ def run(
     "--serial", type=click.Path(dir_okay=False, path_type=Path), help="What the guest prints goes to this file."
 )
 @click.option("--failed", is_flag=True, help="The milestone that failed last, on whatever ISA.")
+@click.option("--record", is_flag=True, help="Run first, to that point or the script's end, and go back from there.")
 @reports_what_is_missing
-def gdb(what: str, isa: str, lab: int | None, script: str, serial: Path | None, failed: bool) -> None:
+def gdb(what: str, isa: str, lab: int | None, script: str, serial: Path | None, failed: bool, record: bool) -> None:
     """Boot under GDB: a lab from its first instruction, or a milestone at the point where it failed last.
 
-    Commands about paging are there: `help pt`, and docs/gdb.md.
+    Commands about paging are there: `help pt`, and docs/gdb.md. With --record, `who-wrote` and `reverse-continue`, too.
     """
-    from grade.interactive import run_last_failure_under_gdb, run_under_gdb
+    from grade.gdb_session import run_last_failure_under_gdb, run_under_gdb
 
     if failed:
         if what or script or lab is not None:
             raise click.UsageError("--failed goes without a lab, a milestone or a script")
-        sys.exit(run_last_failure_under_gdb(serial))
-    sys.exit(run_under_gdb(own_tree(), what, isa, lab, script.replace(";", "\n"), serial))
+        sys.exit(run_last_failure_under_gdb(serial=serial, record=record))
+    lines = script.replace(";", "\n")
+    sys.exit(run_under_gdb(own_tree(), what, isa, lab, lines, serial=serial, record=record))
 
 
 @pagewalk.command("view")
@@ -274,6 +276,31 @@ def view_command(milestone: str, isa: str | None, lab: int | None, failed: bool,
 
 
 @pagewalk.command()
+@click.argument("milestone", default="", metavar="[MILESTONE]")
+@one_isa_option
+@click.option("--lab", type=int, help="On the kernel of this lab.")
+@click.option("--script", help="Not a milestone, but a run with these monitor commands, separated by ';': \"run hello\".")
+@reports_what_is_missing
+def explain(milestone: str, isa: str, lab: int | None, script: str | None) -> None:
+    """Say what went wrong first, and why: for a milestone that failed (default: the one that failed last).
+
+    Boots the same machine again, with a log of its exceptions: what happened first, the walk of its address, what the
+    process was promised there, frames that do not add up, and the cause.
+
+    Exit status 0 if it was explained, 2 if there is nothing to explain; with --script 0 if all was well, else 1.
+    """
+    from grade.explain.case import failed_milestone, scripted
+    from grade.explain.show import show_explanation
+
+    if script is None:
+        show_explanation(failed_milestone(own_tree(), milestone, isa, lab), terminal())
+        return
+    if milestone:
+        raise click.UsageError("--script goes without a milestone, which has a script of its own")
+    sys.exit(0 if show_explanation(scripted(own_tree(), isa, lab, script.replace(";", "\n")), terminal()) else 1)
+
+
+@pagewalk.command()
 @json_option
 @click.option("--runs", default=20, show_default=True, type=click.IntRange(1), help="Boots for each median.")
 @click.option("--soak", type=click.IntRange(1), metavar="SECONDS", help="Only storms of processes, for so long.")
@@ -290,6 +317,27 @@ def bench(json_file: Path | None, runs: int, soak: int | None) -> None:
     if soak is not None:
         sys.exit(run_soak(own_tree(), terminal(), soak))
     sys.exit(run_bench(own_tree(), terminal(), runs, json_file))
+
+
+@pagewalk.command("docs")
+@click.option(
+    "-o",
+    "--output",
+    type=click.Path(file_okay=False, path_type=Path),
+    callback=_named_file,
+    metavar="DIR",
+    help="Default: build/docs. What is in it goes.",
+)
+@reports_what_is_missing
+def docs_command(output: Path | None) -> None:
+    """Make a site of the documents and the sources, with call graphs: open build/docs/index.html in a browser.
+
+    Needs Doxygen and Graphviz. Exit status 1 if they complain; each complaint has file and line.
+    """
+    from grade.site.build import run_docs
+
+    tree = own_tree()
+    sys.exit(run_docs(tree, output or tree.root / "build" / "docs", terminal()))
 
 
 @pagewalk.command("cut")
@@ -322,7 +370,8 @@ def bug_command(code: str, isa: str | None, lab: int | None, under_gdb: bool, sc
     """Practise on a kernel with a planted bug. Without CODE: list them by what one sees, and not by what is wrong."""
     tree = main_tree("bug")
     from grade.course.practice import find_bug, list_bugs, planted_tree, reveal
-    from grade.interactive import Setting, run_on_terminal, run_under_gdb
+    from grade.gdb_session import run_under_gdb
+    from grade.interactive import Setting, run_on_terminal
 
     if not code:
         return list_bugs(tree, terminal(), lab)

@@ -200,10 +200,10 @@ class Guest:
         )
 
 
-def machine_for(recipe: Recipe, cpu_budget: float, idle_backstop: float) -> Machine:
+def machine_for(recipe: Recipe, cpu_budget: float, idle_backstop: float, kind: type[Machine] = Machine) -> Machine:
     """The machine that a recipe describes, not yet started."""
     parameters = BootParameters(recipe.nonce, recipe.ram_mib << 20, recipe.script, recipe.fail_allocation)
-    return Machine(
+    return kind(
         recipe.isa,
         Path(recipe.elf),
         parameters,

@@ -117,16 +117,7 @@ class Machine:
         MachineBroken with QEMU's own words, for a bad kernel file say.
         """
         self._demand(State.NEW)
-        setup = GuestSetup(
-            binary=require(self.platform.isa),
-            platform=self.platform,
-            kernel=self.kernel,
-            parameters=self.parameters,
-            ram_bytes=self._ram_bytes,
-            cpu=self._cpu,
-            el2=self._el2,
-        )
-        process = QemuProcess(setup)
+        process = QemuProcess(self._setup())
         limit = self._limits.serial_bytes
         try:
             serial = SerialLine(process.serial_out, process.serial_in, limit, self._keep)
@@ -306,6 +297,18 @@ class Machine:
             self._serial.send(text)
 
     # How it is done
+
+    def _setup(self) -> GuestSetup:
+        """What to start."""
+        return GuestSetup(
+            binary=require(self.platform.isa),
+            platform=self.platform,
+            kernel=self.kernel,
+            parameters=self.parameters,
+            ram_bytes=self._ram_bytes,
+            cpu=self._cpu,
+            el2=self._el2,
+        )
 
     def _connect(self) -> None:
         """Get in touch with QEMU; if that fails, end it."""
