@@ -8,14 +8,11 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner, Result
 
-from grade import plugin
+from grade import after_failure
 from grade.boot import failed_run
 from grade.boot.guest import Guest
-from grade.boot.kernel_image import KernelImage
-from grade.boot.layout import PAGE
 from grade.cli import pagewalk
 from grade.diagnosis.failure import Failure
-from grade.ladder.build import build_kernel
 from grade.ladder.labs import ISAS
 from grade.ladder.trees import find_root
 from grade.run_plan import Target
@@ -35,15 +32,15 @@ def view(*arguments: str) -> Result:
 def failed(boot: Boot, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
     """Milestone 3.1 has failed on the whole tree's kernel; returns what its report says more than the failure."""
     monkeypatch.setattr(failed_run, "_folder", lambda: tmp_path / "failed")
-    monkeypatch.setattr(plugin, "find_root", lambda _: tmp_path)
+    monkeypatch.setattr(after_failure, "find_root", lambda _: tmp_path)
     guest = boot("run hello", "checkpoint ready")
     guest.run_to("ready")
     failure = Failure("process-killed", "a page of <hello>", "none", guest.walk(TEXT).explain())
-    return plugin._kept(Target(6, guest.isa, ROOT, frozenset()), "3.1", failure, guest)
+    return after_failure.keep(Target(6, guest.isa, ROOT, frozenset()), "3.1", failure, guest, None)
 
 
 def test_a_failed_milestone_names_its_picture(failed: str, tmp_path: Path) -> None:
-    _, command, picture = failed.split("\n")
+    _, command, _, picture = failed.split("\n")
     isa = command.split()[-3]
     assert command == f"try        ./pagewalk gdb 3.1 --isa {isa} --lab 6"
     assert picture == f"picture    failed/lab6-3.1-{isa}/view.html"
@@ -59,7 +56,7 @@ def test_no_picture_never_costs_the_result(boot: Boot, tmp_path: Path, monkeypat
     monkeypatch.setattr(page, "picture_of", broken)
     guest = boot("")
     failure = Failure("translation-off", "on", "off")
-    message = plugin._kept(Target(1, guest.isa, ROOT, frozenset()), "1.2", failure, guest)
+    message = after_failure.keep(Target(1, guest.isa, ROOT, frozenset()), "1.2", failure, guest, None)
     assert message.endswith("\nno picture ZeroDivisionError: whatever it may be") and "try        ./pagewalk gdb 1.2" in message
     assert failed_run.load(1, "1.2", guest.isa).guest() is not None
 
@@ -91,9 +88,8 @@ def test_a_script_is_shown_where_it_leads(isa: str, tmp_path: Path) -> None:
     assert '"label":"process 2 (hello)"' in path.read_text(encoding="utf-8")
     text = view("--isa", isa, "--script", "run hello; checkpoint one; run hello; checkpoint two", "--text").output
     assert "checkpoint_reached at" in text and "(hello)" not in text.partition("Frames")[0].partition("\n")[2]
-    code = KernelImage(isa, build_kernel(ROOT, isa).elf).va("text_end") - PAGE & -PAGE
-    text = view("--isa", isa, "--script", f"poke {code:#x} 1", "--text").output
-    assert re.search("^cause ", text, re.MULTILINE) and f"walk of {code:#x}" in text
+    text = view("--isa", isa, "--script", "poweroff", "--text").output
+    assert re.search("^cause +early-exit: ", text, re.MULTILINE) and "Frames of RAM" in text
 
 
 @pytest.mark.parametrize(
