@@ -22,6 +22,7 @@ from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path, PurePosixPath
 
+from grade.course.bug_packs import bug_packs
 from grade.course.markers import COMMENTS, FromPart, HolePart, Marker, MarkerError, Parser, Part, flat
 from grade.ladder.files import KEPT, remove_others, update
 from grade.ladder.git import Repository
@@ -102,7 +103,11 @@ def render(
         if path.startswith(_GRADER) and not with_grader:
             continue
         if not any(upper.brings(path) for upper in later):
-            files[path] = (_cut_file(tree, source, request), (tree / source).stat().st_mode & 0o777)
+            content = _cut_file(tree, source, request, (tree / source).read_bytes())
+            files[path] = (content, (tree / source).stat().st_mode & 0o777)
+    if with_grader:
+        packs = bug_packs(tree, files.keys(), isas, lab, lambda path, content: _cut_file(tree, path, request, content))
+        files |= {path: (content, 0o644) for path, content in packs.items()}
     return files
 
 
@@ -206,8 +211,9 @@ def _walked_files(tree: Path) -> Iterator[str]:
 # --- markers -----------------------------------------------------------------------------------------------
 
 
-def _cut_file(tree: Path, path: str, request: _Request) -> bytes:
-    content = _without_markers(tree, path, request)
+def _cut_file(tree: Path, path: str, request: _Request, whole: bytes) -> bytes:
+    """What becomes of main's file `path`, which has the content `whole`."""
+    content = _without_markers(tree, path, request, whole)
     if path.endswith(".md") and len(request.isas) == 1:
         return _with_commands_for(request.isas[0], content)
     return content
@@ -223,8 +229,7 @@ def _with_commands_for(isa: str, page: bytes) -> bytes:
     return re.sub(rf"--isa ({others})(?!\w)(?:( +)(?= \S))?".encode(), renamed, page)
 
 
-def _without_markers(tree: Path, path: str, request: _Request) -> bytes:
-    content = (tree / path).read_bytes()
+def _without_markers(tree: Path, path: str, request: _Request, content: bytes) -> bytes:
     parts = _parts_of(content, path, owner_of(request.labs, path))
     if all(isinstance(part, str) for part in parts):
         return content
