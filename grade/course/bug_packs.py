@@ -1,10 +1,11 @@
 """The planted bugs that a handed-out tree carries, to practise on: those in code that no student writes.
 
-They give no solution away. Their diffs are made anew, between the tree as it is handed out and the same with the bug.
+They give no solution away: none has a line of what students write. Their diffs are made anew, between the tree as it is
+handed out and the same with the bug.
 """
 
 import difflib
-from collections.abc import Callable, Container, Sequence
+from collections.abc import Callable, Container, Sequence, Set
 from functools import lru_cache
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -15,20 +16,33 @@ from grade.practice.bugs import load_bugs
 from grade.practice.packed import NAME, pack
 from grade.practice.patch import apply
 
+_TELLS = 12  # characters
 _Cut = Callable[[str, bytes], bytes]
 """What a cut makes of a file of main: by its path, and its content there."""
 
 
-def bug_packs(tree: Path, handed_out: Container[str], isas: Sequence[str], lab: int, cut_file: _Cut) -> dict[str, bytes]:
-    """The packed bugs of labs 1 to `lab`, by path, for a tree with the files `handed_out`."""
-    labs = load_labs(tree)
+def bug_packs(
+    tree: Path, handed_out: dict[str, tuple[bytes, int]], request: tuple[int, Sequence[str]], secret: Set[str], cut_file: _Cut
+) -> dict[str, bytes]:
+    """The packed bugs, by path, for a handed-out tree with these files.
+
+    `request` is its lab, and its ISAs; `secret` are the lines that students write.
+    """
+    (lab, isas), labs = request, load_labs(tree)
+    secret = secret - {line for content, _ in handed_out.values() for line in lines_of(content.decode(errors="replace"))}
     found: dict[str, list[tuple[str, str]]] = {}
     for bug in load_bugs(tree):
         if bug.lab > lab or not set(bug.isas) & set(isas) or not is_in_given_code(bug, labs, handed_out):
             continue
-        if (text := _as_handed_out(tree, bug, isas, cut_file)) is not None:
+        text = _as_handed_out(tree, bug, isas, cut_file)
+        if text is not None and not secret & {line[1:].strip() for line in lines_of(text)}:
             found.setdefault(_prefix(labs, bug), []).append((bug.name, text))
     return {f"{prefix}{NAME}": pack(bugs) for prefix, bugs in found.items()}
+
+
+def lines_of(text: str) -> set[str]:
+    """The lines that are long enough to give something away, however they are indented."""
+    return {line for whole in text.split("\n") if len(line := " ".join(whole.split())) > _TELLS}
 
 
 def is_in_given_code(bug: Bug, labs: list[Lab], handed_out: Container[str]) -> bool:

@@ -19,14 +19,14 @@ import shutil
 import subprocess
 from collections.abc import Container, Iterator, Sequence
 from dataclasses import dataclass, field
-from functools import lru_cache
+from functools import lru_cache, partial
 from pathlib import Path, PurePosixPath
 
-from grade.course.bug_packs import bug_packs
+from grade.course.bug_packs import bug_packs, lines_of
 from grade.course.markers import COMMENTS, FromPart, HolePart, Marker, MarkerError, Parser, Part, flat
 from grade.ladder.files import KEPT, remove_others, update
 from grade.ladder.git import Repository
-from grade.ladder.labs import COURSE_FILE, ISAS, LENT_FOLDER, Lab, LadderError, Loan, load_labs, loans_of, owner_of
+from grade.ladder.labs import COURSE_FILE, ISA_FIELD, ISAS, LENT_FOLDER, Lab, LadderError, Loan, load_labs, loans_of, owner_of
 
 _MARKED = ("kernel/", "arch/", "user/", "labs/", "CMakeLists.txt", "README.md", "docs/")
 _GRADER = ("grade/",)
@@ -103,10 +103,11 @@ def render(
         if path.startswith(_GRADER) and not with_grader:
             continue
         if not any(upper.brings(path) for upper in later):
-            content = _cut_file(tree, source, request, (tree / source).read_bytes())
+            content = _cut_file(tree, request, source, (tree / source).read_bytes())
             files[path] = (content, (tree / source).stat().st_mode & 0o777)
     if with_grader:
-        packs = bug_packs(tree, files.keys(), isas, lab, lambda path, content: _cut_file(tree, path, request, content))
+        cut_file = partial(_cut_file, tree, request)
+        packs = bug_packs(tree, files, (lab, isas), _written_by_students(tree, labs), cut_file)
         files |= {path: (content, 0o644) for path, content in packs.items()}
     return files
 
@@ -143,6 +144,17 @@ def holes(tree: Path) -> list[Hole]:
                 marker = part.marker
                 found.append(Hole(marker.lab, marker.function, path, marker.line, "\n".join(part.hint)))
     return sorted(found, key=lambda hole: (hole.lab, hole.file, hole.line))
+
+
+def _written_by_students(tree: Path, labs: list[Lab]) -> frozenset[str]:
+    """The lines of all reference code that stands in holes."""
+    found: set[str] = set()
+    for lab in labs:
+        for path in dict.fromkeys([*lab.owned_for(ISAS), *lab.owned]):
+            if ISA_FIELD not in path and (tree / path).is_file():
+                parts = flat(_parts_of((tree / path).read_bytes(), path, lab))
+                found |= lines_of("\n".join(line for part in parts if isinstance(part, HolePart) for line in part.body))
+    return frozenset(found)
 
 
 # --- which files -------------------------------------------------------------------------------------------
@@ -211,7 +223,7 @@ def _walked_files(tree: Path) -> Iterator[str]:
 # --- markers -----------------------------------------------------------------------------------------------
 
 
-def _cut_file(tree: Path, path: str, request: _Request, whole: bytes) -> bytes:
+def _cut_file(tree: Path, request: _Request, path: str, whole: bytes) -> bytes:
     """What becomes of main's file `path`, which has the content `whole`."""
     content = _without_markers(tree, path, request, whole)
     if path.endswith(".md") and len(request.isas) == 1:
