@@ -233,20 +233,25 @@ def run(
 )
 @click.option("--failed", is_flag=True, help="The milestone that failed last, on whatever ISA.")
 @click.option("--record", is_flag=True, help="Run first, to that point or the script's end, and go back from there.")
+@click.option("--interpreter", hidden=True, help="For editors: GDB's machine interface.")
+@click.option("--tty", hidden=True, type=click.Path(path_type=Path), help="For editors: where the guest prints.")
 @reports_what_is_missing
-def gdb(what: str, isa: str, lab: int | None, script: str, serial: Path | None, failed: bool, record: bool) -> None:
+def gdb(
+    what: str, isa: str, lab: int | None, script: str, serial: Path | None, failed: bool, record: bool,
+    interpreter: str | None, tty: Path | None,
+) -> None:  # fmt: skip
     """Boot under GDB: a lab from its first instruction, or a milestone at the point where it failed last.
 
     Commands about paging are there: `help pt`, and docs/gdb.md. With --record, `who-wrote` and `reverse-continue`, too.
     """
-    from grade.gdb_session import run_last_failure_under_gdb, run_under_gdb
+    from grade.gdb_session import Editor, run_last_failure_under_gdb, run_under_gdb
 
     if failed:
         if what or script or lab is not None:
             raise click.UsageError("--failed goes without a lab, a milestone or a script")
         sys.exit(run_last_failure_under_gdb(serial=serial, record=record))
-    lines = script.replace(";", "\n")
-    sys.exit(run_under_gdb(own_tree(), what, isa, lab, lines, serial=serial, record=record))
+    lines, editor = script.replace(";", "\n"), Editor(interpreter, tty) if interpreter else None
+    sys.exit(run_under_gdb(own_tree(), what, isa, lab, lines, serial=serial, record=record, editor=editor))
 
 
 @pagewalk.command("view")
