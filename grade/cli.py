@@ -22,7 +22,7 @@ CANNOT_RUN = 2
 _MENDABLE = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EACCES, errno.EPERM}
 """What a user can do something about: no room left, or no right to write."""
 
-ONLY_IN_MAIN = {"test", "cut", "handout", "bug"}
+ONLY_IN_MAIN = {"test", "cut", "handout"}
 ONLY_HANDED_OUT = {"status", "submit"}
 
 
@@ -233,20 +233,25 @@ def run(
 )
 @click.option("--failed", is_flag=True, help="The milestone that failed last, on whatever ISA.")
 @click.option("--record", is_flag=True, help="Run first, to that point or the script's end, and go back from there.")
+@click.option("--interpreter", hidden=True, help="For editors: GDB's machine interface.")
+@click.option("--tty", hidden=True, type=click.Path(path_type=Path), help="For editors: where the guest prints.")
 @reports_what_is_missing
-def gdb(what: str, isa: str, lab: int | None, script: str, serial: Path | None, failed: bool, record: bool) -> None:
+def gdb(
+    what: str, isa: str, lab: int | None, script: str, serial: Path | None, failed: bool, record: bool,
+    interpreter: str | None, tty: Path | None,
+) -> None:  # fmt: skip
     """Boot under GDB: a lab from its first instruction, or a milestone at the point where it failed last.
 
     Commands about paging are there: `help pt`, and docs/gdb.md. With --record, `who-wrote` and `reverse-continue`, too.
     """
-    from grade.gdb_session import run_last_failure_under_gdb, run_under_gdb
+    from grade.gdb_session import Editor, run_last_failure_under_gdb, run_under_gdb
 
     if failed:
         if what or script or lab is not None:
             raise click.UsageError("--failed goes without a lab, a milestone or a script")
         sys.exit(run_last_failure_under_gdb(serial=serial, record=record))
-    lines = script.replace(";", "\n")
-    sys.exit(run_under_gdb(own_tree(), what, isa, lab, lines, serial=serial, record=record))
+    lines, editor = script.replace(";", "\n"), Editor(interpreter, tty) if interpreter else None
+    sys.exit(run_under_gdb(own_tree(), what, isa, lab, lines, serial=serial, record=record, editor=editor))
 
 
 @pagewalk.command("view")
@@ -365,21 +370,29 @@ def cut_command(lab: int, into: Path, solved: int | None, with_grader: bool, isa
 @click.option("--gdb", "under_gdb", is_flag=True, help="Under GDB.")
 @click.option("--script", default="", help="Monitor commands to begin with, separated by ';'.")
 @click.option("--reveal", "tell", is_flag=True, help="Tell what is wrong. Boots nothing.")
+@click.option("--explain", "with_reason", is_flag=True, help="Grade it, and say what happens first, and why.")
 @reports_what_is_missing
-def bug_command(code: str, isa: str | None, lab: int | None, under_gdb: bool, script: str, tell: bool) -> None:
-    """Practise on a kernel with a planted bug. Without CODE: list them by what one sees, and not by what is wrong."""
-    tree = main_tree("bug")
-    from grade.course.practice import find_bug, list_bugs, planted_tree, reveal
+def bug_command(
+    code: str, isa: str | None, lab: int | None, under_gdb: bool, script: str, tell: bool, with_reason: bool
+) -> None:
+    """Practise on a kernel with a planted bug. Without CODE: list them by what one sees, and not by what is wrong.
+
+    In a handed-out tree the bug is planted into a copy of your own kernel, and only labs that are done have bugs.
+    """
     from grade.gdb_session import run_under_gdb
     from grade.interactive import Setting, run_on_terminal
+    from grade.practice.command import explain_bug, find_bug, list_bugs, plant_bug, reveal
 
+    tree = own_tree()
     if not code:
         return list_bugs(tree, terminal(), lab)
     bug = find_bug(tree, code)
     if tell:
         return reveal(bug, terminal())
     isa = isa or bug.isas[0]
-    planted, lines = planted_tree(tree, bug, isa), script.replace(";", "\n")
+    if with_reason:
+        return explain_bug(tree, bug, isa, terminal())
+    planted, lines = plant_bug(tree, bug, isa), script.replace(";", "\n")
     if under_gdb:
         sys.exit(run_under_gdb(planted, "", isa, None, lines))
     sys.exit(run_on_terminal(Setting(planted, isa, None, 128, lines), to_monitor=True))

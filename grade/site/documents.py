@@ -70,7 +70,8 @@ def prepared(path: str, text: str, pages: Mapping[str, str]) -> str:
         if is_text and _MARKER.fullmatch(line):
             line = ""
         elif is_text and (heading := _HEADING.fullmatch(line)):
-            label = f"{own}-{next(names)}" if titled else own
+            name = next(names)
+            label = f"{own}-{name}" if titled else own
             titled = True
             # Doxygen itself calls the start page "index".
             line = f"{heading[1]} {heading[2]} {{#{label}}}" if label != page_label(START) else line
