@@ -232,19 +232,52 @@ def run(
     "--serial", type=click.Path(dir_okay=False, path_type=Path), help="What the guest prints goes to this file."
 )
 @click.option("--failed", is_flag=True, help="The milestone that failed last, on whatever ISA.")
+@click.option("--record", is_flag=True, help="Run first, to that point or the script's end, and go back from there.")
+@click.option("--interpreter", hidden=True, help="For editors: GDB's machine interface.")
+@click.option("--tty", hidden=True, type=click.Path(path_type=Path), help="For editors: where the guest prints.")
 @reports_what_is_missing
-def gdb(what: str, isa: str, lab: int | None, script: str, serial: Path | None, failed: bool) -> None:
+def gdb(
+    what: str, isa: str, lab: int | None, script: str, serial: Path | None, failed: bool, record: bool,
+    interpreter: str | None, tty: Path | None,
+) -> None:  # fmt: skip
     """Boot under GDB: a lab from its first instruction, or a milestone at the point where it failed last.
 
-    Commands about paging are there: `help pt`, and docs/gdb.md.
+    Commands about paging are there: `help pt`, and docs/gdb.md. With --record, `who-wrote` and `reverse-continue`, too.
     """
-    from grade.interactive import run_last_failure_under_gdb, run_under_gdb
+    from grade.gdb_session import Editor, run_last_failure_under_gdb, run_under_gdb
 
     if failed:
         if what or script or lab is not None:
             raise click.UsageError("--failed goes without a lab, a milestone or a script")
-        sys.exit(run_last_failure_under_gdb(serial))
-    sys.exit(run_under_gdb(own_tree(), what, isa, lab, script.replace(";", "\n"), serial))
+        sys.exit(run_last_failure_under_gdb(serial=serial, record=record))
+    lines, editor = script.replace(";", "\n"), Editor(interpreter, tty) if interpreter else None
+    sys.exit(run_under_gdb(own_tree(), what, isa, lab, lines, serial=serial, record=record, editor=editor))
+
+
+@pagewalk.command("view")
+@click.argument("milestone", default="")
+@click.option("--isa", type=_isas, help=f"The ISA (default: {_isas.choices[0]}).")
+@click.option("--lab", type=int, help="On the kernel of this lab.")
+@click.option("--failed", is_flag=True, help="The milestone that failed last, on whatever ISA: so it is without MILESTONE.")
+@click.option("--va", help="Begin with this address: 0x400000.")
+@click.option("--script", default="", help="Boot, with these monitor commands, separated by ';': \"run hello\".")
+@click.option("-o", "--output", type=click.Path(dir_okay=False, path_type=Path), callback=_named_file, help="The file to write.")
+@click.option("--text", "as_text", is_flag=True, help="Show it on this terminal instead.")
+@reports_what_is_missing
+def view_command(milestone: str, isa: str | None, lab: int | None, failed: bool, **options: object) -> None:
+    """Draw an address space: one file for a browser, of the machine as it was when a milestone failed.
+
+    With --script the machine is booted, and drawn at the script's last `checkpoint NAME`. Without one it is drawn when the
+    first process is about to end, and all that it has is still there; else at the end of the script. docs/view.md tells
+    how to read the picture.
+    """
+    from grade.view.command import ViewOptions, view
+
+    if sum(map(bool, (milestone, failed, options["script"]))) > 1:
+        raise click.UsageError("name a milestone, or --failed, or --script: only one of them")
+    if not milestone and not options["script"] and (isa or lab is not None):
+        raise click.UsageError("--isa and --lab go with a milestone or with --script")
+    view(own_tree(), terminal(), ViewOptions(milestone, isa or _isas.choices[0], lab, **options))
 
 
 @pagewalk.command()
@@ -291,6 +324,27 @@ def bench(json_file: Path | None, runs: int, soak: int | None) -> None:
     sys.exit(run_bench(own_tree(), terminal(), runs, json_file))
 
 
+@pagewalk.command("docs")
+@click.option(
+    "-o",
+    "--output",
+    type=click.Path(file_okay=False, path_type=Path),
+    callback=_named_file,
+    metavar="DIR",
+    help="Default: build/docs. What is in it goes.",
+)
+@reports_what_is_missing
+def docs_command(output: Path | None) -> None:
+    """Make a site of the documents and the sources, with call graphs: open build/docs/index.html in a browser.
+
+    Needs Doxygen and Graphviz. Exit status 1 if they complain; each complaint has file and line.
+    """
+    from grade.site.build import run_docs
+
+    tree = own_tree()
+    sys.exit(run_docs(tree, output or tree.root / "build" / "docs", terminal()))
+
+
 @pagewalk.command("cut")
 @click.argument("lab", type=int)
 @click.argument("into", type=click.Path(file_okay=False, path_type=Path))
@@ -325,7 +379,8 @@ def bug_command(
 
     In a handed-out tree the bug is planted into a copy of your own kernel, and only labs that are done have bugs.
     """
-    from grade.interactive import Setting, run_on_terminal, run_under_gdb
+    from grade.gdb_session import run_under_gdb
+    from grade.interactive import Setting, run_on_terminal
     from grade.practice.command import explain_bug, find_bug, list_bugs, plant_bug, reveal
 
     tree = own_tree()

@@ -18,8 +18,7 @@ from typing import Any
 
 import pytest
 
-from grade import report, run_plan
-from grade.boot.failed_run import forget, gdb_command, save
+from grade import after_failure, report, run_plan
 from grade.boot.guest import Guest
 from grade.boot.kernel_image import KernelImage
 from grade.diagnosis.failure import Failure, NotWritten
@@ -179,28 +178,13 @@ def _result(item: pytest.Function, mark: pytest.Mark, call: pytest.CallInfo) -> 
     most = mark.kwargs["points"] if own else 0
     status, cause, message = _judged(call.excinfo.value if call.excinfo else None, target, item)
     if not item.config.getoption("--forget-failures"):
-        kept_in = item.config.getoption("--failures")
-        message += _kept(target, number, call.excinfo.value if call.excinfo else None, _last_guest(item), kept_in)
+        failure, kept_in = _failure_in(call.excinfo.value if call.excinfo else None), item.config.getoption("--failures")
+        message += after_failure.keep(target, number, failure, _last_guest(item), kept_in)
     title = (item.function.__doc__ or number).strip().splitlines()[0].rstrip(".")
     points = most if status is Status.PASSED else 0
     if target.is_submission and status is not Status.PASSED:
         message = "\n".join([message, *_notes(target)])
     return Result(target.lab, target.isa, number, title, points, most, status, cause, visible(message), call.duration)
-
-
-def _kept(target: Target, milestone: str, error: BaseException | None, guest: Guest | None, kept_in: Path | None) -> str:
-    """Keeps the guest of a failure, and forgets the one of before; returns what there is to say about it."""
-    failure = _failure_in(error)
-    if failure is None or guest is None:
-        forget(target, milestone, kept_in)
-        return ""
-    try:
-        save(target, milestone, guest, failure, kept_in)
-    except OSError as problem:
-        forget(target, milestone, kept_in)
-        return f"\nnot kept   the machine, to look at it later: {problem.strerror}"
-    command = gdb_command(target, milestone)
-    return f"\ntry        {command}\nexplain    {command.replace(' gdb ', ' explain ')}"
 
 
 def _notes(target: Target) -> list[str]:

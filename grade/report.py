@@ -110,7 +110,8 @@ def _print_failures(console: Console, results: Sequence[Result]) -> None:
 
 def _essence(message: str) -> str:
     """What two milestones that fail for the same reason have in common: not what was wanted, nor the last words."""
-    kept = [line for line in message.splitlines() if not line.startswith(("expected", "try ", "explain "))]
+    passing = ("expected", "try ", "picture ", "explain ")
+    kept = [line for line in message.splitlines() if not line.startswith(passing)]
     return "\n".join(kept).partition("\nlast words")[0]
 
 

@@ -60,8 +60,8 @@ def gdb_command(target: Target, milestone: str) -> str:
     return f"./pagewalk gdb {milestone} --isa {target.isa}{on}"
 
 
-def save(target: Target, milestone: str, guest: Guest, failure: Failure, kept_in: Path | None = None) -> None:
-    """Keeps a failed guest, in another folder than build/failed if one is named.
+def save(target: Target, milestone: str, guest: Guest, failure: Failure, kept_in: Path | None = None) -> Path:
+    """Keeps a failed guest, in another folder than build/failed if one is named; returns where.
 
     Raises OSError; what was kept before is lost then, too.
     """
@@ -86,6 +86,7 @@ def save(target: Target, milestone: str, guest: Guest, failure: Failure, kept_in
         "digest": _digest(Path(guest.recipe.elf)),
     }
     (folder / _FAILURE).write_text(json.dumps(document, indent=1) + "\n", encoding="utf-8")
+    return folder
 
 
 def forget(target: Target, milestone: str, kept_in: Path | None = None) -> None:

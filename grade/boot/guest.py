@@ -200,10 +200,10 @@ class Guest:
         )
 
 
-def machine_for(recipe: Recipe, cpu_budget: float, idle_backstop: float, log: int | None = None) -> Machine:
+def machine_for(recipe: Recipe, cpu_budget: float, idle_backstop: float, kind: type[Machine] = Machine) -> Machine:
     """The machine that a recipe describes, not yet started."""
     parameters = BootParameters(recipe.nonce, recipe.ram_mib << 20, recipe.script, recipe.fail_allocation)
-    return Machine(
+    return kind(
         recipe.isa,
         Path(recipe.elf),
         parameters,
@@ -212,5 +212,4 @@ def machine_for(recipe: Recipe, cpu_budget: float, idle_backstop: float, log: in
         el2=recipe.el2,
         cpu_budget=cpu_budget,
         idle_backstop=idle_backstop,
-        log=log,
     )

@@ -13,6 +13,7 @@ Main is the finished kernel; marker comments say what of it a student writes and
 A file that a lab lends (lab.toml) is in the cuts until a later lab takes it back, and never in main.
 """
 
+import json
 import os
 import re
 import shutil
@@ -30,6 +31,7 @@ from grade.ladder.labs import COURSE_FILE, ISA_FIELD, ISAS, LENT_FOLDER, Lab, La
 
 _MARKED = ("kernel/", "arch/", "user/", "labs/", "CMakeLists.txt", "README.md", "docs/")
 _GRADER = ("grade/",)
+_EDITOR, _MAIN_TASK = ".vscode/", "main alone"
 _NEVER_CUT = (
     ".ci/",
     "docs/graded.md",  # how the grader is examined, and how grades are defended
@@ -226,9 +228,21 @@ def _walked_files(tree: Path) -> Iterator[str]:
 def _cut_file(tree: Path, request: _Request, path: str, whole: bytes) -> bytes:
     """What becomes of main's file `path`, which has the content `whole`."""
     content = _without_markers(tree, path, request, whole)
+    if path.startswith(_EDITOR) and path.endswith(".json"):
+        return _for_students(content, request.isas)
     if path.endswith(".md") and len(request.isas) == 1:
         return _with_commands_for(request.isas[0], content)
     return content
+
+
+def _for_students(settings: bytes, isas: Sequence[str]) -> bytes:
+    """An editor's tasks and ways to debug, but for those that name another ISA, or what only main can do."""
+    others = [isa for isa in ISAS if isa not in isas]
+    table = json.loads(settings)
+    for key in table.keys() & {"configurations", "tasks"}:
+        entries = ((json.dumps(entry), entry) for entry in table[key])
+        table[key] = [entry for text, entry in entries if _MAIN_TASK not in text and not any(isa in text for isa in others)]
+    return f"{json.dumps(table, indent=2)}\n".encode()
 
 
 def _with_commands_for(isa: str, page: bytes) -> bytes:

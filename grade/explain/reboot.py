@@ -15,12 +15,26 @@ from grade.boot.kernel_image import KernelImage
 from grade.boot.layout import layout_of
 from grade.explain.exception_log import ExceptionLog
 from grade.explain.taken import Taken
+from grade.machine.machine import Machine
+from grade.machine.qemu_process import GuestSetup
 from grade.machine.stop import Stop, StopKind
 
 _CPU_SECONDS, _IDLE_SECONDS = 20.0, 2.0  # more than a milestone's own: the log costs time
 _MOST_STOPS = 2000  # at a handler, on the way to one exception
 _MOST_ALIKE = 16  # ...in a row: another exception came first this time, a tick say, and goes on for ever
 _PAGE_FAULT = 14  # Intel SDM vol. 3, table 6-1
+
+
+class LoggedMachine(Machine):
+    """A machine whose QEMU writes about each exception to the descriptor `log`."""
+
+    log: int | None = None
+
+    def _setup(self) -> GuestSetup:
+        setup = super()._setup()
+        if self.log is None:
+            return setup
+        return replace(setup, options=("-d", "int,cpu_reset", "-D", f"/dev/fd/{self.log}"), inherited=(self.log,))
 
 
 class RebootedGuest(Guest):
@@ -30,7 +44,8 @@ class RebootedGuest(Guest):
         self.recipe, self.tree, self.isa = recipe, tree, recipe.isa
         self.image = KernelImage(recipe.isa, Path(recipe.elf))
         self.layout = layout_of(self.image)
-        self.machine = machine_for(recipe, _CPU_SECONDS, _IDLE_SECONDS, log)
+        self.machine = machine_for(recipe, _CPU_SECONDS, _IDLE_SECONDS, LoggedMachine)
+        self.machine.log = log
         self.last_stop: Stop | None = None
 
 

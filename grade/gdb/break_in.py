@@ -1,10 +1,14 @@
 """break-in: a breakpoint in one process. The same virtual address is other code in another one."""
 
 from collections.abc import Sequence
+from pathlib import Path
 
 import gdb
 from grade.boot.guest import Guest
 from grade.gdb.command import PagingCommand, usage
+from grade.gdb.guest import GdbGuest
+from grade.gdb.programs import ProgramSymbols
+from grade.gdb.silence import silence
 from grade.inspect.spaces import space_called
 
 _ROOT = {
@@ -16,10 +20,15 @@ _ROOT = {
 class BreakIn(PagingCommand):
     """break-in PID WHERE: stops at WHERE (a function, file:line, *ADDRESS) only while the root of PID is loaded.
 
-    The breakpoint is a hardware breakpoint, so nothing is written to memory, and the page need not be there yet."""
+    Names are those of the program that PID runs now, then the kernel's. The breakpoint is a hardware breakpoint, so
+    nothing is written to memory, and the page need not be there yet."""
 
     name = "break-in"
     takes_pid = True
+
+    def __init__(self, guest: GdbGuest, programs: ProgramSymbols) -> None:
+        super().__init__(guest)
+        self._programs = programs
 
     def lines(self, guest: Guest, words: Sequence[str]) -> list[str]:
         """What to print."""
@@ -27,5 +36,24 @@ class BreakIn(PagingCommand):
             raise usage("break-in PID WHERE")
         space = space_called(guest, words[0])
         where = " ".join(words[1:])
-        said = gdb.execute(f"hbreak {where} if {_ROOT[guest.isa]} == {space.root:#x}", to_string=True)
-        return [*said.strip().splitlines(), f"only in {space.label}, root {space.root:#x}"]
+        with silence():
+            with self._programs.of(space) as file:
+                at = _in_program(where, file)
+            # By address: GDB looks a name up again whenever symbols come and go, and finds another program's.
+            said = [
+                gdb.execute(f"hbreak {place} if {_ROOT[guest.isa]} == {space.root:#x}", to_string=True).strip()
+                for place in ([f"*{pc:#x}" for pc in at] or [where])
+            ]
+        named = [f"{where} is {pc:#x} in {file.name}" for pc in at if file is not None]
+        return [*"\n".join(said).splitlines(), *named, f"only in {space.label}, root {space.root:#x}"]
+
+
+def _in_program(where: str, file: Path | None) -> list[int]:
+    """The addresses of WHERE in a user program; none if it is none of the program's."""
+    if file is None or where.startswith("*"):
+        return []
+    try:
+        found = gdb.decode_line(where)[1] or ()
+    except gdb.error:
+        return []
+    return [sal.pc for sal in found if sal.symtab is not None and Path(sal.symtab.objfile.filename) == file]

@@ -12,7 +12,7 @@ from grade.inspect.spaces import NoSuchSpace, spaces
 from grade.walker import TooManyTables
 from grade.walker.memory import OutsideMemory
 
-_EXPECTED = (NotStopped, NoSuchSpace, OutsideMemory, TooManyTables, Failure, gdb.error)
+EXPECTED = (NotStopped, NoSuchSpace, OutsideMemory, TooManyTables, Failure, gdb.error)
 
 
 class PagingCommand(gdb.Command):
@@ -38,7 +38,7 @@ class PagingCommand(gdb.Command):
             raise gdb.GdbError(f"{self.name}: {error}") from error
         try:
             text = "\n".join(self.lines(self._guest.look(), words))
-        except _EXPECTED as error:
+        except EXPECTED as error:
             raise gdb.GdbError(f"{self.name}: {error}") from error
         except gdb.GdbError:
             raise
@@ -71,7 +71,7 @@ def usage(words: str) -> gdb.GdbError:
 def _complete_pid(guest: GdbGuest, word: str) -> list[str]:
     try:
         pids = [str(space.slot.pid) for space in spaces(guest.look()) if space.slot is not None]
-    except _EXPECTED:
+    except EXPECTED:
         return []
     return [pid for pid in pids if pid.startswith(word)]
 

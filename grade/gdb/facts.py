@@ -3,8 +3,18 @@
 import json
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 from grade.boot.kernel_image import KernelImage
+
+
+@dataclass(frozen=True)
+class RecordingFacts:
+    """A recording of a guest (grade/machine/debugged.py): how the guest was booted, the file, and where it was stopped."""
+
+    recipe: dict[str, Any]
+    log: str
+    point: int
 
 
 @dataclass(frozen=True)
@@ -18,18 +28,23 @@ class KernelFacts:
     offset: int
     ram_mib: int
     symbols: dict[str, tuple[int, int]]
+    recording: RecordingFacts | None
 
 
-def write_facts(path: Path, image: KernelImage, tree: Path, ram_mib: int) -> None:
+def write_facts(path: Path, image: KernelImage, tree: Path, ram_mib: int, recording: RecordingFacts | None) -> None:
     """Writes the facts of a kernel to a file."""
     symbols = {name: (value, image.size(name)) for name, value in image.symbols.items()}
-    facts = KernelFacts(image.isa, str(image.elf), str(tree), image.load_address, image.offset, ram_mib, symbols)
+    facts = KernelFacts(
+        image.isa, str(image.elf), str(tree), image.load_address, image.offset, ram_mib, symbols, recording
+    )
     path.write_text(json.dumps(asdict(facts)), encoding="utf-8")
 
 
 def read_facts(path: Path) -> KernelFacts:
     """What write_facts() wrote."""
-    return KernelFacts(**json.loads(path.read_text(encoding="utf-8")))
+    facts = json.loads(path.read_text(encoding="utf-8"))
+    recording = facts.pop("recording")
+    return KernelFacts(**facts, recording=RecordingFacts(**recording) if recording else None)
 
 
 def image_of(facts: KernelFacts) -> KernelImage:

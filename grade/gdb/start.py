@@ -11,34 +11,39 @@ sys.dont_write_bytecode = True
 import gdb  # noqa: E402
 from grade.gdb.break_in import BreakIn  # noqa: E402
 from grade.gdb.facts import read_facts  # noqa: E402
+from grade.gdb.follow import Follower  # noqa: E402
 from grade.gdb.guest import GdbGuest  # noqa: E402
 from grade.gdb.look import Areas, Frames, Processes, VirtualToPhysical  # noqa: E402
+from grade.gdb.programs import ProgramSymbols  # noqa: E402
 from grade.gdb.pt import PageTables  # noqa: E402
+from grade.gdb.rewind import GoTo, ReverseContinue, ReverseStep, Timeline  # noqa: E402
 from grade.gdb.trap import ShowTrapFrame, Why  # noqa: E402
+from grade.gdb.who_wrote import WhoWrote  # noqa: E402
 
 
 def start() -> None:
     """Defines the commands, and listens to when the guest stops and goes on."""
-    guest = GdbGuest(read_facts(Path(gdb.convenience_variable("pagewalk_facts").string())))
+    facts = read_facts(Path(gdb.convenience_variable("pagewalk_facts").string()))
+    guest, programs = GdbGuest(facts), ProgramSymbols(Path(facts.elf))
     tables = PageTables(guest)
-    for command in (VirtualToPhysical, Areas, Processes, Frames, ShowTrapFrame, Why, BreakIn):
+    for command in (VirtualToPhysical, Areas, Processes, Frames, ShowTrapFrame, Why):
         command(guest)
-    forget = guest.machine.memory.forget
-    gdb.events.cont.connect(lambda event: forget())
-    gdb.events.memory_changed.connect(lambda event: forget())
-
-    def on_stop(event: object) -> None:
-        forget()
-        tables.note_stop()
-
-    gdb.events.stop.connect(on_stop)
+    BreakIn(guest, programs)
+    follower = Follower(guest, tables, programs)
+    timeline = Timeline(facts.recording, follower) if facts.recording is not None else None
+    WhoWrote(guest, timeline)
+    if timeline is not None:
+        for travel in (GoTo, ReverseContinue, ReverseStep):
+            travel(timeline)
     # GDB lets go of what it is attached to when it ends, and the guest would run on for a moment and print.
-    gdb.events.gdb_exiting.connect(lambda event: _end())
+    gdb.events.gdb_exiting.connect(lambda event: _end(timeline))
 
 
-def _end() -> None:
+def _end(timeline: Timeline | None) -> None:
     with suppress(gdb.error):
         gdb.execute("kill", to_string=True)
+    if timeline is not None:
+        timeline.close()
 
 
 start()

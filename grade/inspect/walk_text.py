@@ -36,6 +36,14 @@ def access_lines(guest: Guest, walker: RadixWalker, va: int) -> list[str]:
     return lines
 
 
+def entry_text(walker: RadixWalker, level: int, entry: int) -> str:
+    """An entry of a table of this level in one line: its number, what it is, and the bits that are set."""
+    kind = walker.decode(level, entry).kind
+    bits = [field.of(entry) for field in walker.fields(level, kind)]
+    words = [bit.name if bit.width == 1 else f"{bit.name}={bit.value:#x}" for bit in bits if bit.value]
+    return f"{entry:#018x}  {' '.join([kind, *words] if kind != 'empty' else [kind])}"
+
+
 def _step_lines(walker: RadixWalker, step: Step) -> list[str]:
     low = walker.shift(step.level)
     value = "unreadable" if step.entry is None else f"{step.entry:#018x}"

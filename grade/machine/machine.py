@@ -82,15 +82,13 @@ class Machine:
         wall_backstop: float = 120.0,
         flood_limit: int = 4 << 20,
         keep: Path | None = None,
-        log: int | None = None,
     ) -> None:
         """Describe the machine; nothing is started yet.
 
         `cpu_budget` is QEMU's CPU time since the start, `idle_backstop` the time asleep since the last
         output, `wall_backstop` the time by the clock of one `run`, all in seconds. `flood_limit` is in
-        bytes of serial text; the file `keep` gets a copy of that text, and the descriptor `log` what QEMU
-        has to say about each exception. Raises ValueError for an unknown ISA, and for `el2` where the ISA
-        has none.
+        bytes of serial text; the file `keep` gets a copy of that text. Raises ValueError for an unknown
+        ISA, and for `el2` where the ISA has none.
         """
         self.platform = platform_of(isa)
         if el2 and self.platform.el2_option is None:
@@ -101,7 +99,7 @@ class Machine:
         self._cpu = cpu or self.platform.cpu
         self._el2 = el2
         self._limits = Limits(cpu_budget, idle_backstop, wall_backstop, flood_limit)
-        self._keep, self._log = keep, log
+        self._keep = keep
         self._state = State.NEW
         self._why_broken = ""
         self._breakpoints: set[int] = set()
@@ -119,17 +117,7 @@ class Machine:
         MachineBroken with QEMU's own words, for a bad kernel file say.
         """
         self._demand(State.NEW)
-        setup = GuestSetup(
-            binary=require(self.platform.isa),
-            platform=self.platform,
-            kernel=self.kernel,
-            parameters=self.parameters,
-            ram_bytes=self._ram_bytes,
-            cpu=self._cpu,
-            el2=self._el2,
-            log=self._log,
-        )
-        process = QemuProcess(setup)
+        process = QemuProcess(self._setup())
         limit = self._limits.serial_bytes
         try:
             serial = SerialLine(process.serial_out, process.serial_in, limit, self._keep)
@@ -314,6 +302,18 @@ class Machine:
             self._serial.send(text)
 
     # How it is done
+
+    def _setup(self) -> GuestSetup:
+        """What to start."""
+        return GuestSetup(
+            binary=require(self.platform.isa),
+            platform=self.platform,
+            kernel=self.kernel,
+            parameters=self.parameters,
+            ram_bytes=self._ram_bytes,
+            cpu=self._cpu,
+            el2=self._el2,
+        )
 
     def _connect(self) -> None:
         """Get in touch with QEMU; if that fails, end it."""

@@ -37,7 +37,12 @@ class GuestSetup:
     ram_bytes: int
     cpu: str
     el2: bool
-    log: int | None = None  # a descriptor that gets a text about every exception; QEMU inherits it
+    options: tuple[str, ...] = ()
+    """More of the command line."""
+    serial: str = "chardev:serial"
+    """QEMU's -serial; `stdio` is the same pipes, by QEMU's own device."""
+    inherited: tuple[int, ...] = ()
+    """Descriptors that `options` name."""
 
 
 class QemuProcess:
@@ -67,9 +72,8 @@ class QemuProcess:
                 self.ram = mmap.mmap(ram.fileno(), setup.ram_bytes)
                 owned.callback(_close_unless_viewed, self.ram)
                 shared = [each.fileno() for each in (ram, parameters, their_qmp, their_gdb)]
-                command = _command(setup, *shared)
-                self._child = self._spawn(command, shared if setup.log is None else [*shared, setup.log])
-                owned.callback(self._kill)
+                self._child = self._spawn(_command(setup, *shared), [*shared, *setup.inherited])
+                owned.callback(self.kill)
             their_qmp.close()
             their_gdb.close()
             self.pid = self._child.pid
@@ -84,8 +88,16 @@ class QemuProcess:
         except subprocess.TimeoutExpired:
             return None
         how = f"status {status}" if status >= 0 else f"signal {-status}"
-        said = os.pread(self._errors.fileno(), 4096, 0).decode(errors="replace").strip()
-        return f"QEMU ended with {how}: {said or 'it gave no reason'}"
+        return f"QEMU ended with {how}: {self.complaints() or 'it gave no reason'}"
+
+    def complaints(self) -> str:
+        """What QEMU has written to stderr so far."""
+        return os.pread(self._errors.fileno(), 4096, 0).decode(errors="replace").strip()
+
+    def kill(self) -> None:
+        """End QEMU; what is shared with it stays."""
+        self._child.kill()
+        self._child.wait()
 
     def close(self) -> None:
         """Kill QEMU and free everything. Whoever still holds a view of the RAM keeps it."""
@@ -102,9 +114,6 @@ class QemuProcess:
             start_new_session=True,  # a Ctrl-C on the terminal is for us, not for QEMU
         )
 
-    def _kill(self) -> None:
-        self._child.kill()
-        self._child.wait()
 
 
 def while_we_live(command: list[str]) -> list[str]:
@@ -138,22 +147,19 @@ def _command(setup: GuestSetup, ram: int, parameters: int, qmp: int, gdb: int) -
         "-machine": ",".join(board),
         "-cpu": setup.cpu,
         "-action": _FREEZE_AT_END,
-        "-serial": "chardev:serial",
+        "-serial": setup.serial,
         "-mon": "chardev=qmp,mode=control",
-        "-gdb": "chardev:gdb",
+        "-gdb": "chardev:grader",
         "-kernel": str(setup.kernel),
         "-device": f"loader,file=/dev/fd/{parameters},addr={platform.parameters_address:#x},force-raw=on",
     }
-    channels = [
-        "stdio,id=serial,signal=off",
-        f"socket,id=qmp,fd={qmp}",
-        f"socket,id=gdb,fd={gdb}",
-    ]
+    channels = [f"socket,id=qmp,fd={qmp}", f"socket,id=grader,fd={gdb}"]  # `gdb` is QEMU's name for one of its own
+    if setup.serial == "chardev:serial":
+        channels.append("stdio,id=serial,signal=off")
     words = [str(setup.binary), "-nodefaults", "-no-user-config", "-S"]
     for channel in channels:
         words += ["-chardev", channel]
-    if setup.log is not None:
-        options |= {"-d": "int,cpu_reset", "-D": f"/dev/fd/{setup.log}"}
     for option, value in options.items():
         words += [option, value]
+    words += setup.options
     return while_we_live(words)

@@ -128,7 +128,7 @@ class RunWatcher:
         if reply.signal != _TRAP:
             raise GdbError(f"the guest stopped with the unexpected signal {reply.signal}")
         if reply.watched is not None:
-            return Stop(StopKind.WATCHPOINT, None, f"a write to {reply.watched:#x}")
+            return Stop(StopKind.WATCHPOINT, None, f"a write to {reply.watched:#x}", reply.watched)
         return Stop(StopKind.BREAKPOINT, None, "a breakpoint")
 
 

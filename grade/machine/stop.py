@@ -26,8 +26,12 @@ class StopKind(Enum):
 
 @dataclass(frozen=True)
 class Stop:
-    """One stop. `pc` is a virtual address, or None if QEMU has gone; `detail` is a sentence."""
+    """One stop. `pc` is a virtual address, or None if QEMU has gone; `detail` is a sentence.
+
+    `watched` is the address of the watchpoint, where that is the reason.
+    """
 
     kind: StopKind
     pc: int | None
     detail: str
+    watched: int | None = None

@@ -4,6 +4,8 @@ import json
 import os
 import subprocess
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -11,12 +13,13 @@ import pytest
 from grade.boot import failed_run
 from grade.boot.guest import Recipe
 from grade.course.cutter import cut
-from grade.interactive import run_last_failure_under_gdb
+from grade.gdb_session import run_last_failure_under_gdb
 from grade.ladder.build import build_kernel
 from grade.ladder.labs import ISAS, LadderError
 from grade.ladder.trees import find_root
 
 ROOT = find_root(Path(__file__))
+CHECK_FIRST = '#include "kernel/base/check.h"\nvoid run_monitor() {\n  CHECK(0 == 1);\n'
 
 
 def gdb(arguments: list[str], commands: list[str]) -> str:
@@ -52,30 +55,71 @@ def test_a_program_can_be_run_under_gdb(isa: str) -> None:
     assert "$1 = 0x4\n" in output and "main in section .text" in output
 
 
-@pytest.mark.parametrize("isa", ISAS)
-def test_a_failed_milestone_is_opened_where_it_failed(isa: str, tmp_path: Path) -> None:
-    """A kernel that forgets one region dies at the same instruction under GDB."""
-    tree = tmp_path / "tree"
+@pytest.fixture(scope="module")
+def lab_1(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A tree of lab 1, solved, for tests to break."""
+    tree = tmp_path_factory.mktemp("gdb") / "tree"
     cut(ROOT, 1, 1, tree)
-    owned = tree / "arch" / isa / "boot_map.cc"
-    broken = owned.read_text().replace("TRY(table.map_range(", 'if (region.name != "data") TRY(table.map_range(')
-    assert broken != owned.read_text()
-    owned.write_text(broken)
-    command = [sys.executable, "-m", "grade", "grade", "1", "--isa", isa, "--milestone", "1.8", "--tree", str(tree)]
+    return tree
+
+
+@contextmanager
+def broken(file: Path, old: str, new: str) -> Iterator[None]:
+    """The file with a defect, for a while."""
+    text = file.read_text()
+    assert old in text
+    file.write_text(text.replace(old, new))
+    try:
+        yield
+    finally:
+        file.write_text(text)
+
+
+def fail_milestone(tree: Path, milestone: str, isa: str) -> str:
+    """What grade prints about a milestone that fails."""
+    command = [sys.executable, "-m", "grade", "grade", "1", "--isa", isa, "--milestone", milestone, "--tree", str(tree)]
     run = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
     assert run.returncode == 1, run.stdout + run.stderr
-    assert f"try        ./pagewalk gdb 1.8 --isa {isa}" in run.stdout
-    assert "image-not-mapped" in run.stdout
-    output = gdb(["1.8", "--isa", isa], ["print/x $pc", "info symbol $pc"])
-    assert "Breakpoint 1" in output and "in section .text" in output
-    assert "cause: image-not-mapped" in output  # what `why` says
-    owned.write_text(broken + "// changed\nint g_changed = 1;\n")
-    subprocess.run(command, cwd=ROOT, capture_output=True, check=False)  # fails again: a new kernel
-    owned.write_text(broken)
-    build_kernel(tree, isa)  # and is built anew without being graded
+    assert f"try        ./pagewalk gdb {milestone} --isa {isa}" in run.stdout
+    return run.stdout
+
+
+@pytest.mark.parametrize("isa", ISAS)
+def test_a_failed_milestone_is_opened_where_it_failed(isa: str, lab_1: Path) -> None:
+    """A kernel that forgets one region dies at the same instruction under GDB."""
+    owned = lab_1 / "arch" / isa / "boot_map.cc"
+    with broken(owned, "TRY(table.map_range(", 'if (region.name != "data") TRY(table.map_range('):
+        assert "image-not-mapped" in fail_milestone(lab_1, "1.8", isa)
+        output = gdb(["1.8", "--isa", isa], ["print/x $pc", "info symbol $pc"])
+        assert f"Where milestone 1.8 failed on {isa}: " in output and "in section .text" in output
+        assert output.count("cause: image-not-mapped") == 2  # the milestone's, and what `why` says
+        with owned.open("a") as file:
+            file.write("// changed\nint g_changed = 1;\n")
+        build_kernel(lab_1, isa)  # without being graded
     stale = subprocess.run([sys.executable, "-m", "grade", "gdb", "1.8", "--isa", isa], cwd=ROOT, capture_output=True,
                            text=True, timeout=60, check=False)  # fmt: skip
     assert stale.returncode == 2 and "the kernel has changed since milestone 1.8 failed" in stale.stderr
+
+
+@pytest.mark.parametrize("isa", ISAS)
+def test_of_many_passes_of_an_address_the_one_that_failed_is_meant(isa: str, lab_1: Path) -> None:
+    """1.5 stops at a checkpoint, where all is well, and then at another, where the reports of faults are seen to be wrong."""
+    with broken(lab_1 / "kernel" / "base" / "trap.cc", "name(fault.access))\n", "name(Access::kRead))\n"):
+        assert "fault-misreported" in fail_milestone(lab_1, "1.5", isa)
+        output = gdb(["--failed"], ["print name", "info symbol $pc"])
+    assert f"Where milestone 1.5 failed on {isa}: stop 2 at checkpoint_reached." in output
+    assert '"ready"' in output and "checkpoint_reached in section .text" in output
+    assert "cause: fault-misreported" in output
+
+
+@pytest.mark.parametrize("isa", ISAS)
+def test_a_kernel_that_reports_its_end_is_met_before_the_report(isa: str, lab_1: Path) -> None:
+    """The stack still has who found out; the test's own machine stopped when it was turned off."""
+    with broken(lab_1 / "kernel" / "monitor" / "monitor.cc", "void run_monitor() {\n", CHECK_FIRST):
+        assert "kernel-check-failed" in fail_milestone(lab_1, "1.8", isa)
+        output = gdb(["1.8", "--isa", isa], ["bt 2"])
+    assert "check_failed is about to report the kernel's end" in output
+    assert "in run_monitor ()" in output
 
 
 def failure_document(milestone: str, recipe: dict) -> dict:

@@ -1,0 +1,71 @@
+"""The way back to where a milestone's machine stood when it failed: by the same stops, in the same order."""
+
+from grade.boot.failed_run import FailedRun
+from grade.boot.kernel_image import KernelImage
+from grade.machine.debugged import DebuggedMachine
+from grade.machine.stop import Stop, StopKind
+from grade.visible import visible
+
+_REPORTERS = ("check_failed", "lab_todo", "fatal_fault", "fatal_exception", "fatal_stack_overflow")
+"""The kernel's functions that report its end, and do not return: kernel/base/."""
+
+
+def go_to_failure(machine: DebuggedMachine, failed: FailedRun, image: KernelImage) -> list[str]:
+    """Lets the guest run to where the milestone failed; returns where that is, in words, and what was wrong."""
+    passed = 0
+    total = sum(times for _, times in failed.stops)
+    for address, times in failed.stops:
+        for _ in range(times):
+            stop = _run_to(machine, address)
+            if stop.kind is not StopKind.BREAKPOINT:
+                return [f"The machine did not come as far as last time: after {passed} of {total} stops {stop.detail}."]
+            passed += 1
+    where = _place_of(failed, image) if failed.stop_kind is StopKind.BREAKPOINT else _run_on(machine, failed, image)
+    return [f"Where milestone {failed.milestone} failed on {failed.isa}: {where}.", *_failure_lines(failed)]
+
+
+def _run_to(machine: DebuggedMachine, *addresses: int) -> Stop:
+    for address in addresses:
+        machine.insert_breakpoint(address)
+    stop = machine.run()
+    if not stop.kind.is_final:
+        for address in addresses:
+            machine.remove_breakpoint(address)
+    return stop
+
+
+def _place_of(failed: FailedRun, image: KernelImage) -> str:
+    """The last of the breakpoints at which the test stopped."""
+    address = failed.stops[-1][0]
+    times = sum(times for each, times in failed.stops if each == address)
+    name = image.place(address).partition(" at ")[0] or f"{address:#x}"
+    return f"stop {times} at {name}" if times > 1 else f"at {name}"
+
+
+def _run_on(machine: DebuggedMachine, failed: FailedRun, image: KernelImage) -> str:
+    """The last stop was no breakpoint: goes on until the machine ends, hangs, or the kernel reports its own end."""
+    if failed.stop_kind is None:
+        return "before its first instruction"
+    if failed.stop_kind in (StopKind.WATCHPOINT, StopKind.STEP, StopKind.PAUSED) and failed.stop_at is not None:
+        _run_to(machine, failed.stop_at)
+        return f"at {image.place(failed.stop_at) or hex(failed.stop_at)}"
+    reporters = _reporters(image)
+    stop = _run_to(machine, *reporters)
+    if stop.kind is StopKind.BREAKPOINT:
+        return f"{reporters.get(stop.pc, hex(stop.pc))} is about to report the kernel's end, and `bt` says why"
+    return stop.detail
+
+
+def _reporters(image: KernelImage) -> dict[int, str]:
+    """The names of those that this kernel has, by their addresses, high and low."""
+    found = {}
+    for symbol, va in image.symbols.items():
+        for name in _REPORTERS:
+            if symbol == name or symbol.startswith(f"_Z{len(name)}{name}") and "." not in symbol:
+                found[va] = found[va - image.offset] = name
+    return found
+
+
+def _failure_lines(failed: FailedRun) -> list[str]:
+    failure = failed.failure
+    return [visible(line) for line in (f"cause: {failure.cause}", f"expected: {failure.expected}", f"seen: {failure.seen}")]

@@ -1,0 +1,27 @@
+"""GDB prints stops and warnings past what Python can take for a string; on the way to somewhere nobody wants them."""
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import gdb
+
+_OUTPUT, _ERRORS = 1, 2
+
+
+@contextmanager
+def silence() -> Iterator[None]:
+    """Within this context GDB's output goes nowhere."""
+    kept = [os.dup(descriptor) for descriptor in (_OUTPUT, _ERRORS)]
+    gdb.flush()
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    try:
+        for descriptor in (_OUTPUT, _ERRORS):
+            os.dup2(nowhere, descriptor)
+        yield
+        gdb.flush()
+    finally:
+        for descriptor, before in zip((_OUTPUT, _ERRORS), kept):
+            os.dup2(before, descriptor)
+            os.close(before)
+        os.close(nowhere)

@@ -1,0 +1,134 @@
+"""who-wrote: back to the last write of the entry that maps an address, in a recording."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import gdb
+from grade.boot.guest import Guest
+from grade.boot.layout import PAGE, TEMP_SLOTS, TEMP_WINDOW
+from grade.gdb.command import PagingCommand, address, usage
+from grade.gdb.guest import GdbGuest
+from grade.gdb.rewind import Timeline
+from grade.inspect.walk_text import entry_text
+from grade.machine.debugged import MemoryWrite
+from grade.walker import RadixWalker
+
+_SIZE = 8
+_MOST_FRAMES = 6
+_OF_WINDOWS = "_ZN7TempMap"  # begins the functions of class TempMap, kernel/mm/
+
+
+@dataclass(frozen=True)
+class Place:
+    """8 bytes of RAM: an entry of a table of `level`, or (None) what is in a page."""
+
+    pa: int
+    level: int | None
+    what: str
+    va: int | None
+
+
+class WhoWrote(PagingCommand):
+    """Goes back to who wrote something last; the machine then stands before the instruction that writes.
+
+    who-wrote VA         the entry that maps VA, or that ends its walk, in the live root
+    who-wrote -page VA   the 8 bytes at VA themselves
+    who-wrote -pa PA     the 8 bytes at a physical address
+    who-wrote            the write before that
+
+    It needs a recording: ./pagewalk gdb --record. Writes of the CPU's own (accessed, dirty) are none of code's."""
+
+    name = "who-wrote"
+    options = ("-page", "-pa")
+
+    def __init__(self, guest: GdbGuest, timeline: Timeline | None) -> None:
+        super().__init__(guest)
+        self._timeline = timeline
+        self._place: Place | None = None
+
+    def lines(self, guest: Guest, words: Sequence[str]) -> list[str]:
+        """What to print."""
+        if self._timeline is None:
+            raise gdb.GdbError("who-wrote: it needs a recording, so start with: ./pagewalk gdb --record ...")
+        place = self._place = self._place_named(guest, words)
+        walker, now = guest.walker(), guest.read_word(place.pa)
+        write = self._last_write(guest, place)
+        if write is None:
+            return [f"{place.what}: nobody has written it before, since the machine started", _shown(place, walker, now)]
+        self._timeline.go_to(write.number)
+        before, after = (int.from_bytes(data, "little") for data in (write.before, write.after))
+        lines = [place.what, f"  from  {_shown(place, walker, before)}", f"  to    {_shown(place, walker, after)}"]
+        if after != now:
+            lines.append(f"  now   {_shown(place, walker, now)}  (the CPU's own marks have come since)")
+        return [*lines, *_frames(), "The machine stands before this write. who-wrote: the write before it."]
+
+    def _place_named(self, guest: Guest, words: Sequence[str]) -> Place:
+        match [*words]:
+            case [] if self._place is not None:
+                return self._place
+            case ["-pa", *pa] if pa:
+                return _bytes_at(address(" ".join(pa)), None)
+            case ["-page", *va] if va:
+                return _bytes_of(guest, address(" ".join(va)))
+            case [first, *_] if not first.startswith("-"):
+                return _entry_of(guest, address(" ".join(words)))
+        raise usage("who-wrote [-page] VA, who-wrote -pa PA, who-wrote (again)")
+
+    def _last_write(self, guest: Guest, place: Place) -> MemoryWrite | None:
+        end = self._timeline.now()
+        last = None
+        with self._timeline.playing() as machine:
+            for last in machine.writes(place.pa, _SIZE, _ways_to(guest, place), end):
+                continue
+        return last
+
+
+def _entry_of(guest: Guest, va: int) -> Place:
+    walk = guest.walk(va)
+    if not walk.steps:
+        raise gdb.GdbError(f"who-wrote: no table is read for {va:#x} ({walk.fault}); who-wrote -page has the bytes there")
+    step = walk.steps[-1]
+    role = "maps" if walk.mapping is not None else "ends the walk of"
+    what = f"the {step.name or 'entry'} at {step.entry_address:#x}, level {step.level}, which {role} {va:#x}"
+    return Place(step.entry_address, step.level, what, None)
+
+
+def _bytes_of(guest: Guest, va: int) -> Place:
+    walk = guest.walk(va)
+    pa = va if walk.fault == "translation-off" else walk.pa
+    if pa is None:
+        raise gdb.GdbError(f"who-wrote: {va:#x} is not mapped, so there is no page: who-wrote {va:#x} has the entry")
+    return _bytes_at(pa, va)
+
+
+def _bytes_at(pa: int, va: int | None) -> Place:
+    pa &= -_SIZE
+    at = f" ({va & -_SIZE:#x})" if va is not None else ""
+    return Place(pa, None, f"the {_SIZE} bytes at {pa:#x}{at}", va & -_SIZE if va is not None else None)
+
+
+def _ways_to(guest: Guest, place: Place) -> list[int]:
+    """The virtual addresses by which code can write there: before paging, in the linear map, in a window, its own."""
+    ways = {place.pa, place.pa + guest.offset} | ({place.va} if place.va is not None else set())
+    if guest.offset and any(symbol.startswith(_OF_WINDOWS) for symbol in guest.image.symbols):
+        window = guest.offset + TEMP_WINDOW + place.pa % PAGE
+        ways |= {window + slot * PAGE for slot in range(TEMP_SLOTS)}
+    return sorted(ways)
+
+
+def _shown(place: Place, walker: RadixWalker, value: int) -> str:
+    return f"{value:#018x}" if place.level is None else entry_text(walker, place.level, value)
+
+
+def _frames() -> list[str]:
+    """Who is at work, from the inside out."""
+    lines, frame = [], gdb.newest_frame()
+    while frame is not None and len(lines) < _MOST_FRAMES and (not lines or frame.name()):
+        sal = frame.find_sal()
+        where = f" at {sal.symtab.filename.removeprefix('../../')}:{sal.line}" if sal.symtab is not None else ""
+        who = f"{frame.name() or hex(frame.pc())}{where}"
+        if any(line.endswith(f" {who}") for line in lines):
+            break  # GDB goes round in circles, where code has moved from low to high addresses
+        lines.append(f"{'by' if not lines else 'for'} {who}")
+        frame = frame.older()
+    return lines

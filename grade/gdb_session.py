@@ -1,0 +1,266 @@
+"""./pagewalk gdb: a guest under GDB, at its first instruction or at the point where a milestone failed."""
+
+import os
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from grade.boot.failed_run import FailedRun, latest, load
+from grade.boot.guest import CHECKPOINT, Recipe, machine_for
+from grade.boot.kernel_image import DEBUG_ROOT, KernelImage
+from grade.failing_point import go_to_failure
+from grade.gdb.facts import RecordingFacts, write_facts
+from grade.interactive import kernel_to_run
+from grade.ladder.labs import LadderError
+from grade.ladder.trees import Tree, prepare
+from grade.machine.debugged import DebuggedMachine, Recording, RecordMode
+from grade.machine.machine import MachineError
+
+_SCREEN = 1
+_COMMANDS = Path(__file__).parent / "gdb" / "start.py"
+_CPU_BUDGET, _IDLE_BACKSTOP = 3.0, 2.0  # as for the guests of milestones
+_RECORDED_CPU_BUDGET = 10.0
+_LAST_LINE = "checkpoint recorded"
+
+
+@dataclass(frozen=True)
+class Session:
+    """What is put under GDB. What the guest prints goes to the file `serial`, or to this terminal."""
+
+    recipe: Recipe
+    sources: Path
+    failed: FailedRun | None
+    serial: Path | None
+    record: bool
+    editor: "Editor | None" = None
+
+
+@dataclass(frozen=True)
+class Editor:
+    """A program that talks to GDB in its machine interface: it says when to connect, and where the guest is to print."""
+
+    interpreter: str
+    tty: Path | None
+
+
+def run_under_gdb(
+    tree: Tree, what: str, isa: str, lab: int | None, script: str = "", *, serial: Path | None = None, record: bool = False,
+    editor: Editor | None = None,
+) -> int:  # fmt: skip
+    """Starts the guest and GDB with the right symbols; returns GDB's exit status.
+
+    `what` is a lab, whose monitor begins with the commands of `script`, or a milestone that failed before: then the
+    machine runs to the point where it failed. With `record` the guest runs first, and can then be gone through backwards.
+    """
+    if what and not re.fullmatch(r"\d+(\.\d+)?", what):
+        raise LadderError(f"{what} is neither a lab nor a milestone")
+    _gdb()
+    if script and "." in what:
+        raise LadderError(f"milestone {what} has a script of its own")
+    if "." in what:
+        failed = _failed_run(tree, what, isa, lab)
+        return _debug(Session(failed.recipe, failed.tree, failed, serial, record))
+    kernel = kernel_to_run(tree, isa, int(what) if what else lab)
+    if editor is not None and serial is None:
+        serial = editor.tty or Path(os.devnull)  # GDB's own output is for the editor alone
+    return _debug(Session(Recipe(isa, str(kernel.elf), script, 0), kernel.tree, None, serial, record, editor))
+
+
+def run_last_failure_under_gdb(*, serial: Path | None = None, record: bool = False) -> int:
+    """The same for the milestone that failed last, whichever it was."""
+    failed = latest()
+    if failed is None:
+        raise LadderError("no milestone has failed with a machine running, so there is none to go back to")
+    _refuse_changed(failed, "that milestone")
+    return _debug(Session(failed.recipe, failed.tree, failed, serial, record))
+
+
+def _failed_run(tree: Tree, milestone: str, isa: str, lab: int | None) -> FailedRun:
+    number = lab or (tree.lab if tree.course else int(milestone.split(".")[0]))
+    failed = load(number, milestone, isa)
+    if failed is None and (tests := _host_tests_of(tree, milestone)) is not None:
+        raise LadderError(
+            f"milestone {milestone} is a host test: no machine runs. Its program, which grade builds, under a debugger "
+            f"(grade names the test that fails, which can stand for {tests}):\n"
+            f"gdb --args {prepare(tree, number)}/build/host/host_tests --gtest_filter='{tests}'"
+        )
+    if failed is None:
+        raise LadderError(
+            f"milestone {milestone} has not failed on {isa} with a machine running, so there is none to go back to: "
+            f"./pagewalk grade {number} --isa {isa}"
+        )
+    again = f"; see whether it still does: ./pagewalk grade {number} --isa {isa} --milestone {milestone}"
+    _refuse_changed(failed, f"milestone {milestone}", again)
+    return failed
+
+
+def _host_tests_of(tree: Tree, milestone: str) -> str | None:
+    """The pattern of the host tests that alone prove the milestone; None if a machine runs for it."""
+    mark = rf'@milestone\("{re.escape(milestone)}", [^)\n]*witness="H"\)\n'
+    proof = re.compile(mark + r'.*?check_host_tests\(host_tests, "([^"]+)"', re.DOTALL)
+    files = (file for lab in tree.labs for file in lab.folder.glob("test_*.py"))
+    found = (proof.search(file.read_text(encoding="utf-8")) for file in files)
+    return next((match[1] for match in found if match), None)
+
+
+def _refuse_changed(failed: FailedRun, what: str, more: str = "") -> None:
+    if not failed.is_current:
+        raise LadderError(f"the kernel has changed since {what} failed{more}")
+
+
+# --- GDB itself ------------------------------------------------------------------------------------------------------
+
+
+def _gdb() -> str:
+    gdb = shutil.which("gdb-multiarch") or shutil.which("gdb")
+    if gdb is None:
+        raise LadderError("gdb-multiarch is not installed: ./pagewalk setup")
+    return gdb
+
+
+def _has_python(gdb: str) -> bool:
+    ask = [gdb, "-nx", "-batch", "-ex", "python print('yes')"]
+    return subprocess.run(ask, capture_output=True, text=True, check=False).stdout == "yes\n"
+
+
+def _debug(session: Session) -> int:
+    gdb = _gdb()
+    with_python = _has_python(gdb)
+    if not with_python:
+        print(_NO_PYTHON.format(gdb=gdb), file=sys.stderr, flush=True)
+        if session.record:
+            raise LadderError("--record needs a GDB with Python")
+    with tempfile.TemporaryDirectory(prefix="pagewalk-") as folder, _screen(session.serial) as screen:
+        paths = Path(folder) / "gdb", Path(folder) / "facts"
+        try:
+            if session.record:
+                recording = _record(session, Path(folder) / "recording", screen)
+                _write_facts(paths[1], session, recording)
+                return _run_gdb([gdb, "-q", *_gdb_commands(session, paths, with_python)])
+            _write_facts(paths[1], session, None)
+            with _guest(session, paths[0], screen):
+                return _run_gdb([gdb, "-q", *_gdb_commands(session, paths, with_python)], session.editor)
+        except MachineError as error:
+            raise LadderError(str(error)) from error
+
+
+_NO_PYTHON = (
+    "{gdb} has been built without Python: the commands about paging (pt, vtop, vmas, procs, frames, tf, why, break-in, "
+    "who-wrote) are missing. The package gdb-multiarch has one with it."
+)
+
+
+def _run_gdb(command: list[str], editor: Editor | None = None) -> int:
+    """GDB on this terminal: Ctrl-C is for it alone. Returns its exit status."""
+    command += [f"--interpreter={editor.interpreter}"] if editor is not None else []
+    before = signal.signal(signal.SIGINT, lambda number, frame: None)  # not SIG_IGN, which GDB would inherit
+    try:
+        gdb = subprocess.Popen(command)
+        if editor is not None:  # it interrupts the process that it started; a terminal reaches GDB by itself
+            signal.signal(signal.SIGINT, lambda number, frame: gdb.send_signal(number))
+        status = gdb.wait()
+    finally:
+        signal.signal(signal.SIGINT, before)
+    if status < 0:
+        raise LadderError(f"GDB was ended by the signal {signal.Signals(-status).name}")
+    return status
+
+
+def _gdb_commands(session: Session, paths: tuple[Path, Path], with_python: bool) -> list[str]:
+    """Symbols for the low and the high addresses; then to where the guest stands.
+
+    `paths` are those of the socket and of the facts for the commands about paging (grade/gdb/start.py).
+    """
+    path, facts = paths
+    recipe = session.recipe
+    image = KernelImage(recipe.isa, Path(recipe.elf))
+    lines = ["set pagination off", "set confirm off", f"set substitute-path {DEBUG_ROOT} {session.sources}"]
+    lines.append(f"file {recipe.elf}")
+    if image.offset:
+        lines.append(f"add-symbol-file {recipe.elf} -o {-image.offset % (1 << 64):#x}")
+    if with_python:
+        lines += [f'set $pagewalk_facts = "{facts}"', f"source {_COMMANDS}"]
+    connect = "go-to" if session.record else f"target remote {path}"
+    lines.append(connect if session.editor is None else f"alias connect-guest = {connect}")
+    if session.failed is not None and with_python:
+        lines.append("why")
+    return [word for line in lines for word in ("-ex", line)]
+
+
+def _write_facts(path: Path, session: Session, recording: RecordingFacts | None) -> None:
+    image = KernelImage(session.recipe.isa, Path(session.recipe.elf))
+    write_facts(path, image, session.sources, session.recipe.ram_mib, recording)
+
+
+# --- the guest -------------------------------------------------------------------------------------------------------
+
+
+@contextmanager
+def _screen(serial: Path | None) -> Iterator[int]:
+    """Where what the guest prints goes."""
+    if serial is None:
+        yield _SCREEN
+        return
+    try:
+        screen = os.open(serial, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o644)
+    except OSError as error:
+        raise LadderError(f"cannot write {serial}: {error.strerror}") from error
+    try:
+        yield screen
+    finally:
+        os.close(screen)
+
+
+@contextmanager
+def _guest(session: Session, path: Path, screen: int) -> Iterator[None]:
+    """The guest, stopped where it is wanted, for GDB at the socket `path`."""
+    machine = machine_for(session.recipe, _CPU_BUDGET, _IDLE_BACKSTOP, DebuggedMachine)
+    with machine:
+        lines = _go(machine, session)
+        machine.hand_over(path, screen)
+        print(*lines, sep="\n", end="\n" if lines else "", flush=True)
+        try:
+            yield
+        finally:
+            machine.end()
+
+
+def _go(machine: DebuggedMachine, session: Session) -> list[str]:
+    if session.failed is None:
+        return []
+    return go_to_failure(machine, session.failed, KernelImage(session.recipe.isa, Path(session.recipe.elf)))
+
+
+def _record(session: Session, log: Path, screen: int) -> RecordingFacts:
+    """Boots the guest once, up to the point where the milestone failed, or to the end of the script."""
+    recipe = session.recipe
+    if session.failed is None:
+        recipe = replace(recipe, script="\n".join([*filter(None, [recipe.script]), _LAST_LINE]))
+    machine = machine_for(recipe, _RECORDED_CPU_BUDGET, _IDLE_BACKSTOP, DebuggedMachine)
+    machine.recording = Recording(log, RecordMode.RECORD)
+    with machine:
+        lines = _go(machine, session) if session.failed is not None else _go_to_end(machine, recipe)
+        os.write(screen, machine.serial().encode())
+        point = machine.instruction_count()
+        machine.finish_recording()
+    print(*lines, f"Recorded: {point} instructions.", sep="\n", flush=True)
+    return RecordingFacts(recipe.as_dict(), str(log), point)
+
+
+def _go_to_end(machine: DebuggedMachine, recipe: Recipe) -> list[str]:
+    """Runs to the end of the script, or to where the machine ends or waits for input."""
+    checkpoint = KernelImage(recipe.isa, Path(recipe.elf)).va(CHECKPOINT)
+    machine.insert_breakpoint(checkpoint)
+    for _ in range(sum(line.split()[:1] == ["checkpoint"] for line in recipe.script.splitlines())):
+        stop = machine.run()
+        if stop.pc != checkpoint:
+            return [f"The script did not come to its end: {stop.detail}."]
+    machine.remove_breakpoint(checkpoint)
+    return []

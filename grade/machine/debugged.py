@@ -1,0 +1,180 @@
+"""A machine for people with a debugger: it can be handed over to GDB, be recorded, and be played again.
+
+A recording is what came to the guest from outside, with the number of the instruction at which it came (QEMU's
+record/replay). It is a small file: the guest does the rest again by itself. A machine that plays it goes forward only;
+to go back is to play a new one up to an earlier instruction. (QEMU 7.2 has a way back of its own, from a snapshot: on
+x86_64 it hangs, on aarch64 it passes watchpoints by.)
+"""
+
+import os
+from collections.abc import Iterator
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from enum import Enum
+from pathlib import Path
+from threading import Thread
+
+from grade.machine.machine import Machine, MachineBroken, MachineError, State
+from grade.machine.qemu_process import GuestSetup
+from grade.machine.qmp import QmpError
+from grade.machine.stop import Stop, StopKind
+from grade.walker import walker_for
+
+_STEPS_BEHIND = 16
+"""Instructions recorded after the point that is looked for: QEMU ends a recording with an event, which must lie behind it."""
+_SECONDS_TO_END = 10.0
+_WRITE_ERROR = "replay write error"  # QEMU goes on without writing
+
+
+class RecordMode(Enum):
+    """QEMU's -icount rr=."""
+
+    RECORD = "record"
+    PLAY = "replay"
+
+
+@dataclass(frozen=True)
+class Recording:
+    """The file of a recording, and what to do with it."""
+
+    log: Path
+    mode: RecordMode
+
+    @property
+    def options(self) -> tuple[str, ...]:
+        """For QEMU's command line."""
+        log = os.fspath(self.log).replace(",", ",,")
+        return ("-icount", f"shift=auto,rr={self.mode.value},rrfile={log}", "-net", "none")
+
+
+@dataclass(frozen=True)
+class MemoryWrite:
+    """One write to memory that is watched. `number` is how many instructions came before the one that writes."""
+
+    number: int
+    before: bytes
+    after: bytes
+
+
+class DebuggedMachine(Machine):
+    """A machine that GDB can take over. With a `recording` it writes one, or plays it."""
+
+    recording: Recording | None = None
+    _printer: Thread | None = None
+
+    def _setup(self) -> GuestSetup:
+        setup = super()._setup()
+        if self.recording is None:
+            return setup
+        # Only a serial line of QEMU's own is recorded. What is played again was shown when it was recorded.
+        serial = "stdio" if self.recording.mode is RecordMode.RECORD else "null"
+        return replace(setup, options=self.recording.options, serial=serial)
+
+    def hand_over(self, path: Path, screen: int | None = None) -> None:
+        """GDB finds the stopped guest at the socket `path` from now on; nothing can be asked here any more.
+
+        What the guest prints goes to the descriptor `screen`. Raises MachineError.
+        """
+        with self._using_qemu(State.PAUSED, State.ENDED):
+            self._ask("gdbserver none")
+            self._ask(f"gdbserver unix:{path},server=on,wait=off")
+        if not path.is_socket():
+            raise MachineError(f"QEMU opens no socket for GDB: {path}")
+        if screen is not None:
+            _show(self.serial().encode(), screen)
+            self._printer = Thread(target=_copy_all, args=(self._process.serial_out.fileno(), screen))
+            self._printer.start()
+
+    def end(self) -> None:
+        """Ends QEMU, after it has been handed over; what it has printed has been shown then."""
+        self._process.kill()
+        if self._printer is not None:
+            self._printer.join()
+        self.close()
+
+    # Recordings
+
+    def instruction_count(self) -> int:
+        """How many instructions the guest has executed, where a recording is made or played."""
+        with self._using_qemu(State.PAUSED, State.ENDED):
+            return self._qmp.execute("query-replay")["icount"]
+
+    def break_at(self, number: int) -> None:
+        """The guest will stop when so many instructions have been executed."""
+        with self._using_qemu(State.PAUSED):
+            self._qmp.execute("replay-break", icount=number)
+
+    def run_to_instruction(self, number: int) -> Stop:
+        """Plays until so many instructions have been executed, or until something else stops the guest."""
+        if self.instruction_count() == number:
+            return Stop(StopKind.PAUSED, None, "the guest is there")
+        self.break_at(number)
+        return self.run()
+
+    def finish_recording(self) -> None:
+        """Ends QEMU so that the recording is whole. Raises MachineBroken if it could not be written."""
+        for _ in range(_STEPS_BEHIND):
+            if self.state is not State.PAUSED:
+                break
+            self.step()
+        with suppress(OSError, QmpError):
+            self._qmp.execute("quit")
+        how = self._process.wait(_SECONDS_TO_END)
+        if how is None or "status 0" not in how or _WRITE_ERROR in how:
+            raise MachineBroken(how or "QEMU does not end")
+
+    def writes(self, pa: int, size: int, vas: list[int], end: int) -> Iterator[MemoryWrite]:
+        """Plays up to the instruction `end`; yields what is written to `size` bytes at `pa` by way of the addresses `vas`.
+
+        Where an address leads may change on the way: only what leads to `pa` at that time counts.
+        """
+        self._watch(vas, size)
+        self.break_at(end)
+        known, written, last, leads_here = self.read_physical(pa, size), None, None, False
+        while (stop := self.run()).kind is StopKind.WATCHPOINT:
+            count, now = self.instruction_count(), self.read_physical(pa, size)
+            if count == last:  # QEMU has stopped before the write, and would for ever (aarch64); else it stops after it
+                now, written = self._step_over(pa, size, vas), None
+                if leads_here:
+                    yield MemoryWrite(count, known, now)
+            else:
+                if written is not None:
+                    yield written
+                leads_here = self._leads_to(stop.watched, pa)
+                written = MemoryWrite(count - 1, known, now) if leads_here else None
+            known, last = now, count
+        if written is not None:
+            yield written
+        if stop.kind is not StopKind.PAUSED:
+            raise MachineError(f"the recording went another way: {stop.detail}")
+
+    def _step_over(self, pa: int, size: int, vas: list[int]) -> bytes:
+        """Lets the guest write what is watched; returns what is there then."""
+        for va in vas:
+            self.remove_watchpoint(va, size)
+        self.step()
+        self._watch(vas, size)
+        return self.read_physical(pa, size)
+
+    def _leads_to(self, va: int, pa: int) -> bool:
+        walker = walker_for(self.platform.isa, self.memory, self.registers())
+        return (walker.walk(va).pa if walker.translation_on() else va) == pa
+
+    def _watch(self, vas: list[int], size: int) -> None:
+        for va in vas:
+            self.insert_watchpoint(va, size)
+
+    def _ask(self, line: str) -> None:
+        self._qmp.execute("human-monitor-command", command_line=line)
+
+
+def _copy_all(source: int, screen: int) -> None:
+    """Shows what the guest prints as it comes, until QEMU ends."""
+    os.set_blocking(source, True)
+    while data := os.read(source, 65536):
+        _show(data, screen)
+
+
+def _show(data: bytes, screen: int) -> None:
+    while data:
+        data = data[os.write(screen, data) :]
