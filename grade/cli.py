@@ -22,7 +22,7 @@ CANNOT_RUN = 2
 _MENDABLE = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EACCES, errno.EPERM}
 """What a user can do something about: no room left, or no right to write."""
 
-ONLY_IN_MAIN = {"test", "cut", "handout", "bug"}
+ONLY_IN_MAIN = {"test", "cut", "handout"}
 ONLY_HANDED_OUT = {"status", "submit"}
 
 
@@ -370,21 +370,29 @@ def cut_command(lab: int, into: Path, solved: int | None, with_grader: bool, isa
 @click.option("--gdb", "under_gdb", is_flag=True, help="Under GDB.")
 @click.option("--script", default="", help="Monitor commands to begin with, separated by ';'.")
 @click.option("--reveal", "tell", is_flag=True, help="Tell what is wrong. Boots nothing.")
+@click.option("--explain", "with_reason", is_flag=True, help="Grade it, and say what happens first, and why.")
 @reports_what_is_missing
-def bug_command(code: str, isa: str | None, lab: int | None, under_gdb: bool, script: str, tell: bool) -> None:
-    """Practise on a kernel with a planted bug. Without CODE: list them by what one sees, and not by what is wrong."""
-    tree = main_tree("bug")
-    from grade.course.practice import find_bug, list_bugs, planted_tree, reveal
+def bug_command(
+    code: str, isa: str | None, lab: int | None, under_gdb: bool, script: str, tell: bool, with_reason: bool
+) -> None:
+    """Practise on a kernel with a planted bug. Without CODE: list them by what one sees, and not by what is wrong.
+
+    In a handed-out tree the bug is planted into a copy of your own kernel, and only labs that are done have bugs.
+    """
     from grade.gdb_session import run_under_gdb
     from grade.interactive import Setting, run_on_terminal
+    from grade.practice.command import explain_bug, find_bug, list_bugs, plant_bug, reveal
 
+    tree = own_tree()
     if not code:
         return list_bugs(tree, terminal(), lab)
     bug = find_bug(tree, code)
     if tell:
         return reveal(bug, terminal())
     isa = isa or bug.isas[0]
-    planted, lines = planted_tree(tree, bug, isa), script.replace(";", "\n")
+    if with_reason:
+        return explain_bug(tree, bug, isa, terminal())
+    planted, lines = plant_bug(tree, bug, isa), script.replace(";", "\n")
     if under_gdb:
         sys.exit(run_under_gdb(planted, "", isa, None, lines))
     sys.exit(run_on_terminal(Setting(planted, isa, None, 128, lines), to_monitor=True))

@@ -23,8 +23,8 @@ class Case:
     lab: int
     recipe: Recipe
     tree: Path
-    gdb: str
-    """The command that opens it under GDB."""
+    next_steps: tuple[str, ...]
+    """The commands that show more of it."""
     stops: tuple[tuple[int, int], ...] = ()
     to_the_end: bool = True
     failure: Failure | None = None
@@ -58,12 +58,13 @@ def case_of(failed: FailedRun) -> Case:
     if not failed.is_current:
         again = f"./pagewalk grade {failed.lab} --isa {failed.isa} --milestone {failed.milestone}"
         raise LadderError(f"the kernel has changed since milestone {failed.milestone} failed; see whether it still does: {again}")
+    gdb = gdb_command(Target(failed.lab, failed.isa, failed.tree, frozenset()), failed.milestone)
     return Case(
         title=f"Milestone {failed.milestone} on lab {failed.lab}'s kernel for {failed.isa}",
         lab=failed.lab,
         recipe=failed.recipe,
         tree=failed.tree,
-        gdb=gdb_command(Target(failed.lab, failed.isa, failed.tree, frozenset()), failed.milestone),
+        next_steps=(gdb, gdb.replace(" gdb ", " view ")),
         stops=failed.stops,
         to_the_end=failed.stop_kind is not StopKind.BREAKPOINT,
         failure=failed.failure,
@@ -76,8 +77,8 @@ def scripted(tree: Tree, isa: str, lab: int | None, script: str) -> Case:
     folder = tree.root if lab is None or tree.course else prepare(tree, lab)
     kernel = build_kernel(folder, isa)
     number = lab or tree.lab
-    lines = [line for line in script.split("\n") if line.strip()]
-    if not lines or lines[-1].strip() != "poweroff":
+    lines = [line.strip() for line in script.split("\n") if line.strip()]
+    if not lines or lines[-1] != "poweroff":
         lines.append("poweroff")
     on = f"{lab} " if lab else ""
     return Case(
@@ -85,5 +86,5 @@ def scripted(tree: Tree, isa: str, lab: int | None, script: str) -> Case:
         lab=number,
         recipe=Recipe(isa, str(kernel.elf), "\n".join(lines), _NONCE),
         tree=folder,
-        gdb=f'./pagewalk gdb {on}--isa {isa} --script "{"; ".join(lines)}"',
+        next_steps=(f'./pagewalk gdb {on}--isa {isa} --script "{"; ".join(lines)}"',),
     )

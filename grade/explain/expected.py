@@ -14,10 +14,18 @@ _TAIL = 3  # where a guest that faults for ever has its last exceptions
 _NEVER_ENDED = (StopKind.HANG, StopKind.FLOOD)
 
 
-def first_unexpected(guest: Guest, log: ExceptionLog) -> int | None:
-    """The index in log.taken of the first exception that should not have been; None if all are expected."""
+def kills_by_fault(guest: Guest) -> list[Fact]:
+    """The reports of page faults for which a process was killed. Other exceptions are the doing of programs."""
+    return [report for _, report in unmeant_kills(guest) if report.name == "fault"]
+
+
+def first_unexpected(guest: Guest, log: ExceptionLog, *, is_graded: bool) -> int | None:
+    """The index in log.taken of the first exception that should not have been; None if all are expected.
+
+    Where a milestone is graded, nobody may be killed at all that is not meant to be.
+    """
     facts = guest.machine.facts()
-    reports = [report for _, report in unmeant_kills(guest)]
+    reports = [report for _, report in unmeant_kills(guest)] if is_graded else kills_by_fault(guest)
     reports += [fact for fact in facts if fact.name in ("fault", "exception") and fact.values.get("fatal") != "no"]
     fatal = {_place(report) for report in reports}
     probed = {_number(fact, "address") for fact in facts if fact.name == "fault" and fact.values.get("fatal") == "no"}

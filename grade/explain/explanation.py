@@ -5,13 +5,14 @@ from dataclasses import dataclass
 from typing import TypeVar
 
 from grade.boot.guest import Guest
+from grade.boot.process_slots import process_slots
 from grade.diagnosis.causes import CAUSES
 from grade.diagnosis.diagnose import unexpected_end
 from grade.diagnosis.failure import Failure, NotWritten
 from grade.diagnosis.process_ends import killed_process
 from grade.explain.case import Case
 from grade.explain.exception_log import ExceptionLog
-from grade.explain.expected import first_unexpected
+from grade.explain.expected import first_unexpected, kills_by_fault
 from grade.explain.first import First, describe_first, walk_of
 from grade.explain.histories import history_of, link_to
 from grade.explain.promised import cause_of_user_fault, promise_lines
@@ -67,7 +68,7 @@ def explain(case: Case) -> Explanation:
             return _well(case, log)
         if isinstance(failure, NotWritten):
             return Explanation((Section(case.title, (f"{failure.function} is not written yet.",)),), None, is_well=False)
-        index = first_unexpected(guest, log)
+        index = first_unexpected(guest, log, is_graded=case.failure is not None)
         if index is None:
             return _assembled(case, failure, guest, None)
         taken = log.taken[index].taken
@@ -81,7 +82,7 @@ def _failure(guest: RebootedGuest, stop: Stop) -> Failure | NotWritten | None:
     ended = stop.kind is StopKind.POWERED_OFF and guest.facts("poweroff")
     try:
         if ended:
-            return killed_process(guest, "the end of the script, and nobody killed")
+            return killed_process(guest, "no process is killed for a page fault") if kills_by_fault(guest) else None
         unexpected_end(guest, stop, "the end of the script")
     except (Failure, NotWritten) as failure:
         return failure
@@ -113,7 +114,7 @@ def _assembled(case: Case, failure: Failure, ended: RebootedGuest, first: First 
     if (history := history_of(cause, case.lab)) is not None:
         told = f'It has happened before: "{history.heading}" ({link_to(history)}).'
         sections.append(Section("A history like it", (told, f"{history.alike[0].upper()}{history.alike[1:]}.")))
-    sections.append(Section("What to type next", (case.gdb, *_view(case))))
+    sections.append(Section("What to type next", case.next_steps))
     return Explanation(tuple(s for s in sections if s.lines), cause, is_well=False)
 
 
@@ -149,9 +150,9 @@ def _cause_lines(case: Case, failure: Failure, cause: str) -> tuple[str, ...]:
 
 
 def _odd_frames(guest: Guest) -> list[str]:
-    """What does not fit together; frames that nothing leads to only where the kernel was not stopped in its work."""
-    is_asked = bool(guest.facts("poweroff"))
-    quiet = guest.last_stop is not None and (guest.last_stop.kind is StopKind.BREAKPOINT or is_asked)
+    """What does not fit together; frames that nothing leads to only where no process is on its way in the kernel."""
+    idle = not any(slot.pid for slot in process_slots(guest)) and guest.last_stop is not None
+    quiet = idle and (guest.last_stop.kind is StopKind.BREAKPOINT or guest.facts("poweroff"))
     odd = [line for line in frames_lines(guest) if line.startswith("free, and yet") or (quiet and "nothing leads" in line)]
     return odd[:_MOST_FINDINGS]
 
@@ -160,10 +161,6 @@ def _findings(guest: Guest) -> list[str]:
     found = lint(guest)
     more = [f"... and {len(found) - _MOST_FINDINGS} more: `pt -lint` in GDB"] if len(found) > _MOST_FINDINGS else []
     return found[:_MOST_FINDINGS] + more
-
-
-def _view(case: Case) -> tuple[str, ...]:
-    return ("./pagewalk view",) if case.kept is not None else ()
 
 
 def _lines(say: Callable[[], list[str]]) -> tuple[str, ...]:

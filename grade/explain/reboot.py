@@ -20,7 +20,8 @@ from grade.machine.qemu_process import GuestSetup
 from grade.machine.stop import Stop, StopKind
 
 _CPU_SECONDS, _IDLE_SECONDS = 20.0, 2.0  # more than a milestone's own: the log costs time
-_MOST_STOPS = 3000  # at a handler, on the way to one exception
+_MOST_STOPS = 2000  # at a handler, on the way to one exception
+_MOST_ALIKE = 16  # ...in a row: another exception came first this time, a tick say, and goes on for ever
 _PAGE_FAULT = 14  # Intel SDM vol. 3, table 6-1
 
 
@@ -77,6 +78,7 @@ def follow(guest: RebootedGuest, log: ExceptionLog, stops: Sequence[tuple[int, i
     if stop.kind is not StopKind.EXITED:
         log.finish()
     if stop.kind is StopKind.PAUSED:
+        guest.machine.use_up_budget()
         stop = replace(stop, kind=StopKind.HANG, detail="exception followed exception, without end")
     guest.last_stop = stop
     return stop
@@ -100,13 +102,24 @@ def at_exception(recipe: Recipe, tree: Path, taken: Taken, handler: int | None) 
         yield None
         return
     with RebootedGuest(recipe, tree) as guest:
-        guest.machine.insert_breakpoint(handler)
-        for _ in range(_MOST_STOPS):
-            guest.last_stop = guest.machine.run()
-            if guest.last_stop.kind is not StopKind.BREAKPOINT or _is_there(guest, taken):
-                break
-        arrived = guest.last_stop.kind is StopKind.BREAKPOINT and _is_there(guest, taken)
-        yield guest if arrived else None
+        yield guest if _arrives(guest, taken, handler) else None
+
+
+def _arrives(guest: RebootedGuest, taken: Taken, handler: int) -> bool:
+    """Runs the guest to the handler of that exception; whether it got there."""
+    guest.machine.insert_breakpoint(handler)
+    before, alike = None, 0
+    for _ in range(_MOST_STOPS):
+        guest.last_stop = guest.machine.run()
+        if guest.last_stop.kind is not StopKind.BREAKPOINT:
+            return False
+        if _is_there(guest, taken):
+            return True
+        here = (guest.cpu().fault_address, guest.cpu().registers.get("elr_el1", guest.cpu().sp))
+        before, alike = here, alike + 1 if here == before else 0
+        if alike >= _MOST_ALIKE:
+            return False
+    return False
 
 
 def _is_there(guest: Guest, taken: Taken) -> bool:

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from itertools import groupby
+from itertools import groupby, islice
 
 from grade.boot.guest import Guest
 from grade.inspect.names import Names, is_users
@@ -37,8 +37,8 @@ class AddressSpaceMap:
     unusable: int = 0
 
 
-def map_of(guest: Guest, space: Space, low: int = 0, high: int = 1 << 64) -> AddressSpaceMap:
-    """What is mapped from `low` to `high` while the space's root is loaded, in order of address.
+def map_of(guest: Guest, space: Space, low: int = 0, high: int = 1 << 64, most: int | None = None) -> AddressSpaceMap:
+    """What is mapped from `low` to `high` while the space's root is loaded, in order of address; of `most` pages at most.
 
     Never raises for wrong tables.
     """
@@ -48,7 +48,9 @@ def map_of(guest: Guest, space: Space, low: int = 0, high: int = 1 << 64) -> Add
     found: list[Mapping] = []
     problem, unusable = "", 0
     try:
-        found.extend(walker.mappings(low=low, high=high))
+        found.extend(islice(walker.mappings(low=low, high=high), most))
+        if len(found) == most:
+            return AddressSpaceMap(space, tuple(_named(guest, Names(guest, space), found)), f"not shown: what follows the first {most} pages")
         unusable = sum(low <= walk.va < high for walk in walker.defects())
     except TooManyTables as error:
         problem = f"the tables have no end: {error}"

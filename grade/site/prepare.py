@@ -92,7 +92,7 @@ def _descriptions(sources: dict[str, list[str]], order: dict[str, str]) -> Itera
         yield " *"
         yield from (f" * {text}" for text in file_comment(sources[path]))
         yield " *"
-        yield f" *  @par In reading order"
+        yield " *  @par In reading order"
         yield from (f" *  before: @ref {other} <br>" for other in before)
         yield from (f" *  after: @ref {other}" for other in after)
         yield " */"

@@ -7,7 +7,9 @@ from pathlib import Path
 
 import pytest
 
+from grade.boot.user_image import UserImage
 from grade.gdb.transcripts import alike, renewed, transcript
+from grade.ladder.build import build_kernel
 from grade.ladder.labs import ISAS
 from grade.ladder.trees import find_root
 
@@ -20,6 +22,14 @@ def play(isa: str, script: str, *commands: str) -> dict[str, str]:
     shown = "\n" + transcript(ROOT, isa, script, list(commands))
     parts = re.split(r"\n\(gdb\) ", shown)[1:]
     return {command: part.partition("\n")[2] for command, part in zip(commands, parts, strict=True)}
+
+
+def play_all(isa: str, script: str, *commands: str) -> list[str]:
+    """What GDB answers to each command, in order."""
+    shown = "\n" + transcript(ROOT, isa, script, list(commands))
+    parts = re.split(r"\n\(gdb\) ", shown)[1:]
+    assert len(parts) == len(commands), shown
+    return [part.partition("\n")[2].strip() for part in parts]
 
 
 def test_the_examples_in_the_documentation_are_what_gdb_says() -> None:
@@ -92,3 +102,66 @@ def test_nothing_that_must_be_installed_is_needed() -> None:
     )
     run = subprocess.run([sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, check=False)
     assert run.returncode == 0, run.stderr
+
+
+def address_of(program: str, isa: str, symbol: str = "main") -> int:
+    """Where a symbol of a user program is, in every process that runs it."""
+    build_kernel(ROOT, isa)
+    return UserImage(ROOT / "build" / isa / "user" / program).va(symbol)
+
+
+@pytest.mark.parametrize("isa", ISAS)
+def test_each_process_has_the_names_of_its_own_program(isa: str) -> None:
+    """Of two programs whose main() is at the same address; and where the kernel runs for itself there are neither's."""
+    assert address_of("spin", isa) == address_of("hello", isa)
+    stop = ["hbreak checkpoint_reached", "continue", f"info symbol {address_of('spin', isa)}"]
+    stop += ["break-in 2 main", "break-in 3 main"]
+    look = ["continue", "bt 1", "info symbol $pc"]
+    seen = play_all(isa, "start spin;start hello;checkpoint here;wait", *stop, *look, *look, *look, *look)
+    assert seen[2] == f"No symbol matches {address_of('spin', isa)}."
+    assert "main is 0x" in seen[3] and "in spin\n" in seen[3] and "in hello\n" in seen[4]
+    met = set()
+    for at in range(5, len(seen), len(look)):
+        program = "spin" if "user/spin" in seen[at + 2] else "hello"
+        assert seen[at + 2].endswith(f"/user/{program}") and seen[at + 2].startswith("main in section .text of ")
+        assert " main (" in seen[at].splitlines()[-2] and seen[at + 1].startswith("#0  main (")
+        met.add(program)
+    assert met == {"spin", "hello"}
+
+
+@pytest.mark.parametrize("isa", ISAS)
+def test_names_follow_a_process_through_execve_and_fork(isa: str) -> None:
+    begin = ["hbreak checkpoint_reached", "continue", "break-in 2 main", "continue", "info symbol $pc", "delete"]
+    other = [f"hbreak *{address_of('hello', isa):#x}", "continue", "procs", "info symbol $pc"]
+    seen = play_all(isa, "start become hello;checkpoint here;wait", *begin, *other)
+    assert "/user/become" in seen[4] and re.search(r"^\* +2 .* hello$", seen[-2], re.MULTILINE)
+    assert seen[-1].startswith("main in section .text of ") and seen[-1].endswith("/user/hello")
+    child = ["hbreak live_as_child", "continue", "procs", "info symbol $pc", "bt 2"]
+    seen = play_all(isa, "start offspring;checkpoint here;wait", *begin, *child)
+    assert re.search(r"^\* +3 .* offspring$", seen[-3], re.MULTILINE) and seen[-2].endswith("/user/offspring"), seen[-4:]
+
+
+@pytest.mark.parametrize("isa", ISAS)
+def test_single_steps_go_through_the_switch_of_roots_and_into_user_code(isa: str) -> None:
+    switch, leave = (f"hbreak *{at:#x}" for at in places_of_switches(isa))
+    root = "p/x (unsigned long) " + {"x86_64": "$cr3", "aarch64": "$TTBR0_EL1"}[isa]
+    steps = [switch, "continue", root, "stepi", root, "info symbol $pc", "bt 1", "delete"]
+    steps += [leave, "continue", "info symbol $pc", "stepi", "info symbol $pc", "p/x $pc", "bt 1"]
+    seen = play_all(isa, "run hello", *steps)
+    before, after = (seen[at].split()[-1] for at in (2, 4))
+    assert before != after and "in section .text of" in seen[5] and "kernel.elf" in seen[5] and "#0  " in seen[6]
+    assert "kernel.elf" in seen[10]
+    assert seen[12].endswith("/user/hello") and seen[13].endswith("0x400000") and "#0  " in seen[14]
+
+
+def places_of_switches(isa: str) -> tuple[int, int]:
+    """The instructions that load the root of a process, and that leave the kernel for it."""
+    kernel = build_kernel(ROOT, isa).elf
+    run = subprocess.run([f"{isa}-linux-gnu-objdump", "-d", kernel], capture_output=True, text=True, check=True)
+    root = {"x86_64": r"mov +%r\w+,%cr3", "aarch64": r"msr\s+ttbr0_el1"}[isa]
+    leave = {"x86_64": "iretq", "aarch64": r"eret\b"}[isa]
+
+    def last(pattern: str) -> int:
+        return int(re.findall(rf"^([0-9a-f]+):.*\b{pattern}", run.stdout, re.MULTILINE)[-1], 16)
+
+    return last(root), last(leave)

@@ -1,6 +1,7 @@
 """What each process was promised, beside the pages that it has."""
 
 from dataclasses import dataclass
+from itertools import islice
 
 from grade.boot.guest import Guest
 from grade.boot.layout import PAGE
@@ -8,6 +9,7 @@ from grade.boot.process_slots import Area, MemoryMap, ProcessSlot, memory_map
 from grade.diagnosis.failure import Failure
 from grade.inspect.lint import more_than
 from grade.inspect.spaces import Space, walker_of
+from grade.view.ranges import MOST_PAGES, label_of
 from grade.visible import visible
 from grade.walker import Mapping, TooManyTables
 from grade.walker.memory import OutsideMemory
@@ -71,17 +73,17 @@ def areas_of(guest: Guest, space: Space) -> ProcessAreas:
 def _process(
     slot: ProcessSlot, heap: str, has_list: bool, bands: list[AreaBand], left_out: int, problem: str
 ) -> ProcessAreas:
-    label = visible(str(slot))
+    label = label_of(str(slot))
     return ProcessAreas(label, slot.pid, slot.state, f"{slot.root:#x}", heap, has_list, tuple(bands), left_out, visible(problem))
 
 
 def _pages(guest: Guest, space: Space) -> tuple[list[Mapping], str]:
     found: list[Mapping] = []
     try:
-        found.extend(walker_of(guest, space).mappings(low=0, high=_USER_END))
+        found.extend(islice(walker_of(guest, space).mappings(low=0, high=_USER_END), MOST_PAGES))
     except TooManyTables as error:
         return found, str(error)
-    return found, ""
+    return found, f"pages after the first {MOST_PAGES} were not looked at" if len(found) == MOST_PAGES else ""
 
 
 def _band(area: Area, pages: list[Mapping]) -> AreaBand:

@@ -33,8 +33,8 @@ function frameWords(number, count = 1) {
 let frameCells = [];
 
 function frameButton(number, count, letter, text, kind) {
-  const button = make("button", { type: "button", class: `frame ${cellClass(letter)} ${kind}`, tabindex: "-1", "data-frame": number,
-    "aria-label": frameWords(number, count) }, text);
+  const button = make("button", { type: "button", class: `frame ${cellClass(letter)} ${kind}`, tabindex: "-1", "data-frame": number, "data-count": count,
+    "aria-label": count > 1 ? `${text}: ${frameWords(number, count)}` : frameWords(number) }, text);
   frameCells.push(button);
   return button;
 }
@@ -93,7 +93,7 @@ function selectFrame(at, tell) {
   const pa = frameAddress(Number(button.dataset.frame));
   const found = new Map(placesOfFrame(pa).map((place) => [place.va < BigInt(facts.offset) || facts.offset === "0x0" ? `${place.number} ${place.va}` : `${place.va}`, place]));
   const links = [...found.values()].slice(0, 8).map((place) => make("li", {}, vaButton(place.va, place.number), ` in ${place.label}`));
-  byId("frame-says").replaceChildren(make("p", {}, button.getAttribute("aria-label") + "."),
+  byId("frame-says").replaceChildren(make("p", {}, frameWords(Number(button.dataset.frame), Number(button.dataset.count)) + "."),
     links.length ? make("p", { class: "note" }, "Mapped at:") : make("p", { class: "note" }, "No root maps it."), links.length ? make("ul", { class: "plain" }, links) : "");
   for (const cell of document.querySelectorAll(".frame.chosen")) cell.classList.remove("chosen");
   button.classList.add("chosen");

@@ -16,12 +16,18 @@ function rangeRow(range, number) {
     cell("wide note", marks(range)), cell("name", range.name, " ", flags));
 }
 
+// What to say of a stretch that is not mapped; between the halves there is nothing that could be.
+function gapText(end, va) {
+  const isHole = end < span(63) && va >= span(63);
+  return isHole ? "nothing up to here, nor in the hole between the two halves of the address space" : `nothing for ${aboutText(va - end)}`;
+}
+
 function drawMap() {
   const space = spaces[shown.space];
   const rows = [];
   let end = null;
   for (const range of space.ranges) {
-    if (end !== null && range.va > end) rows.push(make("tr", { class: "gap" }, make("td", { colspan: 10 }, `nothing for ${aboutText(range.va - end)}`)));
+    if (end !== null && range.va > end) rows.push(make("tr", { class: "gap" }, make("td", { colspan: 10 }, gapText(end, range.va))));
     rows.push(rangeRow(range, shown.space));
     end = range.end;
   }
@@ -77,7 +83,7 @@ function drawComparison() {
   const rows = chosen.map((piece) => make("tr", { class: piece.sign === "=" ? null : "differs" },
     make("th", { scope: "row", class: "mono" }, vaButton(piece.va, piece.a ? left : right), make("br"), make("span", { class: "small" }, sizeText(piece.end - piece.va))),
     cell("sign", make("span", { class: "mono strong", "aria-hidden": "true" }, piece.sign), " ", SIGNS[piece.sign]), whatCell(piece.a), whatCell(piece.b)));
-  const titles = ["from", "", spaces[left].label, spaces[right].label];
+  const titles = ["from", "which", spaces[left].label, spaces[right].label];
   byId("comparison-says").textContent = `${differing.length} ${differing.length === 1 ? "difference" : "differences"}, ${pieces.length - differing.length} parts the same.`;
   byId("comparison").replaceChildren(rows.length ? tableOf("Two roots side by side", titles, rows, "comparison") : "");
 }

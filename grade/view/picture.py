@@ -21,7 +21,7 @@ from grade.machine.machine import MachineError
 from grade.machine.stop import StopKind
 from grade.view.areas import ProcessAreas, areas_of
 from grade.view.ram import RamMap, ram_map
-from grade.view.ranges import PictureSpace, RangeReader, Ranges
+from grade.view.ranges import PictureSpace, RangeReader, Ranges, label_of
 from grade.view.tables import Level, Tables, levels_of, tables_of
 from grade.visible import visible
 from grade.walker import TooManyTables
@@ -36,6 +36,7 @@ _LAST_LINES = 12
 _LINTED = 8
 """Spaces that are looked at for findings: of a hundred, each look takes a while."""
 _MOST_PROCESSES = 128
+_MOST_PROBLEMS = 6
 _PC, _FAULT_REGISTER = {"x86_64": "rip", "aarch64": "elr"}, {"x86_64": "CR2", "aarch64": "FAR_EL1"}
 
 Part = TypeVar("Part")
@@ -105,7 +106,7 @@ class _Parts:
         try:
             return work()
         except _NONSENSE as error:
-            text = visible(" ".join(str(error).split()))[:300]
+            text = label_of(str(error))[:300]
             self.problems.append(f"{what} cannot be shown: {text or type(error).__name__}")
             return otherwise
 
@@ -120,13 +121,14 @@ def picture_of(guest: Guest, subject: Subject) -> Picture:
     picks = _picks(guest, subject, every[number], parts)
     reader, walkers = RangeReader(guest), [(space, guest.walker().with_root(space.root)) for space in every]
     shown = [
-        parts.get(f"The map of {visible(space.label)}", lambda space=space: reader.read(space, space.root == live), None)
+        parts.get(f"The map of {label_of(space.label)}", lambda space=space: reader.read(space, space.root == live), None)
         or _unread(space, live)
         for space in every
     ]
     expected = reader.expected()
     walker = guest.walker()
-    linted = [every[number], *(space for at, space in enumerate(every) if at != number)][:_LINTED]
+    sane = [at for at in (number, *range(len(every))) if not shown[at].problem]  # a look at the others may take for ever
+    linted = [every[at] for at in dict.fromkeys(sane)][:_LINTED]
     picture = Picture(
         title=visible(subject.title),
         isa=guest.isa,
@@ -150,12 +152,18 @@ def picture_of(guest: Guest, subject: Subject) -> Picture:
         findings=[visible(line) for line in parts.get("The findings", lambda: lint(guest, linted), [])],
         serial=visible("\n".join(guest.machine.serial().splitlines()[-_LAST_LINES:])),
     )
-    picture.problems = parts.problems + _left_out(picture, len(every) - len(linted))
+    picture.problems = _some(parts.problems) + _left_out(picture, len(every) - len(linted))
     return picture
 
 
+def _some(problems: list[str]) -> list[str]:
+    """The first few: where the process table makes no sense there is one for each slot."""
+    more = len(problems) - _MOST_PROBLEMS
+    return problems[:_MOST_PROBLEMS] + ([f"and {more} more such parts"] if more > 0 else [])
+
+
 def _unread(space: Space, live: int) -> PictureSpace:
-    return PictureSpace(visible(space.label), f"{space.root:#x}", space.root == live, None, [], "it cannot be read", 0, [])
+    return PictureSpace(label_of(space.label), f"{space.root:#x}", space.root == live, None, [], "it cannot be read", 0, [])
 
 
 def _where(guest: Guest) -> str:
@@ -196,7 +204,7 @@ def _interrupted(guest: Guest, space: Space) -> list[tuple[str, int]]:
     if space.slot is None or not space.slot.pid or not space.slot.stack_top:
         return []
     frame = frame_at(guest, space.slot.stack_top - 8 * len(FIELDS[guest.isa]))
-    return [("the process", frame.registers[_PC[guest.isa]])] if frame is not None else []
+    return [("the process's pc", frame.registers[_PC[guest.isa]])] if frame is not None else []
 
 
 def _places(guest: Guest) -> list[tuple[str, str, str]]:
@@ -214,7 +222,7 @@ def _processes(guest: Guest, every: list[Space], number: int, parts: _Parts) -> 
     for space in [every[number], *(space for at, space in enumerate(every) if at != number)][:_MOST_PROCESSES]:
         if space.slot is None or not space.slot.pid:
             continue
-        areas = parts.get(f"What {visible(space.label)} was promised", lambda space=space: areas_of(guest, space), None)
+        areas = parts.get(f"What {label_of(space.label)} was promised", lambda space=space: areas_of(guest, space), None)
         found += [areas] if areas is not None else []
     return found
 
@@ -230,5 +238,5 @@ def _left_out(picture: Picture, spaces_not_linted: int) -> list[str]:
         size = picture.ram.left_out * PAGE >> 10
         lines.append(f"the last {size} KiB of RAM were left out of the map of frames: too many changes of owner")
     if spaces_not_linted > 0:
-        lines.append(f"findings are of the first {_LINTED} address spaces; {spaces_not_linted} were not looked at")
+        lines.append(f"findings are not of all address spaces: {spaces_not_linted} were not looked at")
     return lines

@@ -9,7 +9,7 @@ from grade.boot.guest import Guest
 from grade.boot.layout import PAGE
 from grade.inspect.frames import uses_of
 from grade.inspect.spaces import Space
-from grade.visible import visible
+from grade.view.ranges import label_of
 
 MOST_RUNS = 8000  # in one file
 
@@ -113,7 +113,7 @@ def _letter(uses: list[tuple[str, str]], shares: int, is_handed_out: bool) -> st
 
 def _words(uses: list[tuple[str, str]]) -> str:
     some = " and ".join(words for _, words in uses[:4])
-    return visible(some + (f" and {len(uses) - 4} more" if len(uses) > 4 else ""))
+    return label_of(some + (f" and {len(uses) - 4} more" if len(uses) > 4 else ""))
 
 
 def _runs(base: int, cells: list[tuple[str, str, int]], spaces: list[Space]) -> RamMap:
@@ -126,7 +126,7 @@ def _runs(base: int, cells: list[tuple[str, str, int]], spaces: list[Space]) -> 
             left_out += size
             continue
         runs.append(FrameRun(first, size, letter, owners.setdefault(words, len(owners)), shares))
-    labels = [visible(space.label) for space in spaces]
+    labels = [label_of(space.label) for space in spaces]
     whose = (next((number for number, label in enumerate(labels) if words.endswith(label)), -1) for words in owners)
     return RamMap(base, len(cells), tuple(runs), tuple(owners), tuple(whose), counts, left_out)
 

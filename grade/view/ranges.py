@@ -13,6 +13,8 @@ from grade.walker import RadixWalker
 from grade.walker.explain import letters
 
 MOST = 4000  # ranges in one file
+MOST_PAGES = 16_000
+"""In one half of one space: twice the window in pages of 4 KiB. Tables that make no sense can lead to millions."""
 _USER_END = 1 << 47
 
 
@@ -69,6 +71,11 @@ class Ranges:
         return self._numbers[entry]
 
 
+def label_of(text: str) -> str:
+    """What a program is called, and whatever else the guest names, on one line."""
+    return visible(" ".join(text.split()))
+
+
 class RangeReader:
     """Takes the maps of one guest in. A kernel's half that many roots share is read once."""
 
@@ -81,14 +88,14 @@ class RangeReader:
     def read(self, space: Space, live: bool) -> PictureSpace:
         """One space."""
         walker = walker_of(self._guest, space)
-        lower = map_of(self._guest, space, 0, _USER_END)
+        lower = map_of(self._guest, space, 0, _USER_END, MOST_PAGES)
         upper, found = self._upper(space, walker)
         numbers = self._numbers(walker, lower) + upper
         pid = space.slot.pid if space.slot is not None else None
         problem = lower.problem or found.problem
         unusable = lower.unusable + found.unusable
         windows = [_window(one) for one in walker.windows]
-        return PictureSpace(visible(space.label), f"{space.root:#x}", live, pid, numbers, problem, unusable, windows)
+        return PictureSpace(label_of(space.label), f"{space.root:#x}", live, pid, numbers, problem, unusable, windows)
 
     def expected(self) -> PictureSpace:
         """What the kernel's own half must have, by the linked image: no root, to be compared with one."""
@@ -110,7 +117,7 @@ class RangeReader:
         half = walker.read_table(upper.root, upper.entries)
         same = upper.root if "high" in walker.halves else half and tuple(entry & ~0x60 for entry in half[256:])  # A, D
         if same not in self._halves:
-            found = map_of(self._guest, space, _USER_END)
+            found = map_of(self._guest, space, _USER_END, most=MOST_PAGES)
             self._halves[same] = self._numbers(walker, found), found
         return self._halves[same]
 

@@ -97,7 +97,7 @@ function rung(found, step) {
   const holder = make("div", { class: "entries" });
   const draw = (all) => {
     const { rows, hidden } = entryRows(found, step, all);
-    const titles = [["index", "right"], level.entry, "leads to", ""];
+    const titles = [["index", "right"], level.entry, "leads to", "what is there"];
     holder.replaceChildren(tableOf(`Entries of the ${level.table}`, titles, rows, "entrylist"));
     if (hidden) holder.append(make("button", { type: "button", class: "more", click: () => draw(true) }, `show ${hidden} more`));
   };
