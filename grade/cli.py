@@ -22,7 +22,7 @@ CANNOT_RUN = 2
 _MENDABLE = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EACCES, errno.EPERM}
 """What a user can do something about: no room left, or no right to write."""
 
-ONLY_IN_MAIN = {"test", "cut", "handout", "bug"}
+ONLY_IN_MAIN = {"test", "cut", "handout"}
 ONLY_HANDED_OUT = {"status", "submit"}
 
 
@@ -233,20 +233,76 @@ def run(
 )
 @click.option("--failed", is_flag=True, help="The milestone that failed last, on whatever ISA.")
 @click.option("--record", is_flag=True, help="Run first, to that point or the script's end, and go back from there.")
+@click.option("--interpreter", hidden=True, help="For editors: GDB's machine interface.")
+@click.option("--tty", hidden=True, type=click.Path(path_type=Path), help="For editors: where the guest prints.")
 @reports_what_is_missing
-def gdb(what: str, isa: str, lab: int | None, script: str, serial: Path | None, failed: bool, record: bool) -> None:
+def gdb(
+    what: str, isa: str, lab: int | None, script: str, serial: Path | None, failed: bool, record: bool,
+    interpreter: str | None, tty: Path | None,
+) -> None:  # fmt: skip
     """Boot under GDB: a lab from its first instruction, or a milestone at the point where it failed last.
 
     Commands about paging are there: `help pt`, and docs/gdb.md. With --record, `who-wrote` and `reverse-continue`, too.
     """
-    from grade.gdb_session import run_last_failure_under_gdb, run_under_gdb
+    from grade.gdb_session import Editor, run_last_failure_under_gdb, run_under_gdb
 
     if failed:
         if what or script or lab is not None:
             raise click.UsageError("--failed goes without a lab, a milestone or a script")
         sys.exit(run_last_failure_under_gdb(serial=serial, record=record))
-    lines = script.replace(";", "\n")
-    sys.exit(run_under_gdb(own_tree(), what, isa, lab, lines, serial=serial, record=record))
+    lines, editor = script.replace(";", "\n"), Editor(interpreter, tty) if interpreter else None
+    sys.exit(run_under_gdb(own_tree(), what, isa, lab, lines, serial=serial, record=record, editor=editor))
+
+
+@pagewalk.command("view")
+@click.argument("milestone", default="")
+@click.option("--isa", type=_isas, help=f"The ISA (default: {_isas.choices[0]}).")
+@click.option("--lab", type=int, help="On the kernel of this lab.")
+@click.option("--failed", is_flag=True, help="The milestone that failed last, on whatever ISA: so it is without MILESTONE.")
+@click.option("--va", help="Begin with this address: 0x400000.")
+@click.option("--script", default="", help="Boot, with these monitor commands, separated by ';': \"run hello\".")
+@click.option("-o", "--output", type=click.Path(dir_okay=False, path_type=Path), callback=_named_file, help="The file to write.")
+@click.option("--text", "as_text", is_flag=True, help="Show it on this terminal instead.")
+@reports_what_is_missing
+def view_command(milestone: str, isa: str | None, lab: int | None, failed: bool, **options: object) -> None:
+    """Draw an address space: one file for a browser, of the machine as it was when a milestone failed.
+
+    With --script the machine is booted, and drawn at the script's last `checkpoint NAME`. Without one it is drawn when the
+    first process is about to end, and all that it has is still there; else at the end of the script. docs/view.md tells
+    how to read the picture.
+    """
+    from grade.view.command import ViewOptions, view
+
+    if sum(map(bool, (milestone, failed, options["script"]))) > 1:
+        raise click.UsageError("name a milestone, or --failed, or --script: only one of them")
+    if not milestone and not options["script"] and (isa or lab is not None):
+        raise click.UsageError("--isa and --lab go with a milestone or with --script")
+    view(own_tree(), terminal(), ViewOptions(milestone, isa or _isas.choices[0], lab, **options))
+
+
+@pagewalk.command()
+@click.argument("milestone", default="", metavar="[MILESTONE]")
+@one_isa_option
+@click.option("--lab", type=int, help="On the kernel of this lab.")
+@click.option("--script", help="Not a milestone, but a run with these monitor commands, separated by ';': \"run hello\".")
+@reports_what_is_missing
+def explain(milestone: str, isa: str, lab: int | None, script: str | None) -> None:
+    """Say what went wrong first, and why: for a milestone that failed (default: the one that failed last).
+
+    Boots the same machine again, with a log of its exceptions: what happened first, the walk of its address, what the
+    process was promised there, frames that do not add up, and the cause.
+
+    Exit status 0 if it was explained, 2 if there is nothing to explain; with --script 0 if all was well, else 1.
+    """
+    from grade.explain.case import failed_milestone, scripted
+    from grade.explain.show import show_explanation
+
+    if script is None:
+        show_explanation(failed_milestone(own_tree(), milestone, isa, lab), terminal())
+        return
+    if milestone:
+        raise click.UsageError("--script goes without a milestone, which has a script of its own")
+    sys.exit(0 if show_explanation(scripted(own_tree(), isa, lab, script.replace(";", "\n")), terminal()) else 1)
 
 
 @pagewalk.command()
@@ -266,6 +322,27 @@ def bench(json_file: Path | None, runs: int, soak: int | None) -> None:
     if soak is not None:
         sys.exit(run_soak(own_tree(), terminal(), soak))
     sys.exit(run_bench(own_tree(), terminal(), runs, json_file))
+
+
+@pagewalk.command("docs")
+@click.option(
+    "-o",
+    "--output",
+    type=click.Path(file_okay=False, path_type=Path),
+    callback=_named_file,
+    metavar="DIR",
+    help="Default: build/docs. What is in it goes.",
+)
+@reports_what_is_missing
+def docs_command(output: Path | None) -> None:
+    """Make a site of the documents and the sources, with call graphs: open build/docs/index.html in a browser.
+
+    Needs Doxygen and Graphviz. Exit status 1 if they complain; each complaint has file and line.
+    """
+    from grade.site.build import run_docs
+
+    tree = own_tree()
+    sys.exit(run_docs(tree, output or tree.root / "build" / "docs", terminal()))
 
 
 @pagewalk.command("cut")
@@ -293,21 +370,29 @@ def cut_command(lab: int, into: Path, solved: int | None, with_grader: bool, isa
 @click.option("--gdb", "under_gdb", is_flag=True, help="Under GDB.")
 @click.option("--script", default="", help="Monitor commands to begin with, separated by ';'.")
 @click.option("--reveal", "tell", is_flag=True, help="Tell what is wrong. Boots nothing.")
+@click.option("--explain", "with_reason", is_flag=True, help="Grade it, and say what happens first, and why.")
 @reports_what_is_missing
-def bug_command(code: str, isa: str | None, lab: int | None, under_gdb: bool, script: str, tell: bool) -> None:
-    """Practise on a kernel with a planted bug. Without CODE: list them by what one sees, and not by what is wrong."""
-    tree = main_tree("bug")
-    from grade.course.practice import find_bug, list_bugs, planted_tree, reveal
+def bug_command(
+    code: str, isa: str | None, lab: int | None, under_gdb: bool, script: str, tell: bool, with_reason: bool
+) -> None:
+    """Practise on a kernel with a planted bug. Without CODE: list them by what one sees, and not by what is wrong.
+
+    In a handed-out tree the bug is planted into a copy of your own kernel, and only labs that are done have bugs.
+    """
     from grade.gdb_session import run_under_gdb
     from grade.interactive import Setting, run_on_terminal
+    from grade.practice.command import explain_bug, find_bug, list_bugs, plant_bug, reveal
 
+    tree = own_tree()
     if not code:
         return list_bugs(tree, terminal(), lab)
     bug = find_bug(tree, code)
     if tell:
         return reveal(bug, terminal())
     isa = isa or bug.isas[0]
-    planted, lines = planted_tree(tree, bug, isa), script.replace(";", "\n")
+    if with_reason:
+        return explain_bug(tree, bug, isa, terminal())
+    planted, lines = plant_bug(tree, bug, isa), script.replace(";", "\n")
     if under_gdb:
         sys.exit(run_under_gdb(planted, "", isa, None, lines))
     sys.exit(run_on_terminal(Setting(planted, isa, None, 128, lines), to_monitor=True))

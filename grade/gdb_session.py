@@ -39,11 +39,21 @@ class Session:
     failed: FailedRun | None
     serial: Path | None
     record: bool
+    editor: "Editor | None" = None
+
+
+@dataclass(frozen=True)
+class Editor:
+    """A program that talks to GDB in its machine interface: it says when to connect, and where the guest is to print."""
+
+    interpreter: str
+    tty: Path | None
 
 
 def run_under_gdb(
-    tree: Tree, what: str, isa: str, lab: int | None, script: str = "", *, serial: Path | None = None, record: bool = False
-) -> int:
+    tree: Tree, what: str, isa: str, lab: int | None, script: str = "", *, serial: Path | None = None, record: bool = False,
+    editor: Editor | None = None,
+) -> int:  # fmt: skip
     """Starts the guest and GDB with the right symbols; returns GDB's exit status.
 
     `what` is a lab, whose monitor begins with the commands of `script`, or a milestone that failed before: then the
@@ -58,7 +68,9 @@ def run_under_gdb(
         failed = _failed_run(tree, what, isa, lab)
         return _debug(Session(failed.recipe, failed.tree, failed, serial, record))
     kernel = kernel_to_run(tree, isa, int(what) if what else lab)
-    return _debug(Session(Recipe(isa, str(kernel.elf), script, 0), kernel.tree, None, serial, record))
+    if editor is not None and serial is None:
+        serial = editor.tty or Path(os.devnull)  # GDB's own output is for the editor alone
+    return _debug(Session(Recipe(isa, str(kernel.elf), script, 0), kernel.tree, None, serial, record, editor))
 
 
 def run_last_failure_under_gdb(*, serial: Path | None = None, record: bool = False) -> int:
@@ -134,7 +146,7 @@ def _debug(session: Session) -> int:
                 return _run_gdb([gdb, "-q", *_gdb_commands(session, paths, with_python)])
             _write_facts(paths[1], session, None)
             with _guest(session, paths[0], screen):
-                return _run_gdb([gdb, "-q", *_gdb_commands(session, paths, with_python)])
+                return _run_gdb([gdb, "-q", *_gdb_commands(session, paths, with_python)], session.editor)
         except MachineError as error:
             raise LadderError(f"{session.recipe.elf}: {error}") from error
 
@@ -145,11 +157,15 @@ _NO_PYTHON = (
 )
 
 
-def _run_gdb(command: list[str]) -> int:
+def _run_gdb(command: list[str], editor: Editor | None = None) -> int:
     """GDB on this terminal: Ctrl-C is for it alone. Returns its exit status."""
+    command += [f"--interpreter={editor.interpreter}"] if editor is not None else []
     before = signal.signal(signal.SIGINT, lambda number, frame: None)  # not SIG_IGN, which GDB would inherit
     try:
-        status = subprocess.Popen(command).wait()
+        gdb = subprocess.Popen(command)
+        if editor is not None:  # it interrupts the process that it started; a terminal reaches GDB by itself
+            signal.signal(signal.SIGINT, lambda number, frame: gdb.send_signal(number))
+        status = gdb.wait()
     finally:
         signal.signal(signal.SIGINT, before)
     if status < 0:
@@ -171,7 +187,8 @@ def _gdb_commands(session: Session, paths: tuple[Path, Path], with_python: bool)
         lines.append(f"add-symbol-file {recipe.elf} -o {-image.offset % (1 << 64):#x}")
     if with_python:
         lines += [f'set $pagewalk_facts = "{facts}"', f"source {_COMMANDS}"]
-    lines.append("go-to" if session.record else f"target remote {path}")
+    connect = "go-to" if session.record else f"target remote {path}"
+    lines.append(connect if session.editor is None else f"alias connect-guest = {connect}")
     if session.failed is not None and with_python:
         lines.append("why")
     return [word for line in lines for word in ("-ex", line)]

@@ -18,8 +18,7 @@ from typing import Any
 
 import pytest
 
-from grade import report, run_plan
-from grade.boot.failed_run import forget, gdb_command, save
+from grade import after_failure, report, run_plan
 from grade.boot.guest import Guest
 from grade.boot.kernel_image import KernelImage
 from grade.diagnosis.failure import Failure, NotWritten
@@ -50,6 +49,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group.addoption("--lab", action="append", type=int, help="grade the kernel of this lab (may be repeated)")
     group.addoption("--milestone", action="append", help="only this milestone, such as 1.3 (may be repeated)")
     group.addoption("--forget-failures", action="store_true", help="leave no failed run behind for ./pagewalk gdb")
+    group.addoption("--failures", type=Path, help="keep failed runs in this folder (default: build/failed)")
     group.addoption("--results-json", type=Path, help="write the results as JSON")
     group.addoption("--results-junit", type=Path, help="write the results as JUnit XML")
 
@@ -178,26 +178,13 @@ def _result(item: pytest.Function, mark: pytest.Mark, call: pytest.CallInfo) -> 
     most = mark.kwargs["points"] if own else 0
     status, cause, message = _judged(call.excinfo.value if call.excinfo else None, target, item)
     if not item.config.getoption("--forget-failures"):
-        message += _kept(target, number, call.excinfo.value if call.excinfo else None, _last_guest(item))
+        failure, kept_in = _failure_in(call.excinfo.value if call.excinfo else None), item.config.getoption("--failures")
+        message += after_failure.keep(target, number, failure, _last_guest(item), kept_in)
     title = (item.function.__doc__ or number).strip().splitlines()[0].rstrip(".")
     points = most if status is Status.PASSED else 0
     if target.is_submission and status is not Status.PASSED:
         message = "\n".join([message, *_notes(target)])
     return Result(target.lab, target.isa, number, title, points, most, status, cause, visible(message), call.duration)
-
-
-def _kept(target: Target, milestone: str, error: BaseException | None, guest: Guest | None) -> str:
-    """Keeps the guest of a failure, and forgets the one of before; returns what there is to say about it."""
-    failure = _failure_in(error)
-    if failure is None or guest is None:
-        forget(target, milestone)
-        return ""
-    try:
-        save(target, milestone, guest, failure)
-    except OSError as problem:
-        forget(target, milestone)
-        return f"\nnot kept   the machine, to look at it later: {problem.strerror}"
-    return f"\ntry        {gdb_command(target, milestone)}"
 
 
 def _notes(target: Target) -> list[str]:

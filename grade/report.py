@@ -28,18 +28,18 @@ def failure_text(failure: Failure, target: Target, guest: "Guest | None") -> str
     if failure.walk:
         lines += _labelled("the walk", failure.walk.splitlines())
     lines.append(f"cause      {failure.cause}: {cause.meaning} (docs/causes.md)")
-    if file := failure.file or _file(cause.file, target):
+    if file := failure.file or file_to_look_at(cause.file, target.lab, target.isa):
         lines.append(f"look at    {file}")
     if guest is not None and (last := guest.machine.serial().splitlines()[-_LAST_LINES:]):
         lines += _labelled("last words", [line[:160] for line in last])
     return "\n".join(lines)
 
 
-def _file(pattern: str, target: Target) -> str:
-    """Where to look first. From lab 2 on the map of lab 1 has been proved before: look at what is new."""
-    if target.lab > 1:
+def file_to_look_at(pattern: str, lab: int, isa: str) -> str:
+    """Where to look first for a cause, whose file this is. From lab 2 on the map of lab 1 has been proved before: look at what is new."""
+    if lab > 1:
         pattern = pattern.replace("boot_map.cc", "boot_high.cc")
-    return pattern.format(isa=target.isa)
+    return pattern.format(isa=isa)
 
 
 def _labelled(label: str, lines: Sequence[str]) -> list[str]:
@@ -110,7 +110,8 @@ def _print_failures(console: Console, results: Sequence[Result]) -> None:
 
 def _essence(message: str) -> str:
     """What two milestones that fail for the same reason have in common: not what was wanted, nor the last words."""
-    kept = [line for line in message.splitlines() if not line.startswith(("expected", "try "))]
+    passing = ("expected", "try ", "picture ", "explain ")
+    kept = [line for line in message.splitlines() if not line.startswith(passing)]
     return "\n".join(kept).partition("\nlast words")[0]
 
 

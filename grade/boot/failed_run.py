@@ -50,8 +50,8 @@ def _folder() -> Path:
     return find_root(Path(__file__)) / "build" / "failed"
 
 
-def _run_folder(lab: int, milestone: str, isa: str) -> Path:
-    return _folder() / f"lab{lab}-{milestone}-{isa}"
+def _run_folder(lab: int, milestone: str, isa: str, kept_in: Path | None) -> Path:
+    return (kept_in or _folder()) / f"lab{lab}-{milestone}-{isa}"
 
 
 def gdb_command(target: Target, milestone: str) -> str:
@@ -60,10 +60,13 @@ def gdb_command(target: Target, milestone: str) -> str:
     return f"./pagewalk gdb {milestone} --isa {target.isa}{on}"
 
 
-def save(target: Target, milestone: str, guest: Guest, failure: Failure) -> None:
-    """Keeps a failed guest. Raises OSError; what was kept before is lost then, too."""
+def save(target: Target, milestone: str, guest: Guest, failure: Failure, kept_in: Path | None = None) -> Path:
+    """Keeps a failed guest, in another folder than build/failed if one is named; returns where.
+
+    Raises OSError; what was kept before is lost then, too.
+    """
     stop = guest.last_stop
-    folder = _run_folder(target.lab, milestone, target.isa)
+    folder = _run_folder(target.lab, milestone, target.isa, kept_in)
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
     try:
@@ -83,16 +86,17 @@ def save(target: Target, milestone: str, guest: Guest, failure: Failure) -> None
         "digest": _digest(Path(guest.recipe.elf)),
     }
     (folder / _FAILURE).write_text(json.dumps(document, indent=1) + "\n", encoding="utf-8")
+    return folder
 
 
-def forget(target: Target, milestone: str) -> None:
+def forget(target: Target, milestone: str, kept_in: Path | None = None) -> None:
     """There is no failed guest to go back to: the milestone failed before anything was booted."""
-    shutil.rmtree(_run_folder(target.lab, milestone, target.isa), ignore_errors=True)
+    shutil.rmtree(_run_folder(target.lab, milestone, target.isa, kept_in), ignore_errors=True)
 
 
-def load(lab: int, milestone: str, isa: str) -> FailedRun | None:
+def load(lab: int, milestone: str, isa: str, kept_in: Path | None = None) -> FailedRun | None:
     """What save() kept, or None."""
-    path = _run_folder(lab, milestone, isa) / _FAILURE
+    path = _run_folder(lab, milestone, isa, kept_in) / _FAILURE
     return _read(path) if path.exists() else None
 
 

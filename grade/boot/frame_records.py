@@ -27,6 +27,10 @@ class FrameRecords:
     """The frames that were never handed out, by zone: the window, and what lies beyond it."""
     free: tuple[int, ...]
     """How many frames nobody holds, by zone; those that were never handed out are among them."""
+    kept_in: range
+    """The frames that hold the records themselves."""
+    zones: tuple[range, ...]
+    """The frames that the allocator hands out: those of the window, and those beyond it."""
 
     @property
     def in_use(self) -> frozenset[int]:
@@ -39,7 +43,7 @@ def frame_records(guest: "Guest") -> FrameRecords:
     at = guest.image.pa(_ALLOCATOR) + _LOCK
     (first,) = struct.unpack(_FIRST, guest.read_physical(at, 8))
     shares: dict[int, int] = {}
-    never_used, free = [], []
+    never_used, free, zones = [], [], []
     for number in range(2):
         zone = at + 8 + number * struct.calcsize(_ZONE)
         start, fresh, end, _, _ = struct.unpack(_ZONE, guest.read_physical(zone, struct.calcsize(_ZONE)))
@@ -49,7 +53,8 @@ def frame_records(guest: "Guest") -> FrameRecords:
         shares |= held
         never_used.append(range(fresh, end, PAGE))
         free.append((end - start) // PAGE - len(held))
-    return FrameRecords(shares, tuple(never_used), tuple(free))
+        zones.append(range(start, end, PAGE))
+    return FrameRecords(shares, tuple(never_used), tuple(free), range(first, zones[0].start, PAGE), tuple(zones))
 
 
 def fail_allocation(guest: "Guest", k: int) -> None:

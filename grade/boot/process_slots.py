@@ -102,14 +102,14 @@ def process_slots(guest: "Guest") -> list[ProcessSlot]:
         slot = table[number * step : (number + 1) * step]
         if not slot[_STATE]:
             continue
-        parent = (_word(slot, _PARENT) - first) // step
+        parent, state = (_word(slot, _PARENT) - first) // step, slot[_STATE]
         has_space, has_map = slot[_HAS_SPACE + more], more and slot[_MAP + 16]
         found.append(
             ProcessSlot(
                 number,
                 pids[number],
-                STATES[slot[_STATE]],
-                pids[parent],
+                STATES[state] if state < len(STATES) else f"no state: {state}",  # the kernel may have written anything
+                pids[parent] if 0 <= parent < _SLOT_COUNT else -1,
                 _word(slot, _ROOT) if has_space else None,
                 _word(slot, _MAP) if has_space and has_map else None,
                 _word(slot, _STACK_TOP + more),

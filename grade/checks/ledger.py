@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from grade.boot.frame_records import frame_records
 from grade.boot.guest import Guest
 from grade.boot.layout import PAGE, TEMP_SLOTS, TEMP_WINDOW
-from grade.boot.process_slots import has_areas, process_slots
+from grade.boot.process_slots import ProcessSlot, has_areas, process_slots
 from grade.checks.process_checks import live_root
 from grade.diagnosis.failure import expect
 from grade.walker import RadixWalker
@@ -85,12 +85,13 @@ def _some(frames: Iterable[int], ledger: Ledger | None = None) -> str:
     return ("; " if ledger else ", ").join(words) + f" ({len(found)} frames)"
 
 
-def ledger_of(guest: Guest, roots: Iterable[int] = (), held: Iterable[int] = ()) -> Ledger:
-    """What leads to which frame, as for check_frames(); nothing is compared."""
+def ledger_of(
+    guest: Guest, roots: Iterable[int] = (), held: Iterable[int] = (), slots: Iterable[ProcessSlot] = ()
+) -> Ledger:
+    """What leads to which frame, as for check_frames(); nothing is compared. With `slots`, `roots` are not needed."""
     kernel_root, named, maps = live_root(guest), {root: f"the root {root:#x}" for root in roots}, {}
-    if has_areas(guest):
-        slots = [slot for slot in process_slots(guest) if slot.root is not None]
-        kernel_root = next(slot.root for slot in slots if slot.pid == 0)
+    if slots := [slot for slot in (process_slots(guest) if has_areas(guest) else slots) if slot.root is not None]:
+        kernel_root = next((slot.root for slot in slots if slot.pid == 0), kernel_root)
         named = {slot.root: f"process {slot.pid} ({slot.program})" for slot in slots if slot.pid != 0}
         maps = {slot.map: f"what process {slot.pid} ({slot.program}) was promised" for slot in slots if slot.map}
     owners: dict[int, list[tuple[str, str]]] = {}

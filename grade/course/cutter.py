@@ -13,22 +13,25 @@ Main is the finished kernel; marker comments say what of it a student writes and
 A file that a lab lends (lab.toml) is in the cuts until a later lab takes it back, and never in main.
 """
 
+import json
 import os
 import re
 import shutil
 import subprocess
 from collections.abc import Container, Iterator, Sequence
 from dataclasses import dataclass, field
-from functools import lru_cache
+from functools import lru_cache, partial
 from pathlib import Path, PurePosixPath
 
+from grade.course.bug_packs import bug_packs, lines_of
 from grade.course.markers import COMMENTS, FromPart, HolePart, Marker, MarkerError, Parser, Part, flat
 from grade.ladder.files import KEPT, remove_others, update
 from grade.ladder.git import Repository
-from grade.ladder.labs import COURSE_FILE, ISAS, LENT_FOLDER, Lab, LadderError, Loan, load_labs, loans_of, owner_of
+from grade.ladder.labs import COURSE_FILE, ISA_FIELD, ISAS, LENT_FOLDER, Lab, LadderError, Loan, load_labs, loans_of, owner_of
 
 _MARKED = ("kernel/", "arch/", "user/", "labs/", "CMakeLists.txt", "README.md", "docs/")
 _GRADER = ("grade/",)
+_EDITOR, _MAIN_TASK = ".vscode/", "main alone"
 _NEVER_CUT = (
     ".ci/",
     "docs/graded.md",  # how the grader is examined, and how grades are defended
@@ -102,7 +105,12 @@ def render(
         if path.startswith(_GRADER) and not with_grader:
             continue
         if not any(upper.brings(path) for upper in later):
-            files[path] = (_cut_file(tree, source, request), (tree / source).stat().st_mode & 0o777)
+            content = _cut_file(tree, request, source, (tree / source).read_bytes())
+            files[path] = (content, (tree / source).stat().st_mode & 0o777)
+    if with_grader:
+        cut_file = partial(_cut_file, tree, request)
+        packs = bug_packs(tree, files, (lab, isas), _written_by_students(tree, labs), cut_file)
+        files |= {path: (content, 0o644) for path, content in packs.items()}
     return files
 
 
@@ -138,6 +146,17 @@ def holes(tree: Path) -> list[Hole]:
                 marker = part.marker
                 found.append(Hole(marker.lab, marker.function, path, marker.line, "\n".join(part.hint)))
     return sorted(found, key=lambda hole: (hole.lab, hole.file, hole.line))
+
+
+def _written_by_students(tree: Path, labs: list[Lab]) -> frozenset[str]:
+    """The lines of all reference code that stands in holes."""
+    found: set[str] = set()
+    for lab in labs:
+        for path in dict.fromkeys([*lab.owned_for(ISAS), *lab.owned]):
+            if ISA_FIELD not in path and (tree / path).is_file():
+                parts = flat(_parts_of((tree / path).read_bytes(), path, lab))
+                found |= lines_of("\n".join(line for part in parts if isinstance(part, HolePart) for line in part.body))
+    return frozenset(found)
 
 
 # --- which files -------------------------------------------------------------------------------------------
@@ -206,11 +225,24 @@ def _walked_files(tree: Path) -> Iterator[str]:
 # --- markers -----------------------------------------------------------------------------------------------
 
 
-def _cut_file(tree: Path, path: str, request: _Request) -> bytes:
-    content = _without_markers(tree, path, request)
+def _cut_file(tree: Path, request: _Request, path: str, whole: bytes) -> bytes:
+    """What becomes of main's file `path`, which has the content `whole`."""
+    content = _without_markers(tree, path, request, whole)
+    if path.startswith(_EDITOR) and path.endswith(".json"):
+        return _for_students(content, request.isas)
     if path.endswith(".md") and len(request.isas) == 1:
         return _with_commands_for(request.isas[0], content)
     return content
+
+
+def _for_students(settings: bytes, isas: Sequence[str]) -> bytes:
+    """An editor's tasks and ways to debug, but for those that name another ISA, or what only main can do."""
+    others = [isa for isa in ISAS if isa not in isas]
+    table = json.loads(settings)
+    for key in table.keys() & {"configurations", "tasks"}:
+        entries = ((json.dumps(entry), entry) for entry in table[key])
+        table[key] = [entry for text, entry in entries if _MAIN_TASK not in text and not any(isa in text for isa in others)]
+    return f"{json.dumps(table, indent=2)}\n".encode()
 
 
 def _with_commands_for(isa: str, page: bytes) -> bytes:
@@ -223,8 +255,7 @@ def _with_commands_for(isa: str, page: bytes) -> bytes:
     return re.sub(rf"--isa ({others})(?!\w)(?:( +)(?= \S))?".encode(), renamed, page)
 
 
-def _without_markers(tree: Path, path: str, request: _Request) -> bytes:
-    content = (tree / path).read_bytes()
+def _without_markers(tree: Path, path: str, request: _Request, content: bytes) -> bytes:
     parts = _parts_of(content, path, owner_of(request.labs, path))
     if all(isinstance(part, str) for part in parts):
         return content

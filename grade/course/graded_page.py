@@ -4,10 +4,11 @@ import re
 from collections.abc import Iterable
 from pathlib import Path
 
-from grade.course.bugs import Bug, load_bugs
 from grade.course.graded import Corpus, corpus
 from grade.course.variants import load_variants
 from grade.ladder.labs import ISAS, Lab, load_labs
+from grade.practice.bug import Bug
+from grade.practice.bugs import load_bugs
 
 _INTRODUCTION = """\
 # The grader graded

@@ -13,9 +13,9 @@ from pathlib import Path
 from threading import current_thread
 
 from grade.course.cutter import cut, holes
-from grade.course.patches import run_milestones
 from grade.ladder.labs import ISAS, Lab, LadderError, load_labs
 from grade.ladder.trees import locked
+from grade.practice.milestones import run_milestones
 from grade.results import Status
 from grade.student.remaining import place_in_handout
 

@@ -17,8 +17,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from grade.checks.host_tests import JUDGED_FILES
-from grade.course.patches import Patch, grade_planted, patches_in, read_header
+from grade.course.patches import grade_planted
 from grade.ladder.labs import ISAS, Lab, load_labs
+from grade.practice.patch import Patch, patches_in, read_header
 from grade.results import Status
 
 _MILESTONE = re.compile(r'^@milestone\("([\d.]+)", points=[\d.]+, witness="(\w+)"', re.MULTILINE)

@@ -1,5 +1,6 @@
 """Names causes that have to do with processes: a root that lacks what the kernel needs, a process that was killed."""
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -111,14 +112,20 @@ def refused_start(guest: "Guest", wanted: str) -> Failure | None:
 
 def killed_process(guest: "Guest", wanted: str) -> Failure | None:
     """The first process that was killed and should not have been; None if there is none."""
+    for fact, report in unmeant_kills(guest):
+        who = f"process {fact.values['pid']} ({fact.values['program']}) was killed at {fact.values['pc']}"
+        return Failure(_cause_of_kill(guest, fact, report), wanted, f"{who}: {report.line}")
+    return None
+
+
+def unmeant_kills(guest: "Guest") -> Iterator[tuple[Fact, Fact]]:
+    """The fact of each kill that should not have been, and the report of why."""
     report = None
     for fact in guest.machine.facts():
         if fact.name == "user-exception" or (fact.name == "fault" and fact.values.get("mode") == "user"):
             report = fact
         if fact.name == "killed" and report is not None and not _is_meant(guest, fact, report):
-            who = f"process {fact.values['pid']} ({fact.values['program']}) was killed at {fact.values['pc']}"
-            return Failure(_cause_of_kill(guest, fact, report), wanted, f"{who}: {report.line}")
-    return None
+            yield fact, report
 
 
 def _is_meant(guest: "Guest", killed: Fact, report: Fact) -> bool:

@@ -7,7 +7,7 @@ from grade.boot.frame_records import frame_records
 from grade.boot.guest import Guest
 from grade.boot.layout import PAGE
 from grade.boot.process_slots import process_slots
-from grade.checks.ledger import ledger_of
+from grade.checks.ledger import Ledger, ledger_of
 from grade.inspect.spaces import Space, spaces, walker_of
 from grade.walker import TooManyTables
 
@@ -27,11 +27,16 @@ class FrameUse:
         return f"frame {self.frame:#x}: {held}" + (f", {' and '.join(self.owners)}" if self.owners else "")
 
 
+def uses_of(guest: Guest) -> Ledger:
+    """All that leads to a frame, of whichever lab the kernel is."""
+    return ledger_of(guest, slots=process_slots(guest))
+
+
 def frame_use(guest: Guest, pa: int) -> FrameUse:
     """Who holds the frame of `pa`."""
     frame, records = pa & -PAGE, frame_records(guest)
     is_allocators = guest.layout.region("frames").pa <= frame < max(zone.stop for zone in records.never_used)
-    owners = tuple(words for _, words in ledger_of(guest).owners.get(frame, ())) if process_slots(guest) else ()
+    owners = tuple(words for _, words in uses_of(guest).owners.get(frame, ())) if process_slots(guest) else ()
     return FrameUse(frame, records.shares.get(frame, 0) if is_allocators else None, owners)
 
 
@@ -44,7 +49,7 @@ def frames_lines(guest: Guest) -> list[str]:
     lines += [f"shared: {frame:#x} by {count}" for frame, count in sorted(shared.items())[:8]]
     if not process_slots(guest):
         return lines
-    ledger = ledger_of(guest)
+    ledger = uses_of(guest)
     lines.append(f"what leads to them: {ledger}")
     lost = sorted(records.shares.keys() - ledger.frames)
     freed = sorted(ledger.frames - records.shares.keys())

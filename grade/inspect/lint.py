@@ -15,10 +15,10 @@ _MOST = 8  # of one kind that are shown for one space
 _USER_END = 1 << 47
 
 
-def lint(guest: Guest) -> list[str]:
-    """One line for each finding, most telling first; empty if there is none."""
+def lint(guest: Guest, of: list[Space] | None = None) -> list[str]:
+    """One line for each finding, most telling first; empty if there is none. `of`: only these of the spaces."""
     found: list[str] = []
-    every = spaces(guest)
+    every = spaces(guest) if of is None else of
     for space in every:
         for check in (_defects, _ranges, _guards, _promises):
             lines = list(check(guest, space))
@@ -71,11 +71,12 @@ def _promises(guest: Guest, space: Space) -> Iterator[str]:
         area = areas.area_of(page.va)
         if page.user and area is None:
             yield f"{space.label}: {page.va:#x} is mapped, and in none of its areas"
-        elif area is not None and (more := _more_than(page, area.protection)):
+        elif area is not None and (more := more_than(page, area.protection)):
             yield f"{space.label}: {page.va:#x} can be {more}, and its area is {area}"
 
 
-def _more_than(page: Mapping, protection: str) -> str:
+def more_than(page: Mapping, protection: str) -> str:
+    """What a user may do with a page beyond what its area has; empty if there is nothing."""
     rights = {"r": ("read", page.user_read), "w": ("written", page.user_write), "x": ("executed", page.user_execute)}
     # A page that the hardware cannot keep from being read is no finding.
     return " and ".join(word for letter, (word, may) in rights.items() if may and letter not in protection and letter != "r")

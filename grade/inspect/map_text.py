@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from itertools import groupby
+from itertools import groupby, islice
 
 from grade.boot.guest import Guest
 from grade.inspect.names import Names, is_users
@@ -37,16 +37,21 @@ class AddressSpaceMap:
     unusable: int = 0
 
 
-def map_of(guest: Guest, space: Space) -> AddressSpaceMap:
-    """Everything that is mapped while the space's root is loaded, in order of address. Never raises for wrong tables."""
+def map_of(guest: Guest, space: Space, low: int = 0, high: int = 1 << 64, most: int | None = None) -> AddressSpaceMap:
+    """What is mapped from `low` to `high` while the space's root is loaded, in order of address; of `most` pages at most.
+
+    Never raises for wrong tables.
+    """
     walker = walker_of(guest, space)
     if not walker.translation_on():
         return AddressSpaceMap(space, (), "translation is off: each address is a physical one")
     found: list[Mapping] = []
     problem, unusable = "", 0
     try:
-        found.extend(walker.mappings())
-        unusable = sum(1 for _ in walker.defects())
+        found.extend(islice(walker.mappings(low=low, high=high), most))
+        if len(found) == most:
+            return AddressSpaceMap(space, tuple(_named(guest, Names(guest, space), found)), f"not shown: what follows the first {most} pages")
+        unusable = sum(low <= walk.va < high for walk in walker.defects())
     except TooManyTables as error:
         problem = f"the tables have no end: {error}"
     return AddressSpaceMap(space, tuple(_named(guest, Names(guest, space), found)), problem, unusable)

@@ -9,28 +9,13 @@ from grade.diagnosis.causes import CAUSES
 from grade.diagnosis.diagnose import unreachable_handler
 from grade.diagnosis.failure import Failure
 from grade.diagnosis.fault_cause import Access, Attempt, cause_of_fault
+from grade.inspect.fault_codes import class_words, refused_by_arm, refused_by_x86, syndrome_class
 from grade.inspect.names import is_users
 from grade.inspect.spaces import live_space, walker_of
 from grade.inspect.trap_frame import TrapFrame
 from grade.inspect.walk_text import access_lines
 
-# ESR_EL1, Arm ARM D17.2.37: exception classes, and the low bits of the fault status code of aborts.
-_CLASSES = {
-    0x00: "an unknown instruction",
-    0x0E: "an illegal execution state",
-    0x15: "a system call (svc)",
-    0x20: "an instruction abort from user mode",
-    0x21: "an instruction abort from the kernel",
-    0x22: "a misaligned pc",
-    0x24: "a data abort from user mode",
-    0x25: "a data abort from the kernel",
-    0x26: "a misaligned sp",
-    0x3C: "a breakpoint (brk)",
-}
-_ABORTS = {0x20: (Access.EXECUTE, True), 0x21: (Access.EXECUTE, False), 0x24: (Access.READ, True), 0x25: (Access.READ, False)}
-_STATUS = {0b0000: "address size", 0b0001: "translation", 0b0010: "access flag", 0b0011: "permission"}
 _PAGE_FAULT = 14  # Intel SDM vol. 3, table 6-1
-_ERROR_BITS = ((0, "not present", "present, but not for this"), (1, "read", "write"), (2, "kernel", "user"))
 
 
 @dataclass(frozen=True)
@@ -117,27 +102,17 @@ def _cause(name: str) -> str:
 
 def _arm_fault(cpu: CpuState) -> LastFault | None:
     syndrome = cpu.registers.get("esr_el1", 0)
-    kind = syndrome >> 26 & 0x3F
-    head = f"ESR_EL1 = {syndrome:#x}: class {kind:#x}, {_CLASSES.get(kind, 'another exception')}"
-    if kind not in _ABORTS:
+    refused = refused_by_arm(syndrome)
+    if refused is None:
         return None
-    access, user = _ABORTS[kind]
-    if access is Access.READ and syndrome & 1 << 6:  # WnR
-        access = Access.WRITE
-    status = syndrome & 0x3F
-    words = f"{_STATUS[status >> 2]} fault, Arm level {status & 3}" if status >> 2 in _STATUS else "another status"
-    address = cpu.fault_address
-    decoded = (head, f"  fault status {status:#08b}: {words}; WnR = {syndrome >> 6 & 1}", f"FAR_EL1 = {address:#x}")
-    return LastFault(address, access, user, cpu.registers["elr_el1"], decoded)
+    head = f"ESR_EL1 = {syndrome:#x}: class {syndrome_class(syndrome):#x}, {class_words(syndrome)}"
+    decoded = (head, f"  {refused.words}", f"FAR_EL1 = {cpu.fault_address:#x}")
+    return LastFault(cpu.fault_address, refused.access, refused.user, cpu.registers["elr_el1"], decoded)
 
 
 def _x86_fault(cpu: CpuState, frame: TrapFrame | None) -> LastFault | None:
     if frame is None or frame.registers["vector"] != _PAGE_FAULT:
         return None
-    error, address = frame.registers["error"], cpu.fault_address
-    words = [meanings[error >> bit & 1] for bit, *meanings in _ERROR_BITS]
-    words += ["a reserved bit is set"] if error & 8 else []
-    words += ["instruction fetch"] if error & 16 else []
-    access = Access.EXECUTE if error & 16 else Access.WRITE if error & 2 else Access.READ
-    decoded = (f"page fault, error code {error:#x}: {', '.join(words)}", f"CR2 = {address:#x}")
-    return LastFault(address, access, bool(error & 4), frame.registers["rip"], decoded)
+    refused = refused_by_x86(frame.registers["error"])
+    decoded = (f"page fault, {refused.words}", f"CR2 = {cpu.fault_address:#x}")
+    return LastFault(cpu.fault_address, refused.access, refused.user, frame.registers["rip"], decoded)

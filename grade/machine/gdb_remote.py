@@ -52,7 +52,7 @@ def parse_stop_reply(payload: bytes) -> StopReply:
 
 
 class GdbRemote:
-    """Speaks to one gdb stub 
+    """Speaks to one gdb stub
 
     Any call may raise ConnectionError if QEMU has gone, and TimeoutError if it does not answer
     in time. Addresses are virtual unless the name says otherwise.

@@ -187,6 +187,11 @@ class Machine:
             self._gdb.interrupt()
             return self._stopped(self._watcher.wait())
 
+    def use_up_budget(self) -> None:
+        """Count the CPU time as used up, for a caller who has seen enough: a later `run` lasts a moment."""
+        self._demand(*_RUNNABLE)
+        self._watcher.use_up_budget()
+
     def insert_breakpoint(self, va: int) -> None:
         """Stop before the instruction at `va`, in every address space. Twice is the same as once."""
         with self._using_qemu(*_RUNNABLE):

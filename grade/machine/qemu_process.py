@@ -43,6 +43,8 @@ class GuestSetup:
     """QEMU's -serial; `stdio` is the same pipes, by QEMU's own device."""
     limits: tuple[str, ...] = ()
     """A command that runs the command behind it within limits."""
+    inherited: tuple[int, ...] = ()
+    """Descriptors that `options` name."""
 
 
 class QemuProcess:
@@ -72,7 +74,7 @@ class QemuProcess:
                 self.ram = mmap.mmap(ram.fileno(), setup.ram_bytes)
                 owned.callback(_close_unless_viewed, self.ram)
                 shared = [each.fileno() for each in (ram, parameters, their_qmp, their_gdb)]
-                self._child = self._spawn(_command(setup, *shared), shared)
+                self._child = self._spawn(_command(setup, *shared), [*shared, *setup.inherited])
                 owned.callback(self.kill)
             their_qmp.close()
             their_gdb.close()

@@ -5,9 +5,12 @@ from pathlib import Path
 
 import pytest
 
-from grade.course.bugs import Bug, Verdict, check, load_bugs
-from grade.course.patches import PatchError, plant
+from grade.course.bugs import Verdict, check
+from grade.course.patches import plant
 from grade.ladder.trees import Tree, find_root
+from grade.practice.bug import Bug
+from grade.practice.bugs import load_bugs
+from grade.practice.patch import PatchError
 
 ROOT = find_root(Path(__file__))
 HEADER = """\

@@ -6,10 +6,12 @@ from pathlib import Path
 
 import pytest
 
-from grade.course.bugs import Bug, check, load_bugs
+from grade.course.bugs import check
 from grade.course.graded import Kind, Outcome
 from grade.ladder.labs import load_labs
 from grade.ladder.trees import find_root
+from grade.practice.bug import Bug
+from grade.practice.bugs import load_bugs
 
 ROOT = find_root(Path(__file__))
 BUGS = load_bugs(ROOT)

@@ -28,7 +28,7 @@ TOOLS = [
 # What the script itself calls.
 BASICS = ["sh", "cat", "env", "head", "uname", "readlink", "true", "ln"]
 DEBIAN = 'NAME="Debian"\nID=debian\n'
-MODULES = ["pytest", "xdist", "click", "rich", "hypothesis", "elftools", "junitparser"]
+MODULES = ["pytest", "xdist", "click", "rich", "hypothesis", "elftools", "junitparser", "jinja2"]
 
 
 class World:
@@ -344,7 +344,7 @@ def test_all_packages_of_debian(debian: World, machine: str, compilers: str) -> 
     debian.remove(*TOOLS)
     (debian.root / "usr/include/gtest/gtest.h").unlink()
     (debian.root / "usr/bin/python3").unlink()
-    modules = "pytest pytest-xdist click rich hypothesis pyelftools junitparser"
+    modules = "pytest pytest-xdist click rich hypothesis pyelftools junitparser jinja2"
     python = " ".join(f"python3-{name}" for name in modules.split())
     packages = f"cmake ninja-build qemu-system-x86 qemu-system-arm {compilers} clang-format libgtest-dev python3"
     assert debian.run("grade").returncode == 2
@@ -356,6 +356,14 @@ def test_only_the_modules_that_are_missing(debian: World) -> None:
     result = debian.run("grade")
     assert "Missing: elftools\nInstalling: python3-pyelftools\n" in result.stderr
     assert "PAGEWALK_PYTHON" in result.stderr
+
+
+def test_only_mains_own_tests_want_a_browser(debian: World) -> None:
+    assert debian.run("grade").returncode == debian.run("view").returncode == 7
+    result = debian.run("test")
+    assert "Missing: chromium chromedriver selenium\nInstalling: chromium chromium-driver python3-selenium\n" in result.stderr
+    debian.course('isas = ["x86_64", "aarch64"]')
+    assert debian.run("test").returncode == 7  # which says that it is main's
 
 
 # --- other systems -----------------------------------------------------------------------------------------
@@ -388,7 +396,7 @@ def test_macos_is_told_brew_and_pip(world: World) -> None:
     told = world.run("gdb").stderr
     assert "    brew install ninja messense/macos-cross-toolchains/aarch64-unknown-linux-gnu\n" in told
     assert "No package is known here for gdb-multiarch" in told
-    assert "pip install pytest pytest-xdist click rich hypothesis pyelftools junitparser\n" in told
+    assert "pip install pytest pytest-xdist click rich hypothesis pyelftools junitparser jinja2\n" in told
 
 
 def test_an_unknown_system_is_told_what_is_missing(world: World) -> None:

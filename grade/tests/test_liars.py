@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 
 from grade.course.cutter import cut
-from grade.course.patches import run_milestones
 from grade.ladder.labs import ISAS, load_labs
 from grade.ladder.trees import find_root
+from grade.practice.milestones import run_milestones
 
 ROOT = find_root(Path(__file__))
 LIARS = Path(__file__).with_name("liars")

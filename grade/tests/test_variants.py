@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from grade.course.graded import Kind, Outcome
-from grade.course.patches import PatchError
+from grade.practice.patch import PatchError
 from grade.course.variants import Variant, grade, load_variants, milestones_of
 from grade.ladder.labs import ISAS
 from grade.ladder.trees import Tree, find_root

@@ -1,0 +1,42 @@
+"""What is left of a milestone that failed: the machine as it was, its picture, and what to type to look at both."""
+
+from pathlib import Path
+
+from grade.boot.failed_run import forget, gdb_command, save
+from grade.boot.guest import Guest
+from grade.diagnosis.failure import Failure
+from grade.ladder.trees import find_root
+from grade.run_plan import Target
+
+
+def keep(target: Target, milestone: str, failure: Failure | None, guest: Guest | None, kept_in: Path | None) -> str:
+    """Keeps the guest of a failure, in build/failed or where one says, and forgets the one of before.
+
+    Returns lines to add to the milestone's message; none if it has not failed, or failed with no machine running.
+    """
+    if failure is None or guest is None:
+        forget(target, milestone, kept_in)
+        return ""
+    try:
+        folder = save(target, milestone, guest, failure, kept_in)
+    except OSError as problem:
+        forget(target, milestone, kept_in)
+        return f"\nnot kept   the machine, to look at it later: {problem.strerror}"
+    command = gdb_command(target, milestone)
+    lines = ["", f"try        {command}", f"explain    {command.replace(' gdb ', ' explain ')}"]
+    if kept_in is None:
+        lines.append(_drawn(target, milestone, failure, guest, folder))
+    return "\n".join(lines)
+
+
+def _drawn(target: Target, milestone: str, failure: Failure, guest: Guest, folder: Path) -> str:
+    """Draws the machine as it stands; whatever comes of that, the milestone has been judged."""
+    from grade.view.command import PAGE_FILE, subject_of  # only now: most runs draw nothing, and this takes a while
+    from grade.view.page import write_page
+
+    path = folder / PAGE_FILE
+    try:
+        write_page(guest, subject_of(milestone, target, failure), path)
+    except Exception as problem:  # a picture is an extra: no state of a student's machine may keep the result away
+        return f"no picture {type(problem).__name__}: {problem}"
+    return f"picture    {path.relative_to(find_root(Path(__file__)))}"

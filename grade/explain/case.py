@@ -1,0 +1,90 @@
+"""What is to be explained: a milestone that failed, or a run with lines for the monitor."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from grade.boot.failed_run import FailedRun, gdb_command, latest, load
+from grade.boot.guest import Guest, Recipe
+from grade.diagnosis.failure import Failure
+from grade.ladder.build import build_kernel
+from grade.ladder.labs import LadderError
+from grade.ladder.trees import Tree, prepare
+from grade.machine.stop import StopKind
+from grade.run_plan import Target
+
+_NONCE = 0x50414745  # any: nobody is asked for it here
+
+
+@dataclass(frozen=True)
+class Case:
+    """A run to explain. `failure` and `kept` are what is known of it already: None for a run that is still to be made."""
+
+    title: str
+    lab: int
+    recipe: Recipe
+    tree: Path
+    next_steps: tuple[str, ...]
+    """The commands that show more of it."""
+    stops: tuple[tuple[int, int], ...] = ()
+    to_the_end: bool = True
+    failure: Failure | None = None
+    kept: Guest | None = None
+
+
+def failed_milestone(tree: Tree, milestone: str, isa: str, lab: int | None) -> Case:
+    """The milestone as it failed last; the latest failure of all if none is named. LadderError if there is none."""
+    failed = _named(tree, milestone, isa, lab) if milestone else latest()
+    if failed is None:
+        raise LadderError("no milestone has failed with a machine running, so there is nothing to explain: ./pagewalk grade")
+    return case_of(failed)
+
+
+def _named(tree: Tree, milestone: str, isa: str, lab: int | None) -> FailedRun:
+    number = milestone.partition(".")[0]
+    if not number.isdecimal() or not milestone.partition(".")[2].isdecimal():
+        raise LadderError(f"{milestone} is no milestone: one is called 3.2")
+    on = lab or (tree.lab if tree.course else int(number))
+    failed = load(on, milestone, isa)
+    if failed is None:
+        raise LadderError(
+            f"milestone {milestone} has not failed on {isa} with a machine running, so there is nothing to explain: "
+            f"./pagewalk grade {on} --isa {isa} --milestone {milestone}"
+        )
+    return failed
+
+
+def case_of(failed: FailedRun) -> Case:
+    """A milestone that failed. LadderError if its kernel is not there any more."""
+    if not failed.is_current:
+        again = f"./pagewalk grade {failed.lab} --isa {failed.isa} --milestone {failed.milestone}"
+        raise LadderError(f"the kernel has changed since milestone {failed.milestone} failed; see whether it still does: {again}")
+    gdb = gdb_command(Target(failed.lab, failed.isa, failed.tree, frozenset()), failed.milestone)
+    return Case(
+        title=f"Milestone {failed.milestone} on lab {failed.lab}'s kernel for {failed.isa}",
+        lab=failed.lab,
+        recipe=failed.recipe,
+        tree=failed.tree,
+        next_steps=(gdb, gdb.replace(" gdb ", " view ")),
+        stops=failed.stops,
+        to_the_end=failed.stop_kind is not StopKind.BREAKPOINT,
+        failure=failed.failure,
+        kept=failed.guest(),
+    )
+
+
+def scripted(tree: Tree, isa: str, lab: int | None, script: str) -> Case:
+    """A run of the kernel of a lab, or of the whole tree, with these lines for its monitor."""
+    folder = tree.root if lab is None or tree.course else prepare(tree, lab)
+    kernel = build_kernel(folder, isa)
+    number = lab or tree.lab
+    lines = [line.strip() for line in script.split("\n") if line.strip()]
+    if not lines or lines[-1] != "poweroff":
+        lines.append("poweroff")
+    on = f"{lab} " if lab else ""
+    return Case(
+        title=f"A run of lab {number}'s kernel for {isa}: {'; '.join(lines)}",
+        lab=number,
+        recipe=Recipe(isa, str(kernel.elf), "\n".join(lines), _NONCE),
+        tree=folder,
+        next_steps=(f'./pagewalk gdb {on}--isa {isa} --script "{"; ".join(lines)}"',),
+    )

@@ -1,0 +1,91 @@
+"""Follows what QEMU says of each exception of a guest that runs, as far as one has to know it.
+
+A guest that faults for ever fills a disk within minutes, so the text comes through a pipe, is read as it comes and is
+not kept; after so many exceptions the guest is stopped.
+"""
+
+import os
+from collections.abc import Callable
+from dataclasses import dataclass
+from threading import Event, Thread
+
+from grade.explain.aarch64 import ArmLog
+from grade.explain.taken import Kind, Taken
+from grade.explain.x86_64 import X86Log
+
+_FORMATS = {"x86_64": X86Log, "aarch64": ArmLog}
+_MOST_OF_KERNEL = 1000  # exceptions of the kernel's own, interrupts not counted: a sound kernel takes a handful
+_MOST_TEXT = 64 << 20  # bytes; a run of user programs has many expected exceptions
+_END = b"@end of the log\n"
+
+
+@dataclass
+class Repeated:
+    """The same exception, so many times in a row."""
+
+    taken: Taken
+    times: int
+
+
+class ExceptionLog:
+    """The log of one run. Give QEMU the descriptor `input`; call `finish` when the guest has stopped, `close` at the end."""
+
+    def __init__(self, isa: str) -> None:
+        self._output, self.input = os.pipe()
+        self._format = _FORMATS[isa]()
+        self._of_kernel = self._bytes = 0
+        self._complete = Event()
+        self.taken: list[Repeated] = []
+        self.is_cut_short = False
+        """Whether the guest was stopped because there were so many."""
+        self._stop_guest: Callable[[], None] = lambda: None
+        self._reader = Thread(target=self._read, daemon=True)
+
+    def follow(self, stop_guest: Callable[[], None]) -> None:
+        """Begins to read. `stop_guest` is called, from another thread, when there is no use in more."""
+        self._stop_guest = stop_guest
+        self._reader.start()
+
+    def finish(self) -> None:
+        """The guest stands still: returns when everything that it has caused has been read."""
+        os.write(self.input, b"\n" + _END)
+        self._complete.wait()
+
+    def close(self) -> None:
+        """QEMU has gone."""
+        os.close(self.input)
+        if self._reader.ident is not None:
+            self._reader.join()
+        os.close(self._output)
+
+    def _read(self) -> None:
+        rest = b""
+        while data := os.read(self._output, 1 << 16):
+            if self._complete.is_set():  # somebody has the guest run on: it must not wait for us
+                continue
+            text = rest + data
+            is_end = text.endswith(_END)
+            if not self.is_cut_short:
+                *lines, rest = text.split(b"\n")
+                self._take(lines)
+            else:
+                rest = text[-len(_END) :]
+            if is_end:
+                self._complete.set()
+
+    def _take(self, lines: list[bytes]) -> None:
+        for line in lines:
+            self._bytes += len(line)
+            taken = self._format.take(line.decode(errors="replace"))
+            if taken is not None:
+                self._note(taken)
+        if self._of_kernel > _MOST_OF_KERNEL or self._bytes > _MOST_TEXT:
+            self.is_cut_short = True
+            self._stop_guest()
+
+    def _note(self, taken: Taken) -> None:
+        self._of_kernel += not taken.user and taken.kind is not Kind.INTERRUPT
+        if self.taken and self.taken[-1].taken == taken:
+            self.taken[-1].times += 1
+        else:
+            self.taken.append(Repeated(taken, 1))

@@ -1,0 +1,177 @@
+"""Puts together what is to be said about a run, section by section. A section without lines is left out."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TypeVar
+
+from grade.boot.guest import Guest
+from grade.boot.process_slots import process_slots
+from grade.diagnosis.causes import CAUSES
+from grade.diagnosis.diagnose import unexpected_end
+from grade.diagnosis.failure import Failure, NotWritten
+from grade.diagnosis.process_ends import killed_process
+from grade.explain.case import Case
+from grade.explain.exception_log import ExceptionLog
+from grade.explain.expected import first_unexpected, kills_by_fault
+from grade.explain.first import First, describe_first, walk_of
+from grade.explain.histories import history_of, link_to
+from grade.explain.promised import cause_of_user_fault, promise_lines
+from grade.explain.reboot import RebootedGuest, at_exception, follow, handler_of, rebooted
+from grade.inspect.frames import frames_lines
+from grade.inspect.lint import lint
+from grade.machine.machine import MachineError
+from grade.machine.stop import Stop, StopKind
+from grade.report import file_to_look_at
+from grade.walker import TooManyTables
+from grade.walker.memory import OutsideMemory
+
+_MOST_FINDINGS = 4
+_WORDS_OF_STOP = {
+    StopKind.POWERED_OFF: "the guest turned the machine off",
+    StopKind.RESET: "the machine reset",
+    StopKind.FLOOD: "it printed without end",
+    StopKind.BREAKPOINT: "the grader stopped it there, and looked",
+}
+# Causes that say how a run ended. If the first exception has a cause of its own, that says why.
+_OF_THE_END = {
+    "triple-fault", "recursive-vector", "hang", "early-exit", "serial-flood", "unexpected-exception", "unexpected-fault",
+    "wrong-result", "user-page-not-mapped", "user-stack-not-mapped", "user-makes-no-progress", "process-killed", "child-killed", "stack-overflow",
+}  # fmt: skip
+T = TypeVar("T")
+_BROKEN = (Failure, TooManyTables, OutsideMemory, MachineError, KeyError, ValueError, IndexError)
+"""What reading a guest's records may raise if it has overwritten them."""
+
+
+@dataclass(frozen=True)
+class Section:
+    """A heading and what stands below it."""
+
+    heading: str
+    lines: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Explanation:
+    """All there is to say. `cause` is a stable name; None if nothing is wrong, or the code is not written."""
+
+    sections: tuple[Section, ...]
+    cause: str | None
+    is_well: bool
+
+
+def explain(case: Case) -> Explanation:
+    """Boots the guest again, and says what happened. Takes some seconds."""
+    with rebooted(case.recipe, case.tree) as (guest, log):
+        stop = follow(guest, log, case.stops, to_the_end=case.to_the_end)
+        failure = case.failure or _failure(guest, stop)
+        if failure is None:
+            return _well(case, log)
+        if isinstance(failure, NotWritten):
+            return Explanation((Section(case.title, (f"{failure.function} is not written yet.",)),), None, is_well=False)
+        index = first_unexpected(guest, log, is_graded=case.failure is not None)
+        if index is None:
+            return _assembled(case, failure, guest, None)
+        taken = log.taken[index].taken
+        with at_exception(case.recipe, case.tree, taken, _tried(lambda: handler_of(guest, taken))) as there:
+            first = First(log, index, there or guest, is_then=there is not None)
+            return _assembled(case, failure, guest, first)
+
+
+def _failure(guest: RebootedGuest, stop: Stop) -> Failure | NotWritten | None:
+    """Why a run with lines for the monitor did not come to its end; None if it did."""
+    ended = stop.kind is StopKind.POWERED_OFF and guest.facts("poweroff")
+    try:
+        if ended:
+            return killed_process(guest, "no process is killed for a page fault") if kills_by_fault(guest) else None
+        unexpected_end(guest, stop, "the end of the script")
+    except (Failure, NotWritten) as failure:
+        return failure
+    except TooManyTables as error:
+        return Failure("tables-without-end", "tables that lead to pages", str(error))
+
+
+def _well(case: Case, log: ExceptionLog) -> Explanation:
+    times = sum(repeated.times for repeated in log.taken)
+    said = f"It came to its end, and nothing is wrong. {times} exceptions were taken, all of them expected ones."
+    return Explanation((Section(case.title, (said,)),), None, is_well=True)
+
+
+def _assembled(case: Case, failure: Failure, ended: RebootedGuest, first: First | None) -> Explanation:
+    own = _tried(lambda: _cause_of_first(first)) if first is not None else None
+    cause = own if own is not None and failure.cause in _OF_THE_END else failure.cause
+    looked_at = case.kept or ended
+    sections = [Section(case.title, _what(failure, looked_at))]
+    if first is not None:
+        sections.append(Section("What happened first", _lines(lambda: describe_first(first))))
+        sections.append(Section(f"The walk{_when(first)}", _lines(lambda: walk_of(first))))
+        sections.append(Section("What the process was promised there", _lines(lambda: promise_lines(first))))
+    else:
+        sections.append(Section("What happened first", ("No exception that was not expected: see what the tables say.",)))
+        sections.append(Section("The walk", tuple(failure.walk.splitlines())))
+    sections.append(Section("Frames", _lines(lambda: _odd_frames(looked_at))))
+    sections.append(Section("Also wrong, at one look", _lines(lambda: _findings(looked_at))))
+    sections.append(Section(f"The cause: {cause}", _cause_lines(case, failure, cause)))
+    if (history := history_of(cause, case.lab)) is not None:
+        told = f'It has happened before: "{history.heading}" ({link_to(history)}).'
+        sections.append(Section("A history like it", (told, f"{history.alike[0].upper()}{history.alike[1:]}.")))
+    sections.append(Section("What to type next", case.next_steps))
+    return Explanation(tuple(s for s in sections if s.lines), cause, is_well=False)
+
+
+def _what(failure: Failure, guest: Guest) -> tuple[str, ...]:
+    lines = [f"expected   {failure.expected}", f"seen       {failure.seen}"]
+    stop = guest.last_stop
+    if stop is not None and stop.pc is not None:
+        place = guest.place(stop.pc)
+        words = _WORDS_OF_STOP.get(stop.kind, stop.detail)
+        lines.append(f"stopped    at {stop.pc:#x}" + (f" ({place})" if place else "") + f": {words}")
+    return tuple(lines)
+
+
+def _when(first: First) -> str:
+    return "" if first.is_then else ", as the tables were at the end"
+
+
+def _cause_of_first(first: First) -> str | None:
+    """The stable name of why the first exception came, where the tables tell it."""
+    if first.taken.user:
+        return cause_of_user_fault(first)
+    return first.cause_in_kernel()
+
+
+def _cause_lines(case: Case, failure: Failure, cause: str) -> tuple[str, ...]:
+    lines = [f"{CAUSES[cause].meaning} (docs/causes.md)"]
+    if cause != failure.cause:
+        lines.append(f"It ended in {failure.cause}: {CAUSES[failure.cause].meaning}")
+    of_failure = failure.file if cause == failure.cause else ""
+    if file := of_failure or file_to_look_at(CAUSES[cause].file, case.lab, case.recipe.isa):
+        lines.append(f"Look at {file}")
+    return tuple(lines)
+
+
+def _odd_frames(guest: Guest) -> list[str]:
+    """What does not fit together; frames that nothing leads to only where no process is on its way in the kernel."""
+    idle = not any(slot.pid for slot in process_slots(guest)) and guest.last_stop is not None
+    quiet = idle and (guest.last_stop.kind is StopKind.BREAKPOINT or guest.facts("poweroff"))
+    odd = [line for line in frames_lines(guest) if line.startswith("free, and yet") or (quiet and "nothing leads" in line)]
+    return odd[:_MOST_FINDINGS]
+
+
+def _findings(guest: Guest) -> list[str]:
+    found = lint(guest)
+    more = [f"... and {len(found) - _MOST_FINDINGS} more: `pt -lint` in GDB"] if len(found) > _MOST_FINDINGS else []
+    return found[:_MOST_FINDINGS] + more
+
+
+def _lines(say: Callable[[], list[str]]) -> tuple[str, ...]:
+    try:
+        return tuple(say())
+    except _BROKEN as error:
+        return (f"cannot be told: the guest's memory does not fit: {error}",)
+
+
+def _tried(ask: Callable[[], T]) -> T | None:
+    try:
+        return ask()
+    except _BROKEN:
+        return None

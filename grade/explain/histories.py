@@ -1,0 +1,59 @@
+"""The debugging histories from which the labs come, and which causes are theirs. docs/postmortems.md tells them."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class History:
+    """One of them: from which lab on it can be understood, its heading in docs/postmortems.md, and what is alike."""
+
+    lab: int
+    heading: str
+    alike: str
+    causes: tuple[str, ...]
+
+
+HISTORIES = (
+    History(
+        1,
+        "The root without vectors",
+        "there, too, the root that was loaded lacked what every exception begins with, so that the first one never ended",
+        ("vectors-not-mapped", "vectors-not-in-root", "recursive-vector", "code-not-in-root", "kernel-half-differs"),
+    ),
+    History(
+        2,
+        "The kernel in the half of the processes",
+        "there, too, processes were switched, and what had to be found next was not in the root that was loaded then",
+        ("pc-still-low", "vectors-still-low", "descriptor-tables-still-low", "stack-still-low", "device-still-low",
+         "identity-dropped-too-early", "halves-share-a-table", "stale-identity", "kernel-root-changed",
+         "wrong-root-loaded", "root-not-recorded", "stale-user-translation", "status-not-delivered"),
+    ),
+    History(
+        3,
+        "The stack that was nowhere",
+        "there, too, the root of the new process did not have the stack on which the kernel was about to go on",
+        ("kernel-stack-not-in-root", "kernel-stack-not-as-in-master", "trap-stack-not-set"),
+    ),
+    History(
+        4,
+        "The window in the wrong root",
+        "there, too, a temporary mapping was made in tables to which the root in use does not lead",
+        ("temp-window-not-in-root", "temp-window-per-root"),
+    ),
+    History(
+        5,
+        "The list without the program",
+        "there, too, pages were mapped of which the list of areas knew nothing, and whoever went by the list was lost",
+        ("page-without-vma", "vma-missing", "fork-areas-differ", "child-frame-misplaced"),
+    ),
+)  # fmt: skip
+
+
+def history_of(cause: str, lab: int) -> History | None:
+    """The history that a failure with this cause resembles, if a tree of this lab has it."""
+    return next((history for history in HISTORIES if cause in history.causes and history.lab <= lab), None)
+
+
+def link_to(history: History) -> str:
+    """Where it is told."""
+    return f"docs/postmortems.md#{history.heading.lower().replace(' ', '-')}"

@@ -1,0 +1,1 @@
+"""Planted bugs to practise on: `./pagewalk bug`."""

@@ -1,0 +1,26 @@
+"""Which bugs may be shown: those of labs that are done, so that nobody meets the end of a lab before its beginning."""
+
+from grade.ladder.trees import Tree
+from grade.practice.bug import Bug
+from grade.practice.bugs import load_bugs
+from grade.results import Status
+from grade.student.kept import load
+from grade.student.remaining import find_remaining
+
+
+def bugs_to_practise(tree: Tree) -> tuple[list[Bug], list[Bug]]:
+    """Those that are shown, and those that wait for their lab. In main all are shown."""
+    bugs = load_bugs(tree.root)
+    if tree.course is None:
+        return bugs, []
+    unwritten = {one.lab for one in find_remaining(tree)}
+    done = {lab.number for lab in tree.labs if lab.number < tree.lab and not any(open_ <= lab.number for open_ in unwritten)}
+    if not unwritten and any(_all_passed(tree, isa) for isa in tree.isas):
+        done.add(tree.lab)
+    return [bug for bug in bugs if bug.lab in done], [bug for bug in bugs if bug.lab not in done]
+
+
+def _all_passed(tree: Tree, isa: str) -> bool:
+    """Whether all milestones of the tree's own lab passed when they were graded last."""
+    kept = load(tree, tree.lab, isa)
+    return kept is not None and kept.complete and all(result.status is Status.PASSED for result in kept.results)

@@ -1,0 +1,1 @@
+"""The documentation as a site: sources and documents prepared for Doxygen, and Doxygen run on them."""

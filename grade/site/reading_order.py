@@ -1,0 +1,25 @@
+"""The files in the order of docs/map.md, with what it says of each."""
+
+import re
+from collections.abc import Iterable
+
+from grade.ladder.labs import ISAS
+
+MAP = "docs/map.md"
+_ROW = re.compile(r"\| (`[^|]*`) \| (.*) \|")
+_NAME = re.compile(r"`([^`]+)`")
+
+
+def reading_order(text: str, files: Iterable[str]) -> dict[str, str]:
+    """Of these files those that the map, which has this text, names: with its sentence where it has one for the file.
+
+    A name without a folder stands for the file of each ISA, one beside the other.
+    """
+    there, order = set(files), {}
+    for line in text.splitlines():
+        row = _ROW.fullmatch(line)
+        for name in _NAME.findall(line):
+            for path in [name, *(f"arch/{isa}/{name}" for isa in ISAS if "/" not in name)]:
+                if path in there and not order.get(path):
+                    order[path] = row[2] if row and name in row[1] else ""
+    return order

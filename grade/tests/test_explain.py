@@ -1,0 +1,134 @@
+"""./pagewalk explain: names the first thing that went wrong, the cause and the history; knows what is expected."""
+
+import re
+import subprocess
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from grade.boot.failed_run import load
+from grade.explain.case import Case, case_of, scripted
+from grade.explain.explanation import Explanation, explain
+from grade.explain.histories import HISTORIES, history_of, link_to
+from grade.ladder.build import Kernel
+from grade.ladder.labs import LadderError
+from grade.ladder.trees import Tree, find_root
+from grade.practice.bugs import load_bugs
+from grade.practice.command import code_of, find_bug, plant_bug
+from grade.practice.milestones import run_milestones
+
+ROOT = find_root(Path(__file__))
+DOCUMENT = ROOT / "docs" / "postmortems.md"
+STORY = re.compile(r"^## (.+)$|^\./pagewalk bug (\S+) --explain$", re.MULTILINE)
+
+
+def stories() -> list[tuple[str, str]]:
+    """Heading and bug of each reproduction in docs/postmortems.md."""
+    found, heading = [], ""
+    for match in STORY.finditer(DOCUMENT.read_text(encoding="utf-8")):
+        heading = match[1] or heading
+        found += [(heading, match[2])] if match[2] else []
+    return found
+
+
+PLANTS = [(heading, code, isa) for heading, code in stories() for isa in find_bug(Tree(ROOT), code).isas]
+SCRIPTS = {1: "", 3: "run hello", 4: "run hello", 6: "run forktest"}
+
+
+def text_of(explanation: Explanation) -> str:
+    return "\n".join(line for section in explanation.sections for line in (section.heading, *section.lines))
+
+
+def test_every_history_is_told_and_reproduced() -> None:
+    headings = re.findall(r"^## (.+)$", DOCUMENT.read_text(encoding="utf-8"), re.MULTILINE)
+    assert headings == [history.heading for history in HISTORIES]
+    assert {heading for heading, _ in stories()} == set(headings)
+    causes = [cause for history in HISTORIES for cause in history.causes]
+    assert len(causes) == len(set(causes))
+
+
+def test_what_is_handed_out_tells_no_later_history() -> None:
+    assert history_of("page-without-vma", 4) is None
+    history = history_of("page-without-vma", 5)
+    assert history is not None and link_to(history) == "docs/postmortems.md#the-list-without-the-program"
+
+
+@pytest.mark.parametrize(("heading", "code", "isa"), PLANTS, ids=[f"{code}-{isa}" for _, code, isa in PLANTS])
+def test_a_history_that_is_planted_is_explained(heading: str, code: str, isa: str) -> None:
+    bug = find_bug(Tree(ROOT), code)
+    planted = plant_bug(Tree(ROOT), bug, isa)
+    explanation = explain(scripted(planted, isa, None, SCRIPTS[bug.lab]))
+    told = text_of(explanation)
+    assert explanation.cause == bug.causes[isa], told
+    assert f'It has happened before: "{heading}"' in told
+    first = told.partition("What happened first\n")[2].partition("\nThe walk")[0]
+    assert "1. " in first and " by " in first, told
+
+
+def case(kernel: Kernel, script: str) -> Case:
+    return scripted(Tree(ROOT), kernel.isa, None, script)
+
+
+def test_a_run_that_is_well_has_only_expected_exceptions(kernel: Kernel) -> None:
+    script = "peek 0x10\npeek 0xffffffffffff0000\nbreakpoint\nrun forktest\nrun intruder kernel\nticks 3"
+    explanation = explain(case(kernel, script))
+    assert explanation.is_well and explanation.cause is None, text_of(explanation)
+    assert re.search(r"nothing is wrong. \d{2,} exceptions", text_of(explanation))
+
+
+def test_the_first_exception_is_the_one_that_matters(kernel: Kernel) -> None:
+    explanation = explain(case(kernel, "peek 0x10\nrun hello\noverflow"))
+    told = text_of(explanation)
+    assert explanation.cause == "stack-overflow", told
+    assert "before it: " in told and "1 fault that the monitor asked for" in told and "page faults of user code" in told
+    assert re.search(r"1\. .*\n   by the kernel at 0x[0-9a-f]+, use_stack at kernel/monitor/machine_commands.cc:\d+", told)
+    assert re.search(r"0x[0-9a-f]+ is in: boot-stack-guard", told)
+
+
+def test_a_program_that_is_killed(kernel: Kernel) -> None:
+    explanation = explain(case(kernel, "run trespass read 0x12345678"))
+    told = text_of(explanation)
+    assert not explanation.is_well and "no area of process 2 (trespass) has 0x12345678" in told, told
+
+
+def test_a_milestone_goes_the_way_it_went(tmp_path: Path) -> None:
+    """Without what the script does after the stop at which the milestone failed."""
+    bug = find_bug(Tree(ROOT), "window-table-made-late")
+    planted = plant_bug(Tree(ROOT), bug, "x86_64")
+    run_milestones(ROOT, planted.root, bug.lab, "x86_64", [bug.fails[0]], tmp_path)
+    failed = load(bug.lab, bug.fails[0], "x86_64", tmp_path)
+    assert failed is not None
+    the_way = case_of(failed)
+    explanation = explain(the_way)
+    assert explanation.cause == "temp-window-not-in-root"
+    assert "No exception that was not expected" in text_of(explanation)
+    assert f"./pagewalk gdb {bug.fails[0]} --isa x86_64" in explanation.sections[-1].lines
+    without_stops = explain(replace(the_way, stops=(), to_the_end=True))
+    assert "1. page fault" in text_of(without_stops)
+    with pytest.raises(LadderError, match="the kernel has changed"):
+        case_of(replace(failed, is_current=False))
+
+
+def pagewalk(*arguments: str) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "grade", *arguments]
+    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=120, check=False)
+
+
+def test_the_command() -> None:
+    well = pagewalk("explain", "--script", "run hello")
+    assert well.returncode == 0 and "nothing is wrong" in well.stdout, well.stderr
+    wrong = pagewalk("explain", "--isa", "aarch64", "--script", "overflow")
+    assert wrong.returncode == 1 and "The cause: stack-overflow" in wrong.stdout
+    assert pagewalk("explain", "9.9").returncode == 2
+    assert "x is no milestone: one is called 3.2" in pagewalk("explain", "x").stderr
+    assert pagewalk("explain", "3.2", "--script", "run hello").returncode == 2
+
+
+def test_a_bug_is_explained_by_its_milestone() -> None:
+    run = pagewalk("bug", "kernel-half-not-copied", "--explain")
+    code = code_of(next(bug for bug in load_bugs(ROOT) if bug.name == "kernel-half-not-copied"))
+    assert run.returncode == 0, run.stderr
+    assert f"Bug {code}: milestone 3.3" in run.stdout and "The cause: vectors-not-in-root" in run.stdout
+    assert f"./pagewalk bug {code} --isa x86_64 --gdb" in run.stdout

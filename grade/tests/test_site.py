@@ -1,0 +1,226 @@
+"""./pagewalk docs: the site is there without a warning, all of its links lead somewhere, and what is wrong is named."""
+
+import re
+import shutil
+from collections import defaultdict
+from collections.abc import Callable
+from functools import cache
+from io import StringIO
+from pathlib import Path
+from urllib.parse import unquote
+
+import pytest
+from rich.console import Console
+
+from grade.course.cutter import cut
+from grade.ladder.labs import LadderError
+from grade.ladder.trees import Tree, find_root
+from grade.site.build import build_site, run_docs
+from grade.site.comments import described, documented, listed
+from grade.site.documents import anchors, prepared
+from grade.site.reading_order import reading_order
+
+ROOT = find_root(Path(__file__))
+_LINK = re.compile(r'(?:href|src)="([^"]*)"')
+_NAME = re.compile(r'\b(?:id|name)="([^"]*)"')
+
+needs_doxygen = pytest.mark.skipif(shutil.which("doxygen") is None, reason="no doxygen: ./pagewalk docs installs it")
+
+
+def quiet() -> Console:
+    return Console(file=StringIO(), width=200)
+
+
+@pytest.fixture(scope="module")
+def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The site of main."""
+    folder = tmp_path_factory.mktemp("site") / "docs"
+    assert build_site(Tree(ROOT), folder, quiet()) == []
+    return folder
+
+
+@pytest.fixture
+def small(tmp_path: Path) -> Callable[..., Tree]:
+    """Makes a tree with a page, a header and a source; of its text one line is replaced."""
+
+    def make(old: str = "", new: str = "") -> Tree:
+        files = {
+            "pagewalk": "",
+            "README.md": "# Small\n\nSee [the other](docs/other.md#second-part).\n",
+            "docs/other.md": "# Other\n\n## Second part\n\n`kernel/twice.h` is short.\n",
+            "docs/Doxyfile": (ROOT / "docs/Doxyfile").read_text(encoding="utf-8"),
+            "kernel/twice.h": "// About twice.\n#pragma once\n\n// Twice `x`; never @fails.\nint twice(int x);\n",
+            "kernel/twice.cc": '#include "kernel/twice.h"\n\nint twice(int x) {\n  return 2 * x;\n}\n',
+        }
+        for path, text in files.items():
+            (tmp_path / "tree" / path).parent.mkdir(parents=True, exist_ok=True)
+            (tmp_path / "tree" / path).write_text(text.replace(old, new) if old else text, encoding="utf-8")
+        return Tree(tmp_path / "tree")
+
+    return make
+
+
+@needs_doxygen
+def test_the_contract_of_a_function_stands_on_its_page_beside_its_graphs(site: Path) -> None:
+    page = (site / "fault_8h.html").read_text(encoding="utf-8")
+    part = page.partition("resolve_fault()</h2>")[2].partition('class="memtitle"')[0]
+    text = " ".join(re.sub(r"<[^>]*>", "", part).split())
+    contract = re.search(r"((?://.*\n)+)Result<void> resolve_fault", (ROOT / "kernel/mm/fault.h").read_text())
+    for sentence in re.split(r"[.;:`,]", contract[1].replace("//", " ").replace("\n", " ")):
+        assert " ".join(sentence.split()) in text
+    graphs = re.findall(r'src="(\w+graph\.svg)"', part)
+    assert [name.rpartition("_")[2] for name in graphs] == ["cgraph.svg", "icgraph.svg"]
+    called, callers = ((site / name).read_text(encoding="utf-8") for name in graphs)
+    assert "first_contents" in called and "resolve_or_kill" in callers
+
+
+@needs_doxygen
+def test_the_map_leads_to_the_pages_of_files_and_each_to_the_next(site: Path) -> None:
+    page = (site / "page_docs_map.html").read_text(encoding="utf-8")
+    assert '<a class="el" href="page__table_8h.html">kernel/mm/page_table.h</a>' in page
+    text = re.sub(r"<[^>]*>", "", (site / "page__table_8h.html").read_text(encoding="utf-8"))
+    assert "the page-table engine: what it offers" in text
+    assert re.search(r"before: kernel/sync/guarded.h\s*after: kernel/mm/page_table_map.h", text)
+
+
+@needs_doxygen
+def test_every_link_of_the_site_leads_somewhere(site: Path) -> None:
+    @cache
+    def names(page: Path) -> set[str]:
+        return set(_NAME.findall(page.read_text(encoding="utf-8"))) if page.is_file() else set()
+
+    lost = defaultdict(set)
+    for page in site.glob("*.html"):
+        for target in set(_LINK.findall(page.read_text(encoding="utf-8"))):
+            path, _, anchor = unquote(target).partition("#")
+            there = site / path if path else page
+            if target.startswith(("javascript:", "https://www.doxygen.org")):
+                continue
+            if not there.is_file() or (anchor and anchor not in names(there)):
+                lost[page.name].add(target)
+    assert not lost
+    tabs = (site / "menudata.js").read_text(encoding="utf-8") + (site / "navtreedata.js").read_text(encoding="utf-8")
+    assert not [name for name in re.findall(r"[\"'](\w[^\"']*\.html)", tabs) if not (site / name).is_file()]
+
+
+@needs_doxygen
+def test_a_handed_out_tree_with_one_isa_has_its_site(tmp_path: Path) -> None:
+    cut(ROOT, 3, 2, tmp_path / "tree", ["aarch64"], with_grader=True)
+    assert build_site(Tree(tmp_path / "tree"), tmp_path / "site", quiet()) == []
+    pages = {path.name for path in (tmp_path / "site").glob("*.html")}
+    assert "page_labs_3_process_roots.html" in pages
+    assert not pages & {"page_docs_instructor.html", "page_labs_4_temp_maps.html"}
+
+
+@needs_doxygen
+@pytest.mark.parametrize(
+    ("old", "new", "place"),
+    [
+        ("short.", "short: @ref nowhere.", "docs/other.md:5: "),
+        ("(docs/other.md#second-part)", "(docs/other.md#third-part)", "README.md:3: "),
+        ("never @fails", "@param y", ""),  # a comment is text, and nothing in it is a command
+        ("#pragma once", "#pragma once\n/// @param y what is not there", "kernel/twice.h:"),
+    ],
+)
+def test_a_warning_is_an_error_with_file_and_line(
+    small: Callable[..., Tree], tmp_path: Path, old: str, new: str, place: str
+) -> None:
+    console = quiet()
+    status = run_docs(small(old, new), tmp_path / "site", console)
+    shown = console.file.getvalue()
+    assert status == bool(place), shown
+    assert place in shown and (not place or "one warning: mend that" in shown or "warnings: mend that" in shown)
+    assert (tmp_path / "site/index.html").is_file()
+
+
+@needs_doxygen
+def test_nothing_but_a_site_is_replaced(small: Callable[..., Tree], tmp_path: Path) -> None:
+    site = tmp_path / "thesis"
+    site.mkdir()
+    (site / "thesis.txt").touch()
+    with pytest.raises(LadderError, match="neither empty nor a site"):
+        run_docs(small(), site, quiet())
+    (site / "thesis.txt").unlink()
+    assert run_docs(small(), site, quiet()) == 0
+    (site / "stale.html").touch()
+    assert run_docs(small(), site, quiet()) == 0
+    assert not (site / "stale.html").exists() and not list(site.glob("*.dot"))
+
+
+def test_without_doxygen_it_says_what_to_install(
+    small: Callable[..., Tree], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))
+    with pytest.raises(LadderError, match="sudo apt-get install doxygen graphviz"):
+        run_docs(small(), tmp_path / "site", quiet())
+
+
+# --- what Doxygen reads ------------------------------------------------------------------------------------
+
+
+def test_comments_before_declarations_and_behind_members_are_for_doxygen() -> None:
+    source = """// The file.
+#pragma once
+
+// A box.
+struct [[nodiscard]] Box {
+  int size = 0;  // in bytes,
+                 // or pages
+  // @from 3
+  // Opens it.
+  int open() {
+    // Why so.
+    return size;  // at once
+  }
+  // @end
+};
+""".splitlines()
+    wanted = list(source)
+    for line, text in {
+        3: "/// A box\\.", 5: "  int size = 0;  ///< in bytes,", 6: "                 ///< or pages", 7: "",
+        8: "  /// Opens it\\.", 13: "",
+    }.items():  # fmt: skip
+        wanted[line] = text.replace("\\.", ".")
+    assert documented(source) == wanted
+
+
+def test_what_is_in_an_unnamed_namespace_is_static_for_doxygen() -> None:
+    source = ["namespace {", "", "constexpr int kTwo = 2;", "", "// Twice.", "int twice(int x) {", "  return x;", "}", ""]
+    source += ["template <typename T>", "T same(T x);", "struct S {};", "", "}  // namespace", "", "int other();"]
+    shown = documented(source)
+    assert [line for line in shown if line.startswith("static")] == [
+        "static constexpr int kTwo = 2;", "static int twice(int x) {", "static T same(T x);",
+    ]  # fmt: skip
+    assert len(shown) == len(source) and not any("namespace" in line for line in shown)
+
+
+def test_nothing_in_a_comment_is_a_command_and_a_drawing_stays_one() -> None:
+    assert described([" See @fault and <isa>, `a@b`."]) == [r" See \@fault and \<isa\>, `a@b`."]
+    assert described([" Like this:", "   +--+", "   |  |", " That."]) == [
+        " Like this:", " @verbatim   +--+", "   |  | @endverbatim", " That.",
+    ]  # fmt: skip
+
+
+def test_every_source_keeps_its_lines() -> None:
+    """So that a warning names the line that is meant."""
+    for path in [*ROOT.glob("kernel/**/*.h"), *ROOT.glob("arch/**/*.cc"), *ROOT.glob("user/**/*.cc")]:
+        lines = path.read_text(encoding="utf-8").split("\n")
+        assert len(documented(lines)) == len(lines) == len(listed(lines)) - lines[0].startswith("//"), path
+
+
+def test_headings_get_the_anchors_that_links_use() -> None:
+    text = "# One\n\n## A `b`, c\n\n```\n# no heading\n```\n\n## A `b`, c\n\n[x](#a-b-c) [y](map.md) `kernel/main.cc`\n"
+    assert anchors(text) == ["one", "a-b-c", "a-b-c-1"]
+    pages = {"docs/x.md": "page_docs_x", "docs/map.md": "page_docs_map", "kernel/main.cc": "kernel/main.cc"}
+    lines = prepared("docs/x.md", text, pages).split("\n")
+    assert lines[0] == "# One {#page_docs_x}" and lines[2] == "## A `b`, c {#page_docs_x-a-b-c}"
+    assert lines[5] == "# no heading"
+    assert lines[10] == "[x](@ref page_docs_x-a-b-c) [y](@ref page_docs_map) [kernel/main.cc](@ref kernel/main.cc)"
+
+
+def test_the_reading_order_is_the_maps() -> None:
+    text = "| `b.h`, `b.cc` | both |\n| `boot.S` | the start |\n\nAlso `a.h`, and `gone.h`.\n"
+    files = ["a.h", "arch/aarch64/boot.S", "arch/x86_64/boot.S", "b.cc", "b.h", "c.h"]
+    assert reading_order(text, files) == {
+        "b.h": "both", "b.cc": "both", "arch/x86_64/boot.S": "the start", "arch/aarch64/boot.S": "the start", "a.h": "",
+    }  # fmt: skip

@@ -1,0 +1,115 @@
+"""./pagewalk view as people use it: of a failure, of a script, of nothing; and the line in a failed milestone's report."""
+
+import re
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner, Result
+
+from grade import after_failure
+from grade.boot import failed_run
+from grade.boot.guest import Guest
+from grade.cli import pagewalk
+from grade.diagnosis.failure import Failure
+from grade.ladder.labs import ISAS
+from grade.ladder.trees import find_root
+from grade.run_plan import Target
+from grade.view import page
+
+ROOT = find_root(Path(__file__))
+TEXT = 0x400000  # of a user program
+
+Boot = Callable[..., Guest]
+
+
+def view(*arguments: str) -> Result:
+    return CliRunner().invoke(pagewalk, ["view", *arguments])
+
+
+@pytest.fixture
+def failed(boot: Boot, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
+    """Milestone 3.1 has failed on the whole tree's kernel; returns what its report says more than the failure."""
+    monkeypatch.setattr(failed_run, "_folder", lambda: tmp_path / "failed")
+    monkeypatch.setattr(after_failure, "find_root", lambda _: tmp_path)
+    guest = boot("run hello", "checkpoint ready")
+    guest.run_to("ready")
+    failure = Failure("process-killed", "a page of <hello>", "none", guest.walk(TEXT).explain())
+    return after_failure.keep(Target(6, guest.isa, ROOT, frozenset()), "3.1", failure, guest, None)
+
+
+def test_a_failed_milestone_names_its_picture(failed: str, tmp_path: Path) -> None:
+    _, command, _, picture = failed.split("\n")
+    isa = command.split()[-3]
+    assert command == f"try        ./pagewalk gdb 3.1 --isa {isa} --lab 6"
+    assert picture == f"picture    failed/lab6-3.1-{isa}/view.html"
+    text = (tmp_path / picture.split()[1]).read_text(encoding="utf-8")
+    assert "Milestone 3.1 on lab 6" in text and "a page of &lt;hello&gt;" in text and "process-killed" in text
+
+
+def test_no_picture_never_costs_the_result(boot: Boot, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken(*_: object) -> None:
+        raise ZeroDivisionError("whatever it may be")
+
+    monkeypatch.setattr(failed_run, "_folder", lambda: tmp_path / "failed")
+    monkeypatch.setattr(page, "picture_of", broken)
+    guest = boot("")
+    failure = Failure("translation-off", "on", "off")
+    message = after_failure.keep(Target(1, guest.isa, ROOT, frozenset()), "1.2", failure, guest, None)
+    assert message.endswith("\nno picture ZeroDivisionError: whatever it may be") and "try        ./pagewalk gdb 1.2" in message
+    assert failed_run.load(1, "1.2", guest.isa).guest() is not None
+
+
+def test_the_last_failure_is_shown_and_any_by_its_name(failed: str, tmp_path: Path) -> None:
+    isa = failed.splitlines()[1].split()[-3]
+    by_name = view("3.1", "--isa", isa, "--lab", "6", "-o", str(tmp_path / "by name.html"))
+    assert by_name.exit_code == 0 and by_name.output == f"picture    {tmp_path}/by name.html\n"
+    assert view("--failed", "-o", str(tmp_path / "last.html"), "--va", "0x500000").exit_code == 0
+    one, other = ((tmp_path / name).read_text(encoding="utf-8") for name in ("by name.html", "last.html"))
+    assert '"picks":[{"name":"where it failed","va":"0x400000"}' in one
+    assert '"picks":[{"name":"as asked","va":"0x500000"},{"name":"where it failed","va":"0x400000"}' in other
+    text = view("--text").output
+    assert f"Milestone 3.1 on lab 6, {isa}" in text and "walk of 0x400000" in text and "Frames of RAM" in text and "\x1b" not in text
+
+
+def test_a_kernel_that_has_changed_is_not_shown_as_if_it_had_not(failed: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(failed_run, "_digest", lambda elf: "another")
+    result = view()
+    assert result.exit_code == 2
+    assert re.search(r"the kernel has changed since milestone 3\.1 failed; the picture from then: .*/view\.html", result.output)
+
+
+@pytest.mark.parametrize("isa", ISAS)
+def test_a_script_is_shown_where_it_leads(isa: str, tmp_path: Path) -> None:
+    """Without a checkpoint: while its program still has all its memory. With one: there."""
+    path = tmp_path / "view.html"
+    assert view("--isa", isa, "--script", "run hello", "-o", str(path)).exit_code == 0
+    assert '"label":"process 2 (hello)"' in path.read_text(encoding="utf-8")
+    text = view("--isa", isa, "--script", "run hello; checkpoint one; run hello; checkpoint two", "--text").output
+    assert "checkpoint_reached at" in text and "(hello)" not in text.partition("Frames")[0].partition("\n")[2]
+    text = view("--isa", isa, "--script", "poweroff", "--text").output
+    assert re.search("^cause +early-exit: ", text, re.MULTILINE) and "Frames of RAM" in text
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        ((), "no milestone has failed with a machine running"),
+        (("3.1",), "milestone 3.1 has not failed on"),
+        (("--script", "run hello", "--va", "here"), "--va here: that is no number in hexadecimal"),
+        (("--script", "run hello", "--va", "0x10000000000000000"), "an address has 64 bits at most"),
+        (("3.1", "--script", "run hello"), "only one of them"),
+        (("--isa", "aarch64"), "--isa and --lab go with a milestone or with --script"),
+    ],
+)
+def test_what_cannot_be_shown_is_said(arguments: tuple[str, ...], words: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(failed_run, "_folder", lambda: tmp_path / "failed")
+    result = view(*arguments)
+    assert result.exit_code == 2 and words in result.output and "Traceback" not in result.output
+
+
+def test_a_disk_that_is_full_is_said(tmp_path: Path) -> None:
+    command = [ROOT / "pagewalk", "view", "--script", "run hello", "-o", "/dev/full"]
+    run = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert run.returncode == 2 and "No space left on device" in run.stderr and "Traceback" not in run.stderr

@@ -1,0 +1,150 @@
+"""./pagewalk view: the picture of a milestone that failed, or of a kernel where a script has brought it."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from rich.console import Console
+
+from grade.boot.failed_run import FailedRun, gdb_command, latest, load
+from grade.boot.guest import CHECKPOINT, Guest
+from grade.diagnosis import diagnose
+from grade.diagnosis.failure import Failure, NotWritten
+from grade.inspect.spaces import live_space, walker_of
+from grade.interactive import Setting
+from grade.ladder.labs import LadderError
+from grade.ladder.trees import Tree
+from grade.machine.stop import StopKind
+from grade.run_plan import Target
+from grade.view.page import write_page
+from grade.view.picture import Subject, picture_of
+from grade.view.text import print_picture
+from grade.visible import visible
+
+PAGE_FILE = "view.html"
+_END_OF_A_PROCESS = "end_current"  # kernel/proc/process.h
+_CHECKPOINT = "checkpoint"
+_CPU_SECONDS = 30.0
+_RAM_MIB = 128
+
+
+@dataclass(frozen=True)
+class ViewOptions:
+    """What ./pagewalk view was asked for. `milestone` '' is the one that failed last; `script` '' boots nothing."""
+
+    milestone: str
+    isa: str
+    lab: int | None
+    va: str | None
+    script: str
+    output: Path | None
+    as_text: bool
+
+
+def view(tree: Tree, console: Console, options: ViewOptions) -> None:
+    """Shows the picture, or writes it and says where it is. LadderError if there is none to show."""
+    va = _address(options.va) if options.va is not None else None
+    if options.script:
+        return _view_script(tree, console, options, va)
+    failed = _failed_run(tree, options)
+    guest = failed.guest()
+    if guest is None:
+        raise LadderError(f"of milestone {failed.milestone} there is no machine to look at: QEMU had gone")
+    subject = subject_of(failed.milestone, failed, failed.failure, va)
+    _show(guest, subject, options, console, failed.folder / PAGE_FILE)
+
+
+def subject_of(milestone: str, target: Target | FailedRun, failure: Failure, va: int | None = None) -> Subject:
+    """What the picture of a failed milestone says of itself."""
+    on = "" if milestone.startswith(f"{target.lab}.") else f" on lab {target.lab}"
+    return Subject(f"Milestone {milestone}{on}", failure, va, gdb_command(target, milestone))
+
+
+def _address(text: str) -> int:
+    try:
+        address = int(text, 16)
+    except ValueError:
+        raise LadderError(f"--va {text}: that is no number in hexadecimal, such as 0x400000") from None
+    if not 0 <= address < 1 << 64:
+        raise LadderError(f"--va {text}: an address has 64 bits at most")
+    return address
+
+
+def _failed_run(tree: Tree, options: ViewOptions) -> FailedRun:
+    milestone, isa = options.milestone, options.isa
+    if not milestone:
+        failed = latest()
+        if failed is None:
+            raise LadderError('no milestone has failed with a machine running; ./pagewalk view --script "run hello" boots one')
+    else:
+        number = options.lab or (tree.lab if tree.course else int(milestone.partition(".")[0]))
+        failed = load(number, milestone, isa)
+        if failed is None:
+            raise LadderError(
+                f"milestone {milestone} has not failed on {isa} with a machine running, so there is nothing to show: "
+                f"./pagewalk grade {number} --isa {isa}"
+            )
+    if not failed.is_current:
+        kept = failed.folder / PAGE_FILE
+        raise LadderError(
+            f"the kernel has changed since milestone {failed.milestone} failed"
+            + (f"; the picture from then: {_shown(kept)}" if kept.exists() else "")
+        )
+    return failed
+
+
+def _view_script(tree: Tree, console: Console, options: ViewOptions, va: int | None) -> None:
+    kernel = Setting(tree, options.isa, options.lab, _RAM_MIB, "").kernel()
+    lines = [line.strip() for line in options.script.replace(";", "\n").splitlines() if line.strip()]
+    script = "\n".join([*lines, f"{_CHECKPOINT} view"])
+    with Guest(kernel, script, ram_mib=_RAM_MIB, cpu_budget=_CPU_SECONDS, idle_backstop=_CPU_SECONDS) as guest:
+        subject = _run(guest, lines, va)
+        _show(guest, subject, options, console, tree.root / "build" / f"view-{options.isa}.html")
+
+
+def _run(guest: Guest, lines: list[str], va: int | None) -> Subject:
+    """Runs to the script's last checkpoint. Without one: to the end of the first process, while all that it has is there,
+    or to the end of the script. What comes instead is shown, too."""
+    title, checkpoint = "; ".join(lines), guest.image.va(CHECKPOINT)
+    left = sum(line.split()[0] == _CHECKPOINT for line in lines)
+    stops = {checkpoint} if left else {checkpoint, *_end_of_a_process(guest)}
+    for stop_at in stops:
+        guest.machine.insert_breakpoint(stop_at)
+    while True:
+        stop = guest.last_stop = guest.machine.run()
+        left -= 1
+        if stop.kind is not StopKind.BREAKPOINT or stop.pc not in stops:
+            break
+        if left <= 0:
+            return Subject(title, None, va)
+    if stop.kind is StopKind.EXITED:
+        raise LadderError(f"QEMU has gone: {stop.detail}")
+    try:
+        diagnose.unexpected_end(guest, stop, "the end of the script")
+    except Failure as failure:
+        return Subject(title, failure, va)
+    except NotWritten as error:
+        return Subject(title, None, va, note=str(error))
+
+
+def _end_of_a_process(guest: Guest) -> list[int]:
+    """Where each process comes to its end, by itself or killed; nowhere before lab 3."""
+    name = f"_Z{len(_END_OF_A_PROCESS)}{_END_OF_A_PROCESS}"
+    return [guest.image.function(_END_OF_A_PROCESS)] if any(one.startswith(name) for one in guest.image.symbols) else []
+
+
+def _show(guest: Guest, subject: Subject, options: ViewOptions, console: Console, path: Path) -> None:
+    if options.as_text:
+        picture = picture_of(guest, subject)
+        va = int(picture.picks[0].va, 16)
+        walk = visible(walker_of(guest, live_space(guest)).walk(va).explain()).splitlines()
+        print_picture(console, picture, walk)
+        return
+    output = options.output or path
+    write_page(guest, subject, output)
+    console.print(f"picture    {_shown(output)}", markup=False, soft_wrap=True)
+
+
+def _shown(path: Path) -> str:
+    """From here, if it is below: short enough to read, and right to type."""
+    here = Path.cwd()
+    return visible(str(path.resolve().relative_to(here) if path.resolve().is_relative_to(here) else path))
