@@ -30,8 +30,8 @@ class First:
 
     @property
     def space(self) -> Space:
-        """The address space in which it was taken."""
-        root = self.taken.root if self.taken.root is not None else live_root(self.guest)
+        """The address space in which it was taken. A guest that stands there has its own roots: frames are not the log's."""
+        root = live_root(self.guest) if self.is_then or self.taken.root is None else self.taken.root
         known = next((space for space in spaces(self.guest) if space.root == root), None)
         return known or Space("", root)
 
