@@ -1,4 +1,4 @@
-"""The picture of an address space says what the walker and the records say, and is drawn whatever state the guest is in."""
+"""The picture of an address space says what the walker and the records say, whatever state the guest is in."""
 
 import random
 import re
