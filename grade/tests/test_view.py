@@ -1,4 +1,4 @@
-"""The picture of an address space says what the walker and the records say, and is drawn whatever state the guest is in."""
+"""The picture of an address space says what the walker and the records say, whatever state the guest is in."""
 
 import random
 import re
@@ -224,6 +224,8 @@ def test_what_the_guest_says_stays_text(living: Guest, tmp_path: Path) -> None:
     text = (tmp_path / "view.html").read_text(encoding="utf-8")
     page = Page(text)
     assert page.tags.count("script") == 2 and not {"img", "b", "i"} & set(page.tags)
+    facts = text.partition('<script type="application/json" id="facts">')[2].partition("</script>")[0]
+    assert len(facts) > 10_000 and "<" not in facts and "\\u003c/script" in facts
     assert text.count("</script>") == 2 and "\x1b" not in text and "&lt;/script&gt;&lt;b&gt;\\x1b[7" in text
     assert "\x1b" not in printed(living, picture_of(living, SUBJECT), 100)
 

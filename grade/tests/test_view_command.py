@@ -1,4 +1,4 @@
-"""./pagewalk view as people use it: of a failure, of a script, of nothing; and the line in a failed milestone's report."""
+"""./pagewalk view as people use it: of a failure, of a script, of nothing; and what a report says of it."""
 
 import re
 import subprocess

@@ -174,6 +174,10 @@ def test_two_roots_differ_as_the_terminal_says(page: webdriver.Chrome, guest: Gu
     wanted = [(line[0], f"{int(line[2:18], 16):#x}") for line in lines]
     assert [(sign, va) for sign, va, _ in seen] == wanted and len(wanted) > 1
     assert all(size in line for (_, _, size), line in zip(seen, lines))
+    for change in ("pa: one.pa + 4096n", "user: 'rwx'", "memory: 'unknown'"):
+        script = f"const other = spaces[0].ranges.map((one, at) => at === 2 ? {{ ...one, {change} }} : one);"
+        script += "return compare(spaces[0], { ranges: other }).map((one) => one.sign).join('')"
+        assert page.execute_script(script) == "==~" + "=" * (len(map_of(guest, kernel).ranges) - 3)
     assert text_of(page, "#comparison-says").startswith(f"{len(lines)} differences")
     rows = page.find_elements(By.CSS_SELECTOR, "#comparison tbody tr")
     assert len(rows) == len(lines) and all("only left" in row.text for row in rows)

@@ -18,6 +18,8 @@ _USER_END = 1 << 47
 _STRIP = 64
 """Marks for the pages of an area: one each, or one for several."""
 _MOST_STRAY = 16
+_MOST_IN_STRIP = 1 << 24
+"""Pages of an area for which marks are worked out: no kernel of this course promises more."""
 THERE, SOME, AWAY, WRONG = "■", "◧", "□", "▲"
 
 
@@ -73,8 +75,8 @@ def areas_of(guest: Guest, space: Space) -> ProcessAreas:
 def _process(
     slot: ProcessSlot, heap: str, has_list: bool, bands: list[AreaBand], left_out: int, problem: str
 ) -> ProcessAreas:
-    label = label_of(str(slot))
-    return ProcessAreas(label, slot.pid, slot.state, f"{slot.root:#x}", heap, has_list, tuple(bands), left_out, visible(problem))
+    label, root = label_of(str(slot)), f"{slot.root:#x}"
+    return ProcessAreas(label, slot.pid, slot.state, root, heap, has_list, tuple(bands), left_out, visible(problem))
 
 
 def _pages(guest: Guest, space: Space) -> tuple[list[Mapping], str]:
@@ -93,9 +95,8 @@ def _band(area: Area, pages: list[Mapping]) -> AreaBand:
     wrong = {page.va: more for page in mine if (more := more_than(page, area.protection))}
     findings = tuple(f"{va:#x} can be {more}" for va, more in list(wrong.items())[:4])
     per_mark = max(1, -(-count // _STRIP))
-    strip = "".join(
-        _mark(range(at, min(at + per_mark * PAGE, area.end), PAGE), there, wrong) for at in range(area.start, area.end, per_mark * PAGE)
-    ) if count < 1 << 24 else ""  # fmt: skip
+    parts = range(area.start, area.end, per_mark * PAGE) if count < _MOST_IN_STRIP else ()
+    strip = "".join(_mark(range(at, min(at + per_mark * PAGE, area.end), PAGE), there, wrong) for at in parts)
     kind, end = visible(area.kind), f"{area.end:#x}"
     return AreaBand(f"{area.start:#x}", end, area.protection, kind, count, len(there), strip, per_mark, findings)
 
@@ -124,7 +125,8 @@ def _stray(run: list[Mapping], *, is_wrong: bool) -> AreaBand:
     per_mark = max(1, -(-count // _STRIP))
     strip = (WRONG if is_wrong else THERE) * (-(-count // per_mark))
     findings = ("mapped, and in no area",) if is_wrong else ()
-    return AreaBand(f"{run[0].va:#x}", f"{run[-1].end:#x}", _rights(run[0]), "", count, count, strip, per_mark, findings)
+    start, end = f"{run[0].va:#x}", f"{run[-1].end:#x}"
+    return AreaBand(start, end, _rights(run[0]), "", count, count, strip, per_mark, findings)
 
 
 def _rights(page: Mapping) -> str:

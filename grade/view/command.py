@@ -73,7 +73,8 @@ def _failed_run(tree: Tree, options: ViewOptions) -> FailedRun:
     if not milestone:
         failed = latest()
         if failed is None:
-            raise LadderError('no milestone has failed with a machine running; ./pagewalk view --script "run hello" boots one')
+            problem = "no milestone has failed with a machine running"
+            raise LadderError(f'{problem}; ./pagewalk view --script "run hello" boots one')
     else:
         number = options.lab or (tree.lab if tree.course else int(milestone.partition(".")[0]))
         failed = load(number, milestone, isa)
@@ -101,8 +102,10 @@ def _view_script(tree: Tree, console: Console, options: ViewOptions, va: int | N
 
 
 def _run(guest: Guest, lines: list[str], va: int | None) -> Subject:
-    """Runs to the script's last checkpoint. Without one: to the end of the first process, while all that it has is there,
-    or to the end of the script. What comes instead is shown, too."""
+    """Runs to the script's last checkpoint. Without one: to the end of the first process, or of the script.
+
+    At the end of a process all that it has is still there. What comes instead is shown, too.
+    """
     title, checkpoint = "; ".join(lines), guest.image.va(CHECKPOINT)
     left = sum(line.split()[0] == _CHECKPOINT for line in lines)
     stops = {checkpoint} if left else {checkpoint, *_end_of_a_process(guest)}
@@ -135,7 +138,8 @@ def _show(guest: Guest, subject: Subject, options: ViewOptions, console: Console
     if options.as_text:
         picture = picture_of(guest, subject)
         va = int(picture.picks[0].va, 16)
-        walk = visible(guest.walker().with_root(int(picture.spaces[picture.space].root, 16)).walk(va).explain()).splitlines()
+        walker = guest.walker().with_root(int(picture.spaces[picture.space].root, 16))
+        walk = visible(walker.walk(va).explain()).splitlines()
         print_picture(console, picture, walk)
         return
     output = options.output or path

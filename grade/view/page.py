@@ -40,7 +40,8 @@ def page_text(picture: Picture, subject: Subject, walk: str = "") -> str:
 
 def _walk_text(guest: Guest, picture: Picture) -> str:
     va = int(picture.picks[0].va, 16)
-    return visible("\n".join(walk_lines(guest, guest.walker().with_root(int(picture.spaces[picture.space].root, 16)), va)))
+    walker = guest.walker().with_root(int(picture.spaces[picture.space].root, 16))
+    return visible("\n".join(walk_lines(guest, walker, va)))
 
 
 def _json(picture: Picture) -> str:

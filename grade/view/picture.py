@@ -8,6 +8,7 @@ import re
 import struct
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import partial
 from typing import TypeVar
 
 from grade.boot.guest import Guest
@@ -122,13 +123,12 @@ def picture_of(guest: Guest, subject: Subject) -> Picture:
     picks = _picks(guest, subject, every[number], parts)
     reader, walkers = RangeReader(guest), [(space, guest.walker().with_root(space.root)) for space in every]
     shown = [
-        parts.get(f"The map of {label_of(space.label)}", lambda space=space: reader.read(space, space.root == live), None)
+        parts.get(f"The map of {label_of(space.label)}", partial(reader.read, space, space.root == live), None)
         or _unread(space, live)
         for space in every
     ]
-    expected = reader.expected()
-    walker = guest.walker()
-    sane = [at for at in (number, *range(len(every))) if not shown[at].problem]  # a look at the others may take for ever
+    expected, walker = reader.expected(), guest.walker()
+    sane = [at for at in (number, *range(len(every))) if not shown[at].problem]  # the others have too much
     linted = [every[at] for at in dict.fromkeys(sane)][:_LINTED]
     picture = Picture(
         title=visible(subject.title),
@@ -137,14 +137,10 @@ def picture_of(guest: Guest, subject: Subject) -> Picture:
         facts=_facts(guest, subject),
         translation=walker.translation_on(),
         offset=f"{guest.offset:#x}",
-        index_bits=walker.index_bits,
-        entry_bytes=walker.entry_bytes,
-        outside=walker.outside,
+        index_bits=walker.index_bits, entry_bytes=walker.entry_bytes, outside=walker.outside,
         picks=picks,
         levels=levels_of(walker, max(window.top for window in walker.windows)),
-        spaces=[*shown, expected],
-        space=number,
-        expected=len(shown),
+        spaces=[*shown, expected], space=number, expected=len(shown),
         ranges=reader.ranges,
         tables=parts.get("The tables", lambda: tables_of(walkers, int(picks[0].va, 16)), Tables()),
         places=_places(guest),
@@ -152,7 +148,7 @@ def picture_of(guest: Guest, subject: Subject) -> Picture:
         ram=parts.get("The map of frames", lambda: ram_map(guest, every), None),
         findings=[visible(line) for line in parts.get("The findings", lambda: lint(guest, linted), [])],
         serial=visible("\n".join(guest.machine.serial().splitlines()[-_LAST_LINES:])),
-    )
+    )  # fmt: skip
     picture.problems = _some(parts.problems) + _left_out(picture, len(every) - len(linted))
     return picture
 
@@ -164,7 +160,8 @@ def _some(problems: list[str]) -> list[str]:
 
 
 def _unread(space: Space, live: int) -> PictureSpace:
-    return PictureSpace(label_of(space.label), f"{space.root:#x}", space.root == live, None, [], "it cannot be read", 0, [])
+    label, problem = label_of(space.label), "it cannot be read"
+    return PictureSpace(label, f"{space.root:#x}", space.root == live, None, [], problem, 0, [])
 
 
 def _where(guest: Guest) -> str:
@@ -234,7 +231,7 @@ def _processes(guest: Guest, every: list[Space], number: int, parts: _Parts) -> 
     for space in [every[number], *(space for at, space in enumerate(every) if at != number)][:_MOST_PROCESSES]:
         if space.slot is None or not space.slot.pid:
             continue
-        areas = parts.get(f"What {label_of(space.label)} was promised", lambda space=space: areas_of(guest, space), None)
+        areas = parts.get(f"What {label_of(space.label)} was promised", partial(areas_of, guest, space), None)
         found += [areas] if areas is not None else []
     return found
 
@@ -243,7 +240,8 @@ def _left_out(picture: Picture, spaces_not_linted: int) -> list[str]:
     """What is missing because there is too much of it."""
     lines = []
     if picture.tables.left_out:
-        lines.append(f"{picture.tables.left_out} tables, and what they lead to, were left out: the file would become too large")
+        count = picture.tables.left_out
+        lines.append(f"{count} tables, and what they lead to, were left out: the file would become too large")
     if picture.ranges.left_out:
         lines.append(f"{picture.ranges.left_out} ranges were left out: the file would become too large")
     if picture.ram is not None and picture.ram.left_out:

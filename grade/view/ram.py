@@ -52,7 +52,7 @@ class FrameRun:
 
 @dataclass(frozen=True)
 class RamMap:
-    """All of RAM. `counts`: how many frames have a letter. `owners` in words; `whose` is the space each belongs to, or -1."""
+    """All of RAM. `counts`: how many frames have a letter. `whose`: the space of each of `owners`, or -1."""
 
     base: int
     frames: int
@@ -90,7 +90,8 @@ def _given_parts(guest: Guest, records: FrameRecords, base: int, count: int) -> 
     fill(pa("image_start"), pa("image_end"), IMAGE, "the kernel's image")
     for region in guest.layout.regions:
         if region.name != "frames" and not region.device:
-            fill(region.pa, region.end, PARAMETERS if region.name == "parameters" else IMAGE, f"the kernel's {region.name}")
+            letter = PARAMETERS if region.name == "parameters" else IMAGE
+            fill(region.pa, region.end, letter, f"the kernel's {region.name}")
     for guard in guest.layout.guards:
         fill(guard.pa, guard.end, OTHER if guard.pa < pa("image_start") else IMAGE, f"the {guard.name}")
     fill(records.kept_in.start, records.kept_in.stop, RECORDS, "the allocator's records")

@@ -105,7 +105,8 @@ class RangeReader:
             memory = "device" if region.device else "normal"
             pages = region.size // PAGE
             entry = PictureRange(
-                f"{va:#x}", f"{va + region.size:#x}", f"{region.pa:#x}", pages, kernel, "---", True, memory, region.name, 0, None, (), -1
+                f"{va:#x}", f"{va + region.size:#x}", f"{region.pa:#x}", pages, kernel, "---", True, memory,
+                region.name, 0, None, (), -1,
             )  # fmt: skip
             numbers.append(self.ranges.number_of(entry))
         kept = [number for number in numbers if number is not None]

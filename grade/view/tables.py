@@ -1,4 +1,4 @@
-"""The tables of all roots as short lists of runs, decoded, so that a page can walk any address without knowing a format."""
+"""The tables of all roots as short lists of runs, decoded, so that a page can walk them without a format."""
 
 import json
 from collections import deque
@@ -50,7 +50,8 @@ def levels_of(walker: RadixWalker, top: int) -> list[Level]:
     found = []
     for level in range(top + 1):
         fields = {
-            kind: [(one.name, one.low, one.width, one.meanings) for one in walker.fields(level, kind)] for kind in _KINDS
+            kind: [(one.name, one.low, one.width, one.meanings) for one in walker.fields(level, kind)]
+            for kind in _KINDS
         }
         names = _TABLE_NAMES.get(walker.isa, ())
         name = names[level] if level < len(names) else "table"
@@ -59,7 +60,7 @@ def levels_of(walker: RadixWalker, top: int) -> list[Level]:
 
 
 def tables_of(walkers: Iterable[tuple[Space, RadixWalker]], first: int) -> Tables:
-    """Every table that a root leads to, from the top down, and before all others those on the way to the address `first`."""
+    """Every table that a root leads to, from the top down; those on the way to the address `first` before all others."""
     reader = _Reader()
     todo: deque[tuple[RadixWalker, int, int, int]] = deque()
     for _, walker in walkers:
@@ -85,7 +86,8 @@ class _Reader:
         if not window.low <= va < window.high:
             return
         for step in walker.walk(va).steps:
-            self._runs(walker, step.level, step.table, window.entries if step.level == window.top else 1 << walker.index_bits)
+            count = window.entries if step.level == window.top else 1 << walker.index_bits
+            self._runs(walker, step.level, step.table, count)
 
     def read(self, walker: RadixWalker, level: int, table: int, count: int) -> list[tuple[RadixWalker, int, int, int]]:
         """Takes in one table; returns those that it leads to."""

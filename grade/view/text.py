@@ -8,11 +8,12 @@ from rich.text import Text
 
 from grade.boot.layout import PAGE
 from grade.view.picture import Picture
-from grade.view.ram import FREE, IMAGE, LEGEND, MANY, OTHER, PARAMETERS, PROMISES, RECORDS, STACK, TABLE, USER, WRONG, FrameRun, RamMap
+from grade.view.ram import FREE, LEGEND, MANY, OTHER, PROMISES, STACK, TABLE, USER, WRONG, FrameRun, RamMap
 from grade.view.ranges import PictureRange
 from grade.walker.explain import size_text
 
-_STYLES = {TABLE: "blue", USER: "green", STACK: "magenta", PROMISES: "cyan", FREE: "dim", OTHER: "dim", IMAGE: "", RECORDS: "", PARAMETERS: ""}
+_STYLES = dict.fromkeys(LEGEND, "")
+_STYLES |= {TABLE: "blue", USER: "green", STACK: "magenta", PROMISES: "cyan", FREE: "dim", OTHER: "dim"}
 _STYLES |= dict.fromkeys(WRONG, "bold red") | dict.fromkeys(["2-9", *"23456789", MANY], "bold green")
 _WIDE = 110  # columns from which on a range's line also says to where, and as which memory
 _ADDRESS = 13  # columns before the letters of the frames
@@ -34,13 +35,15 @@ def print_picture(console: Console, picture: Picture, walk: list[str]) -> None:
     ranges = [range_line(picture.ranges.all[number], console.width) for number in space.ranges]
     _print_part(console, root, ranges or [Text(space.problem or "nothing")])
     for process in picture.processes:
-        _print_part(console, f"What {process.label} was promised" if process.has_list else f"Pages of {process.label}", list(_bands(process)))
+        title = f"What {process.label} was promised" if process.has_list else f"Pages of {process.label}"
+        _print_part(console, title, list(_bands(process)))
     if picture.ram is not None:
         _print_part(console, "Frames of RAM", list(frame_lines(picture.ram, console.width)))
         console.print()
         for line in legend_lines(picture.ram):
             console.print(line)
-    _print_part(console, "Findings", [Text(line, style="red") for line in picture.findings] or [Text("none at one look")])
+    findings = [Text(line, style="red") for line in picture.findings]
+    _print_part(console, "Findings", findings or [Text("none at one look")])
 
 
 def _print_part(console: Console, title: str, lines: list[Text]) -> None:
@@ -77,7 +80,7 @@ def _bands(process: object) -> Iterator[Text]:
 
 
 def frame_lines(ram: RamMap, width: int) -> Iterator[Text]:
-    """Rows of letters under each other, as many to a row as fit: a power of two. Rows that say the same become one line."""
+    """Rows of letters, as many to a row as fit: a power of two. Rows that say the same become one line."""
     columns = 1 << max(3, (max(width, 24) - _ADDRESS).bit_length() - 1)
     for row in _rows(ram, columns):
         first = row[0].first
