@@ -103,7 +103,7 @@ def test_a_milestone_goes_the_way_it_went(tmp_path: Path) -> None:
     the_way = case_of(failed)
     explanation = explain(the_way)
     assert explanation.cause == "temp-window-not-in-root"
-    assert "No exception that was not expected" in text_of(explanation)
+    assert "Only expected exceptions" in text_of(explanation)
     assert f"./pagewalk gdb {bug.fails[0]} --isa x86_64" in explanation.sections[-1].lines
     without_stops = explain(replace(the_way, stops=(), to_the_end=True))
     assert "1. page fault" in text_of(without_stops)
