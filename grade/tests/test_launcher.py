@@ -327,9 +327,9 @@ def test_doxygen_is_needed_by_docs_and_test_only(debian: World) -> None:
         assert f"GRADE ['{command}']" in debian.run(command).stdout
     assert debian.run("setup", "--check").returncode == 0
     assert debian.calls("apt-get") == []
-    for command in ("docs", "test"):
+    for command, browser in (("docs", ""), ("test", "chromium chromedriver selenium ")):
         result = debian.run(command)
-        assert result.returncode == 2 and "Missing: doxygen dot doxygen-awesome.css\n" in result.stderr
+        assert result.returncode == 2 and f"Missing: {browser}doxygen dot doxygen-awesome.css\n" in result.stderr
         assert debian.calls("apt-get")[-1].endswith(" doxygen graphviz doxygen-awesome-css")
     for name in ("doxygen", "dot"):
         debian.program(name, "")
