@@ -66,7 +66,7 @@ def explain(case: Case) -> Explanation:
         stop = follow(guest, log, case.stops, to_the_end=case.to_the_end)
         failure = case.failure or _failure(guest, stop)
         if failure is None:
-            return _well(case, log)
+            return _well(case, guest, log)
         if isinstance(failure, NotWritten):
             section = Section(case.title, (f"{failure.function} is not written yet.",))
             return Explanation((section,), None, is_well=False)
@@ -92,10 +92,15 @@ def _failure(guest: RebootedGuest, stop: Stop) -> Failure | NotWritten | None:
         return Failure("tables-without-end", "tables that lead to pages", str(error))
 
 
-def _well(case: Case, log: ExceptionLog) -> Explanation:
+def _well(case: Case, guest: RebootedGuest, log: ExceptionLog) -> Explanation:
     times = sum(repeated.times for repeated in log.taken)
-    said = f"It came to its end, and nothing is wrong. {times} exceptions were taken, all of them expected ones."
-    return Explanation((Section(case.title, (said,)),), None, is_well=True)
+    index = first_unexpected(guest, log, is_graded=False)
+    if index is None:
+        said = [f"It came to its end, and nothing is wrong. {times:,} exceptions were taken, all of them expected ones."]
+    else:
+        said = ["It came to its end. Not every exception was to be expected, though:"]
+        said += _lines(lambda: describe_first(First(log, index, guest, is_then=False)))
+    return Explanation((Section(case.title, tuple(said)),), None, is_well=True)
 
 
 def _assembled(case: Case, failure: Failure, ended: RebootedGuest, first: First | None) -> Explanation:
