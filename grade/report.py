@@ -36,7 +36,7 @@ def failure_text(failure: Failure, target: Target, guest: "Guest | None") -> str
 
 
 def file_to_look_at(pattern: str, lab: int, isa: str) -> str:
-    """Where to look first for a cause, whose file this is. From lab 2 on the map of lab 1 has been proved before: look at what is new."""
+    """Where to look first, by the file of a cause. From lab 2 on lab 1's map has been proved: look at what is new."""
     if lab > 1:
         pattern = pattern.replace("boot_map.cc", "boot_high.cc")
     return pattern.format(isa=isa)

@@ -22,14 +22,19 @@ _Cut = Callable[[str, bytes], bytes]
 
 
 def bug_packs(
-    tree: Path, handed_out: dict[str, tuple[bytes, int]], request: tuple[int, Sequence[str]], secret: Set[str], cut_file: _Cut
+    tree: Path,
+    handed_out: dict[str, tuple[bytes, int]],
+    request: tuple[int, Sequence[str]],
+    secret: Set[str],
+    cut_file: _Cut,
 ) -> dict[str, bytes]:
     """The packed bugs, by path, for a handed-out tree with these files.
 
     `request` is its lab, and its ISAs; `secret` are the lines that students write.
     """
     (lab, isas), labs = request, load_labs(tree)
-    secret = secret - {line for content, _ in handed_out.values() for line in lines_of(content.decode(errors="replace"))}
+    for content, _ in handed_out.values():
+        secret = secret - lines_of(content.decode(errors="replace"))
     found: dict[str, list[tuple[str, str]]] = {}
     for bug in load_bugs(tree):
         if bug.lab > lab or not set(bug.isas) & set(isas) or not is_in_given_code(bug, labs, handed_out):

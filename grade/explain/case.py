@@ -17,7 +17,7 @@ _NONCE = 0x50414745  # any: nobody is asked for it here
 
 @dataclass(frozen=True)
 class Case:
-    """A run to explain. `failure` and `kept` are what is known of it already: None for a run that is still to be made."""
+    """A run to explain. `failure` and `kept` are what is known of it: None for a run that is still to be made."""
 
     title: str
     lab: int
@@ -35,7 +35,7 @@ def failed_milestone(tree: Tree, milestone: str, isa: str, lab: int | None) -> C
     """The milestone as it failed last; the latest failure of all if none is named. LadderError if there is none."""
     failed = _named(tree, milestone, isa, lab) if milestone else latest()
     if failed is None:
-        raise LadderError("no milestone has failed with a machine running, so there is nothing to explain: ./pagewalk grade")
+        raise LadderError("no milestone has failed with a machine running: there is nothing to explain. ./pagewalk grade")
     return case_of(failed)
 
 
@@ -57,7 +57,8 @@ def case_of(failed: FailedRun) -> Case:
     """A milestone that failed. LadderError if its kernel is not there any more."""
     if not failed.is_current:
         again = f"./pagewalk grade {failed.lab} --isa {failed.isa} --milestone {failed.milestone}"
-        raise LadderError(f"the kernel has changed since milestone {failed.milestone} failed; see whether it still does: {again}")
+        what = f"the kernel has changed since milestone {failed.milestone} failed"
+        raise LadderError(f"{what}; see whether it still does: {again}")
     gdb = gdb_command(Target(failed.lab, failed.isa, failed.tree, frozenset()), failed.milestone)
     return Case(
         title=f"Milestone {failed.milestone} on lab {failed.lab}'s kernel for {failed.isa}",

@@ -28,7 +28,7 @@ class Repeated:
 
 
 class ExceptionLog:
-    """The log of one run. Give QEMU the descriptor `input`; call `finish` when the guest has stopped, `close` at the end."""
+    """The log of one run. QEMU writes to `input`; call `finish` when the guest has stopped, `close` at the end."""
 
     def __init__(self, isa: str) -> None:
         self._output, self.input = os.pipe()

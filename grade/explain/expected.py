@@ -58,7 +58,8 @@ def passed_before(log: ExceptionLog, index: int) -> str:
 def _words(taken: Taken) -> tuple[str, str]:
     """For one, and for more than one."""
     if taken.kind is Kind.PAGE_FAULT and taken.user:
-        return "page fault of user code, which the kernel resolved", "page faults of user code, which the kernel resolved"
+        how = "of user code, which the kernel resolved"
+        return f"page fault {how}", f"page faults {how}"
     if taken.kind is Kind.PAGE_FAULT:
         return "fault that the monitor asked for", "faults that the monitor asked for"
     return taken.kind.value, f"{taken.kind.value}s"

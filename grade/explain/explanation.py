@@ -34,8 +34,9 @@ _WORDS_OF_STOP = {
 }
 # Causes that say how a run ended. If the first exception has a cause of its own, that says why.
 _OF_THE_END = {
-    "triple-fault", "recursive-vector", "hang", "early-exit", "serial-flood", "unexpected-exception", "unexpected-fault",
-    "wrong-result", "user-page-not-mapped", "user-stack-not-mapped", "user-makes-no-progress", "process-killed", "child-killed", "stack-overflow",
+    "triple-fault", "recursive-vector", "hang", "early-exit", "serial-flood", "stack-overflow",
+    "unexpected-exception", "unexpected-fault", "wrong-result", "process-killed", "child-killed",
+    "user-page-not-mapped", "user-stack-not-mapped", "user-makes-no-progress",
 }  # fmt: skip
 T = TypeVar("T")
 _BROKEN = (Failure, TooManyTables, OutsideMemory, MachineError, KeyError, ValueError, IndexError)
@@ -65,9 +66,10 @@ def explain(case: Case) -> Explanation:
         stop = follow(guest, log, case.stops, to_the_end=case.to_the_end)
         failure = case.failure or _failure(guest, stop)
         if failure is None:
-            return _well(case, log)
+            return _well(case, guest, log)
         if isinstance(failure, NotWritten):
-            return Explanation((Section(case.title, (f"{failure.function} is not written yet.",)),), None, is_well=False)
+            section = Section(case.title, (f"{failure.function} is not written yet.",))
+            return Explanation((section,), None, is_well=False)
         index = first_unexpected(guest, log, is_graded=case.failure is not None)
         if index is None:
             return _assembled(case, failure, guest, None)
@@ -90,10 +92,15 @@ def _failure(guest: RebootedGuest, stop: Stop) -> Failure | NotWritten | None:
         return Failure("tables-without-end", "tables that lead to pages", str(error))
 
 
-def _well(case: Case, log: ExceptionLog) -> Explanation:
+def _well(case: Case, guest: RebootedGuest, log: ExceptionLog) -> Explanation:
     times = sum(repeated.times for repeated in log.taken)
-    said = f"It came to its end, and nothing is wrong. {times} exceptions were taken, all of them expected ones."
-    return Explanation((Section(case.title, (said,)),), None, is_well=True)
+    index = first_unexpected(guest, log, is_graded=False)
+    if index is None:
+        said = [f"It came to its end, and nothing is wrong. {times:,} exceptions were taken, all of them expected ones."]
+    else:
+        said = ["It came to its end. Not every exception was to be expected, though:"]
+        said += _lines(lambda: describe_first(First(log, index, guest, is_then=False)))
+    return Explanation((Section(case.title, tuple(said)),), None, is_well=True)
 
 
 def _assembled(case: Case, failure: Failure, ended: RebootedGuest, first: First | None) -> Explanation:
@@ -106,7 +113,7 @@ def _assembled(case: Case, failure: Failure, ended: RebootedGuest, first: First 
         sections.append(Section(f"The walk{_when(first)}", _lines(lambda: walk_of(first))))
         sections.append(Section("What the process was promised there", _lines(lambda: promise_lines(first))))
     else:
-        sections.append(Section("What happened first", ("No exception that was not expected: see what the tables say.",)))
+        sections.append(Section("What happened first", ("Only expected exceptions: see what the tables say.",)))
         sections.append(Section("The walk", tuple(failure.walk.splitlines())))
     sections.append(Section("Frames", _lines(lambda: _odd_frames(looked_at))))
     sections.append(Section("Also wrong, at one look", _lines(lambda: _findings(looked_at))))
@@ -153,8 +160,8 @@ def _odd_frames(guest: Guest) -> list[str]:
     """What does not fit together; frames that nothing leads to only where no process is on its way in the kernel."""
     idle = not any(slot.pid for slot in process_slots(guest)) and guest.last_stop is not None
     quiet = idle and (guest.last_stop.kind is StopKind.BREAKPOINT or guest.facts("poweroff"))
-    odd = [line for line in frames_lines(guest) if line.startswith("free, and yet") or (quiet and "nothing leads" in line)]
-    return odd[:_MOST_FINDINGS]
+    telling = ("free, and yet", "in use, and nothing leads") if quiet else ("free, and yet",)
+    return [line for line in frames_lines(guest) if line.startswith(telling)][:_MOST_FINDINGS]
 
 
 def _findings(guest: Guest) -> list[str]:

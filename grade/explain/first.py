@@ -45,7 +45,7 @@ class First:
 
 
 def describe_first(first: First) -> list[str]:
-    """Exception by exception, from the first one on. After one of a process's, other processes go on as if nothing was."""
+    """Exception by exception, from the first one on. After one of a process's, the others go on as if nothing was."""
     log, lines = first.log, []
     if before := passed_before(log, first.index):
         lines.append(f"before it: {before}")
@@ -72,7 +72,8 @@ def _by(guest: Guest, taken: Taken) -> str:
     who = "user code" if taken.user else "the kernel"
     place = "" if taken.user else guest.place(taken.pc)
     other = taken.address not in (None, taken.pc)
-    return f"by {who} at {taken.pc:#x}" + (f", {place}" if place else "") + (f"; address {taken.address:#x}" if other else "")
+    at = f"by {who} at {taken.pc:#x}" + (f", {place}" if place else "")
+    return at + (f"; address {taken.address:#x}" if other else "")
 
 
 def walk_of(first: First) -> list[str]:

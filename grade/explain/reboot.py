@@ -19,7 +19,7 @@ from grade.machine.machine import Machine
 from grade.machine.qemu_process import GuestSetup
 from grade.machine.stop import Stop, StopKind
 
-_CPU_SECONDS, _IDLE_SECONDS = 20.0, 2.0  # more than a milestone's own: the log costs time
+_CPU_SECONDS, _IDLE_SECONDS = 10.0, 2.0  # more than a milestone's own: the log costs time
 _MOST_STOPS = 2000  # at a handler, on the way to one exception
 _MOST_ALIKE = 16  # ...in a row: another exception came first this time, a tick say, and goes on for ever
 _PAGE_FAULT = 14  # Intel SDM vol. 3, table 6-1

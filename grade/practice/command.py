@@ -1,4 +1,4 @@
-"""./pagewalk bug: planted bugs to practise on. They go by a code and by what one sees; names and patches tell the cause."""
+"""./pagewalk bug: planted bugs to practise on. They go by a code and by what one sees; their names tell the cause."""
 
 import hashlib
 from dataclasses import replace
@@ -62,7 +62,7 @@ def list_bugs(tree: Tree, console: Console, lab: int | None) -> None:
 
 
 def plant_bug(tree: Tree, bug: Bug, isa: str) -> Tree:
-    """The tree with the bug in it, below build/practice/. LadderError if it does not show on this ISA, or does not fit."""
+    """The tree with the bug in it, below build/practice/. LadderError if it does not show on this ISA, or fit."""
     if isa not in bug.isas:
         raise LadderError(f"this bug shows on {' and '.join(bug.isas)} only: --isa {bug.isas[0]}")
     return planted_tree(tree, bug, tree.root / "build" / _FOLDER / code_of(bug))
@@ -82,7 +82,8 @@ def explain_bug(tree: Tree, bug: Bug, isa: str, console: Console) -> None:
             next_steps = (f"./pagewalk bug {code} --isa {isa} --gdb", f"./pagewalk bug {code} --reveal")
             show_explanation(replace(case, title=title, next_steps=next_steps), console)
             return
-    raise LadderError(f"no machine fails here: {' and '.join(bug.fails)} pass on this kernel, or are proved without a boot")
+    pass_here = f"{' and '.join(bug.fails)} pass on this kernel, or are proved without a boot"
+    raise LadderError(f"no machine fails here: {pass_here}")
 
 
 def reveal(bug: Bug, console: Console) -> None:

@@ -1,4 +1,4 @@
-"""The planted bugs of a lab in one file, so that neither `ls` nor `grep` tells what is wrong. Handed-out trees have it."""
+"""The planted bugs of a lab in one file of a handed-out tree, so that neither `ls` nor `grep` tells what is wrong."""
 
 import base64
 import json

@@ -14,7 +14,7 @@ def bugs_to_practise(tree: Tree) -> tuple[list[Bug], list[Bug]]:
     if tree.course is None:
         return bugs, []
     unwritten = {one.lab for one in find_remaining(tree)}
-    done = {lab.number for lab in tree.labs if lab.number < tree.lab and not any(open_ <= lab.number for open_ in unwritten)}
+    done = set(range(1, min(unwritten, default=tree.lab)))
     if not unwritten and any(_all_passed(tree, isa) for isa in tree.isas):
         done.add(tree.lab)
     return [bug for bug in bugs if bug.lab in done], [bug for bug in bugs if bug.lab not in done]
