@@ -87,6 +87,8 @@ class Surroundings:
     milestones: frozenset[str]
     isas: tuple[str, ...]
     is_main: bool
+    bugs: frozenset[str]
+    """The codes by which planted bugs are practised on."""
 
     @property
     def programs(self) -> set[str]:
@@ -174,6 +176,8 @@ def _placeholders_filled(words: list[str], around: Surroundings) -> Iterator[str
             yield around.isas[0]
         elif bare in ("PROGRAM", "ARGS"):
             yield from sorted(around.programs)[:1]
+        elif bare.startswith("--") and "|" in bare:
+            yield from bare.split("|")
         elif bare or not word:
             yield _PLACEHOLDERS.get(bare, bare)
 
@@ -189,6 +193,8 @@ def _problem_of_values(name: str, values: Mapping[str, object], around: Surround
             return f"there is no milestone {milestone}"
     if name == "run" and values["program"] is not None and values["program"] not in around.programs:
         return f"there is no program {values['program']}"
+    if name == "bug" and values["code"] not in ("", _PLACEHOLDERS["CODE"], *around.bugs):
+        return f"there is no bug {values['code']}"
     for line in (values.get("script") or "").split(";"):
         match line.split():
             case [command, *_] if command not in around.monitor:
