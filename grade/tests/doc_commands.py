@@ -22,7 +22,7 @@ _PLACEHOLDERS = {
 }  # fmt: skip
 _HOST_TESTS = "build/host/host_tests"
 _OTHER_PROGRAMS = {
-    "git", "mkdir", "cd", "for", "done", "diff", "jq", "python3", "tail", "cp", "rsync", "gdb", "PYTHONPATH=.", _HOST_TESTS,
+    "git", "mkdir", "cat", "cd", "for", "done", "diff", "jq", "python3", "tail", "cp", "rsync", "gdb", "PYTHONPATH=.", _HOST_TESTS,
 }  # fmt: skip
 """What is no command of ours; each has a rule in _problem_of_other, or is too plain to be wrong."""
 
@@ -69,12 +69,17 @@ def _in_block(lines: list[tuple[int, str]], language: str) -> Iterator[Shown]:
         return
     if language in ("python", "cpp"):
         return
+    here = False  # the lines up to END are what a command reads
     for number, text in lines:
+        here = here and text != "END"
+        if text == "END":
+            continue
         if prompts and text.startswith("$ "):
             command = text[2:]
             host = command.split()[0] in {"./pagewalk", *_OTHER_PROGRAMS} and not (is_guest and command.startswith("for"))
             yield Shown(number, command, guest=not host)
-        elif not prompts and text.strip():
+        elif not prompts and text.strip() and not here:
+            here = "<<END" in text
             yield Shown(number, re.sub(r"(?<=\S)(?: {2,}|\s+# ).*", "", text.strip()))
 
 
