@@ -1,17 +1,33 @@
 """The way back to where a milestone's machine stood when it failed: by the same stops, in the same order."""
 
+from dataclasses import dataclass
+
 from grade.boot.failed_run import FailedRun
 from grade.boot.kernel_image import KernelImage
 from grade.machine.debugged import DebuggedMachine
+from grade.machine.machine import MachineError
 from grade.machine.stop import Stop, StopKind
 from grade.visible import visible
+from grade.walker import walker_for
 
+_MOST_PASSES = 20_000
 _REPORTERS = ("check_failed", "lab_todo", "fatal_fault", "fatal_exception", "fatal_stack_overflow")
 """The kernel's functions that report its end, and do not return: kernel/base/."""
 
 
-def go_to_failure(machine: DebuggedMachine, failed: FailedRun, image: KernelImage) -> list[str]:
-    """Lets the guest run to where the milestone failed; returns where that is, in words, and what was wrong."""
+@dataclass(frozen=True)
+class Death:
+    """The instruction at which the CPU faults for ever, or resets the machine, and how often the guest comes by before."""
+
+    pc: int
+    passes: int
+
+
+def go_to_failure(machine: DebuggedMachine, failed: FailedRun, image: KernelImage, death: Death | None = None) -> list[str]:
+    """Lets the guest run to where the milestone failed; returns where that is, in words, and what was wrong.
+
+    With `death` it stops right before that.
+    """
     passed = 0
     total = sum(times for _, times in failed.stops)
     for address, times in failed.stops:
@@ -20,8 +36,49 @@ def go_to_failure(machine: DebuggedMachine, failed: FailedRun, image: KernelImag
             if stop.kind is not StopKind.BREAKPOINT:
                 return [f"The machine did not come as far as last time: after {passed} of {total} stops {stop.detail}."]
             passed += 1
-    where = _place_of(failed, image) if failed.stop_kind is StopKind.BREAKPOINT else _run_on(machine, failed, image)
+    if death is not None:
+        go_before(machine, death)
+        where = f"right before the CPU dies, at {death.pc:#x} ({image.place(death.pc) or 'no code of the kernel'})"
+    elif failed.stop_kind is StopKind.BREAKPOINT:
+        where = _place_of(failed, image)
+    else:
+        where = _run_on(machine, failed, image)
     return [f"Where milestone {failed.milestone} failed on {failed.isa}: {where}.", *_failure_lines(failed)]
+
+
+def go_before(machine: DebuggedMachine, death: Death) -> None:
+    """Lets the guest run until it is about to die. Raises MachineError if it goes another way."""
+    machine.insert_breakpoint(death.pc)
+    for _ in range(death.passes):
+        if (stop := machine.run()).kind is not StopKind.BREAKPOINT:
+            raise MachineError(f"the machine did not come there as last time: {stop.detail}")
+    machine.remove_breakpoint(death.pc)
+
+
+def death_at(machine: DebuggedMachine, pc: int, stops: list[tuple[int, int]]) -> Death | None:
+    """Lets the guest run by the `stops` until it dies at `pc`, where it was seen to; None if it does not."""
+    for address, times in stops:
+        for _ in range(times):
+            if _run_to(machine, address).kind is not StopKind.BREAKPOINT:
+                return None
+    machine.insert_breakpoint(pc)
+    for passes in range(_MOST_PASSES):
+        stop = machine.run()
+        if stop.kind is StopKind.RESET:
+            return Death(pc, passes)
+        if stop.kind is not StopKind.BREAKPOINT:
+            return None
+        if is_unreachable(machine):
+            return Death(pc, passes + 1)
+    return None
+
+
+def is_unreachable(machine: DebuggedMachine) -> bool:
+    """Whether the CPU is about to fetch code that is not there: if it is a handler's, it will be there for ever."""
+    registers = machine.registers()
+    walker = walker_for(machine.platform.isa, machine.memory, registers)
+    pc = registers[machine.platform.program_counter]
+    return walker.translation_on() and walker.would_fault(pc, "execute", user=False) is not None
 
 
 def _run_to(machine: DebuggedMachine, *addresses: int) -> Stop:

@@ -15,13 +15,13 @@ from pathlib import Path
 from grade.boot.failed_run import FailedRun, latest, load
 from grade.boot.guest import CHECKPOINT, Recipe, machine_for
 from grade.boot.kernel_image import DEBUG_ROOT, KernelImage
-from grade.failing_point import go_to_failure
+from grade.failing_point import Death, death_at, go_before, go_to_failure, is_unreachable
 from grade.gdb.facts import RecordingFacts, write_facts
 from grade.interactive import kernel_to_run
 from grade.ladder.labs import LadderError
 from grade.ladder.trees import Tree, prepare
 from grade.machine.debugged import DebuggedMachine, Recording, RecordMode
-from grade.machine.machine import MachineError
+from grade.machine.machine import MachineError, State
 
 _SCREEN = 1
 _COMMANDS = Path(__file__).parent / "gdb" / "start.py"
@@ -148,7 +148,7 @@ def _debug(session: Session) -> int:
             with _guest(session, paths[0], screen):
                 return _run_gdb([gdb, "-q", *_gdb_commands(session, paths, with_python)], session.editor)
         except MachineError as error:
-            raise LadderError(str(error)) from error
+            raise LadderError(f"{session.recipe.elf}: {error}") from error
 
 
 _NO_PYTHON = (
@@ -209,7 +209,7 @@ def _screen(serial: Path | None) -> Iterator[int]:
         yield _SCREEN
         return
     try:
-        screen = os.open(serial, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o644)
+        screen = os.open(serial, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_APPEND, 0o644)
     except OSError as error:
         raise LadderError(f"cannot write {serial}: {error.strerror}") from error
     try:
@@ -223,8 +223,9 @@ def _guest(session: Session, path: Path, screen: int) -> Iterator[None]:
     """The guest, stopped where it is wanted, for GDB at the socket `path`."""
     machine = machine_for(session.recipe, _CPU_BUDGET, _IDLE_BACKSTOP, DebuggedMachine)
     with machine:
+        machine.show_on(screen)
         lines = _go(machine, session)
-        machine.hand_over(path, screen)
+        machine.hand_over(path)
         print(*lines, sep="\n", end="\n" if lines else "", flush=True)
         try:
             yield
@@ -232,35 +233,53 @@ def _guest(session: Session, path: Path, screen: int) -> Iterator[None]:
             machine.end()
 
 
-def _go(machine: DebuggedMachine, session: Session) -> list[str]:
-    if session.failed is None:
+def _go(machine: DebuggedMachine, session: Session, death: Death | None = None) -> list[str]:
+    """Lets the guest run to where it is wanted; returns where that is, in words."""
+    image = KernelImage(session.recipe.isa, Path(session.recipe.elf))
+    if session.failed is not None:
+        return go_to_failure(machine, session.failed, image, death)
+    if not session.record:
         return []
-    return go_to_failure(machine, session.failed, KernelImage(session.recipe.isa, Path(session.recipe.elf)))
+    if death is None:
+        return _go_to_end(machine, session.recipe.script, image.va(CHECKPOINT))
+    go_before(machine, death)
+    return [f"Right before the CPU dies, at {death.pc:#x} ({image.place(death.pc) or 'no code of the kernel'})."]
 
 
-def _record(session: Session, log: Path, screen: int) -> RecordingFacts:
-    """Boots the guest once, up to the point where the milestone failed, or to the end of the script."""
-    recipe = session.recipe
-    if session.failed is None:
-        recipe = replace(recipe, script="\n".join([*filter(None, [recipe.script]), _LAST_LINE]))
-    machine = machine_for(recipe, _RECORDED_CPU_BUDGET, _IDLE_BACKSTOP, DebuggedMachine)
-    machine.recording = Recording(log, RecordMode.RECORD)
-    with machine:
-        lines = _go(machine, session) if session.failed is not None else _go_to_end(machine, recipe)
-        os.write(screen, machine.serial().encode())
-        point = machine.instruction_count()
-        machine.finish_recording()
-    print(*lines, f"Recorded: {point} instructions.", sep="\n", flush=True)
-    return RecordingFacts(recipe.as_dict(), str(log), point)
-
-
-def _go_to_end(machine: DebuggedMachine, recipe: Recipe) -> list[str]:
-    """Runs to the end of the script, or to where the machine ends or waits for input."""
-    checkpoint = KernelImage(recipe.isa, Path(recipe.elf)).va(CHECKPOINT)
+def _go_to_end(machine: DebuggedMachine, script: str, checkpoint: int) -> list[str]:
+    """Runs to the last checkpoint of the script, or to where the machine ends or waits for input."""
     machine.insert_breakpoint(checkpoint)
-    for _ in range(sum(line.split()[:1] == ["checkpoint"] for line in recipe.script.splitlines())):
+    for _ in range(sum(line.split()[:1] == ["checkpoint"] for line in script.splitlines())):
         stop = machine.run()
         if stop.pc != checkpoint:
             return [f"The script did not come to its end: {stop.detail}."]
     machine.remove_breakpoint(checkpoint)
     return []
+
+
+def _record(session: Session, log: Path, screen: int) -> RecordingFacts:
+    """Boots the guest, up to the point where the milestone failed, or to the end of the script."""
+    if session.failed is None:
+        recipe = replace(session.recipe, script="\n".join([*filter(None, [session.recipe.script]), _LAST_LINE]))
+        session = replace(session, recipe=recipe)
+    death = _death(session)
+    machine = machine_for(session.recipe, _RECORDED_CPU_BUDGET, _IDLE_BACKSTOP, DebuggedMachine)
+    machine.recording = Recording(log, RecordMode.RECORD)
+    with machine:
+        machine.show_on(screen)
+        lines = _go(machine, session, death)
+        point = machine.instruction_count()
+        machine.finish_recording()
+    print(*lines, f"Recorded: {point} instructions.", sep="\n", flush=True)
+    return RecordingFacts(session.recipe.as_dict(), str(log), point)
+
+
+def _death(session: Session) -> Death | None:
+    """Tries it without recording: a CPU that faults for ever, or a triple fault, cannot be recorded by QEMU 7.2."""
+    with machine_for(session.recipe, _CPU_BUDGET, _IDLE_BACKSTOP, DebuggedMachine) as machine:
+        _go(machine, session)
+        if machine.state is State.PAUSED and not is_unreachable(machine):
+            return None
+        pc = machine.registers()[machine.platform.program_counter]
+    with machine_for(session.recipe, _CPU_BUDGET, _IDLE_BACKSTOP, DebuggedMachine) as machine:
+        return death_at(machine, pc, [] if session.failed is None else list(session.failed.stops))

@@ -5,6 +5,9 @@ from pathlib import Path
 
 from grade.course import hole_table
 from grade.course.graded_page import graded_page
+from grade.gdb import transcripts
+
+_GDB = "docs/gdb.md"
 
 DOCUMENTS: dict[str, Callable[[Path], str]] = {
     "docs/graded.md": graded_page,
@@ -13,6 +16,7 @@ DOCUMENTS: dict[str, Callable[[Path], str]] = {
 
 MEASURED: dict[str, Callable[[Path], str]] = {
     hole_table.DOCUMENT: hole_table.renew,
+    _GDB: lambda root: transcripts.renewed((root / _GDB).read_text(encoding="utf-8"), root),
 }
 """The same of documents that take minutes, because kernels are booted for them. They have tests of their own."""
 

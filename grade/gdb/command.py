@@ -8,11 +8,12 @@ import gdb
 from grade.boot.guest import Guest
 from grade.diagnosis.failure import Failure
 from grade.gdb.guest import GdbGuest, NotStopped
+from grade.machine.machine import MachineError
 from grade.inspect.spaces import NoSuchSpace, spaces
 from grade.walker import TooManyTables
 from grade.walker.memory import OutsideMemory
 
-EXPECTED = (NotStopped, NoSuchSpace, OutsideMemory, TooManyTables, Failure, gdb.error)
+EXPECTED = (NotStopped, NoSuchSpace, OutsideMemory, TooManyTables, Failure, MachineError, gdb.error)
 
 
 class PagingCommand(gdb.Command):

@@ -1,4 +1,8 @@
-"""The symbols of the program whose address space is live: all programs are linked at the same addresses."""
+"""Which symbols GDB has besides the kernel's own: those of the live process's program, and the kernel's for low addresses.
+
+All programs are linked at the same addresses. And GDB 13 warns at every command of a stop at a breakpoint with a low and a
+high location, once symbols have changed: so the kernel's low ones go when it has moved.
+"""
 
 import os
 import re
@@ -15,15 +19,32 @@ _NAME = re.compile(r"[\w-][\w.-]*")  # it comes from the guest, and goes into a 
 
 
 class ProgramSymbols:
-    """Which program's symbols GDB has: those of build/<isa>/user/NAME, beside the kernel."""
+    """Which program's symbols GDB has: those of build/<isa>/user/NAME, beside the kernel.
+
+    ./pagewalk gdb has loaded the kernel's, high and low."""
 
     def __init__(self, kernel: Path) -> None:
+        self._kernel = kernel
         self._folder = kernel.parent / "user"
         self._loaded: Path | None = None
+        self._has_low = True
 
     def follow(self, guest: Guest) -> bool:
         """Loads those of the live process, and no others. Returns whether that changed something for code of users."""
+        cpu = guest.cpu()
+        if guest.offset:
+            self._load_low(guest.offset, wanted=not cpu.translation_on or _is_low(guest, cpu.pc))
         return self._load(self.file_of(live_space(guest)))
+
+    def _load_low(self, offset: int, *, wanted: bool) -> None:
+        if wanted == self._has_low:
+            return
+        with silence():
+            if wanted:
+                gdb.execute(f"add-symbol-file {_quoted(self._kernel)} -o {-offset % (1 << 64):#x}", to_string=True)
+            else:
+                gdb.execute(f"remove-symbol-file {_quoted(self._kernel)}", to_string=True)
+        self._has_low = wanted
 
     def file_of(self, space: Space) -> Path | None:
         """The program of an address space, with debug information; None if it has none."""
@@ -53,6 +74,11 @@ class ProgramSymbols:
                 gdb.execute(f"add-symbol-file {_quoted(file)}", to_string=True)
         self._loaded = file
         return file is not None
+
+
+def _is_low(guest: Guest, pc: int) -> bool:
+    """Whether the kernel runs, and has not moved yet."""
+    return guest.image.pa("image_start") <= pc < guest.image.pa("image_end")
 
 
 def _quoted(file: Path) -> str:

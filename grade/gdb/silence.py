@@ -13,15 +13,20 @@ _OUTPUT, _ERRORS = 1, 2
 def silence() -> Iterator[None]:
     """Within this context GDB's output goes nowhere."""
     kept = [os.dup(descriptor) for descriptor in (_OUTPUT, _ERRORS)]
-    gdb.flush()
+    _flush()
     nowhere = os.open(os.devnull, os.O_WRONLY)
     try:
         for descriptor in (_OUTPUT, _ERRORS):
             os.dup2(nowhere, descriptor)
         yield
-        gdb.flush()
+        _flush()
     finally:
         for descriptor, before in zip((_OUTPUT, _ERRORS), kept):
             os.dup2(before, descriptor)
             os.close(before)
         os.close(nowhere)
+
+
+def _flush() -> None:
+    for stream in (gdb.STDOUT, gdb.STDERR):
+        gdb.flush(stream)

@@ -1,6 +1,7 @@
 """The examples of docs/gdb.md are real: what GDB answers to their commands is put there, and compared, by program.
 
-An example is a block of code behind `<!-- gdb ISA "SCRIPT" -->`; its lines that begin with `(gdb) ` are typed.
+An example is a block of code behind `<!-- gdb ISA "SCRIPT" -->`; its lines that begin with `(gdb) ` are typed. With
+`--record` behind the script, the guest is recorded first.
 """
 
 import os
@@ -9,7 +10,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-_EXAMPLE = re.compile(r'(?P<head><!-- gdb (?P<isa>\w+) "(?P<script>[^"]*)" -->\n```\n)(?P<body>.*?)(?P<end>^```$)', re.M | re.S)
+_EXAMPLE = re.compile(r'(?P<head><!-- gdb (?P<isa>\w+) "(?P<script>[^"]*)"(?P<record> --record)? -->\n```\n)(?P<body>.*?)(?P<end>^```$)', re.M | re.S)
 _PROMPT = "(gdb) "
 _MARK = "=== pagewalk ==="
 _SECONDS = 120
@@ -20,16 +21,18 @@ def renewed(text: str, root: Path) -> str:
 
     def play(example: re.Match[str]) -> str:
         commands = [line[len(_PROMPT) :] for line in example["body"].splitlines() if line.startswith(_PROMPT)]
-        return example["head"] + transcript(root, example["isa"], example["script"], commands) + example["end"]
+        record = example["record"] is not None
+        return example["head"] + transcript(root, example["isa"], example["script"], commands, record=record) + example["end"]
 
     return _EXAMPLE.sub(play, text)
 
 
-def transcript(root: Path, isa: str, script: str, commands: list[str]) -> str:
+def transcript(root: Path, isa: str, script: str, commands: list[str], *, record: bool = False) -> str:
     """What GDB shows for the commands, under each of them."""
     typed = [part for command in commands for part in (f"echo {_MARK}\\n", command)]
+    options = ["--record"] if record else []
     run = subprocess.run(
-        [sys.executable, "-m", "grade", "gdb", "--isa", isa, "--script", script, "--serial", os.devnull],
+        [sys.executable, "-m", "grade", "gdb", "--isa", isa, "--script", script, "--serial", os.devnull, *options],
         cwd=root, input="\n".join([*typed, f"echo {_MARK}\\n", "quit"]) + "\n", stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT, text=True, timeout=_SECONDS, check=True,
     )  # fmt: skip

@@ -23,6 +23,9 @@ from grade.walker import walker_for
 _STEPS_BEHIND = 16
 """Instructions recorded after the point that is looked for: QEMU ends a recording with an event, which must lie behind it."""
 _SECONDS_TO_END = 10.0
+_MOST_BYTES = 256 << 20
+"""A second's recording has some hundred KiB, but a CPU that faults for ever writes without end."""
+_VERSION_SIZE = 4
 _WRITE_ERROR = "replay write error"  # QEMU goes on without writing
 
 
@@ -60,6 +63,7 @@ class DebuggedMachine(Machine):
     """A machine that GDB can take over. With a `recording` it writes one, or plays it."""
 
     recording: Recording | None = None
+    _screen: int | None = None
     _printer: Thread | None = None
 
     def _setup(self) -> GuestSetup:
@@ -67,22 +71,29 @@ class DebuggedMachine(Machine):
         if self.recording is None:
             return setup
         # Only a serial line of QEMU's own is recorded. What is played again was shown when it was recorded.
-        serial = "stdio" if self.recording.mode is RecordMode.RECORD else "null"
-        return replace(setup, options=self.recording.options, serial=serial)
+        if self.recording.mode is RecordMode.PLAY:
+            return replace(setup, options=self.recording.options, serial="null")
+        limits = ("prlimit", f"--fsize={_MOST_BYTES}")
+        return replace(setup, options=self.recording.options, serial="stdio", limits=limits)
 
-    def hand_over(self, path: Path, screen: int | None = None) -> None:
+    def show_on(self, screen: int) -> None:
+        """What the guest prints goes to the descriptor `screen` at once. To be called after the start."""
+        self._serial.copy_to(os.fdopen(os.dup(screen), "wb", buffering=0))
+        self._screen = screen
+
+    def hand_over(self, path: Path) -> None:
         """GDB finds the stopped guest at the socket `path` from now on; nothing can be asked here any more.
 
-        What the guest prints goes to the descriptor `screen`. Raises MachineError.
+        Raises MachineError.
         """
         with self._using_qemu(State.PAUSED, State.ENDED):
             self._ask("gdbserver none")
             self._ask(f"gdbserver unix:{path},server=on,wait=off")
         if not path.is_socket():
             raise MachineError(f"QEMU opens no socket for GDB: {path}")
-        if screen is not None:
-            _show(self.serial().encode(), screen)
-            self._printer = Thread(target=_copy_all, args=(self._process.serial_out.fileno(), screen))
+        if self._screen is not None:
+            self._serial.drain()
+            self._printer = Thread(target=_copy_all, args=(self._process.serial_out.fileno(), self._screen))
             self._printer.start()
 
     def end(self) -> None:
@@ -120,7 +131,12 @@ class DebuggedMachine(Machine):
         with suppress(OSError, QmpError):
             self._qmp.execute("quit")
         how = self._process.wait(_SECONDS_TO_END)
-        if how is None or "status 0" not in how or _WRITE_ERROR in how:
+        with self.recording.log.open("rb") as log:
+            is_whole = any(log.read(_VERSION_SIZE))  # which QEMU writes last
+        if how is not None and (_WRITE_ERROR in how or not is_whole):
+            folder = self.recording.log.parent
+            raise MachineBroken(f"the recording could not be written: {folder} has no room (TMPDIR names another folder)")
+        if how is None or "status 0" not in how:
             raise MachineBroken(how or "QEMU does not end")
 
     def writes(self, pa: int, size: int, vas: list[int], end: int) -> Iterator[MemoryWrite]:
@@ -128,6 +144,8 @@ class DebuggedMachine(Machine):
 
         Where an address leads may change on the way: only what leads to `pa` at that time counts.
         """
+        if not end:
+            return
         self._watch(vas, size)
         self.break_at(end)
         known, written, last, leads_here = self.read_physical(pa, size), None, None, False

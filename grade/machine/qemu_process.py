@@ -41,6 +41,8 @@ class GuestSetup:
     """More of the command line."""
     serial: str = "chardev:serial"
     """QEMU's -serial; `stdio` is the same pipes, by QEMU's own device."""
+    limits: tuple[str, ...] = ()
+    """A command that runs the command behind it within limits."""
     inherited: tuple[int, ...] = ()
     """Descriptors that `options` name."""
 
@@ -162,4 +164,4 @@ def _command(setup: GuestSetup, ram: int, parameters: int, qmp: int, gdb: int) -
     for option, value in options.items():
         words += [option, value]
     words += setup.options
-    return while_we_live(words)
+    return while_we_live([*setup.limits, *words])

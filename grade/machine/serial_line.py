@@ -27,6 +27,11 @@ class SerialLine:
         self._decoder = codecs.getincrementaldecoder("utf-8")(errors="replace")
         self._searched = 0
 
+    def copy_to(self, file: BinaryIO) -> None:
+        """From now on `file` gets a copy at once, instead of `keep`; it will be closed here."""
+        self.close()
+        self._copy = file
+
     def text(self) -> str:
         """All the text so far; bytes that are not UTF-8 become U+FFFD."""
         self._pieces = ["".join(self._pieces)]
