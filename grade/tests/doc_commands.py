@@ -22,7 +22,7 @@ _PLACEHOLDERS = {
 }  # fmt: skip
 _HOST_TESTS = "build/host/host_tests"
 _OTHER_PROGRAMS = {
-    "git", "mkdir", "cd", "for", "done", "diff", "jq", "python3", "tail", "cp", "rsync", "gdb", "PYTHONPATH=.", _HOST_TESTS,
+    "git", "mkdir", "cat", "cd", "for", "done", "diff", "jq", "python3", "tail", "cp", "rsync", "gdb", "PYTHONPATH=.", _HOST_TESTS,
 }  # fmt: skip
 """What is no command of ours; each has a rule in _problem_of_other, or is too plain to be wrong."""
 
@@ -69,12 +69,17 @@ def _in_block(lines: list[tuple[int, str]], language: str) -> Iterator[Shown]:
         return
     if language in ("python", "cpp"):
         return
+    here = False  # the lines up to END are what a command reads
     for number, text in lines:
+        here = here and text != "END"
+        if text == "END":
+            continue
         if prompts and text.startswith("$ "):
             command = text[2:]
             host = command.split()[0] in {"./pagewalk", *_OTHER_PROGRAMS} and not (is_guest and command.startswith("for"))
             yield Shown(number, command, guest=not host)
-        elif not prompts and text.strip():
+        elif not prompts and text.strip() and not here:
+            here = "<<END" in text
             yield Shown(number, re.sub(r"(?<=\S)(?: {2,}|\s+# ).*", "", text.strip()))
 
 
@@ -87,6 +92,8 @@ class Surroundings:
     milestones: frozenset[str]
     isas: tuple[str, ...]
     is_main: bool
+    bugs: frozenset[str]
+    """The codes by which planted bugs are practised on."""
 
     @property
     def programs(self) -> set[str]:
@@ -174,6 +181,8 @@ def _placeholders_filled(words: list[str], around: Surroundings) -> Iterator[str
             yield around.isas[0]
         elif bare in ("PROGRAM", "ARGS"):
             yield from sorted(around.programs)[:1]
+        elif bare.startswith("--") and "|" in bare:
+            yield from bare.split("|")
         elif bare or not word:
             yield _PLACEHOLDERS.get(bare, bare)
 
@@ -189,6 +198,8 @@ def _problem_of_values(name: str, values: Mapping[str, object], around: Surround
             return f"there is no milestone {milestone}"
     if name == "run" and values["program"] is not None and values["program"] not in around.programs:
         return f"there is no program {values['program']}"
+    if name == "bug" and values["code"] not in ("", _PLACEHOLDERS["CODE"], *around.bugs):
+        return f"there is no bug {values['code']}"
     for line in (values.get("script") or "").split(";"):
         match line.split():
             case [command, *_] if command not in around.monitor:

@@ -13,6 +13,8 @@ from grade.cli import pagewalk
 from grade.course.cutter import render
 from grade.ladder.labs import ISAS
 from grade.ladder.trees import Tree, find_root
+from grade.practice.bugs import load_bugs
+from grade.practice.command import code_of
 from grade.tests.doc_commands import Shown, Surroundings, problem, shown_commands
 from grade.tests.test_shell import PROMPT, Console
 
@@ -27,18 +29,23 @@ def milestones(files: dict[str, str]) -> frozenset[str]:
     return frozenset(number for text in tests for number in re.findall(r'@milestone\("([\d.]+)"', text))
 
 
+def bugs(lab: int) -> frozenset[str]:
+    """The codes of the bugs of labs 1 to `lab`."""
+    return frozenset(code_of(bug) for bug in load_bugs(ROOT) if bug.lab <= lab)
+
+
 @cache
 def main() -> Surroundings:
     paths = [path for top in ("kernel", "arch", "user", "labs") for path in (ROOT / top).rglob("*") if path.is_file()]
     files = {path.relative_to(ROOT).as_posix(): path.read_text("utf-8", "replace") for path in paths}
-    return Surroundings(files, range(1, LABS + 1), milestones(files), ISAS, is_main=True)
+    return Surroundings(files, range(1, LABS + 1), milestones(files), ISAS, True, bugs(LABS))
 
 
 @cache
 def handout(lab: int, isas: tuple[str, ...]) -> Surroundings:
     rendered = render(ROOT, lab, 0, isas, with_grader=True)
     files = {path: content.decode("utf-8", "replace") for path, (content, _) in rendered.items()}
-    return Surroundings(files, range(1, lab + 1), milestones(files), isas, is_main=False)
+    return Surroundings(files, range(1, lab + 1), milestones(files), isas, False, bugs(lab))
 
 
 def problems(text: str, around: Surroundings) -> list[str]:
@@ -93,6 +100,7 @@ def test_the_readme_has_every_command() -> None:
         ("`./pagewalk greade`", "no command greade"),
         ("`./pagewalk setup --force`", "setup takes no"),
         ("`./pagewalk test [--quick] [--slow]`", "No such option: --slow"),
+        ("```\n./pagewalk bug 3-ffff --explain\n```", "no bug 3-ffff"),
         ("`grade 1 2 9`", "no lab 9"),
         ("```\n$ ./pagewalk run\n$ vmap\n```", "shell knows no vmap"),
         ("```\n./pagewalk status\nfrobnicate it\n```", "frobnicate is unknown to this test"),

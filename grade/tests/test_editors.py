@@ -3,12 +3,15 @@
 import json
 import os
 import re
+import select
 import signal
 import subprocess
 from collections.abc import Iterator
 from configparser import ConfigParser
 from fnmatch import fnmatch
 from pathlib import Path
+from queue import Empty, SimpleQueue
+from threading import Thread
 
 import pytest
 
@@ -21,6 +24,7 @@ from grade.tests.test_doc_commands import main
 
 ROOT = find_root(Path(__file__))
 FOLDER = "${workspaceFolder}/"
+_BACKSTOP = 60.0  # seconds, for what ought to come at once
 
 
 def settings(name: str) -> dict:
@@ -69,37 +73,70 @@ def test_students_get_what_is_about_their_isas(isas: tuple[str, ...]) -> None:
 
 
 class Debugger:
-    """The debugger of a configuration, started and spoken to as the editor does it."""
+    """The debugger of a configuration, started and spoken to as the editor does it: with a terminal for the guest."""
 
-    def __init__(self, configuration: dict, tty: Path) -> None:
+    def __init__(self, configuration: dict) -> None:
+        self.configuration = configuration
+        self.screen, terminal = os.openpty()
         program = configuration["miDebuggerPath"].replace(FOLDER, f"{ROOT}/")
-        arguments = ["--interpreter=mi", f"--tty={tty}", *configuration["miDebuggerArgs"].split()]
+        arguments = ["--interpreter=mi", f"--tty={os.ttyname(terminal)}", *configuration["miDebuggerArgs"].split()]
         self.process = subprocess.Popen(
-            [program, *arguments], cwd=ROOT, text=True, bufsize=1, stdin=subprocess.PIPE, stdout=subprocess.PIPE
-        )
+            [program, *arguments], cwd=ROOT, text=True, bufsize=1, stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+            start_new_session=True,
+        )  # fmt: skip
+        self._answers: SimpleQueue[str] = SimpleQueue()
+        self._reader = Thread(target=lambda: [self._answers.put(line) for line in self.process.stdout])
+        self._reader.start()
+        self._terminal = terminal
 
     def say(self, line: str, until: str) -> str:
         """Sends a line; what comes back, to the first line that begins with `until`."""
         self.process.stdin.write(f"{line}\n")
+        return self._listen(until, _BACKSTOP)
+
+    def pause(self) -> str:
+        """Interrupts, as the editor does: GDB overlooks that while it is about to let the guest run."""
+        for _ in range(round(_BACKSTOP)):
+            self.process.send_signal(signal.SIGINT)
+            try:
+                return self._listen("*stopped", 1)
+            except Empty:
+                continue
+        raise AssertionError("it cannot be interrupted")
+
+    def _listen(self, until: str, seconds: float) -> str:
         seen = []
-        for answer in self.process.stdout:
-            seen.append(answer)
-            assert not answer.startswith("^error"), "".join(seen)
-            if answer.startswith(until):
-                return "".join(seen)
-        raise AssertionError("".join(seen))
+        while not seen or not seen[-1].startswith(until):
+            seen.append(self._answers.get(timeout=seconds))
+            assert not seen[-1].startswith("^error"), "".join(seen)
+        return "".join(seen)
+
+    def wait_for_guest(self, text: str) -> None:
+        """Until the guest has printed this."""
+        printed = ""
+        while text not in printed:
+            assert select.select([self.screen], [], [], _BACKSTOP)[0], printed
+            printed += os.read(self.screen, 4096).decode()
+
+    def close(self) -> None:
+        """Ends it."""
+        self.process.stdin.close()
+        try:
+            self.process.wait(_BACKSTOP)
+        except subprocess.TimeoutExpired:  # it failed while the guest ran
+            os.killpg(self.process.pid, signal.SIGKILL)
+        self._reader.join()
+        self.process.stdout.close()
+        os.close(self.screen)
+        os.close(self._terminal)
 
 
 @pytest.fixture(params=CONFIGURATIONS, ids=lambda one: one["name"])
-def debugger(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Debugger]:
-    (tmp_path / "tty").touch()
+def debugger(request: pytest.FixtureRequest) -> Iterator[Debugger]:
     build_kernel(ROOT, request.param["program"].split("/")[-2])
-    started = Debugger(request.param, tmp_path / "tty")
-    started.configuration, started.tty = request.param, tmp_path / "tty"
+    started = Debugger(request.param)
     yield started
-    started.process.stdin.close()
-    started.process.wait()
-    started.process.stdout.close()
+    started.close()
 
 
 def test_an_editor_debugs_the_kernel(debugger: Debugger) -> None:
@@ -111,14 +148,11 @@ def test_an_editor_debugs_the_kernel(debugger: Debugger) -> None:
     assert 'reason="breakpoint-hit"' in stop and 'func="kernel_main"' in stop
     assert f'fullname="{ROOT}/kernel/main.cc"' in stop
     assert "level 0" in debugger.say('-interpreter-exec console "pt $pc"', "^done")  # the commands about paging are there
-    debugger.say('-interpreter-exec console "hbreak run_monitor"', "^done")
-    debugger.say("-exec-continue", "*stopped")
     debugger.say("-exec-continue", "*running")
-    debugger.process.send_signal(signal.SIGINT)  # as the editor's pause does
-    assert 'signal-name="SIGINT"' in debugger.say("", "*stopped")
+    debugger.wait_for_guest("pagewalk> ")
+    assert 'signal-name="SIGINT"' in debugger.pause()
     debugger.say("-gdb-exit", "^exit")
     assert debugger.process.wait() == 0
-    assert "Pagewalk on" in debugger.tty.read_text(encoding="utf-8")
 
 
 def test_the_editorconfig_is_the_style_that_is_kept() -> None:
