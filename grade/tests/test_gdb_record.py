@@ -8,12 +8,12 @@ from pathlib import Path
 import pytest
 
 from grade import gdb_session
-from grade.course.bugs import load_bugs
 from grade.course.patches import plant
 from grade.gdb.transcripts import transcript
 from grade.ladder.labs import ISAS, LadderError
 from grade.ladder.trees import Tree, find_root
 from grade.machine.debugged import Recording
+from grade.practice.bugs import load_bugs
 
 ROOT = find_root(Path(__file__))
 BUG = "frame-filled-too-far"
