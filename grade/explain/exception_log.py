@@ -16,7 +16,7 @@ from grade.explain.x86_64 import X86Log
 _FORMATS = {"x86_64": X86Log, "aarch64": ArmLog}
 _MOST_OF_KERNEL = 1000  # exceptions of the kernel's own, interrupts not counted: a sound kernel takes a handful
 _MOST_TEXT = 64 << 20  # bytes; a run of user programs has many expected exceptions
-_END = b"@end of the log\n"
+_END = b"the guest stands still\n"
 
 
 @dataclass

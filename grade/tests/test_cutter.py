@@ -50,6 +50,15 @@ def lab_toml(number: int, owned: str = "", adds: str = "", retires: str = "", mo
     return f'number = {number}\ntitle = "Lab {number}"\n{lists}'
 
 
+BUG = """\
+Symptom: Odd.
+ISAs: x86_64
+Fails: 1.1
+Cause: hang
+From: own
+
+diff --git a/kernel/map.h b/kernel/map.h
+"""
 MAIN_FILES = {
     "CMakeLists.txt": "project(x)\n# @from 2\nset(HIGH 1)\n# @end\n",
     "README.md": "all\n<!-- @from 2 -->\nlater\n<!-- @end -->\n",
@@ -65,7 +74,7 @@ MAIN_FILES = {
     "kernel/main.cc": MAIN_CC,
     "kernel/map.h": MAP_H,
     "labs/1-map/README.md": "one\n<!-- @from 2 -->\ntwo\n<!-- @end -->\n",
-    "labs/1-map/bugs/off_by_one.patch": "+1\n",
+    "labs/1-map/bugs/off_by_one.patch": BUG,
     "labs/1-map/lab.toml": lab_toml(1, owned='"kernel/map.h"'),
     "labs/2-high/lab.toml": lab_toml(2, '"arch/{isa}/switch.S"', '"user/"', '"1.3"'),
     "labs/2-high/test_high.py": "",

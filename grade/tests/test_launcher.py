@@ -322,6 +322,30 @@ def test_what_is_missing_after_installing_is_told(debian: World) -> None:
     assert "GRADE" not in result.stdout
 
 
+def test_doxygen_is_needed_by_docs_and_test_only(debian: World) -> None:
+    for command in ("grade", "run"):
+        assert f"GRADE ['{command}']" in debian.run(command).stdout
+    assert debian.run("setup", "--check").returncode == 0
+    assert debian.calls("apt-get") == []
+    for command, browser in (("docs", ""), ("test", "chromium chromedriver selenium ")):
+        result = debian.run(command)
+        assert result.returncode == 2 and f"Missing: {browser}doxygen dot doxygen-awesome.css\n" in result.stderr
+        assert debian.calls("apt-get")[-1].endswith(" doxygen graphviz doxygen-awesome-css")
+    for name in ("doxygen", "dot"):
+        debian.program(name, "")
+    debian.file("usr/share/doxygen-awesome-css/doxygen-awesome.css", "")
+    assert "GRADE ['docs']" in debian.run("docs").stdout
+
+
+def test_where_there_is_no_package_of_the_style_doxygens_own_will_do(world: World) -> None:
+    world.file("etc/os-release", "ID=fedora\n")
+    told = world.run("docs").stderr
+    assert "Missing: doxygen dot\n" in told and "sudo dnf install doxygen graphviz" in told
+    for name in ("doxygen", "dot"):
+        world.program(name, "")
+    assert "GRADE ['docs']" in world.run("docs").stdout
+
+
 def test_the_debugger_is_needed_by_gdb_only(debian: World) -> None:
     debian.remove("gdb-multiarch")
     assert "GRADE" in debian.run("grade").stdout
@@ -360,10 +384,11 @@ def test_only_the_modules_that_are_missing(debian: World) -> None:
 
 def test_only_mains_own_tests_want_a_browser(debian: World) -> None:
     assert debian.run("grade").returncode == debian.run("view").returncode == 7
-    result = debian.run("test")
-    assert "Missing: chromium chromedriver selenium\nInstalling: chromium chromium-driver python3-selenium\n" in result.stderr
-    debian.course('isas = ["x86_64", "aarch64"]')
-    assert debian.run("test").returncode == 7  # which says that it is main's
+    asked = debian.run("test").stderr
+    assert "Missing: chromium chromedriver selenium" in asked
+    assert "Installing: chromium chromium-driver python3-selenium" in asked
+    debian.course('isas = ["x86_64", "aarch64"]')  # where `test` only says that it is main's
+    assert "chromium" not in debian.run("test").stderr
 
 
 # --- other systems -----------------------------------------------------------------------------------------

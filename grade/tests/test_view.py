@@ -175,6 +175,9 @@ def test_it_begins_with_the_address_that_failed(living: Guest) -> None:
     picture = picture_of(living, Subject("Milestone 3.1", failure))
     assert (picture.picks[0].name, picture.picks[0].va) == ("where it failed", "0x500000")
     assert dict(picture.facts)["cause"].startswith("process-killed: ") and dict(picture.facts)["seen"] == "none"
+    kernel = walker_of(living, spaces(living)[0]).walk(0x500000)
+    of_kernel = picture_of(living, Subject("Milestone 3.1", Failure("process-killed", "a page", "none", kernel.explain())))
+    assert (of_kernel.space, picture.space) == (0, 1), "the root is the one that the failure's walk began with"
     plain = {pick.name: int(pick.va, 16) for pick in picture_of(living, SUBJECT).picks}
     assert plain["pc"] == living.cpu().pc and plain["sp"] == living.cpu().sp
     assert picture_of(living, Subject("", failure, va=0x1234)).picks[0].va == "0x1234"

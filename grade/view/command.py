@@ -9,7 +9,6 @@ from grade.boot.failed_run import FailedRun, gdb_command, latest, load
 from grade.boot.guest import CHECKPOINT, Guest
 from grade.diagnosis import diagnose
 from grade.diagnosis.failure import Failure, NotWritten
-from grade.inspect.spaces import live_space, walker_of
 from grade.interactive import Setting
 from grade.ladder.labs import LadderError
 from grade.ladder.trees import Tree
@@ -136,7 +135,7 @@ def _show(guest: Guest, subject: Subject, options: ViewOptions, console: Console
     if options.as_text:
         picture = picture_of(guest, subject)
         va = int(picture.picks[0].va, 16)
-        walk = visible(walker_of(guest, live_space(guest)).walk(va).explain()).splitlines()
+        walk = visible(guest.walker().with_root(int(picture.spaces[picture.space].root, 16)).walk(va).explain()).splitlines()
         print_picture(console, picture, walk)
         return
     output = options.output or path

@@ -9,7 +9,6 @@ from pathlib import Path
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, Template
 
 from grade.boot.guest import Guest
-from grade.inspect.spaces import live_space, walker_of
 from grade.inspect.walk_text import walk_lines
 from grade.view.picture import Picture, Subject, picture_of
 from grade.view.ram import LEGEND, WRONG, FrameRun
@@ -41,7 +40,7 @@ def page_text(picture: Picture, subject: Subject, walk: str = "") -> str:
 
 def _walk_text(guest: Guest, picture: Picture) -> str:
     va = int(picture.picks[0].va, 16)
-    return visible("\n".join(walk_lines(guest, walker_of(guest, live_space(guest)), va)))
+    return visible("\n".join(walk_lines(guest, guest.walker().with_root(int(picture.spaces[picture.space].root, 16)), va)))
 
 
 def _json(picture: Picture) -> str:

@@ -69,7 +69,7 @@ class Picture:
     levels: list[Level]
     spaces: list[PictureSpace]
     space: int
-    """The one that is shown first: that in the register."""
+    """The one that is shown first: that of the failure's walk, else that in the register."""
     expected: int | None
     """Number of the space that no root has: what the kernel's image asks for."""
     ranges: Ranges
@@ -117,7 +117,8 @@ def picture_of(guest: Guest, subject: Subject) -> Picture:
     live = live_root(guest)
     register = [Space("the root in the register", live)]
     every = parts.get("The table of processes", lambda: spaces(guest), register)
-    number = next((number for number, space in enumerate(every) if space.root == live), 0)
+    wanted = _root_of_failure(subject)
+    number = next((at for root in (wanted, live) for at, space in enumerate(every) if space.root == root), 0)
     picks = _picks(guest, subject, every[number], parts)
     reader, walkers = RangeReader(guest), [(space, guest.walker().with_root(space.root)) for space in every]
     shown = [
@@ -188,8 +189,7 @@ def _picks(guest: Guest, subject: Subject, space: Space, parts: _Parts) -> list[
     cpu = guest.cpu()
     crashed = guest.last_stop is not None and guest.last_stop.kind is not StopKind.BREAKPOINT
     found: list[tuple[str, int]] = [("as asked", subject.va)] if subject.va is not None else []
-    walked = re.match(r"walk of (0x[0-9a-f]+)", subject.failure.walk) if subject.failure is not None else None
-    if walked is not None:
+    if (walked := _walk_of_failure(subject)) is not None:
         found.append(("where it failed", int(walked[1], 16)))
     fault = [(f"last fault ({_FAULT_REGISTER[guest.isa]})", cpu.fault_address)] if cpu.fault_address else []
     found += fault if crashed else []
@@ -197,6 +197,18 @@ def _picks(guest: Guest, subject: Subject, space: Space, parts: _Parts) -> list[
     found += [("pc", cpu.pc), ("sp", cpu.sp), *fault]
     first_name = {va: name for name, va in reversed(found)}
     return [Pick(name, f"{va:#x}") for va, name in dict((va, first_name[va]) for _, va in found).items()]
+
+
+def _walk_of_failure(subject: Subject) -> re.Match[str] | None:
+    """The address and, if there was one, the root of the failure's walk (grade/walker/explain.py)."""
+    if subject.failure is None:
+        return None
+    return re.match(r"walk of (0x[0-9a-f]+)(?: from root (0x[0-9a-f]+))?", subject.failure.walk)
+
+
+def _root_of_failure(subject: Subject) -> int | None:
+    walked = _walk_of_failure(subject)
+    return int(walked[2], 16) if walked is not None and walked[2] is not None else None
 
 
 def _interrupted(guest: Guest, space: Space) -> list[tuple[str, int]]:

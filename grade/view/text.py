@@ -64,8 +64,9 @@ def range_line(entry: PictureRange, width: int) -> Text:
 
 
 def _bands(process: object) -> Iterator[Text]:
+    nameless = "no area" if process.has_list else "pages"
     for band in process.bands:
-        line = Text(f"{int(band.start, 16):012x}-{int(band.end, 16):012x} {band.rights} {band.kind or 'no area':9} ")
+        line = Text(f"{int(band.start, 16):012x}-{int(band.end, 16):012x} {band.rights} {band.kind or nameless:9} ")
         line.append(f"{band.strip} ", style="red" if band.findings else "green")
         line.append(f"{band.resident} of {band.pages}")
         for finding in band.findings:
