@@ -21,7 +21,9 @@ from grade.ladder.trees import find_root
 ROOT = find_root(Path(__file__))
 _MARK = "PAGEWALK_TEST"
 _WITHOUT_PYTHON = """#!/bin/sh
-for word; do case $word in python*) echo 'Scripting in the "Python" language is not supported in this copy of GDB.' >&2; exit 0 ;; esac; done
+for word; do
+    case $word in python*) echo 'Scripting in the "Python" language is not supported in this copy of GDB.' >&2; exit 0 ;; esac
+done
 exec {gdb} "$@"
 """
 
