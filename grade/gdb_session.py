@@ -137,7 +137,7 @@ def _debug(session: Session) -> int:
         print(_NO_PYTHON.format(gdb=gdb), file=sys.stderr, flush=True)
         if session.record:
             raise LadderError("--record needs a GDB with Python")
-    with tempfile.TemporaryDirectory(prefix="pagewalk-") as folder, _screen(session.serial) as screen:
+    with _leaves_in_order(), tempfile.TemporaryDirectory(prefix="pagewalk-") as folder, _screen(session.serial) as screen:
         paths = Path(folder) / "gdb", Path(folder) / "facts"
         try:
             if session.record:
@@ -165,12 +165,35 @@ def _run_gdb(command: list[str], editor: Editor | None = None) -> int:
         gdb = subprocess.Popen(command)
         if editor is not None:  # it interrupts the process that it started; a terminal reaches GDB by itself
             signal.signal(signal.SIGINT, lambda number, frame: gdb.send_signal(number))
-        status = gdb.wait()
+        with _killed_with_us(gdb):
+            status = gdb.wait()
     finally:
         signal.signal(signal.SIGINT, before)
     if status < 0:
         raise LadderError(f"GDB was ended by the signal {signal.Signals(-status).name}")
     return status
+
+
+@contextmanager
+def _killed_with_us(gdb: subprocess.Popen[bytes]) -> Iterator[None]:
+    try:
+        yield
+    except BaseException:
+        gdb.kill()
+        gdb.wait()
+        raise
+
+
+@contextmanager
+def _leaves_in_order() -> Iterator[None]:
+    """Within this context the folder of the session goes also if we are told to end, or if the terminal is closed."""
+    ends = (signal.SIGTERM, signal.SIGHUP)
+    before = [signal.signal(end, lambda number, frame: sys.exit(128 + number)) for end in ends]
+    try:
+        yield
+    finally:
+        for end, handler in zip(ends, before, strict=True):
+            signal.signal(end, handler)
 
 
 def _gdb_commands(session: Session, paths: tuple[Path, Path], with_python: bool) -> list[str]:

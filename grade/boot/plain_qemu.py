@@ -6,7 +6,7 @@ from typing import BinaryIO
 from grade.boot.guest import Recipe
 from grade.machine.boot_parameters import BootParameters
 from grade.machine.platform import platform_of
-from grade.machine.qemu_process import memory_file
+from grade.machine.qemu_process import board_options, memory_file
 from grade.machine.qemu_version import require
 
 
@@ -20,11 +20,8 @@ def parameters_file(recipe: Recipe) -> BinaryIO:
 
 def command_line(recipe: Recipe, parameters: BinaryIO) -> list[str]:
     """QEMU's command line, but for the serial port and how to start. QEMU must inherit `parameters`."""
-    platform = platform_of(recipe.isa)
-    machine = f"{platform.machine},{platform.el2_option}" if recipe.el2 else platform.machine
-    loader = f"loader,file=/dev/fd/{parameters.fileno()},addr={platform.parameters_address:#x},force-raw=on"
-    return [
-        os.fspath(require(recipe.isa)), "-nodefaults", "-no-user-config", "-display", "none", "-accel", "tcg",
-        "-machine", machine, "-cpu", recipe.cpu or platform.cpu, "-m", f"{recipe.ram_mib}M",
-        "-device", loader, "-kernel", recipe.elf,
-    ]  # fmt: skip
+    platform, size = platform_of(recipe.isa), recipe.ram_mib << 20
+    board = board_options(
+        platform, recipe.elf, size, parameters.fileno(), cpu=recipe.cpu or platform.cpu, el2=recipe.el2
+    )
+    return [os.fspath(require(recipe.isa)), *board]

@@ -10,7 +10,10 @@ import subprocess
 import sys
 from pathlib import Path
 
-_EXAMPLE = re.compile(r'(?P<head><!-- gdb (?P<isa>\w+) "(?P<script>[^"]*)"(?P<record> --record)? -->\n```\n)(?P<body>.*?)(?P<end>^```$)', re.M | re.S)
+_EXAMPLE = re.compile(
+    r'(?P<head><!-- gdb (?P<isa>\w+) "(?P<script>[^"]*)"(?P<record> --record)? -->\n```\n)(?P<body>.*?)(?P<end>^```$)',
+    re.M | re.S,
+)
 _PROMPT = "(gdb) "
 _MARK = "=== pagewalk ==="
 _SECONDS = 120

@@ -135,30 +135,34 @@ def _close_unless_viewed(ram: mmap.mmap) -> None:
         return  # a view of it exists, and the memory goes when the view does
 
 
+def board_options(
+    platform: Platform, kernel: str, ram_bytes: int, parameters: int, *, cpu: str, el2: bool, backend: str | None = None
+) -> list[str]:
+    """The part of the command line that every guest has. `parameters` is a descriptor that QEMU inherits."""
+    machine = [platform.machine, *([f"memory-backend={backend}"] if backend else []), *([platform.el2_option] if el2 else [])]
+    return [
+        "-nodefaults", "-no-user-config", "-display", "none", "-accel", "tcg",
+        "-machine", ",".join(machine), "-cpu", cpu, "-m", f"{ram_bytes // 1024}K", "-kernel", kernel,
+        "-device", f"loader,file=/dev/fd/{parameters},addr={platform.parameters_address:#x},force-raw=on",
+    ]  # fmt: skip
+
+
 def _command(setup: GuestSetup, ram: int, parameters: int, qmp: int, gdb: int) -> list[str]:
     """The command line. The last four are descriptors that QEMU inherits."""
-    platform = setup.platform
-    board = [platform.machine, "memory-backend=ram"]
-    if setup.el2:
-        board.append(platform.el2_option)
     options = {
-        "-display": "none",
-        "-accel": "tcg",
         "-object": f"memory-backend-file,id=ram,size={setup.ram_bytes},mem-path=/dev/fd/{ram},share=on",
-        "-m": f"{setup.ram_bytes // 1024}K",
-        "-machine": ",".join(board),
-        "-cpu": setup.cpu,
         "-action": _FREEZE_AT_END,
         "-serial": setup.serial,
         "-mon": "chardev=qmp,mode=control",
         "-gdb": "chardev:grader",
-        "-kernel": str(setup.kernel),
-        "-device": f"loader,file=/dev/fd/{parameters},addr={platform.parameters_address:#x},force-raw=on",
     }
     channels = [f"socket,id=qmp,fd={qmp}", f"socket,id=grader,fd={gdb}"]  # `gdb` is QEMU's name for one of its own
     if setup.serial == "chardev:serial":
         channels.append("stdio,id=serial,signal=off")
-    words = [str(setup.binary), "-nodefaults", "-no-user-config", "-S"]
+    board = board_options(
+        setup.platform, str(setup.kernel), setup.ram_bytes, parameters, cpu=setup.cpu, el2=setup.el2, backend="ram"
+    )
+    words = [str(setup.binary), "-S", *board]
     for channel in channels:
         words += ["-chardev", channel]
     for option, value in options.items():

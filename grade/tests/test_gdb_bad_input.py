@@ -21,7 +21,9 @@ from grade.ladder.trees import find_root
 ROOT = find_root(Path(__file__))
 _MARK = "PAGEWALK_TEST"
 _WITHOUT_PYTHON = """#!/bin/sh
-for word; do case $word in python*) echo 'Scripting in the "Python" language is not supported in this copy of GDB.' >&2; exit 0 ;; esac; done
+for word; do
+    case $word in python*) echo 'Scripting in the "Python" language is not supported in this copy of GDB.' >&2; exit 0 ;; esac
+done
 exec {gdb} "$@"
 """
 
@@ -129,3 +131,11 @@ def test_control_c_during_the_recording_ends_all(tmp_path: Path) -> None:
         os.killpg(process.pid, signal.SIGINT)
         output, errors = process.communicate(timeout=60)
     assert process.returncode == 1 and errors.strip() == "Aborted!" and "(gdb)" not in output
+
+
+@pytest.mark.parametrize("end", [signal.SIGTERM, signal.SIGHUP])
+def test_whoever_ends_the_session_ends_all_of_it(end: signal.Signals, tmp_path: Path) -> None:
+    with session("--isa", ISAS[0], "--record", folder=tmp_path) as process:
+        read_to(process, "(gdb) ")
+        process.send_signal(end)
+        assert process.wait(60) == 128 + end

@@ -8,12 +8,12 @@ from pathlib import Path
 import pytest
 
 from grade import gdb_session
-from grade.course.bugs import load_bugs
 from grade.course.patches import plant
 from grade.gdb.transcripts import transcript
 from grade.ladder.labs import ISAS, LadderError
 from grade.ladder.trees import Tree, find_root
 from grade.machine.debugged import Recording
+from grade.practice.bugs import load_bugs
 
 ROOT = find_root(Path(__file__))
 BUG = "frame-filled-too-far"
@@ -87,7 +87,8 @@ def test_the_store_that_overwrote_an_entry_is_found(isa: str, planted: Path) -> 
     )  # fmt: skip
     assert f"Where milestone 3.2 failed on {isa}: right before the CPU dies" in run.stdout
     assert "cause: " + next(bug for bug in load_bugs(ROOT) if bug.name == BUG).causes[isa] in run.stdout
-    assert "which ends the walk of 0x" in run.stdout and "  empty\nby (anonymous namespace)::fill at kernel/mm/frame.cc:15" in run.stdout
+    assert "which ends the walk of 0x" in run.stdout
+    assert "  empty\nby (anonymous namespace)::fill at kernel/mm/frame.cc:15" in run.stdout
 
 
 def test_no_room_for_the_recording(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
