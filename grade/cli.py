@@ -249,7 +249,7 @@ def gdb(
     if failed:
         if what or script or lab is not None:
             raise click.UsageError("--failed goes without a lab, a milestone or a script")
-        sys.exit(run_last_failure_under_gdb(serial=serial, record=record))
+        sys.exit(run_last_failure_under_gdb(own_tree(), serial=serial, record=record))
     lines, editor = script.replace(";", "\n"), Editor(interpreter, tty) if interpreter else None
     sys.exit(run_under_gdb(own_tree(), what, isa, lab, lines, serial=serial, record=record, editor=editor))
 

@@ -12,14 +12,15 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from grade.boot.failed_run import FailedRun, latest, load
+from grade.boot.failed_run import FailedRun
 from grade.boot.guest import CHECKPOINT, Recipe, machine_for
 from grade.boot.kernel_image import DEBUG_ROOT, KernelImage
+from grade.failed_choice import choose_failed, refuse_changed
 from grade.failing_point import Death, death_at, go_before, go_to_failure, is_unreachable
 from grade.gdb.facts import RecordingFacts, write_facts
 from grade.interactive import kernel_to_run
 from grade.ladder.labs import LadderError
-from grade.ladder.trees import Tree, prepare
+from grade.ladder.trees import Tree
 from grade.machine.debugged import DebuggedMachine, Recording, RecordMode
 from grade.machine.machine import MachineError, State
 
@@ -65,54 +66,21 @@ def run_under_gdb(
     if script and "." in what:
         raise LadderError(f"milestone {what} has a script of its own")
     if "." in what:
-        failed = _failed_run(tree, what, isa, lab)
-        return _debug(Session(failed.recipe, failed.tree, failed, serial, record))
+        return _debug_failure(choose_failed(tree, what, isa, lab), serial, record)
     kernel = kernel_to_run(tree, isa, int(what) if what else lab)
     if editor is not None and serial is None:
         serial = editor.tty or Path(os.devnull)  # GDB's own output is for the editor alone
     return _debug(Session(Recipe(isa, str(kernel.elf), script, 0), kernel.tree, None, serial, record, editor))
 
 
-def run_last_failure_under_gdb(*, serial: Path | None = None, record: bool = False) -> int:
+def run_last_failure_under_gdb(tree: Tree, *, serial: Path | None = None, record: bool = False) -> int:
     """The same for the milestone that failed last, whichever it was."""
-    failed = latest()
-    if failed is None:
-        raise LadderError("no milestone has failed with a machine running, so there is none to go back to")
-    _refuse_changed(failed, "that milestone")
+    return _debug_failure(choose_failed(tree, "", "", None), serial, record)
+
+
+def _debug_failure(failed: FailedRun, serial: Path | None, record: bool) -> int:
+    refuse_changed(failed)
     return _debug(Session(failed.recipe, failed.tree, failed, serial, record))
-
-
-def _failed_run(tree: Tree, milestone: str, isa: str, lab: int | None) -> FailedRun:
-    number = lab or (tree.lab if tree.course else int(milestone.split(".")[0]))
-    failed = load(number, milestone, isa)
-    if failed is None and (tests := _host_tests_of(tree, milestone)) is not None:
-        raise LadderError(
-            f"milestone {milestone} is a host test: no machine runs. Its program, which grade builds, under a debugger "
-            f"(grade names the test that fails, which can stand for {tests}):\n"
-            f"gdb --args {prepare(tree, number)}/build/host/host_tests --gtest_filter='{tests}'"
-        )
-    if failed is None:
-        raise LadderError(
-            f"milestone {milestone} has not failed on {isa} with a machine running, so there is none to go back to: "
-            f"./pagewalk grade {number} --isa {isa}"
-        )
-    again = f"; see whether it still does: ./pagewalk grade {number} --isa {isa} --milestone {milestone}"
-    _refuse_changed(failed, f"milestone {milestone}", again)
-    return failed
-
-
-def _host_tests_of(tree: Tree, milestone: str) -> str | None:
-    """The pattern of the host tests that alone prove the milestone; None if a machine runs for it."""
-    mark = rf'@milestone\("{re.escape(milestone)}", [^)\n]*witness="H"\)\n'
-    proof = re.compile(mark + r'.*?check_host_tests\(host_tests, "([^"]+)"', re.DOTALL)
-    files = (file for lab in tree.labs for file in lab.folder.glob("test_*.py"))
-    found = (proof.search(file.read_text(encoding="utf-8")) for file in files)
-    return next((match[1] for match in found if match), None)
-
-
-def _refuse_changed(failed: FailedRun, what: str, more: str = "") -> None:
-    if not failed.is_current:
-        raise LadderError(f"the kernel has changed since {what} failed{more}")
 
 
 # --- GDB itself ------------------------------------------------------------------------------------------------------

@@ -3,11 +3,11 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-from grade.boot.failed_run import FailedRun, gdb_command, latest, load
+from grade.boot.failed_run import FailedRun, gdb_command
 from grade.boot.guest import Guest, Recipe
 from grade.diagnosis.failure import Failure
+from grade.failed_choice import choose_failed, refuse_changed
 from grade.ladder.build import build_kernel
-from grade.ladder.labs import LadderError
 from grade.ladder.trees import Tree, prepare
 from grade.machine.stop import StopKind
 from grade.run_plan import Target
@@ -33,32 +33,12 @@ class Case:
 
 def failed_milestone(tree: Tree, milestone: str, isa: str, lab: int | None) -> Case:
     """The milestone as it failed last; the latest failure of all if none is named. LadderError if there is none."""
-    failed = _named(tree, milestone, isa, lab) if milestone else latest()
-    if failed is None:
-        raise LadderError("no milestone has failed with a machine running: there is nothing to explain. ./pagewalk grade")
-    return case_of(failed)
-
-
-def _named(tree: Tree, milestone: str, isa: str, lab: int | None) -> FailedRun:
-    number = milestone.partition(".")[0]
-    if not number.isdecimal() or not milestone.partition(".")[2].isdecimal():
-        raise LadderError(f"{milestone} is no milestone: one is called 3.2")
-    on = lab or (tree.lab if tree.course else int(number))
-    failed = load(on, milestone, isa)
-    if failed is None:
-        raise LadderError(
-            f"milestone {milestone} has not failed on {isa} with a machine running, so there is nothing to explain: "
-            f"./pagewalk grade {on} --isa {isa} --milestone {milestone}"
-        )
-    return failed
+    return case_of(choose_failed(tree, milestone, isa, lab))
 
 
 def case_of(failed: FailedRun) -> Case:
     """A milestone that failed. LadderError if its kernel is not there any more."""
-    if not failed.is_current:
-        again = f"./pagewalk grade {failed.lab} --isa {failed.isa} --milestone {failed.milestone}"
-        what = f"the kernel has changed since milestone {failed.milestone} failed"
-        raise LadderError(f"{what}; see whether it still does: {again}")
+    refuse_changed(failed)
     gdb = gdb_command(Target(failed.lab, failed.isa, failed.tree, frozenset()), failed.milestone)
     return Case(
         title=f"Milestone {failed.milestone} on lab {failed.lab}'s kernel for {failed.isa}",

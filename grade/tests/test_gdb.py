@@ -16,7 +16,7 @@ from grade.course.cutter import cut
 from grade.gdb_session import run_last_failure_under_gdb
 from grade.ladder.build import build_kernel
 from grade.ladder.labs import ISAS, LadderError
-from grade.ladder.trees import find_root
+from grade.ladder.trees import Tree, find_root
 
 ROOT = find_root(Path(__file__))
 CHECK_FIRST = '#include "kernel/base/check.h"\nvoid run_monitor() {\n  CHECK(0 == 1);\n'
@@ -133,7 +133,7 @@ def test_the_last_failure_is_the_newest_of_all(tmp_path: Path, monkeypatch: pyte
     monkeypatch.setattr(failed_run, "_folder", lambda: tmp_path / "failed")
     assert failed_run.latest() is None
     with pytest.raises(LadderError, match="no milestone has failed with a machine running"):
-        run_last_failure_under_gdb()
+        run_last_failure_under_gdb(Tree(ROOT))
     (tmp_path / "failed").mkdir()
     for age, milestone in ((30, "1.2"), (10, "1.8"), (20, "1.3")):
         recipe = Recipe("aarch64", str(tmp_path / "kernel.elf"), milestone, 0).as_dict()
@@ -143,5 +143,5 @@ def test_the_last_failure_is_the_newest_of_all(tmp_path: Path, monkeypatch: pyte
         os.utime(path, (1_000_000 - age, 1_000_000 - age))
     last = failed_run.latest()
     assert last is not None and last.recipe.script == "1.8"
-    with pytest.raises(LadderError, match="the kernel has changed since that milestone failed"):
-        run_last_failure_under_gdb()
+    with pytest.raises(LadderError, match="the kernel has changed since milestone 1.8 failed; see whether .*/pagewalk grade 1"):
+        run_last_failure_under_gdb(Tree(ROOT))

@@ -5,10 +5,11 @@ from pathlib import Path
 
 from rich.console import Console
 
-from grade.boot.failed_run import FailedRun, gdb_command, latest, load
+from grade.boot.failed_run import FailedRun, gdb_command
 from grade.boot.guest import CHECKPOINT, Guest
 from grade.diagnosis import diagnose
 from grade.diagnosis.failure import Failure, NotWritten
+from grade.failed_choice import choose_failed, refuse_changed
 from grade.interactive import Setting
 from grade.ladder.labs import LadderError
 from grade.ladder.trees import Tree
@@ -69,26 +70,9 @@ def _address(text: str) -> int:
 
 
 def _failed_run(tree: Tree, options: ViewOptions) -> FailedRun:
-    milestone, isa = options.milestone, options.isa
-    if not milestone:
-        failed = latest()
-        if failed is None:
-            problem = "no milestone has failed with a machine running"
-            raise LadderError(f'{problem}; ./pagewalk view --script "run hello" boots one')
-    else:
-        number = options.lab or (tree.lab if tree.course else int(milestone.partition(".")[0]))
-        failed = load(number, milestone, isa)
-        if failed is None:
-            raise LadderError(
-                f"milestone {milestone} has not failed on {isa} with a machine running, so there is nothing to show: "
-                f"./pagewalk grade {number} --isa {isa}"
-            )
-    if not failed.is_current:
-        kept = failed.folder / PAGE_FILE
-        raise LadderError(
-            f"the kernel has changed since milestone {failed.milestone} failed"
-            + (f"; the picture from then: {_shown(kept)}" if kept.exists() else "")
-        )
+    failed = choose_failed(tree, options.milestone, options.isa, options.lab)
+    kept = failed.folder / PAGE_FILE
+    refuse_changed(failed, f"; the picture from then: {_shown(kept)}" if kept.exists() else "")
     return failed
 
 

@@ -1,0 +1,50 @@
+"""Which failed milestone a command is about: the one that is named, or the one that failed last."""
+
+import re
+
+from grade.boot.failed_run import FailedRun, latest, load
+from grade.ladder.labs import LadderError
+from grade.ladder.trees import Tree, prepare
+
+
+def choose_failed(tree: Tree, milestone: str, isa: str, lab: int | None) -> FailedRun:
+    """The run in which a milestone failed last; '' is whichever failed last of all. LadderError if there is none.
+
+    Its kernel may have changed since: refuse_changed().
+    """
+    if not milestone:
+        if (failed := latest()) is None:
+            raise LadderError("no milestone has failed with a machine running, so there is none to go back to: ./pagewalk grade")
+        return failed
+    if not re.fullmatch(r"\d+\.\d+", milestone):
+        raise LadderError(f"{milestone} is no milestone: one is called 3.2")
+    number = lab or (tree.lab if tree.course else int(milestone.partition(".")[0]))
+    if (failed := load(number, milestone, isa)) is not None:
+        return failed
+    if (tests := _host_tests_of(tree, milestone)) is not None:
+        raise LadderError(
+            f"milestone {milestone} is a host test: no machine runs. Its program, which grade builds, under a debugger "
+            f"(grade names the test that fails, which can stand for {tests}):\n"
+            f"gdb --args {prepare(tree, number)}/build/host/host_tests --gtest_filter='{tests}'"
+        )
+    raise LadderError(
+        f"milestone {milestone} has not failed on {isa} with a machine running, so there is none to go back to: "
+        f"./pagewalk grade {number} --isa {isa}"
+    )
+
+
+def refuse_changed(failed: FailedRun, more: str = "") -> None:
+    """LadderError if the kernel is not the one that failed."""
+    if not failed.is_current:
+        again = f"./pagewalk grade {failed.lab} --isa {failed.isa} --milestone {failed.milestone}"
+        what = f"the kernel has changed since milestone {failed.milestone} failed"
+        raise LadderError(f"{what}; see whether it still does: {again}{more}")
+
+
+def _host_tests_of(tree: Tree, milestone: str) -> str | None:
+    """The pattern of the host tests that alone prove the milestone; None if a machine runs for it."""
+    mark = rf'@milestone\("{re.escape(milestone)}", [^)\n]*witness="H"\)\n'
+    proof = re.compile(mark + r'.*?check_host_tests\(host_tests, "([^"]+)"', re.DOTALL)
+    files = (file for lab in tree.labs for file in lab.folder.glob("test_*.py"))
+    found = (proof.search(file.read_text(encoding="utf-8")) for file in files)
+    return next((match[1] for match in found if match), None)
