@@ -77,7 +77,7 @@ def test_a_kernel_that_has_changed_is_not_shown_as_if_it_had_not(failed: str, mo
     monkeypatch.setattr(failed_run, "_digest", lambda elf: "another")
     result = view()
     assert result.exit_code == 2
-    assert re.search(r"the kernel has changed since milestone 3\.1 failed; the picture from then: .*/view\.html", result.output)
+    assert re.search(r"the kernel has changed since milestone 3\.1 failed; see .*; the picture from then: .*/view\.html", result.output)
 
 
 @pytest.mark.parametrize("isa", ISAS)
