@@ -1,90 +1,29 @@
 """The commands of ./pagewalk. Exit status: 0 all passed, 1 something failed, 2 it could not run."""
 
-import errno
 import sys
 import traceback
-from collections.abc import Callable
-from functools import wraps
 from pathlib import Path
 
 import click
-from rich.console import Console
 
-from grade.ladder.build import BuildError
-from grade.ladder.labs import COURSE_FILE, ISAS, LadderError
-from grade.ladder.trees import Tree, find_root
-from grade.machine.qemu_version import ToolMissing, ToolTooOld
-from grade.program_run import BadProgram
-from grade.visible import visible
-
-CANNOT_RUN = 2
-
-_MENDABLE = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EACCES, errno.EPERM}
-"""What a user can do something about: no room left, or no right to write."""
+from grade.cli_common import (
+    CANNOT_RUN,
+    handed_out_tree,
+    is_main,
+    isa_option,
+    isas_choice,
+    json_option,
+    main_tree,
+    named_file,
+    one_isa_option,
+    own_tree,
+    reports_what_is_missing,
+    terminal,
+)
+from grade.ladder.labs import ISAS, LadderError
 
 ONLY_IN_MAIN = {"test", "cut", "handout"}
 ONLY_HANDED_OUT = {"status", "submit"}
-
-
-def _is_main() -> bool:
-    return not (find_root(Path(__file__)) / COURSE_FILE).exists()
-
-
-def _course_isas() -> tuple[str, ...]:
-    """Those that can be named here; all of them in a tree that is in disorder, which each command reports by itself."""
-    try:
-        return own_tree().isas
-    except LadderError:
-        return ISAS
-
-
-def own_tree() -> Tree:
-    """The tree that this package is part of."""
-    return Tree(find_root(Path(__file__)))
-
-
-def _named_file(_: click.Context, option: click.Parameter, path: Path | None) -> Path | None:
-    """Refuses `-`, which elsewhere is standard output: that is for people here."""
-    if path == Path("-"):
-        raise click.BadParameter("name a file; - would be one of that name", param=option)
-    return path
-
-
-_isas = click.Choice(_course_isas())
-isa_option = click.option(
-    "--isa", "isas", multiple=True, type=_isas, help="Only this ISA (may be repeated; default: all)."
-)
-one_isa_option = click.option("--isa", type=_isas, default=_isas.choices[0], show_default=True, help="The ISA.")
-json_option = click.option(
-    "--json",
-    "json_file",
-    type=click.Path(dir_okay=False, path_type=Path),
-    callback=_named_file,
-    help="Write the results as JSON.",
-)
-
-
-class CannotRun(click.ClickException):
-    """Something that is missing or wrong keeps the command from running at all."""
-
-    exit_code = CANNOT_RUN
-
-
-def reports_what_is_missing(command: Callable) -> Callable:
-    """Turns the errors that a user can mend into one clear line and exit status 2."""
-
-    @wraps(command)
-    def wrapped(*args: object, **kwargs: object) -> None:
-        try:
-            command(*args, **kwargs)
-        except (ToolMissing, ToolTooOld, LadderError, BuildError, BadProgram) as error:
-            raise CannotRun(visible(str(error))) from error
-        except OSError as error:
-            if error.errno not in _MENDABLE:
-                raise
-            raise CannotRun(f"{error.strerror}: {error.filename or 'while writing'}") from error
-
-    return wrapped
 
 
 class _Commands(click.Group):
@@ -92,7 +31,7 @@ class _Commands(click.Group):
 
     def list_commands(self, context: click.Context) -> list[str]:
         """The names that --help shows."""
-        hidden = ONLY_HANDED_OUT if _is_main() else ONLY_IN_MAIN
+        hidden = ONLY_HANDED_OUT if is_main() else ONLY_IN_MAIN
         return [name for name in super().list_commands(context) if name not in hidden]
 
 
@@ -115,7 +54,7 @@ def pagewalk() -> None:
     "--junit",
     "junit_file",
     type=click.Path(dir_okay=False, path_type=Path),
-    callback=_named_file,
+    callback=named_file,
     help="Write the results as JUnit XML.",
 )
 @click.option(
@@ -126,7 +65,7 @@ def pagewalk() -> None:
 @click.option(
     "--submission",
     metavar="ARCHIVE|DIR|GIT-REV",
-    hidden=not _is_main(),
+    hidden=not is_main(),
     help="Grade what a student handed in: only the files that the student owns are taken. REV, or DIR:REV.",
 )
 @click.option("-j", "jobs", type=click.IntRange(1), help="Guests at the same time (default: one for each core).")
@@ -256,12 +195,12 @@ def gdb(
 
 @pagewalk.command("view")
 @click.argument("milestone", default="")
-@click.option("--isa", type=_isas, help=f"The ISA (default: {_isas.choices[0]}).")
+@click.option("--isa", type=isas_choice, help=f"The ISA (default: {isas_choice.choices[0]}).")
 @click.option("--lab", type=int, help="On the kernel of this lab.")
 @click.option("--failed", is_flag=True, help="The milestone that failed last, on whatever ISA: so it is without MILESTONE.")
 @click.option("--va", help="Begin with this address: 0x400000.")
 @click.option("--script", default="", help="Boot, with these monitor commands, separated by ';': \"run hello\".")
-@click.option("-o", "--output", type=click.Path(dir_okay=False, path_type=Path), callback=_named_file, help="The file to write.")
+@click.option("-o", "--output", type=click.Path(dir_okay=False, path_type=Path), callback=named_file, help="The file to write.")
 @click.option("--text", "as_text", is_flag=True, help="Show it on this terminal instead.")
 @reports_what_is_missing
 def view_command(milestone: str, isa: str | None, lab: int | None, failed: bool, **options: object) -> None:
@@ -277,7 +216,7 @@ def view_command(milestone: str, isa: str | None, lab: int | None, failed: bool,
         raise click.UsageError("name a milestone, or --failed, or --script: only one of them")
     if not milestone and not options["script"] and (isa or lab is not None):
         raise click.UsageError("--isa and --lab go with a milestone or with --script")
-    view(own_tree(), terminal(), ViewOptions(milestone, isa or _isas.choices[0], lab, **options))
+    view(own_tree(), terminal(), ViewOptions(milestone, isa or isas_choice.choices[0], lab, **options))
 
 
 @pagewalk.command()
@@ -329,7 +268,7 @@ def bench(json_file: Path | None, runs: int, soak: int | None) -> None:
     "-o",
     "--output",
     type=click.Path(file_okay=False, path_type=Path),
-    callback=_named_file,
+    callback=named_file,
     metavar="DIR",
     help="Default: build/docs. What is in it goes.",
 )
@@ -365,7 +304,7 @@ def cut_command(lab: int, into: Path, solved: int | None, with_grader: bool, isa
 
 @pagewalk.command("bug")
 @click.argument("code", default="", metavar="[CODE]")
-@click.option("--isa", type=_isas, help="The ISA (default: the first on which the bug shows).")
+@click.option("--isa", type=isas_choice, help="The ISA (default: the first on which the bug shows).")
 @click.option("--lab", type=int, help="List the bugs of this lab only.")
 @click.option("--gdb", "under_gdb", is_flag=True, help="Under GDB.")
 @click.option("--script", default="", help="Monitor commands to begin with, separated by ';'.")
@@ -430,27 +369,6 @@ def handout(folder: Path, check: bool, isas: tuple[str, ...], **options: object)
     options["isas"] = tuple(isa for isa in ISAS if isa in isas) or None
     run = check_branches if check else publish_branches
     sys.exit(run(tree, folder, terminal(), **options))
-
-
-def main_tree(command: str) -> Tree:
-    """The same for a command that only main has. LadderError in a handed-out tree."""
-    tree = own_tree()
-    if tree.course is not None:
-        raise LadderError(f"{command} works in main, from which this tree of lab {tree.lab} was made")
-    return tree
-
-
-def handed_out_tree(command: str) -> Tree:
-    """The same for a command that only a handed-out tree has. LadderError in main."""
-    tree = own_tree()
-    if tree.course is None:
-        raise LadderError(f"{command} is for the tree of one lab, as students have it; this is main")
-    return tree
-
-
-def terminal() -> Console:
-    """The console on today's standard output, whatever is put in its place later; wide where nobody looks."""
-    return Console(file=sys.stdout, width=None if sys.stdout.isatty() else 120, highlight=False)
 
 
 def main() -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
-from grade import cli
+from grade import cli, cli_common
 from grade.course.handout import Difference, Published, Wishes, differences, publish
 from grade.ladder.labs import LadderError
 from grade.ladder.trees import Tree, read_course
@@ -336,7 +336,7 @@ def test_wrong_wishes_are_refused(main: Tree, repo: Path, wishes: Wishes, messag
 
 
 def test_the_command_line(repo: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, main: Tree) -> None:
-    monkeypatch.setattr(cli, "own_tree", lambda: main)
+    monkeypatch.setattr(cli_common, "own_tree", lambda: main)
     runner = CliRunner()
 
     def call(*arguments: str) -> tuple[int, str]:
@@ -360,7 +360,7 @@ def test_the_command_line(repo: Path, tmp_path: Path, monkeypatch: pytest.Monkey
     git(repo, "commit", "-qam", "Mine")
     assert "Rename what has commits of others" in call("--check")[1]
     (main.root / "labs/course.toml").write_text('lab = 1\nsolved = 0\nisas = ["x86_64"]\n', encoding="utf-8")
-    monkeypatch.setattr(cli, "own_tree", lambda: Tree(main.root))
+    monkeypatch.setattr(cli_common, "own_tree", lambda: Tree(main.root))
     status, output = call()
     assert status == 2 and "handout works in main" in output
 
