@@ -125,4 +125,6 @@ def _reporters(image: KernelImage) -> dict[int, str]:
 
 def _failure_lines(failed: FailedRun) -> list[str]:
     failure = failed.failure
-    return [visible(line) for line in (f"cause: {failure.cause}", f"expected: {failure.expected}", f"seen: {failure.seen}")]
+    lines = [f"cause: {failure.cause}", f"expected: {failure.expected}", f"seen: {failure.seen}"]
+    # Where the grader stopped it to look, no fault is being handled, and `why` has nothing to walk.
+    return [visible(line) for line in lines + (failure.walk.splitlines() if failed.stop_kind is StopKind.BREAKPOINT else [])]
