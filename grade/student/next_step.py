@@ -91,6 +91,8 @@ def _to_look_at(tree: Tree, result: Result) -> list[str]:
     hints = {line[:10].strip(): line[10:].strip() for line in result.message.splitlines()}
     lines.append(f"  cause {result.cause}" + (f", look at {hints['look at']}" if "look at" in hints else ""))
     lines.append(f"  {_grade_again(result)} shows it again")
+    if "explain" in hints:
+        lines.append(f"  {hints['explain']} tells what went wrong first, and why")
     if "try" in hints:
         lines.append(f"  {hints['try']} goes to where it failed")
     return lines

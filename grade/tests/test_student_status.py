@@ -96,11 +96,13 @@ def test_a_function_that_was_written_since_is_not_asked_for(tmp_path: Path) -> N
 
 def test_a_failure_comes_with_what_to_type(tmp_path: Path) -> None:
     message = "expected   a\nlook at    kernel/lab1.h\ntry        ./pagewalk gdb 1.2 --isa x86_64"
+    message += "\nexplain    ./pagewalk explain 1.2 --isa x86_64"
     failed = result("1.2", Status.FAILED, message=message)
     assert next_steps(Tree(student_clone(tmp_path)), [result("1.1"), failed]) == [
         "First: 1.2 on x86_64 (Title of 1.2) fails.",
         "  cause wrong-frame, look at kernel/lab1.h",
         "  ./pagewalk grade --milestone 1.2 --isa x86_64 shows it again",
+        "  ./pagewalk explain 1.2 --isa x86_64 tells what went wrong first, and why",
         "  ./pagewalk gdb 1.2 --isa x86_64 goes to where it failed",
     ]
 
