@@ -17,7 +17,7 @@ from grade.explain.first import First, describe_first, walk_of
 from grade.explain.histories import history_of, link_to
 from grade.explain.promised import cause_of_user_fault, promise_lines
 from grade.explain.reboot import RebootedGuest, at_exception, follow, handler_of, rebooted
-from grade.inspect.frames import frames_lines
+from grade.inspect.frames import frame_findings
 from grade.inspect.lint import lint
 from grade.machine.machine import MachineError
 from grade.machine.stop import Stop, StopKind
@@ -160,8 +160,8 @@ def _odd_frames(guest: Guest) -> list[str]:
     """What does not fit together; frames that nothing leads to only where no process is on its way in the kernel."""
     idle = not any(slot.pid for slot in process_slots(guest)) and guest.last_stop is not None
     quiet = idle and (guest.last_stop.kind is StopKind.BREAKPOINT or guest.facts("poweroff"))
-    telling = ("free, and yet", "in use, and nothing leads") if quiet else ("free, and yet",)
-    return [line for line in frames_lines(guest) if line.startswith(telling)][:_MOST_FINDINGS]
+    found = frame_findings(guest)
+    return ([str(odd) for odd in (*found.freed, *found.short)] + (found.lost_words if quiet else []))[:_MOST_FINDINGS]
 
 
 def _findings(guest: Guest) -> list[str]:
