@@ -50,6 +50,14 @@ def test_every_history_is_told_and_reproduced() -> None:
     assert len(causes) == len(set(causes))
 
 
+def test_a_bug_of_one_isa_is_said_to_be_so() -> None:
+    sections = dict(part.split("\n", 1) for part in DOCUMENT.read_text(encoding="utf-8").split("\n## ")[1:])
+    for heading, code in stories():
+        isas = find_bug(Tree(ROOT), code).isas
+        said = f"This bug shows on {isas[0]} only." in sections[heading].partition(code)[2]
+        assert said == (len(isas) == 1), code
+
+
 def test_what_is_handed_out_tells_no_later_history() -> None:
     assert history_of("page-without-vma", 4) is None
     history = history_of("page-without-vma", 5)
