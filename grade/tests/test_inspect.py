@@ -1,6 +1,7 @@
 """What is told about a stopped guest's memory, on the whole tree's kernel: it is right, and survives what is broken."""
 
 import re
+import subprocess
 from collections.abc import Callable
 from pathlib import Path
 
@@ -8,6 +9,7 @@ import pytest
 
 from grade.boot.frame_records import record_address
 from grade.boot.guest import Guest
+from grade.boot.kernel_image import DEBUG_ROOT
 from grade.boot.layout import PAGE
 from grade.boot.process_slots import memory_map, slot_of
 from grade.boot.trapped import run_to_system_call
@@ -92,6 +94,18 @@ def test_names_of_addresses(hello: Guest) -> None:
     assert names.of(hello.layout.region("text").pa) == "text (low)"
     for area in memory_map(hello, slot).areas:
         assert names.of(area.start) == names.of(area.end - 1) == area.kind
+
+
+def test_the_place_of_what_a_library_inlined_is_in_the_tree(boot: Boot) -> None:
+    image = boot("").image
+    addresses = list(range(image.va("image_start") & -4, image.va("text_end"), 4))
+    tool = [f"{image.isa}-linux-gnu-addr2line", "-e", str(image.elf)]
+    run = subprocess.run(tool, input="\n".join(map(hex, addresses)), capture_output=True, text=True, check=True)
+    lines = zip(addresses, run.stdout.splitlines(), strict=True)
+    of_library = [address for address, line in lines if line.startswith("/") and not line.startswith(f"{DEBUG_ROOT}/")]
+    assert of_library
+    for address in of_library[:: len(of_library) // 5 + 1]:
+        assert re.search(r" at (arch|kernel|user)/[^:]+:\d+$", image.place(address)), image.place(address)
 
 
 # --- walks -----------------------------------------------------------------------------------------------------------
