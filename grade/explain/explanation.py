@@ -120,7 +120,8 @@ def _assembled(case: Case, failure: Failure, ended: RebootedGuest, first: First 
     sections.append(Section(f"The cause: {cause}", _cause_lines(case, failure, cause)))
     if (history := history_of(cause, case.lab)) is not None:
         told = f'It has happened before: "{history.heading}" ({link_to(history)}).'
-        sections.append(Section("A history like it", (told, f"{history.alike[0].upper()}{history.alike[1:]}.")))
+        alike = history.alike(cause)
+        sections.append(Section("A history like it", (told, f"{alike[0].upper()}{alike[1:]}.")))
     sections.append(Section("What to type next", case.next_steps))
     return Explanation(tuple(s for s in sections if s.lines), cause, is_well=False)
 
