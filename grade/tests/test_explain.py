@@ -3,15 +3,24 @@
 import re
 import subprocess
 import sys
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from grade.boot.failed_run import load
+from grade.boot.guest import Guest
+from grade.boot.process_slots import memory_map, slot_of
+from grade.boot.trapped import run_to_system_call
+from grade.diagnosis.fault_cause import Access
 from grade.explain.case import Case, case_of, scripted
+from grade.explain.exception_log import ExceptionLog, Repeated
 from grade.explain.explanation import Explanation, explain
+from grade.explain.first import First
 from grade.explain.histories import HISTORIES, history_of, link_to
+from grade.explain.promised import promise_lines
+from grade.explain.taken import Kind, Taken
 from grade.ladder.build import Kernel
 from grade.ladder.labs import LadderError
 from grade.ladder.trees import Tree, find_root
@@ -22,6 +31,10 @@ from grade.practice.milestones import run_milestones
 ROOT = find_root(Path(__file__))
 DOCUMENT = ROOT / "docs" / "postmortems.md"
 STORY = re.compile(r"^## (.+)$|^\./pagewalk bug (\S+) --explain$", re.MULTILINE)
+
+WRITE = 64  # kernel/proc/system_call_numbers.h
+
+Boot = Callable[..., Guest]
 
 
 def stories() -> list[tuple[str, str]]:
@@ -78,12 +91,43 @@ def test_a_history_that_is_planted_is_explained(heading: str, code: str, isa: st
     assert f'It has happened before: "{heading}"' in text_of(explanation)
 
 
+def fault_of(guest: Guest, address: int) -> First:
+    """As if user code of the guest that runs could not be fetched there."""
+    log = ExceptionLog(guest.isa)
+    log.taken.append(Repeated(Taken(Kind.PAGE_FAULT, "page fault", address, True, address, Access.EXECUTE), 1))
+    log.close()
+    return First(log, 0, guest, is_then=True)
+
+
+def test_a_list_of_areas_without_areas_has_none(boot: Boot) -> None:
+    guest = boot("run hello")
+    guest.run_to_address(guest.image.function("run_monitor"), "the monitor")
+    run_to_system_call(guest, WRITE, "hello's first write")
+    first = fault_of(guest, 0x700000)
+    has = len(memory_map(guest, slot_of(guest, 2)).areas)
+    assert promise_lines(first)[0].endswith(f"has 0x700000. It has {has}:")
+    guest.machine.write_physical(memory_map(guest, slot_of(guest, 2)).frame, bytes(8))
+    assert promise_lines(first) == ["no area of process 2 (hello) has 0x700000. It has none"]
+
+
 def milestone_on(planted: Tree, bug: Bug, isa: str, folder: Path) -> Case:
     """The bug's first milestone, failed there."""
     run_milestones(ROOT, planted.root, bug.lab, isa, [bug.fails[0]], folder)
     failed = load(bug.lab, bug.fails[0], isa, folder)
     assert failed is not None
     return case_of(failed)
+
+
+def test_nothing_that_is_not_there_is_said_to_be_alike() -> None:
+    of_lab_2 = {bug.causes[isa] for bug in load_bugs(ROOT) if bug.lab == 2 for isa in bug.isas}
+    compared = 0
+    for cause in of_lab_2:
+        if history := history_of(cause, 2):
+            compared += 1
+            assert "processes were switched" not in history.alike(cause), cause
+    assert compared
+    switched = history_of("wrong-root-loaded", 3)
+    assert switched is not None and "processes were switched" in switched.alike("wrong-root-loaded")
 
 
 def case(kernel: Kernel, script: str) -> Case:
