@@ -76,6 +76,17 @@ def _promises(guest: Guest, space: Space) -> Iterator[str]:
             yield f"{space.label}: {page.va:#x} can be {more}, and its area is {area}"
 
 
+def has_unpromised_pages(guest: Guest) -> bool:
+    """Whether some process has a page that is in none of its areas."""
+    for space in spaces(guest):
+        if space.slot is None or space.slot.map is None or not space.slot.pid:
+            continue
+        areas, pages = memory_map(guest, space.slot), walker_of(guest, space).mappings(space.root, 0, _USER_END)
+        if any(page.user and areas.area_of(page.va) is None for page in pages):
+            return True
+    return False
+
+
 def more_than(page: Mapping, protection: str) -> str:
     """What a user may do with a page beyond what its area has; empty if there is nothing."""
     rights = {"r": ("read", page.user_read), "w": ("written", page.user_write), "x": ("executed", page.user_execute)}

@@ -24,6 +24,7 @@ from grade.explain.taken import Kind, Taken
 from grade.ladder.build import Kernel
 from grade.ladder.labs import LadderError
 from grade.ladder.trees import Tree, find_root
+from grade.practice.bug import read_bug
 from grade.practice.bugs import Bug, load_bugs
 from grade.practice.command import code_of, find_bug, plant_bug
 from grade.practice.milestones import run_milestones
@@ -108,6 +109,36 @@ def test_a_list_of_areas_without_areas_has_none(boot: Boot) -> None:
     assert promise_lines(first)[0].endswith(f"has 0x700000. It has {has}:")
     guest.machine.write_physical(memory_map(guest, slot_of(guest, 2)).frame, bytes(8))
     assert promise_lines(first) == ["no area of process 2 (hello) has 0x700000. It has none"]
+
+
+FREED_WHILE_MAPPED = """\
+Symptom: A process dies at once.
+ISAs: x86_64 aarch64
+Fails: 3.1
+Cause: frame-freed-in-use
+From: own
+
+diff --git a/kernel/mm/address_space.cc b/kernel/mm/address_space.cc
+--- a/kernel/mm/address_space.cc
++++ b/kernel/mm/address_space.cc
+@@ -81,4 +81,3 @@
+   CHECK(!flags.global, page.start().raw());  // it would outlive a switch of roots
+   TRY(KernelTable(root_).map(page.start(), frame.address(), flags));
+-  frame.release();
+   return {};
+"""
+
+
+@pytest.mark.parametrize("isa", Tree(ROOT).isas)
+def test_frames_that_are_freed_while_they_are_mapped(isa: str) -> None:
+    lab = next(lab for lab in Tree(ROOT).labs if lab.number == 3)
+    bug = read_bug(ROOT / "freed-while-mapped.patch", lab, text=FREED_WHILE_MAPPED)
+    explanation = explain(scripted(plant_bug(Tree(ROOT), bug, isa), isa, None, "run hello"))
+    told = text_of(explanation)
+    assert explanation.cause == "frame-freed-in-use", told
+    frames = next(section.lines for section in explanation.sections if section.heading == "Frames")
+    assert any(re.match(r"free, and yet 0x[0-9a-f]+ is (the page 0x[0-9a-f]+ of process|page 0x[0-9a-f]+ of a kernel stack)", line) for line in frames), told
+    assert "0xcc is what the kernel writes into frames that are given back" in told
 
 
 def milestone_on(planted: Tree, bug: Bug, isa: str, folder: Path) -> Case:
