@@ -18,6 +18,7 @@ from grade.explain.freed import freed_lines
 from grade.explain.histories import history_of, link_to
 from grade.explain.promised import cause_of_user_fault, promise_lines
 from grade.explain.reboot import RebootedGuest, at_exception, follow, handler_of, rebooted
+from grade.explain.script_ends import goes_on_and_on, refuse_misuse
 from grade.inspect.frames import frame_findings
 from grade.inspect.lint import has_unpromised_pages, lint
 from grade.machine.machine import MachineError
@@ -40,6 +41,10 @@ _OF_THE_END = {
     "user-page-not-mapped", "user-stack-not-mapped", "user-makes-no-progress", "child-never-runs",
 }  # fmt: skip
 _WAY_IN = "arch/{isa}/traps.cc"  # where there is no better one: what user code and devices want comes through it
+_ENDLESS = (
+    "The program goes on and on: it has no end of its own, and it used up the time that it was given.",
+    "That is not the kernel's fault: the kernel interrupts it, tick by tick, and it goes on where it was.",
+)
 T = TypeVar("T")
 _BROKEN = (Failure, TooManyTables, OutsideMemory, MachineError, KeyError, ValueError, IndexError)
 """What reading a guest's records may raise if it has overwritten them."""
@@ -68,7 +73,10 @@ def explain(case: Case) -> Explanation:
         stop = follow(guest, log, case.stops, to_the_end=case.to_the_end)
         failure = case.failure or _failure(guest, stop)
         if failure is None:
+            refuse_misuse(guest)
             return _well(case, guest, log)
+        if case.failure is None and goes_on_and_on(guest, log, failure):
+            return Explanation((Section(case.title, _ENDLESS), Section("What to type next", case.next_steps)), None, is_well=True)
         if isinstance(failure, NotWritten):
             section = Section(case.title, (f"{failure.function} is not written yet.",))
             return Explanation((section,), None, is_well=False)

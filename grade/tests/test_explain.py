@@ -220,6 +220,32 @@ def test_the_command() -> None:
     assert pagewalk("explain", "3.2", "--script", "run hello").returncode == 2
 
 
+@pytest.mark.parametrize("isa", Tree(ROOT).isas)
+def test_a_program_without_an_end_is_not_the_kernels_fault(isa: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("grade.explain.reboot._CPU_SECONDS", 2.0)
+    explanation = explain(scripted(Tree(ROOT), isa, None, "run spin"))
+    assert explanation.is_well and explanation.cause is None, text_of(explanation)
+    assert "The program goes on and on" in text_of(explanation)
+
+
+def test_a_timer_that_interrupts_once_is_the_kernels_fault(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("grade.explain.reboot._CPU_SECONDS", 2.0)
+    bug = find_bug(Tree(ROOT), "timer-not-rearmed")
+    isa = bug.isas[0]
+    explanation = explain(scripted(plant_bug(Tree(ROOT), bug, isa), isa, None, "run spin"))
+    assert not explanation.is_well, text_of(explanation)
+    assert f"Look at arch/{isa}/" in text_of(explanation)
+
+
+def test_what_the_monitor_does_not_know_is_said() -> None:
+    unknown = pagewalk("explain", "--script", "nosuch")
+    assert unknown.returncode == 2 and "the monitor does not know nosuch" in unknown.stderr, unknown.stdout
+    misused = pagewalk("explain", "--script", "peek")
+    assert misused.returncode == 2 and "the monitor refused peek: missing-argument" in misused.stderr
+    missing = pagewalk("explain", "--script", "run nosuch")
+    assert missing.returncode == 2 and "there is no program nosuch" in missing.stderr, missing.stdout
+
+
 def test_a_bug_is_explained_by_its_milestone() -> None:
     run = pagewalk("bug", "kernel-half-not-copied", "--explain")
     code = code_of(next(bug for bug in load_bugs(ROOT) if bug.name == "kernel-half-not-copied"))
