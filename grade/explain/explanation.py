@@ -41,6 +41,7 @@ _OF_THE_END = {
     "user-page-not-mapped", "user-stack-not-mapped", "user-makes-no-progress", "child-never-runs",
 }  # fmt: skip
 _WAY_IN = "arch/{isa}/traps.cc"  # where there is no better one: what user code and devices want comes through it
+_KILLS = ("process-killed", "child-killed")  # those of a run's own, too, where a kill is why it failed
 _ENDLESS = (
     "The program goes on and on: it has no end of its own, and it used up the time that it was given.",
     "That is not the kernel's fault: the kernel interrupts it, tick by tick, and it goes on where it was.",
@@ -76,11 +77,13 @@ def explain(case: Case) -> Explanation:
             refuse_misuse(guest)
             return _well(case, guest, log)
         if case.failure is None and goes_on_and_on(guest, log, failure):
-            return Explanation((Section(case.title, _ENDLESS), Section("What to type next", case.next_steps)), None, is_well=True)
+            sections = (Section(case.title, _ENDLESS), Section("What to type next", case.next_steps))
+            return Explanation(sections, None, is_well=True)
         if isinstance(failure, NotWritten):
             section = Section(case.title, (f"{failure.function} is not written yet.",))
             return Explanation((section,), None, is_well=False)
-        index = first_unexpected(guest, log, is_graded=case.failure is not None)
+        is_graded = case.failure is not None or failure.cause in _KILLS
+        index = first_unexpected(guest, log, is_graded=is_graded)
         if index is None:
             return _assembled(case, failure, guest, None)
         taken = log.taken[index].taken
@@ -158,7 +161,7 @@ def _cause(failure: Failure, first: First | None, guest: Guest, *, met_freed: bo
         if own is not None and own not in _OF_THE_END and not met_freed:
             return own
         found = _tried(lambda: frame_findings(guest))
-        if found is not None and found.freed:
+        if found is not None and (found.freed or found.short):
             return "frame-freed-in-use"
         if failure.cause in _OF_THE_END and own is not None:
             return own
