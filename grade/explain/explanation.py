@@ -120,7 +120,7 @@ def _assembled(case: Case, failure: Failure, ended: RebootedGuest, first: First 
     at_end = case.kept or ended
     looked_at = first.guest if first is not None and first.is_then else at_end
     freed = (_tried(lambda: freed_lines(first)) or []) if first is not None else []
-    cause = _cause(failure, first, looked_at, met_freed=bool(freed))
+    cause = cause_of(failure, first, looked_at, met_freed=bool(freed))
     sections = [Section(case.title, _what(failure, at_end))]
     if first is not None:
         sections.append(Section("What happened first", (*_lines(lambda: describe_first(first)), *freed)))
@@ -154,7 +154,7 @@ def _when(first: First) -> str:
     return "" if first.is_then else ", as the tables were at the end"
 
 
-def _cause(failure: Failure, first: First | None, guest: Guest, *, met_freed: bool) -> str:
+def cause_of(failure: Failure, first: First | None, guest: Guest, *, met_freed: bool) -> str:
     """The failure's, or, where that only says how the run ended, what says why; `guest` is as it was when it went wrong."""
     if met_freed or failure.cause in _OF_THE_END:
         own = _tried(lambda: _cause_of_first(first)) if first is not None else None

@@ -13,10 +13,11 @@ from grade.boot.failed_run import load
 from grade.boot.guest import Guest
 from grade.boot.process_slots import memory_map, slot_of
 from grade.boot.trapped import run_to_system_call
+from grade.diagnosis.failure import Failure
 from grade.diagnosis.fault_cause import Access
 from grade.explain.case import Case, case_of, scripted
 from grade.explain.exception_log import ExceptionLog, Repeated
-from grade.explain.explanation import Explanation, explain
+from grade.explain.explanation import Explanation, cause_of, explain
 from grade.explain.first import First
 from grade.explain.histories import HISTORIES, history_of, link_to
 from grade.explain.promised import promise_lines
@@ -107,8 +108,12 @@ def test_a_list_of_areas_without_areas_has_none(boot: Boot) -> None:
     first = fault_of(guest, 0x700000)
     has = len(memory_map(guest, slot_of(guest, 2)).areas)
     assert promise_lines(first)[0].endswith(f"has 0x700000. It has {has}:")
+    never, other = (Failure(cause, "an end", "none") for cause in ("child-never-runs", "wrong-frame"))
+    assert cause_of(never, None, guest, met_freed=False) == "child-never-runs"
     guest.machine.write_physical(memory_map(guest, slot_of(guest, 2)).frame, bytes(8))
     assert promise_lines(first) == ["no area of process 2 (hello) has 0x700000. It has none"]
+    assert cause_of(never, None, guest, met_freed=False) == "page-without-vma", "its pages are still there"
+    assert cause_of(other, None, guest, met_freed=False) == "wrong-frame", "this says more than how it ended"
 
 
 FREED_WHILE_MAPPED = """\
