@@ -84,12 +84,12 @@ class KernelImage:
         tool = ["prlimit", f"--cpu={_SECONDS}", f"--as={4 << 30}", f"{self.isa}-linux-gnu-addr2line"]
         try:
             run = subprocess.run(
-                [*tool, "-f", "-C", "-e", str(self.elf), hex(high)],
+                [*tool, "-f", "-i", "-C", "-e", str(self.elf), hex(high)],
                 capture_output=True, text=True, errors="replace", check=True,
             )  # fmt: skip
         except (OSError, subprocess.CalledProcessError):
             return self.nearest(high)
-        function, line = (run.stdout.splitlines() + ["??", "??:0"])[:2]
+        function, line = _of_the_tree(run.stdout.splitlines())
         line = os.path.normpath(line.partition(" ")[0]).removeprefix(DEBUG_ROOT + "/")
         return f"{function} at {line}" if not line.startswith("??") else self.nearest(high)
 
@@ -100,3 +100,9 @@ class KernelImage:
             return ""
         value, name = below[-1]
         return name if value == va else f"{name}+{va - value:#x}"
+
+
+def _of_the_tree(lines: list[str]) -> tuple[str, str]:
+    """Function and line from what addr2line says of inlined calls, innermost first: the first that is no library's."""
+    calls = list(zip(lines[::2], lines[1::2], strict=False)) or [("??", "??:0")]
+    return next((call for call in calls if call[1].startswith(DEBUG_ROOT + "/")), calls[0])

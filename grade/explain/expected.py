@@ -37,7 +37,7 @@ def first_unexpected(guest: Guest, log: ExceptionLog, *, is_graded: bool) -> int
             continue
         if taken.user:
             endless = not ended and index >= len(log.taken) - _TAIL and repeated.times >= ENDLESS
-            if endless or (taken.address, taken.pc) in fatal or (None, taken.pc) in fatal:
+            if endless or any(place in fatal for pc in taken.resumes for place in ((taken.address, pc), (None, pc))):
                 return index
         elif taken.kind is Kind.PAGE_FAULT and taken.address in probed:
             continue

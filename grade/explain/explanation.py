@@ -14,11 +14,13 @@ from grade.explain.case import Case
 from grade.explain.exception_log import ExceptionLog
 from grade.explain.expected import first_unexpected, kills_by_fault
 from grade.explain.first import First, describe_first, walk_of
+from grade.explain.freed import freed_lines
 from grade.explain.histories import history_of, link_to
 from grade.explain.promised import cause_of_user_fault, promise_lines
 from grade.explain.reboot import RebootedGuest, at_exception, follow, handler_of, rebooted
-from grade.inspect.frames import frames_lines
-from grade.inspect.lint import lint
+from grade.explain.script_ends import goes_on_and_on, refuse_misuse
+from grade.inspect.frames import frame_findings
+from grade.inspect.lint import has_unpromised_pages, lint
 from grade.machine.machine import MachineError
 from grade.machine.stop import Stop, StopKind
 from grade.report import file_to_look_at
@@ -36,8 +38,14 @@ _WORDS_OF_STOP = {
 _OF_THE_END = {
     "triple-fault", "recursive-vector", "hang", "early-exit", "serial-flood", "stack-overflow",
     "unexpected-exception", "unexpected-fault", "wrong-result", "process-killed", "child-killed",
-    "user-page-not-mapped", "user-stack-not-mapped", "user-makes-no-progress",
+    "user-page-not-mapped", "user-stack-not-mapped", "user-makes-no-progress", "child-never-runs",
 }  # fmt: skip
+_WAY_IN = "arch/{isa}/traps.cc"  # where there is no better one: what user code and devices want comes through it
+_KILLS = ("process-killed", "child-killed")  # those of a run's own, too, where a kill is why it failed
+_ENDLESS = (
+    "The program goes on and on: it has no end of its own, and it used up the time that it was given.",
+    "That is not the kernel's fault: the kernel interrupts it, tick by tick, and it goes on where it was.",
+)
 T = TypeVar("T")
 _BROKEN = (Failure, TooManyTables, OutsideMemory, MachineError, KeyError, ValueError, IndexError)
 """What reading a guest's records may raise if it has overwritten them."""
@@ -66,11 +74,16 @@ def explain(case: Case) -> Explanation:
         stop = follow(guest, log, case.stops, to_the_end=case.to_the_end)
         failure = case.failure or _failure(guest, stop)
         if failure is None:
+            refuse_misuse(guest)
             return _well(case, guest, log)
+        if case.failure is None and goes_on_and_on(guest, log, failure):
+            sections = (Section(case.title, _ENDLESS), Section("What to type next", case.next_steps))
+            return Explanation(sections, None, is_well=True)
         if isinstance(failure, NotWritten):
             section = Section(case.title, (f"{failure.function} is not written yet.",))
             return Explanation((section,), None, is_well=False)
-        index = first_unexpected(guest, log, is_graded=case.failure is not None)
+        is_graded = case.failure is not None or failure.cause in _KILLS
+        index = first_unexpected(guest, log, is_graded=is_graded)
         if index is None:
             return _assembled(case, failure, guest, None)
         taken = log.taken[index].taken
@@ -104,23 +117,25 @@ def _well(case: Case, guest: RebootedGuest, log: ExceptionLog) -> Explanation:
 
 
 def _assembled(case: Case, failure: Failure, ended: RebootedGuest, first: First | None) -> Explanation:
-    own = _tried(lambda: _cause_of_first(first)) if first is not None else None
-    cause = own if own is not None and failure.cause in _OF_THE_END else failure.cause
-    looked_at = case.kept or ended
-    sections = [Section(case.title, _what(failure, looked_at))]
+    at_end = case.kept or ended
+    looked_at = first.guest if first is not None and first.is_then else at_end
+    freed = (_tried(lambda: freed_lines(first)) or []) if first is not None else []
+    cause = cause_of(failure, first, looked_at, met_freed=bool(freed))
+    sections = [Section(case.title, _what(failure, at_end))]
     if first is not None:
-        sections.append(Section("What happened first", _lines(lambda: describe_first(first))))
+        sections.append(Section("What happened first", (*_lines(lambda: describe_first(first)), *freed)))
         sections.append(Section(f"The walk{_when(first)}", _lines(lambda: walk_of(first))))
         sections.append(Section("What the process was promised there", _lines(lambda: promise_lines(first))))
     else:
         sections.append(Section("What happened first", ("Only expected exceptions: see what the tables say.",)))
         sections.append(Section("The walk", tuple(failure.walk.splitlines())))
-    sections.append(Section("Frames", _lines(lambda: _odd_frames(looked_at))))
+    sections.append(Section("Frames", _lines(lambda: _odd_frames(looked_at, is_end=looked_at is at_end))))
     sections.append(Section("Also wrong, at one look", _lines(lambda: _findings(looked_at))))
-    sections.append(Section(f"The cause: {cause}", _cause_lines(case, failure, cause)))
+    sections.append(Section(f"The cause: {cause}", _cause_lines(case, failure, cause, _place_of(first, at_end))))
     if (history := history_of(cause, case.lab)) is not None:
         told = f'It has happened before: "{history.heading}" ({link_to(history)}).'
-        sections.append(Section("A history like it", (told, f"{history.alike[0].upper()}{history.alike[1:]}.")))
+        alike = history.alike(cause)
+        sections.append(Section("A history like it", (told, f"{alike[0].upper()}{alike[1:]}.")))
     sections.append(Section("What to type next", case.next_steps))
     return Explanation(tuple(s for s in sections if s.lines), cause, is_well=False)
 
@@ -139,6 +154,30 @@ def _when(first: First) -> str:
     return "" if first.is_then else ", as the tables were at the end"
 
 
+def cause_of(failure: Failure, first: First | None, guest: Guest, *, met_freed: bool) -> str:
+    """The failure's, or, where that only says how the run ended, what says why; `guest` is as it was when it went wrong."""
+    if met_freed or failure.cause in _OF_THE_END:
+        own = _tried(lambda: _cause_of_first(first)) if first is not None else None
+        if own is not None and own not in _OF_THE_END and not met_freed:
+            return own
+        found = _tried(lambda: frame_findings(guest))
+        if found is not None and (found.freed or found.short):
+            return "frame-freed-in-use"
+        if failure.cause in _OF_THE_END and own is not None:
+            return own
+        if failure.cause in _OF_THE_END and _tried(lambda: has_unpromised_pages(guest)):
+            return "page-without-vma"
+    return failure.cause
+
+
+def _place_of(first: First | None, guest: Guest) -> str:
+    """The kernel's source line of the first exception, or where the run stopped; empty if user code ran."""
+    if first is not None and not first.taken.user and (place := first.guest.place(first.taken.pc).partition(" at ")[2]):
+        return place
+    stop = guest.last_stop
+    return guest.place(stop.pc).partition(" at ")[2] if stop is not None and stop.pc is not None else ""
+
+
 def _cause_of_first(first: First) -> str | None:
     """The stable name of why the first exception came, where the tables tell it."""
     if first.taken.user:
@@ -146,26 +185,27 @@ def _cause_of_first(first: First) -> str | None:
     return first.cause_in_kernel()
 
 
-def _cause_lines(case: Case, failure: Failure, cause: str) -> tuple[str, ...]:
+def _cause_lines(case: Case, failure: Failure, cause: str, place: str) -> tuple[str, ...]:
     lines = [f"{CAUSES[cause].meaning} (docs/causes.md)"]
     if cause != failure.cause:
         lines.append(f"It ended in {failure.cause}: {CAUSES[failure.cause].meaning}")
     of_failure = failure.file if cause == failure.cause else ""
-    if file := of_failure or file_to_look_at(CAUSES[cause].file, case.lab, case.recipe.isa):
-        lines.append(f"Look at {file}")
+    of_cause = file_to_look_at(CAUSES[cause].file, case.lab, case.recipe.isa)
+    lines.append(f"Look at {of_failure or of_cause or place or _WAY_IN.format(isa=case.recipe.isa)}")
     return tuple(lines)
 
 
-def _odd_frames(guest: Guest) -> list[str]:
-    """What does not fit together; frames that nothing leads to only where no process is on its way in the kernel."""
-    idle = not any(slot.pid for slot in process_slots(guest)) and guest.last_stop is not None
+def _odd_frames(guest: Guest, *, is_end: bool) -> list[str]:
+    """What does not fit together; frames that nothing leads to only at an end where no process is on its way in the kernel."""
+    idle = is_end and not any(slot.pid for slot in process_slots(guest)) and guest.last_stop is not None
     quiet = idle and (guest.last_stop.kind is StopKind.BREAKPOINT or guest.facts("poweroff"))
-    telling = ("free, and yet", "in use, and nothing leads") if quiet else ("free, and yet",)
-    return [line for line in frames_lines(guest) if line.startswith(telling)][:_MOST_FINDINGS]
+    found = frame_findings(guest)
+    return ([str(odd) for odd in (*found.freed, *found.short)] + (found.lost_words if quiet else []))[:_MOST_FINDINGS]
 
 
 def _findings(guest: Guest) -> list[str]:
-    found = lint(guest)
+    shown = _odd_frames(guest, is_end=False)
+    found = [line for line in lint(guest) if line not in shown]
     more = [f"... and {len(found) - _MOST_FINDINGS} more: `pt -lint` in GDB"] if len(found) > _MOST_FINDINGS else []
     return found[:_MOST_FINDINGS] + more
 

@@ -16,7 +16,8 @@ def promise_lines(first: First) -> list[str]:
         return []
     area = areas.area_of(address)
     if area is None:
-        lines = [f"no area of {first.space.label} has {address:#x}. It has {len(areas.areas)}:"]
+        has = f"{len(areas.areas)}:" if areas.areas else "none"
+        lines = [f"no area of {first.space.label} has {address:#x}. It has {has}"]
         return lines + [f"  {known}" for known in areas.areas] + _relatives(first, address)
     if first.taken.access is not None and _LETTERS[first.taken.access] not in area.protection:
         return [f"the area {area} forbids this access"]

@@ -14,7 +14,7 @@ from grade.boot.guest import Guest, Recipe, machine_for
 from grade.boot.kernel_image import KernelImage
 from grade.boot.layout import layout_of
 from grade.explain.exception_log import ExceptionLog
-from grade.explain.taken import Taken
+from grade.explain.taken import Kind, Taken
 from grade.machine.machine import Machine
 from grade.machine.qemu_process import GuestSetup
 from grade.machine.stop import Stop, StopKind
@@ -22,7 +22,7 @@ from grade.machine.stop import Stop, StopKind
 _CPU_SECONDS, _IDLE_SECONDS = 10.0, 2.0  # more than a milestone's own: the log costs time
 _MOST_STOPS = 2000  # at a handler, on the way to one exception
 _MOST_ALIKE = 16  # ...in a row: another exception came first this time, a tick say, and goes on for ever
-_PAGE_FAULT = 14  # Intel SDM vol. 3, table 6-1
+_BREAKPOINT, _PAGE_FAULT = 3, 14  # Intel SDM vol. 3, table 6-1
 
 
 class LoggedMachine(Machine):
@@ -89,9 +89,10 @@ def handler_of(guest: Guest, taken: Taken) -> int | None:
     if taken.handler is not None:
         return taken.handler
     gates = guest.walk(guest.cpu().vectors["IDT"]).pa
-    if gates is None or taken.address is None:
+    vector = _BREAKPOINT if taken.kind is Kind.BREAKPOINT else _PAGE_FAULT if taken.address is not None else None
+    if gates is None or vector is None:
         return None
-    gate = guest.read_physical(gates + _PAGE_FAULT * GATE_SIZE, GATE_SIZE)
+    gate = guest.read_physical(gates + vector * GATE_SIZE, GATE_SIZE)
     return gate_target(gate) or None
 
 
@@ -131,4 +132,4 @@ def _is_there(guest: Guest, taken: Taken) -> bool:
         return cpu.registers["elr_el1"] == taken.pc
     # The frame that the CPU has pushed: an error code, if the exception has one, below the address to return to.
     frame = guest.walk(cpu.sp).pa
-    return frame is not None and taken.pc in (guest.read_word(frame), guest.read_word(frame + 8))
+    return frame is not None and not {guest.read_word(frame), guest.read_word(frame + 8)}.isdisjoint(taken.resumes)

@@ -32,3 +32,8 @@ class Taken:
     access: Access | None = None
     root: int | None = None
     handler: int | None = None
+
+    @property
+    def resumes(self) -> tuple[int, int]:
+        """Where the CPU may say that it was: at the instruction, or behind it, as x86_64 does after a breakpoint."""
+        return (self.pc, self.pc + 1 if self.kind is Kind.BREAKPOINT else self.pc)

@@ -11,6 +11,8 @@ from grade.checks.ledger import Ledger, ledger_of
 from grade.inspect.spaces import Space, spaces, walker_of
 from grade.walker import TooManyTables
 
+_SHOWN_FRAMES, _SHOWN_OWNERS = 6, 3
+
 
 @dataclass(frozen=True)
 class FrameUse:
@@ -27,6 +29,39 @@ class FrameUse:
         return f"frame {self.frame:#x}: {held}" + (f", {' and '.join(self.owners)}" if self.owners else "")
 
 
+@dataclass(frozen=True)
+class OddFrame:
+    """A frame that is held by fewer than what leads to it; `owners` is all that does, in words."""
+
+    frame: int
+    shares: int
+    owners: tuple[str, ...]
+
+    def __str__(self) -> str:
+        if not self.shares:
+            return f"free, and yet {self.frame:#x} is {self.owners[0]}"
+        held = f"{self.shares} share{'s' if self.shares > 1 else ''}"
+        return f"held by {held}, and yet {self.frame:#x} is {' and '.join(self.owners[:_SHOWN_OWNERS])}"
+
+
+@dataclass(frozen=True)
+class FrameFindings:
+    """Where the allocator's records and what leads to its frames differ."""
+
+    lost: tuple[int, ...] = ()
+    """In use, and nothing leads to them; just now the kernel's own code may hold some."""
+    freed: tuple[OddFrame, ...] = ()
+    """Free, and yet something leads to them."""
+    short: tuple[OddFrame, ...] = ()
+    """Held, but by fewer than what leads to them."""
+
+    @property
+    def lost_words(self) -> list[str]:
+        """The line about those that are lost, if there are any."""
+        shown = ", ".join(map(hex, self.lost[:_SHOWN_FRAMES]))
+        return [f"in use, and nothing leads to them ({len(self.lost)}): {shown}"] if self.lost else []
+
+
 def uses_of(guest: Guest) -> Ledger:
     """All that leads to a frame, of whichever lab the kernel is."""
     return ledger_of(guest, slots=process_slots(guest))
@@ -40,6 +75,20 @@ def frame_use(guest: Guest, pa: int) -> FrameUse:
     return FrameUse(frame, records.shares.get(frame, 0) if is_allocators else None, owners)
 
 
+def frame_findings(guest: Guest) -> FrameFindings:
+    """What does not fit together. Before there are processes it cannot be told who holds what: nothing."""
+    if not process_slots(guest):
+        return FrameFindings()
+    records, ledger = frame_records(guest), uses_of(guest)
+    odd = [
+        OddFrame(frame, records.shares.get(frame, 0), tuple(words for _, words in uses))
+        for frame, uses in sorted(ledger.owners.items())
+        if records.shares.get(frame, 0) < len(uses) and any(frame in zone for zone in records.zones)
+    ]
+    freed, short = (tuple(one for one in odd if (one.shares == 0) == is_free) for is_free in (True, False))
+    return FrameFindings(tuple(sorted(records.shares.keys() - ledger.frames)), freed, short)
+
+
 def frames_lines(guest: Guest) -> list[str]:
     """How many frames are in use, for what, and what does not fit together."""
     records = frame_records(guest)
@@ -49,16 +98,11 @@ def frames_lines(guest: Guest) -> list[str]:
     lines += [f"shared: {frame:#x} by {count}" for frame, count in sorted(shared.items())[:8]]
     if not process_slots(guest):
         return lines
-    ledger = uses_of(guest)
-    lines.append(f"what leads to them: {ledger}")
-    lost = sorted(records.shares.keys() - ledger.frames)
-    freed = sorted(ledger.frames - records.shares.keys())
-    if lost:
-        lines.append(f"in use, and nothing leads to them ({len(lost)}): {', '.join(map(hex, lost[:6]))}")
-        lines.append("  (just now the kernel's own code may hold some)")
-    for frame in freed[:6]:
-        lines.append(f"free, and yet {frame:#x} is {ledger.owners[frame][0][1]}")
-    return lines
+    lines.append(f"what leads to them: {uses_of(guest)}")
+    found = frame_findings(guest)
+    if found.lost:
+        lines += [*found.lost_words, "  (just now the kernel's own code may hold some)"]
+    return lines + [str(odd) for odd in (*found.freed, *found.short)[:_SHOWN_FRAMES]]
 
 
 def places_of(guest: Guest, pa: int) -> Iterator[tuple[Space, int, str]]:

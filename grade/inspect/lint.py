@@ -2,17 +2,18 @@
 
 from collections.abc import Iterator
 
-from grade.boot.frame_records import frame_records
 from grade.boot.guest import Guest
 from grade.boot.layout import PAGE
 from grade.boot.process_slots import MemoryMap, memory_map
 from grade.diagnosis.failure import Failure
+from grade.inspect.frames import frame_findings
 from grade.inspect.map_text import AddressSpaceMap, map_of
 from grade.inspect.spaces import Space, spaces, walker_of
 from grade.walker import Mapping, TooManyTables
 
 _MOST = 8  # of one kind that are shown for one space
 _USER_END = 1 << 47
+_OF_KERNEL = ("the kernel's", "a kernel stack")  # what the ledger calls what is the kernel's
 
 
 def lint(guest: Guest, of: list[Space] | None = None) -> list[str]:
@@ -23,7 +24,7 @@ def lint(guest: Guest, of: list[Space] | None = None) -> list[str]:
         for check in (_defects, _ranges, _guards, _promises):
             lines = list(check(guest, space))
             found += lines[:_MOST] + ([f"{space.label}: ... and {len(lines) - _MOST} more"] if len(lines) > _MOST else [])
-    return found + list(_kernel_halves(guest, every)) + list(_freed(guest, every))
+    return found + list(_kernel_halves(guest, every)) + _frames(guest, every)
 
 
 def _defects(guest: Guest, space: Space) -> Iterator[str]:
@@ -75,6 +76,17 @@ def _promises(guest: Guest, space: Space) -> Iterator[str]:
             yield f"{space.label}: {page.va:#x} can be {more}, and its area is {area}"
 
 
+def has_unpromised_pages(guest: Guest) -> bool:
+    """Whether some process has a page that is in none of its areas."""
+    for space in spaces(guest):
+        if space.slot is None or space.slot.map is None or not space.slot.pid:
+            continue
+        areas, pages = memory_map(guest, space.slot), walker_of(guest, space).mappings(space.root, 0, _USER_END)
+        if any(page.user and areas.area_of(page.va) is None for page in pages):
+            return True
+    return False
+
+
 def more_than(page: Mapping, protection: str) -> str:
     """What a user may do with a page beyond what its area has; empty if there is nothing."""
     rights = {"r": ("read", page.user_read), "w": ("written", page.user_write), "x": ("executed", page.user_execute)}
@@ -97,16 +109,10 @@ def _kernel_halves(guest: Guest, every: list[Space]) -> Iterator[str]:
                 yield f"{space.label}: entry {index} of its root is {entries[index]:#x}; {first[0].label} has {first[1][index]:#x}"
 
 
-def _freed(guest: Guest, every: list[Space]) -> Iterator[str]:
-    """Pages of processes in frames that the allocator counts as free."""
-    records = frame_records(guest)
-    ends = [zone.stop for zone in records.never_used]
-    for space in every:
-        if space.slot is None or not space.slot.pid:
-            continue
-        try:
-            for page in walker_of(guest, space).mappings(space.root, 0, _USER_END):
-                if page.user and page.pa < max(ends) and page.pa not in records.shares:
-                    yield f"{space.label}: {page.va:#x} is in the frame {page.pa:#x}, which is free"
-        except TooManyTables:
-            return
+def _frames(guest: Guest, every: list[Space]) -> list[str]:
+    """Frames of these spaces that are free all the same, or have fewer shares than what leads to them."""
+    found = frame_findings(guest)
+    slots = [space.slot for space in every if space.slot is not None]
+    names = [name for slot in slots for name in ([str(slot)] if slot.pid else _OF_KERNEL)]
+    odd = [str(one) for one in (*found.freed, *found.short) if any(name in words for words in one.owners for name in names)]
+    return odd[:_MOST] + ([f"... and {len(odd) - _MOST} frames more"] if len(odd) > _MOST else [])

@@ -3,18 +3,29 @@
 import re
 import subprocess
 import sys
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from grade.boot.failed_run import load
+from grade.boot.guest import Guest
+from grade.boot.process_slots import memory_map, slot_of
+from grade.boot.trapped import run_to_system_call
+from grade.diagnosis.failure import Failure
+from grade.diagnosis.fault_cause import Access
 from grade.explain.case import Case, case_of, scripted
-from grade.explain.explanation import Explanation, explain
+from grade.explain.exception_log import ExceptionLog, Repeated
+from grade.explain.explanation import Explanation, cause_of, explain
+from grade.explain.first import First
 from grade.explain.histories import HISTORIES, history_of, link_to
+from grade.explain.promised import promise_lines
+from grade.explain.taken import Kind, Taken
 from grade.ladder.build import Kernel
 from grade.ladder.labs import LadderError
 from grade.ladder.trees import Tree, find_root
+from grade.practice.bug import read_bug
 from grade.practice.bugs import Bug, load_bugs
 from grade.practice.command import code_of, find_bug, plant_bug
 from grade.practice.milestones import run_milestones
@@ -22,6 +33,10 @@ from grade.practice.milestones import run_milestones
 ROOT = find_root(Path(__file__))
 DOCUMENT = ROOT / "docs" / "postmortems.md"
 STORY = re.compile(r"^## (.+)$|^\./pagewalk bug (\S+) --explain$", re.MULTILINE)
+
+WRITE = 64  # kernel/proc/system_call_numbers.h
+
+Boot = Callable[..., Guest]
 
 
 def stories() -> list[tuple[str, str]]:
@@ -50,6 +65,14 @@ def test_every_history_is_told_and_reproduced() -> None:
     assert len(causes) == len(set(causes))
 
 
+def test_a_bug_of_one_isa_is_said_to_be_so() -> None:
+    sections = dict(part.split("\n", 1) for part in DOCUMENT.read_text(encoding="utf-8").split("\n## ")[1:])
+    for heading, code in stories():
+        isas = find_bug(Tree(ROOT), code).isas
+        said = f"This bug shows on {isas[0]} only." in sections[heading].partition(code)[2]
+        assert said == (len(isas) == 1), code
+
+
 def test_what_is_handed_out_tells_no_later_history() -> None:
     assert history_of("page-without-vma", 4) is None
     history = history_of("page-without-vma", 5)
@@ -70,12 +93,78 @@ def test_a_history_that_is_planted_is_explained(heading: str, code: str, isa: st
     assert f'It has happened before: "{heading}"' in text_of(explanation)
 
 
+def fault_of(guest: Guest, address: int) -> First:
+    """As if user code of the guest that runs could not be fetched there."""
+    log = ExceptionLog(guest.isa)
+    log.taken.append(Repeated(Taken(Kind.PAGE_FAULT, "page fault", address, True, address, Access.EXECUTE), 1))
+    log.close()
+    return First(log, 0, guest, is_then=True)
+
+
+def test_a_list_of_areas_without_areas_has_none(boot: Boot) -> None:
+    guest = boot("run hello")
+    guest.run_to_address(guest.image.function("run_monitor"), "the monitor")
+    run_to_system_call(guest, WRITE, "hello's first write")
+    first = fault_of(guest, 0x700000)
+    has = len(memory_map(guest, slot_of(guest, 2)).areas)
+    assert promise_lines(first)[0].endswith(f"has 0x700000. It has {has}:")
+    never, other = (Failure(cause, "an end", "none") for cause in ("child-never-runs", "wrong-frame"))
+    assert cause_of(never, None, guest, met_freed=False) == "child-never-runs"
+    guest.machine.write_physical(memory_map(guest, slot_of(guest, 2)).frame, bytes(8))
+    assert promise_lines(first) == ["no area of process 2 (hello) has 0x700000. It has none"]
+    assert cause_of(never, None, guest, met_freed=False) == "page-without-vma", "its pages are still there"
+    assert cause_of(other, None, guest, met_freed=False) == "wrong-frame", "this says more than how it ended"
+
+
+FREED_WHILE_MAPPED = """\
+Symptom: A process dies at once.
+ISAs: x86_64 aarch64
+Fails: 3.1
+Cause: frame-freed-in-use
+From: own
+
+diff --git a/kernel/mm/address_space.cc b/kernel/mm/address_space.cc
+--- a/kernel/mm/address_space.cc
++++ b/kernel/mm/address_space.cc
+@@ -81,4 +81,3 @@
+   CHECK(!flags.global, page.start().raw());  // it would outlive a switch of roots
+   TRY(KernelTable(root_).map(page.start(), frame.address(), flags));
+-  frame.release();
+   return {};
+"""
+
+
+@pytest.mark.parametrize("isa", Tree(ROOT).isas)
+def test_frames_that_are_freed_while_they_are_mapped(isa: str) -> None:
+    lab = next(lab for lab in Tree(ROOT).labs if lab.number == 3)
+    bug = read_bug(ROOT / "freed-while-mapped.patch", lab, text=FREED_WHILE_MAPPED)
+    explanation = explain(scripted(plant_bug(Tree(ROOT), bug, isa), isa, None, "run hello"))
+    told = text_of(explanation)
+    assert explanation.cause == "frame-freed-in-use", told
+    frames = next(section.lines for section in explanation.sections if section.heading == "Frames")
+    assert any(re.search(r" and yet 0x[0-9a-f]+ is .*the page 0x[0-9a-f]+ of process 2 \(hello\)", line) for line in frames), told
+    assert re.search(r"1\. .*\n   by user code at 0x400000\n", told), told
+    assert "0xcc is what the kernel writes into frames that are given back" in told
+
+
 def milestone_on(planted: Tree, bug: Bug, isa: str, folder: Path) -> Case:
     """The bug's first milestone, failed there."""
     run_milestones(ROOT, planted.root, bug.lab, isa, [bug.fails[0]], folder)
     failed = load(bug.lab, bug.fails[0], isa, folder)
     assert failed is not None
     return case_of(failed)
+
+
+def test_nothing_that_is_not_there_is_said_to_be_alike() -> None:
+    of_lab_2 = {bug.causes[isa] for bug in load_bugs(ROOT) if bug.lab == 2 for isa in bug.isas}
+    compared = 0
+    for cause in of_lab_2:
+        if history := history_of(cause, 2):
+            compared += 1
+            assert "processes were switched" not in history.alike(cause), cause
+    assert compared
+    switched = history_of("wrong-root-loaded", 3)
+    assert switched is not None and "processes were switched" in switched.alike("wrong-root-loaded")
 
 
 def case(kernel: Kernel, script: str) -> Case:
@@ -135,6 +224,32 @@ def test_the_command() -> None:
     assert pagewalk("explain", "9.9").returncode == 2
     assert "x is no milestone: one is called 3.2" in pagewalk("explain", "x").stderr
     assert pagewalk("explain", "3.2", "--script", "run hello").returncode == 2
+
+
+@pytest.mark.parametrize("isa", Tree(ROOT).isas)
+def test_a_program_without_an_end_is_not_the_kernels_fault(isa: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("grade.explain.reboot._CPU_SECONDS", 2.0)
+    explanation = explain(scripted(Tree(ROOT), isa, None, "run spin"))
+    assert explanation.is_well and explanation.cause is None, text_of(explanation)
+    assert "The program goes on and on" in text_of(explanation)
+
+
+def test_a_timer_that_interrupts_once_is_the_kernels_fault(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("grade.explain.reboot._CPU_SECONDS", 2.0)
+    bug = find_bug(Tree(ROOT), "timer-not-rearmed")
+    isa = bug.isas[0]
+    explanation = explain(scripted(plant_bug(Tree(ROOT), bug, isa), isa, None, "run spin"))
+    assert not explanation.is_well, text_of(explanation)
+    assert f"Look at arch/{isa}/" in text_of(explanation)
+
+
+def test_what_the_monitor_does_not_know_is_said() -> None:
+    unknown = pagewalk("explain", "--script", "nosuch")
+    assert unknown.returncode == 2 and "the monitor does not know nosuch" in unknown.stderr, unknown.stdout
+    misused = pagewalk("explain", "--script", "peek")
+    assert misused.returncode == 2 and "the monitor refused peek: missing-argument" in misused.stderr
+    missing = pagewalk("explain", "--script", "run nosuch")
+    assert missing.returncode == 2 and "there is no program nosuch" in missing.stderr, missing.stdout
 
 
 def test_a_bug_is_explained_by_its_milestone() -> None:

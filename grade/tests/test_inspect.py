@@ -1,6 +1,7 @@
 """What is told about a stopped guest's memory, on the whole tree's kernel: it is right, and survives what is broken."""
 
 import re
+import subprocess
 from collections.abc import Callable
 from pathlib import Path
 
@@ -8,6 +9,7 @@ import pytest
 
 from grade.boot.frame_records import record_address
 from grade.boot.guest import Guest
+from grade.boot.kernel_image import DEBUG_ROOT
 from grade.boot.layout import PAGE
 from grade.boot.process_slots import memory_map, slot_of
 from grade.boot.trapped import run_to_system_call
@@ -94,6 +96,18 @@ def test_names_of_addresses(hello: Guest) -> None:
         assert names.of(area.start) == names.of(area.end - 1) == area.kind
 
 
+def test_the_place_of_what_a_library_inlined_is_in_the_tree(boot: Boot) -> None:
+    image = boot("").image
+    addresses = list(range(image.va("image_start") & -4, image.va("text_end"), 4))
+    tool = [f"{image.isa}-linux-gnu-addr2line", "-e", str(image.elf)]
+    run = subprocess.run(tool, input="\n".join(map(hex, addresses)), capture_output=True, text=True, check=True)
+    lines = zip(addresses, run.stdout.splitlines(), strict=True)
+    of_library = [address for address, line in lines if line.startswith("/") and not line.startswith(f"{DEBUG_ROOT}/")]
+    assert of_library
+    for address in of_library[:: len(of_library) // 5 + 1]:
+        assert re.search(r" at (arch|kernel|user)/[^:]+:\d+$", image.place(address)), image.place(address)
+
+
 # --- walks -----------------------------------------------------------------------------------------------------------
 
 
@@ -136,8 +150,26 @@ def test_a_frame_has_its_owner_and_its_shares(hello: Guest) -> None:
 def test_a_frame_that_is_free_and_in_use_is_named(hello: Guest) -> None:
     pa = hello.walk(TEXT).pa
     hello.machine.write_physical(record_address(hello, pa), bytes(4))
-    assert f"free, and yet {pa:#x} is the page 0x400000 of process 2 (hello)" in frames_lines(hello)
-    assert f"process 2 (hello): 0x400000 is in the frame {pa:#x}, which is free" in lint(hello)
+    line = f"free, and yet {pa:#x} is the page 0x400000 of process 2 (hello)"
+    assert line in frames_lines(hello) and line in lint(hello)
+    assert line in lint(hello, [space_called(hello, "2")]) and line not in lint(hello, [space_called(hello, "0")])
+
+
+def test_a_page_of_a_kernel_stack_in_a_free_frame_is_named(hello: Guest) -> None:
+    page = slot_of(hello, 2).stack_top - PAGE
+    pa = hello.walk(page).pa
+    hello.machine.write_physical(record_address(hello, pa), bytes(4))
+    assert f"free, and yet {pa:#x} is page {page:#x} of a kernel stack" in lint(hello)
+
+
+def test_a_frame_that_two_have_and_one_holds_is_named(hello: Guest) -> None:
+    pa = hello.walk(TEXT).pa
+    change_entry(hello, STACK, lambda entry: entry - hello.walk(STACK).pa + pa)
+    line = next(line for line in lint(hello) if line.startswith(f"held by 1 share, and yet {pa:#x} is "))
+    assert line in frames_lines(hello)
+    assert all(f"the page {va:#x} of process 2 (hello)" in line for va in (TEXT, STACK)) and " and the page " in line
+    hello.machine.write_physical(record_address(hello, pa), (2).to_bytes(4, "little"))
+    assert not any("and yet" in line for line in lint(hello))
 
 
 def test_a_lost_frame_is_named(hello: Guest) -> None:

@@ -23,7 +23,7 @@ from grade.inspect.map_text import map_of
 from grade.inspect.spaces import spaces, walker_of
 from grade.view.page import page_text, write_page
 from grade.view.picture import Picture, Subject, picture_of
-from grade.view.ram import DANGLING, FREE, IMAGE, LOST, STACK, TABLE, USER, RamMap
+from grade.view.ram import DANGLING, FREE, IMAGE, LOST, STACK, TABLE, TWICE, USER, RamMap
 from grade.view.tables import Tables
 from grade.view.text import frame_lines, print_picture
 from grade.walker import RadixWalker
@@ -165,6 +165,12 @@ def test_lost_dangling_and_shared_frames_have_letters_of_their_own(living: Guest
     assert letter(text) == "3"
     living.machine.write_physical(record_address(living, text), bytes(4))
     assert letter(text) == DANGLING
+    at = entry_address(living, STACK_PAGE)
+    entry = living.read_word(at)
+    living.machine.write_physical(at, (entry - stack + root).to_bytes(8, "little"))
+    assert letter(root) == TWICE
+    living.machine.write_physical(record_address(living, root), bytes(4))
+    assert letter(root) == DANGLING, "that it is free is worse than that it has two uses"
     living.machine.write_physical(entry_address(living, STACK_PAGE), bytes(8))
     assert letter(stack) == LOST
 

@@ -101,12 +101,12 @@ def _given_parts(guest: Guest, records: FrameRecords, base: int, count: int) -> 
 
 
 def _letter(uses: list[tuple[str, str]], shares: int, is_handed_out: bool) -> str:
-    if len({kind for kind, _ in uses}) > 1:
-        return TWICE
     if not uses:
         return LOST
-    if not shares:
-        return DANGLING if is_handed_out else _LETTERS[uses[0][0]]
+    if not shares and is_handed_out:
+        return DANGLING
+    if len({kind for kind, _ in uses}) > 1:
+        return TWICE
     if shares > 1 and uses[0][0] == "user page":
         return str(shares) if shares < 10 else MANY
     return _LETTERS[uses[0][0]]

@@ -1,0 +1,31 @@
+"""How a run of somebody's own may end for which the kernel is not to blame."""
+
+from grade.boot.guest import Guest
+from grade.boot.process_slots import process_slots
+from grade.diagnosis.failure import Failure
+from grade.explain.exception_log import ExceptionLog
+from grade.explain.taken import Kind
+from grade.ladder.labs import LadderError
+from grade.visible import visible
+
+_TICKS = 3  # a timer that is never set again interrupts once
+
+
+def refuse_misuse(guest: Guest) -> None:
+    """LadderError if the script has a line that the monitor would not take."""
+    for fact in guest.facts("misuse"):
+        command, reason = (visible(fact.values.get(name, "?")) for name in ("command", "reason"))
+        is_unknown = reason == "unknown-command"
+        refused = f"the monitor does not know {command}" if is_unknown else f"the monitor refused {command}: {reason}"
+        raise LadderError(f"{refused}: it lists its commands, and what they take: ./pagewalk run --script 'help; poweroff'")
+    for fact in guest.facts("run"):
+        program, result = (visible(fact.values.get(name, "?")) for name in ("program", "result"))
+        if result == "no-such-program":
+            raise LadderError(f"there is no program {program}: the monitor did not start it")
+
+
+def goes_on_and_on(guest: Guest, log: ExceptionLog, failure: Failure) -> bool:
+    """Whether it is only a program without an end that used up the time: ticks interrupt it, and nobody waits for a turn."""
+    ticks = sum(repeated.times for repeated in log.taken if repeated.taken.kind is Kind.INTERRUPT and repeated.taken.user)
+    waiting = any(slot.state == "ready" for slot in process_slots(guest))
+    return failure.cause == "user-makes-no-progress" and ticks >= _TICKS and not waiting
