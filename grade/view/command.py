@@ -11,6 +11,7 @@ from grade.diagnosis import diagnose
 from grade.diagnosis.failure import Failure, NotWritten
 from grade.failed_choice import choose_failed, refuse_changed
 from grade.interactive import Setting
+from grade.ladder.files import need_folder_of
 from grade.ladder.labs import LadderError
 from grade.ladder.trees import Tree
 from grade.machine.stop import StopKind
@@ -43,6 +44,8 @@ class ViewOptions:
 def view(tree: Tree, console: Console, options: ViewOptions) -> None:
     """Shows the picture, or writes it and says where it is. LadderError if there is none to show."""
     va = _address(options.va) if options.va is not None else None
+    if options.output is not None:
+        need_folder_of(options.output)
     if options.script:
         return _view_script(tree, console, options, va)
     failed = _failed_run(tree, options)

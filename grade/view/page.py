@@ -10,6 +10,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined, Template
 
 from grade.boot.guest import Guest
 from grade.inspect.walk_text import walk_lines
+from grade.ladder.files import write_whole
 from grade.view.picture import Picture, Subject, picture_of
 from grade.view.ram import LEGEND, WRONG, FrameRun
 from grade.view.ranges import PictureRange
@@ -21,10 +22,9 @@ _AS_ROWS = (FrameRun, PictureRange)  # there are thousands: the names of their f
 
 
 def write_page(guest: Guest, subject: Subject, path: Path) -> Picture:
-    """Writes the picture of a stopped guest, and returns what is in it. Raises OSError."""
+    """Writes the picture of a stopped guest, and returns what is in it. LadderError if the file cannot be written."""
     picture = picture_of(guest, subject)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(page_text(picture, subject, _walk_text(guest, picture)), encoding="utf-8")
+    write_whole(path, page_text(picture, subject, _walk_text(guest, picture)).encode())
     return picture
 
 
