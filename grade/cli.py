@@ -270,7 +270,7 @@ def bench(json_file: Path | None, runs: int, soak: int | None) -> None:
     type=click.Path(file_okay=False, path_type=Path),
     callback=named_file,
     metavar="DIR",
-    help="Default: build/docs. What is in it goes.",
+    help="Default: build/docs. A site that is there goes; nothing else does.",
 )
 @reports_what_is_missing
 def docs_command(output: Path | None) -> None:
@@ -281,7 +281,10 @@ def docs_command(output: Path | None) -> None:
     from grade.site.build import run_docs
 
     tree = own_tree()
-    sys.exit(run_docs(tree, output or tree.root / "build" / "docs", terminal()))
+    if output is None:
+        output = tree.root / "build" / "docs"
+        output.parent.mkdir(exist_ok=True)
+    sys.exit(run_docs(tree, output, terminal()))
 
 
 @pagewalk.command("cut")
