@@ -1,5 +1,6 @@
 """./pagewalk view as people use it: of a failure, of a script, of nothing; and what a report says of it."""
 
+import html
 import re
 import resource
 from collections.abc import Callable
@@ -71,6 +72,8 @@ def test_the_last_failure_is_shown_and_any_by_its_name(failed: str, tmp_path: Pa
     assert '"picks":[{"name":"where it failed","va":"0x400000"}' in one
     assert '"picks":[{"name":"as asked","va":"0x500000"},{"name":"where it failed","va":"0x400000"}' in other
     text = view("--text").output
+    (walk,) = re.findall(r"walk of 0x400000.*?(?=</pre>)", one, re.DOTALL)
+    assert html.unescape(walk).rstrip() in text  # of a browser without scripts: the same words
     assert f"Milestone 3.1 on lab 6, {isa}" in text and "walk of 0x400000" in text and "Frames of RAM" in text and "\x1b" not in text
 
 

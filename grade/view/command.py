@@ -5,7 +5,7 @@ from pathlib import Path
 
 from rich.console import Console
 
-from grade.boot.failed_run import FailedRun, gdb_command
+from grade.boot.failed_run import FailedRun, command_for
 from grade.boot.guest import CHECKPOINT, Guest
 from grade.diagnosis import diagnose
 from grade.diagnosis.failure import Failure, NotWritten
@@ -17,7 +17,7 @@ from grade.ladder.trees import Tree
 from grade.machine.stop import StopKind
 from grade.run_plan import Target
 from grade.view.page import write_page
-from grade.view.picture import Subject, picture_of
+from grade.view.picture import Subject, first_walk, picture_of
 from grade.view.text import print_picture
 from grade.visible import visible
 
@@ -59,7 +59,7 @@ def view(tree: Tree, console: Console, options: ViewOptions) -> None:
 def subject_of(milestone: str, target: Target | FailedRun, failure: Failure, va: int | None = None) -> Subject:
     """What the picture of a failed milestone says of itself."""
     on = "" if milestone.startswith(f"{target.lab}.") else f" on lab {target.lab}"
-    return Subject(f"Milestone {milestone}{on}", failure, va, gdb_command(target, milestone))
+    return Subject(f"Milestone {milestone}{on}", failure, va, command_for("gdb", target, milestone))
 
 
 def _address(text: str) -> int:
@@ -124,10 +124,7 @@ def _end_of_a_process(guest: Guest) -> list[int]:
 def _show(guest: Guest, subject: Subject, options: ViewOptions, console: Console, path: Path) -> None:
     if options.as_text:
         picture = picture_of(guest, subject)
-        va = int(picture.picks[0].va, 16)
-        walker = guest.walker().with_root(int(picture.spaces[picture.space].root, 16))
-        walk = visible(walker.walk(va).explain()).splitlines()
-        print_picture(console, picture, walk)
+        print_picture(console, picture, first_walk(guest, picture))
         return
     output = options.output or path
     write_page(guest, subject, output)
