@@ -14,6 +14,7 @@ from grade.ladder.labs import LadderError
 from grade.ladder.trees import Tree
 from grade.site.documents import START
 from grade.site.doxygen import GRAPHS_BEGIN, draw_graphs, progress_on, remove_drafts, run_doxygen
+from grade.site.finish import lead_to_documents
 from grade.site.output import refuse_foreign, replace_site
 from grade.site.prepare import CONFIGURATION, prepare_sources, write_layout
 from grade.visible import visible
@@ -72,6 +73,7 @@ def build_site(tree: Tree, output: Path, console: Console) -> list[Complaint]:
         if status != 0 or not (site / "index.html").exists():
             raise LadderError(f"doxygen ended with exit status {status}" + "".join(f"\n{one}" for one in complaints[:5]))
         remove_drafts(site)
+        lead_to_documents(site)
         replace_site(output, site)
     return complaints
 
@@ -86,6 +88,7 @@ def _settings(tree: Tree, work: Path, inputs: Sequence[str]) -> dict[str, object
         "STRIP_FROM_INC_PATH": sources,
         "INCLUDE_PATH": sources,
         "PREDEFINED +": f"PAGEWALK_ISA_{tree.isas[0]}=1",
+        "PROJECT_BRIEF": f'"a teaching operating system about paging; call graphs: {tree.isas[0]}"',
         "OUTPUT_DIRECTORY": work / "site",
         "HTML_OUTPUT": ".",
         "LAYOUT_FILE": work / "layout.xml",

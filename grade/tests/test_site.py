@@ -16,7 +16,7 @@ import pytest
 from rich.console import Console
 
 from grade.course.cutter import cut
-from grade.ladder.labs import LadderError
+from grade.ladder.labs import ISAS, LadderError
 from grade.ladder.trees import Tree, find_root
 from grade.site.build import build_site, run_docs
 from grade.site.comments import described, documented, listed
@@ -85,6 +85,28 @@ def test_the_map_leads_to_the_pages_of_files_and_each_to_the_next(site: Path) ->
     text = re.sub(r"<[^>]*>", "", (site / "page__table_8h.html").read_text(encoding="utf-8"))
     assert "the page-table engine: what it offers" in text
     assert re.search(r"before: kernel/sync/guarded.h\s*after: kernel/mm/page_table_map.h", text)
+
+
+@needs_doxygen
+def test_a_document_has_one_page_and_every_link_to_it_leads_there(site: Path) -> None:
+    assert not list(site.rglob("*_8md.html"))
+    texts = [path.read_text(encoding="utf-8") for path in [*site.glob("*.html"), *site.glob("search/*.js")]]
+    assert not any("_8md.html" in text for text in texts) and any("'../page_docs_gdb.html'" in text for text in texts)
+    files = (site / "files.html").read_text(encoding="utf-8")
+    folders = re.findall(r'href="dir_[^"]*"[^>]*>([^<]*)<', files)
+    assert {"kernel", "arch", "user"} <= set(folders) and not {"docs", "labs", "1-identity-map"} & set(folders)
+    assert '"labs"' not in (site / "files.js").read_text(encoding="utf-8")
+
+
+@needs_doxygen
+def test_sentences_are_whole_and_the_graphs_say_of_which_isa_they_are(site: Path) -> None:
+    files = re.sub(r"<[^>]*>", "", (site / "files.html").read_text(encoding="utf-8"))
+    assert "The contract between kernel/ and an ISA" in files
+    assert "Lab 2: The higher half: the kernel moves out from under itself" in files
+    assert "4 MiB pages (Intel SDM vol. 3, 4.3, figure 4-4)" in files
+    types = re.sub(r"<[^>]*>", "", (site / "annotated.html").read_text(encoding="utf-8"))
+    assert "PageTableA tree of tables below one root" in types
+    assert f"call graphs: {ISAS[0]}" in (site / "fault_8h.html").read_text(encoding="utf-8")
 
 
 @needs_doxygen
