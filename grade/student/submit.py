@@ -8,7 +8,7 @@ from pathlib import Path
 from rich.console import Console
 
 from grade.ladder.build import BuildError, build_kernel
-from grade.ladder.files import remove_others, update
+from grade.ladder.files import remove_others, update, write_whole
 from grade.ladder.labs import COURSE_FILE, LadderError
 from grade.ladder.trees import Tree, locked, read_course
 from grade.student.archive import pack, refuse_to_overwrite

@@ -325,8 +325,8 @@ def test_a_folder_that_is_not_there(clone: Path, tmp_path: Path) -> None:
 WRITE = """
 import resource, sys
 from pathlib import Path
-from grade.ladder.labs import LadderError
 from grade.ladder.files import write_whole
+from grade.ladder.labs import LadderError
 resource.setrlimit(resource.RLIMIT_FSIZE, (1000, 1000))
 try:
     write_whole(Path(sys.argv[1]), bytes(100_000))
