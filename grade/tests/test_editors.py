@@ -20,6 +20,7 @@ from grade.ladder.build import build_kernel
 from grade.ladder.labs import ISAS
 from grade.ladder.trees import find_root
 from grade.tests.doc_commands import Shown, problem
+from grade.tests.terminals import pseudo_terminal
 from grade.tests.test_doc_commands import main
 
 ROOT = find_root(Path(__file__))
@@ -77,7 +78,7 @@ class Debugger:
 
     def __init__(self, configuration: dict) -> None:
         self.configuration = configuration
-        self.screen, terminal = os.openpty()
+        self.screen, terminal = pseudo_terminal()
         program = configuration["miDebuggerPath"].replace(FOLDER, f"{ROOT}/")
         arguments = ["--interpreter=mi", f"--tty={os.ttyname(terminal)}", *configuration["miDebuggerArgs"].split()]
         self.process = subprocess.Popen(

@@ -12,6 +12,8 @@ from pathlib import Path
 
 import pytest
 
+from grade.tests.terminals import pseudo_terminal
+
 LAUNCHER = Path(__file__).parents[2] / "pagewalk"
 SHELLS = [["dash"], ["bash", "--posix"], ["busybox", "sh"]]
 TOOLS = [
@@ -272,10 +274,7 @@ def test_on_a_terminal_sudo_may_ask(debian: World) -> None:
     debian.program("id", "echo 1000")
     debian.program("sudo", 'exec "$@"')
     debian.remove("qemu-system-x86_64")
-    try:
-        keyboard, terminal = os.openpty()
-    except OSError as error:
-        pytest.skip(f"this system has no pseudo-terminals: {error}")
+    keyboard, terminal = pseudo_terminal()
     environment = {"PATH": str(debian.bin), "PAGEWALK_SYSROOT": str(debian.root)}
     command = ["sh", str(debian.tree / "pagewalk"), "grade"]
     result = subprocess.run(command, env=environment, stdin=terminal, capture_output=True, text=True, check=False)

@@ -16,6 +16,7 @@ from grade.ladder.labs import ISAS
 from grade.ladder.trees import find_root
 from grade.machine.boot_parameters import MAGIC
 from grade.program_run import BadProgram, ProgramWatch, script_line
+from grade.tests.terminals import pseudo_terminal
 
 ROOT = find_root(Path(__file__))
 RUN = [sys.executable, "-m", "grade", "run"]
@@ -224,10 +225,7 @@ class Session:
     """`./pagewalk run`, as somebody sees it who sits at a terminal of its own."""
 
     def __init__(self, folder: Path, arguments: list[str]) -> None:
-        try:
-            self.keyboard, self.terminal = os.openpty()
-        except OSError as error:
-            pytest.skip(f"this system has no pseudo-terminals: {error}")
+        self.keyboard, self.terminal = pseudo_terminal()
         self.attributes = termios.tcgetattr(self.terminal)
         self.screen = b""
         self.process = subprocess.Popen(

@@ -395,16 +395,18 @@ def _check_family(guest: Guest, children: int, generations: int, end: str) -> in
     expect(sorted(parents) == numbers, "process-number-wrong", wanted, f"{sorted(parents)}")
     having = {pid: list(parents.values()).count(pid) for pid in {first.pid, *parents}}
     right = sorted(having.values()).count(children) == total // children and having[first.pid] == children
-    expect(right, "fork-incomplete", f"everybody but the last generation has {children} children", f"{having}")
+    seen = ", ".join(f"process {pid} has {count}" for pid, count in having.items())
+    expect(right, "fork-incomplete", f"everybody but the last generation has {children} children", seen)
     guest.run_to(end)
     lines = [line.strip() for line in guest.machine.serial().splitlines() if word.decode() in line]
     for pid, parent in parents.items():
         mine = [line for line in lines if f": process {pid}, " in line and line.endswith(f" of {parent}")]
         wanted = f"one line with {word.decode()}, by process {pid}, child of {parent}"
-        expect(len(mine) == 1, "child-never-runs", wanted, f"{mine or lines}")
+        expect(len(mine) == 1, "child-never-runs", wanted, "; ".join(mine or lines) or "none")
     ended = next(fact for fact in guest.facts("exit") if fact.values["pid"] == str(first.pid)).values
     wanted = f"process {first.pid} counts {total} descendants that ended well"
-    expect((ended["status"], ended["signal"]) == (str(total), "0"), "wrong-result", wanted, f"{ended}")
+    seen = f"status {ended['status']}, signal {ended['signal']}"
+    expect((ended["status"], ended["signal"]) == (str(total), "0"), "wrong-result", wanted, seen)
     return first.pid
 
 
@@ -513,7 +515,7 @@ def _check_variables(
         area = areas.area_of(va)
         is_own = area is not None and area.kind == "thread"
         wanted = f"{who}, {slot}, has its variables in its thread block"
-        expect(is_own, "thread-variables-wrong", wanted, f"{va:#x} is in {area}")
+        expect(is_own, "thread-variables-wrong", wanted, f"{va:#x} is in {area or 'no area'}")
         for how, seen in (
             ("in memory", _word(guest, slot.root, va)),
             ("by its thread pointer", _word(guest, slot.root, program.va(f"{name}_seen"))),
