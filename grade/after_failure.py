@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from grade.boot.failed_run import forget, gdb_command, save
+from grade.boot.failed_run import command_for, forget, save
 from grade.boot.guest import Guest
 from grade.diagnosis.failure import Failure
 from grade.ladder.trees import find_root
@@ -22,8 +22,8 @@ def keep(target: Target, milestone: str, failure: Failure | None, guest: Guest |
     except OSError as problem:
         forget(target, milestone, kept_in)
         return f"\nnot kept   the machine, to look at it later: {problem.strerror}"
-    command = gdb_command(target, milestone)
-    lines = ["", f"try        {command}", f"explain    {command.replace(' gdb ', ' explain ')}"]
+    gdb, explain = (command_for(verb, target, milestone) for verb in ("gdb", "explain"))
+    lines = ["", f"try        {gdb}", f"explain    {explain}"]
     if kept_in is None:
         lines.append(_drawn(target, milestone, failure, guest, folder))
     return "\n".join(lines)

@@ -1,4 +1,4 @@
-"""The commands of ./pagewalk. Exit status: 0 all passed, 1 something failed, 2 it could not run."""
+"""The commands of ./pagewalk. Exit status: 0 all passed, 1 something failed, 2 it could not run, 130 Ctrl-C ended it."""
 
 import sys
 import traceback
@@ -8,6 +8,7 @@ import click
 
 from grade.cli_common import (
     CANNOT_RUN,
+    INTERRUPTED,
     handed_out_tree,
     is_main,
     isa_option,
@@ -33,6 +34,14 @@ class _Commands(click.Group):
         """The names that --help shows."""
         hidden = ONLY_HANDED_OUT if is_main() else ONLY_IN_MAIN
         return [name for name in super().list_commands(context) if name not in hidden]
+
+    def invoke(self, context: click.Context) -> object:
+        """Runs one. Ctrl-C is no verdict: click itself would end with the exit status of a failure."""
+        try:
+            return super().invoke(context)
+        except KeyboardInterrupt:
+            click.echo("interrupted", err=True)
+            raise click.exceptions.Exit(INTERRUPTED) from None
 
 
 @click.group(
@@ -270,7 +279,7 @@ def bench(json_file: Path | None, runs: int, soak: int | None) -> None:
     type=click.Path(file_okay=False, path_type=Path),
     callback=named_file,
     metavar="DIR",
-    help="Default: build/docs. What is in it goes.",
+    help="Default: build/docs. A site that is there goes; nothing else does.",
 )
 @reports_what_is_missing
 def docs_command(output: Path | None) -> None:
@@ -281,7 +290,10 @@ def docs_command(output: Path | None) -> None:
     from grade.site.build import run_docs
 
     tree = own_tree()
-    sys.exit(run_docs(tree, output or tree.root / "build" / "docs", terminal()))
+    if output is None:
+        output = tree.root / "build" / "docs"
+        output.parent.mkdir(exist_ok=True)
+    sys.exit(run_docs(tree, output, terminal()))
 
 
 @pagewalk.command("cut")

@@ -17,6 +17,8 @@ from grade.program_run import BadProgram
 from grade.visible import visible
 
 CANNOT_RUN = 2
+INTERRUPTED = 130
+"""Ctrl-C: what a shell says of a program that it has ended."""
 
 _MENDABLE = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EACCES, errno.EPERM}
 """What a user can do something about: no room left, or no right to write."""

@@ -5,6 +5,7 @@ import re
 from grade.boot.failed_run import FailedRun, latest, load
 from grade.ladder.labs import LadderError
 from grade.ladder.trees import Tree, prepare
+from grade.run_plan import all_milestones, milestones_for, plan
 
 
 def choose_failed(tree: Tree, milestone: str, isa: str, lab: int | None) -> FailedRun:
@@ -21,6 +22,7 @@ def choose_failed(tree: Tree, milestone: str, isa: str, lab: int | None) -> Fail
     number = lab or (tree.lab if tree.course else int(milestone.partition(".")[0]))
     if (failed := load(number, milestone, isa)) is not None:
         return failed
+    _refuse_unknown(tree, milestone, isa, number)
     if (tests := _host_tests_of(tree, milestone)) is not None:
         raise LadderError(
             f"milestone {milestone} is a host test: no machine runs. Its program, which grade builds, under a debugger "
@@ -31,6 +33,16 @@ def choose_failed(tree: Tree, milestone: str, isa: str, lab: int | None) -> Fail
         f"milestone {milestone} has not failed on {isa} with a machine running, so there is none to go back to: "
         f"./pagewalk grade {number} --isa {isa}"
     )
+
+
+def _refuse_unknown(tree: Tree, milestone: str, isa: str, lab: int) -> None:
+    """LadderError for a milestone that grading the lab's kernel cannot make fail: it is none, or is not asked there."""
+    known = all_milestones(tree)
+    if milestone not in known:
+        of_its_lab = [one for one in known if one.split(".")[0] == milestone.split(".")[0]] or known
+        raise LadderError(f"there is no milestone {milestone}, only {of_its_lab[0]} to {of_its_lab[-1]}")
+    if milestone not in milestones_for(tree, plan(tree, tree, [lab], [isa])):
+        raise LadderError(f"milestone {milestone} is not asked of lab {lab}'s kernel")
 
 
 def refuse_changed(failed: FailedRun, more: str = "") -> None:

@@ -12,6 +12,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn
 
 from grade import report
+from grade.cli_common import CANNOT_RUN, INTERRUPTED
 from grade.diagnosis.failure import Failure
 from grade.ladder.build import BuildError
 from grade.ladder.labs import ISAS, LadderError
@@ -22,7 +23,7 @@ from grade.results import Result, Status
 from grade.run_plan import Plan, Target, milestones_for, plan, plan_submission
 from grade.student.around_grading import after_grading, refuse_conflicts
 
-PASSED, FAILED, CANNOT_RUN = 0, 1, 2
+PASSED, FAILED = 0, 1
 
 
 @dataclass(frozen=True)
@@ -95,7 +96,7 @@ def _grade(options: GradeOptions, console: Console, targets: Plan, submission: P
         after_grading(own, results, [target.isa for target in targets.targets], console, complete=complete)
     if status == pytest.ExitCode.INTERRUPTED:
         console.print("Interrupted: this is what was graded until then.")
-        return CANNOT_RUN
+        return INTERRUPTED if front.by_ctrl_c else CANNOT_RUN
     return _exit_status(results, front.waiting)
 
 
@@ -149,6 +150,11 @@ class _Front:
         self._console = console
         self.results: list[Result] = []
         self.waiting: list[Result] = []
+        self.by_ctrl_c = False
+
+    def pytest_keyboard_interrupt(self, excinfo: pytest.ExceptionInfo[BaseException]) -> None:
+        """Ctrl-C, or pytest itself gives up: with an exception of another type."""
+        self.by_ctrl_c = excinfo.type is KeyboardInterrupt
 
     def pytest_collection_finish(self, session: pytest.Session) -> None:
         """Before the first test: takes over what the collector shows."""

@@ -111,9 +111,13 @@ def graded_labs(tree: Tree) -> list[int]:
 
 def milestones_for(tests: Tree, targets: Plan) -> list[str]:
     """The numbers of the milestones in `tests` that at least one of the targets is asked, in the labs' order."""
+    return [number for number in all_milestones(tests) if any(target.runs(number) for target in targets.targets)]
+
+
+def all_milestones(tests: Tree) -> list[str]:
+    """The numbers of the milestones in `tests`, in the labs' order."""
     texts = [path.read_text(encoding="utf-8") for lab in tests.labs for path in sorted(lab.folder.glob("test_*.py"))]
-    numbers = _MILESTONE.findall("\n".join(texts))
-    return [number for number in numbers if any(target.runs(number) for target in targets.targets)]
+    return _MILESTONE.findall("\n".join(texts))
 
 
 def _retired(tree: Tree, lab: int) -> frozenset[str]:

@@ -54,10 +54,10 @@ def _run_folder(lab: int, milestone: str, isa: str, kept_in: Path | None) -> Pat
     return (kept_in or _folder()) / f"lab{lab}-{milestone}-{isa}"
 
 
-def gdb_command(target: Target, milestone: str) -> str:
-    """What a student types to look at the failure."""
+def command_for(verb: str, target: Target | FailedRun, milestone: str) -> str:
+    """What a student types to look at the failure: `verb` is gdb, explain or view."""
     on = "" if milestone.startswith(f"{target.lab}.") else f" --lab {target.lab}"
-    return f"./pagewalk gdb {milestone} --isa {target.isa}{on}"
+    return f"./pagewalk {verb} {milestone} --isa {target.isa}{on}"
 
 
 def save(target: Target, milestone: str, guest: Guest, failure: Failure, kept_in: Path | None = None) -> Path:

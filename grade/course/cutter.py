@@ -25,6 +25,7 @@ from pathlib import Path, PurePosixPath
 
 from grade.course.bug_packs import bug_packs, lines_of
 from grade.course.markers import COMMENTS, FromPart, HolePart, Marker, MarkerError, Parser, Part, flat
+from grade.course.one_isa import with_commands_for
 from grade.ladder.files import KEPT, remove_others, update
 from grade.ladder.git import Repository
 from grade.ladder.labs import COURSE_FILE, ISA_FIELD, ISAS, LENT_FOLDER, Lab, LadderError, Loan, load_labs, loans_of, owner_of
@@ -231,7 +232,7 @@ def _cut_file(tree: Path, request: _Request, path: str, whole: bytes) -> bytes:
     if path.startswith(_EDITOR) and path.endswith(".json"):
         return _for_students(content, request.isas)
     if path.endswith(".md") and len(request.isas) == 1:
-        return _with_commands_for(request.isas[0], content)
+        return with_commands_for(request.isas[0], content.decode(errors="surrogateescape")).encode(errors="surrogateescape")
     return content
 
 
@@ -243,16 +244,6 @@ def _for_students(settings: bytes, isas: Sequence[str]) -> bytes:
         entries = ((json.dumps(entry), entry) for entry in table[key])
         table[key] = [entry for text, entry in entries if _MAIN_TASK not in text and not any(isa in text for isa in others)]
     return f"{json.dumps(table, indent=2)}\n".encode()
-
-
-def _with_commands_for(isa: str, page: bytes) -> bytes:
-    """Where a command names another ISA it names this one, so that it can be typed; what follows it keeps its column."""
-    others = "|".join(other for other in ISAS if other != isa)
-
-    def renamed(match: re.Match[bytes]) -> bytes:
-        return b"--isa " + (isa.encode().ljust(len(match[0]) - len(b"--isa ")) if match[2] else isa.encode())
-
-    return re.sub(rf"--isa ({others})(?!\w)(?:( +)(?= \S))?".encode(), renamed, page)
 
 
 def _without_markers(tree: Path, path: str, request: _Request, content: bytes) -> bytes:

@@ -3,14 +3,13 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-from grade.boot.failed_run import FailedRun, gdb_command
+from grade.boot.failed_run import FailedRun, command_for
 from grade.boot.guest import Guest, Recipe
 from grade.diagnosis.failure import Failure
 from grade.failed_choice import choose_failed, refuse_changed
 from grade.ladder.build import build_kernel
 from grade.ladder.trees import Tree, prepare
 from grade.machine.stop import StopKind
-from grade.run_plan import Target
 
 _NONCE = 0x50414745  # any: nobody is asked for it here
 
@@ -39,13 +38,12 @@ def failed_milestone(tree: Tree, milestone: str, isa: str, lab: int | None) -> C
 def case_of(failed: FailedRun) -> Case:
     """A milestone that failed. LadderError if its kernel is not there any more."""
     refuse_changed(failed)
-    gdb = gdb_command(Target(failed.lab, failed.isa, failed.tree, frozenset()), failed.milestone)
     return Case(
         title=f"Milestone {failed.milestone} on lab {failed.lab}'s kernel for {failed.isa}",
         lab=failed.lab,
         recipe=failed.recipe,
         tree=failed.tree,
-        next_steps=(gdb, gdb.replace(" gdb ", " view ")),
+        next_steps=tuple(command_for(verb, failed, failed.milestone) for verb in ("gdb", "view")),
         stops=failed.stops,
         to_the_end=failed.stop_kind is not StopKind.BREAKPOINT,
         failure=failed.failure,

@@ -1,8 +1,11 @@
-"""Files written into a folder: those that are right stay untouched, those that are not wanted go."""
+"""Files written into a folder: those that are right stay untouched, those that are not wanted go, each is there whole."""
 
 import os
+import tempfile
 from collections.abc import Container
 from pathlib import Path
+
+from grade.ladder.labs import LadderError
 
 KEPT = ("build", ".git")
 """What a folder has at its top that is nobody's to remove."""
@@ -34,3 +37,40 @@ def update(file: Path, content: bytes, mode: int) -> None:
         file.write_bytes(content)
     if file.stat().st_mode & 0o777 != mode:
         file.chmod(mode)
+
+
+def need_folder_of(path: Path) -> None:
+    """LadderError if there is no folder to make the file in: a name that was mistyped must not make one."""
+    if not path.parent.is_dir():
+        raise LadderError(f"cannot write {path}: there is no folder {path.parent}")
+
+
+def write_whole(path: Path, content: bytes) -> None:
+    """Makes or replaces the file at once: whoever looks finds the old or the new one. LadderError if that fails.
+
+    A device or a pipe is written to, and not replaced.
+    """
+    need_folder_of(path)
+    fresh = None
+    try:
+        if path.exists() and not path.is_file():
+            path.write_bytes(content)
+            return
+        path = path.resolve()
+        handle, fresh = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
+        with os.fdopen(handle, "wb") as file:
+            file.write(content)
+        os.chmod(fresh, 0o666 & ~_umask())
+        os.replace(fresh, path)
+        fresh = None
+    except OSError as error:
+        raise LadderError(f"cannot write {path}: {error.strerror}") from error
+    finally:
+        if fresh is not None:
+            os.unlink(fresh)
+
+
+def _umask() -> int:
+    mask = os.umask(0o077)
+    os.umask(mask)
+    return mask

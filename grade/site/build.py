@@ -14,6 +14,8 @@ from grade.ladder.labs import LadderError
 from grade.ladder.trees import Tree
 from grade.site.documents import START
 from grade.site.doxygen import GRAPHS_BEGIN, draw_graphs, progress_on, remove_drafts, run_doxygen
+from grade.site.finish import lead_to_documents
+from grade.site.output import refuse_foreign, replace_site
 from grade.site.prepare import CONFIGURATION, prepare_sources, write_layout
 from grade.visible import visible
 
@@ -40,7 +42,7 @@ class Complaint:
 def run_docs(tree: Tree, output: Path, console: Console) -> int:
     """Makes the site in the folder `output`; returns 0, or 1 if Doxygen complained. LadderError if it cannot begin."""
     _need_tools()
-    _refuse_foreign(output)
+    refuse_foreign(output)
     complaints = build_site(tree, output, console)
     for complaint in complaints:
         console.print(visible(str(complaint)), markup=False, soft_wrap=True)
@@ -71,7 +73,8 @@ def build_site(tree: Tree, output: Path, console: Console) -> list[Complaint]:
         if status != 0 or not (site / "index.html").exists():
             raise LadderError(f"doxygen ended with exit status {status}" + "".join(f"\n{one}" for one in complaints[:5]))
         remove_drafts(site)
-        _replace(output, site)
+        lead_to_documents(site)
+        replace_site(output, site)
     return complaints
 
 
@@ -85,6 +88,7 @@ def _settings(tree: Tree, work: Path, inputs: Sequence[str]) -> dict[str, object
         "STRIP_FROM_INC_PATH": sources,
         "INCLUDE_PATH": sources,
         "PREDEFINED +": f"PAGEWALK_ISA_{tree.isas[0]}=1",
+        "PROJECT_BRIEF": f'"a teaching operating system about paging; call graphs: {tree.isas[0]}"',
         "OUTPUT_DIRECTORY": work / "site",
         "HTML_OUTPUT": ".",
         "LAYOUT_FILE": work / "layout.xml",
@@ -103,14 +107,6 @@ def _need_tools() -> None:
     missing = ["graphviz" if name == "dot" else name for name in missing]
     if missing:
         raise LadderError(f"not installed: {', '.join(missing)}; on Debian: sudo apt-get install {' '.join(missing)}")
-
-
-def _refuse_foreign(output: Path) -> None:
-    """What is in the folder is going to be removed, so it must be a site, or empty."""
-    if output.exists() and not output.is_dir():
-        raise LadderError(f"{output} is a file; name a folder")
-    if output.is_dir() and any(output.iterdir()) and not (output / "doxygen.css").is_file():
-        raise LadderError(f"{output} is neither empty nor a site that was made before: left as it is")
 
 
 def _write(configuration: Path, settings: dict[str, object]) -> None:
@@ -146,9 +142,3 @@ def _complaints(log: str, sources: Path) -> Iterator[Complaint]:
             file = (match["file"] or "").removeprefix(f"{sources}/")
             found.append(Complaint(file, int(match["line"] or 0), match["text"].replace(f"{sources}/", "")))
     yield from dict.fromkeys(found)
-
-
-def _replace(output: Path, site: Path) -> None:
-    output.parent.mkdir(parents=True, exist_ok=True)
-    shutil.rmtree(output, ignore_errors=True)
-    shutil.move(site, output)

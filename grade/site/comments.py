@@ -17,6 +17,9 @@ _OPENS_SCOPE = re.compile(r"(?:^|[\s>])(?:class|struct|union|enum|namespace|exte
 _NO_DECLARATION = re.compile(r"\s*(?:static_assert|asm|#(?!\s*define)|\}|\)|public:|private:|protected:)")
 _OF_A_NAMESPACE = re.compile(r"(?!(?:template|struct|class|enum|union|using|static|concept|extern|namespace)\b)[A-Za-z_\[]")
 _CODE_SPAN = re.compile(r"(`[^`]*`)")
+_NO_END = re.compile(r"^( Lab \d)\.")
+"""Whose full stop ends nothing: Doxygen would take the words before it for the file's first sentence."""
+_SHORTENED = re.compile(r"\b(vol)\. ")
 _DRAWING = re.compile(r" {3,}\S")
 
 
@@ -71,7 +74,7 @@ def file_comment(lines: Sequence[str]) -> list[str]:
         if match is None or MARKER.match(line):
             break
         found.append(match[2])
-    return described(found)
+    return described([_NO_END.sub(r"\1:", found[0]), *found[1:]] if found else [])
 
 
 def described(texts: Sequence[str]) -> list[str]:
@@ -92,7 +95,8 @@ def described(texts: Sequence[str]) -> list[str]:
 def plain(text: str) -> str:
     """The text with nothing in it that Doxygen would obey; `code` stays code."""
     parts = _CODE_SPAN.split(text)
-    return "".join(part if part.startswith("`") else re.sub(r"([\\@<>#&$%*_|~])", r"\\\1", part) for part in parts)
+    escaped = (part if part.startswith("`") else re.sub(r"([\\@<>#&$%*_|~])", r"\\\1", part) for part in parts)
+    return _SHORTENED.sub(r"\1.\\ ", "".join(escaped))
 
 
 def _is_declaration(lines: Sequence[str], place: int) -> bool:

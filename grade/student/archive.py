@@ -2,13 +2,12 @@
 
 import gzip
 import io
-import os
 import re
 import tarfile
-import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 
+from grade.ladder.files import need_folder_of
 from grade.ladder.labs import LadderError
 
 _FOLDER = re.compile(r"lab\d+-submission/.+")
@@ -27,8 +26,7 @@ def pack(folder: str, files: Mapping[str, bytes]) -> bytes:
 
 def refuse_to_overwrite(path: Path) -> None:
     """LadderError if something is at `path` that is no submission, or if no file can be made there."""
-    if not path.parent.is_dir():
-        raise LadderError(f"cannot write {path}: there is no folder {path.parent}")
+    need_folder_of(path)
     if path.is_symlink() or (path.exists() and not _is_submission(path)):
         raise LadderError(f"{path} is there and is not a submission: left as it is. Name another file with -o")
 
@@ -42,26 +40,3 @@ def _is_submission(path: Path) -> bool:
     except (tarfile.TarError, OSError, EOFError, ValueError):
         return False
     return bool(names) and all(_FOLDER.fullmatch(name) for name in names)
-
-
-def write_whole(path: Path, content: bytes) -> None:
-    """Makes or replaces the file at once: whoever looks finds the old or the new one. LadderError if that fails."""
-    fresh = None
-    try:
-        handle, fresh = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
-        with os.fdopen(handle, "wb") as file:
-            file.write(content)
-        os.chmod(fresh, 0o666 & ~_umask())
-        os.replace(fresh, path)
-        fresh = None
-    except OSError as error:
-        raise LadderError(f"cannot write {path}: {error.strerror}") from error
-    finally:
-        if fresh is not None:
-            os.unlink(fresh)
-
-
-def _umask() -> int:
-    mask = os.umask(0o077)
-    os.umask(mask)
-    return mask

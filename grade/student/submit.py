@@ -8,10 +8,10 @@ from pathlib import Path
 from rich.console import Console
 
 from grade.ladder.build import BuildError, build_kernel
-from grade.ladder.files import remove_others, update
+from grade.ladder.files import remove_others, update, write_whole
 from grade.ladder.labs import COURSE_FILE, LadderError
 from grade.ladder.trees import Tree, locked, read_course
-from grade.student.archive import pack, refuse_to_overwrite, write_whole
+from grade.student.archive import pack, refuse_to_overwrite
 from grade.student.given import changed_given_files, find_given, uncommitted
 from grade.student.owned import conflict_line, owned_files, why_not_taken
 from grade.student.packed import remember_packed

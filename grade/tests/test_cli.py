@@ -7,9 +7,13 @@ import subprocess
 import sys
 import xml.etree.ElementTree as xml
 from pathlib import Path
+from unittest.mock import Mock
 
 import pytest
+from click.testing import CliRunner
+from click.testing import Result as CliResult
 
+from grade import cli, grading
 from grade.bench.counting import Counter
 from grade.bench.operations import OPERATIONS, TIMED_OPERATIONS, Operation, instructions
 from grade.course.cutter import cut
@@ -67,7 +71,11 @@ def test_a_milestone_that_passes(tmp_path: Path) -> None:
         (("gdb", "5.1"), "milestone 5.1 is a host test: no machine runs."),
         (("grade", "--json", "-"), "name a file; - would be one of that name"),
         (("grade", "--junit", "-"), "name a file; - would be one of that name"),
-        (("gdb", "1.99"), "milestone 1.99 has not failed on x86_64 with a machine running, so there is none to go back to"),
+        (("gdb", "3.99"), "there is no milestone 3.99, only 3.1 to 3.11"),
+        (("gdb", "9.9"), "there is no milestone 9.9, only 1.1 to 6."),
+        (("explain", "9.9"), "there is no milestone 9.9, only 1.1 to"),
+        (("gdb", "1.3", "--lab", "6"), "milestone 1.3 is not asked of lab 6's kernel"),
+        (("view", "2.1", "--lab", "9"), "there is no lab 9 to grade, only 1, 2"),
         (("gdb", "spam"), "spam is neither a lab nor a milestone"),
         (("cut", "7", "/tmp/nowhere"), "there is no lab 7"),
         (("no-such-command",), "No such command"),
@@ -81,6 +89,31 @@ def test_bad_input_has_a_clear_message_and_status_2(arguments: tuple[str, ...], 
     assert message in run.stderr
     assert "Traceback" not in run.stderr + run.stdout
     assert "building" not in run.stdout
+
+
+def test_ctrl_c_is_no_failure(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(grading, "run", Mock(side_effect=KeyboardInterrupt))
+    result = CliRunner().invoke(cli.pagewalk, ["grade", "1"])
+    assert result.exit_code == 130 and "Aborted" not in result.output
+
+
+def test_ctrl_c_while_tests_run_shows_what_was_graded_until_then(monkeypatch: pytest.MonkeyPatch) -> None:
+    """pytest itself catches it, and says so; with the same status it says that it could not collect the tests."""
+
+    def interrupted(kind: type[BaseException]) -> CliResult:
+        def main(_: object, plugins: list[object]) -> pytest.ExitCode:
+            try:
+                raise kind
+            except KeyboardInterrupt:
+                plugins[0].pytest_keyboard_interrupt(pytest.ExceptionInfo.from_current())
+            return pytest.ExitCode.INTERRUPTED
+
+        monkeypatch.setattr(grading.pytest, "main", main)
+        return CliRunner().invoke(cli.pagewalk, ["grade", "1", "--isa", ISAS[0], "--milestone", "1.2"])
+
+    by_ctrl_c = interrupted(KeyboardInterrupt)
+    assert by_ctrl_c.exit_code == 130 and "Interrupted: this is what was graded until then." in by_ctrl_c.output
+    assert interrupted(pytest.Session.Interrupted).exit_code == 2
 
 
 @pytest.mark.parametrize("command", ["grade", "status", "submit", "test", "run", "gdb", "bench", "cut", "handout"])

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from grade.course.cutter import Hole, holes, render
-from grade.ladder.labs import load_labs
+from grade.ladder.labs import ISAS, load_labs
 from grade.ladder.trees import find_root
 
 ROOT = find_root(Path(__file__))
@@ -117,6 +117,39 @@ def with_folders(paths: Iterable[str]) -> set[str]:
     """Them, and all folders in which they are."""
     paths = set(paths)
     return paths | {str(folder) for path in paths for folder in Path(path).parents}
+
+
+_FENCE = re.compile(r"^```.*\n(?:.*\n)*?```$", re.MULTILINE)
+_LED_TO = re.compile(r"((?:^(?!```).+\n)+)\n(^```.*\n(?:.*\n)*?```$)", re.MULTILINE)
+_SIGNS = {
+    "x86_64": r"lab \d, x86_64|on x86_64|isa=x86_64|\b(?:cr3|rip|rflags|IDT|PML4E)\b",
+    "aarch64": r"lab \d, aarch64|on aarch64|isa=aarch64|TTBR|VBAR|x8 = |0xffff0[01]|0x40[23]\w{5}\b",
+}
+"""By which a reader tells on which ISA something was recorded."""
+
+
+@pytest.mark.parametrize("isa", ISAS)
+@pytest.mark.parametrize("lab", NUMBERS)
+def test_no_page_of_a_course_on_one_isa_contradicts_itself(lab: int, isa: str) -> None:
+    """No output of one ISA stands under a command for another; what is shown without output can be typed."""
+    (other,) = set(ISAS) - {isa}
+    files = render(ROOT, lab, lab - 1, [isa], with_grader=True)
+    pages = {path: content.decode() for path, (content, _) in files.items() if path.endswith(".md")}
+    assert f"--isa {isa}" in pages["docs/gdb.md"]
+    for path, page in pages.items():
+        blocks = [*_FENCE.findall(page), *(led[0] + led[1] for led in _LED_TO.findall(page) if led[0].endswith(":\n"))]
+        for block in blocks:
+            is_recorded = {one for one in ISAS if re.search(_SIGNS[one], block)}
+            if len(is_recorded) == 1:
+                assert set(re.findall(r"--isa (\w+)", block)) <= is_recorded, f"{path}:\n{block}"
+            elif not is_recorded:
+                assert f"--isa {other}" not in block, f"{path}:\n{block}"
+
+
+def test_the_report_in_the_readme_is_as_reports_are_today() -> None:
+    report = (ROOT / "README.md").read_text(encoding="utf-8").partition("$ ./pagewalk grade 2")[2].partition("```")[0]
+    names = [line[2:13].strip() for line in report.splitlines() if re.match(r"  \w", line)]
+    assert names == ["expected", "seen", "the walk", "cause", "look at", "last words", "try", "explain", "picture"]
 
 
 @pytest.mark.skipif(shutil.which("clang-format") is None, reason="needs clang-format")

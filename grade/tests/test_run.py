@@ -275,18 +275,18 @@ def start(tmp_path: Path) -> Iterator[Start]:
 
 
 @pytest.mark.parametrize(
-    ("keys", "arguments"),
-    [(b"\x03", ["hello"]), (b"\x01x", ["hello"]), (b"\x01x", [])],
+    ("keys", "arguments", "status"),
+    [(b"\x03", ["hello"], 130), (b"\x01x", ["hello"], 1), (b"\x01x", [], 0)],
     ids=["ctrl-c", "ctrl-a-x", "monitor"],
 )
 def test_the_keys_that_end_it_leave_nothing_behind(
-    start: Start, tmp_path: Path, keys: bytes, arguments: list[str]
+    start: Start, tmp_path: Path, keys: bytes, arguments: list[str], status: int
 ) -> None:
     session = start("--script", FOREVER, *arguments)
     (qemu,) = session.children()
     os.write(session.keyboard, keys)
     session.wait_for(lambda: session.process.poll() is not None)
-    assert session.process.returncode == (1 if arguments else 0)
+    assert session.process.returncode == status
     assert gone(qemu)
     assert b"Traceback" not in session.screen
     assert termios.tcgetattr(session.terminal) == session.attributes

@@ -1,6 +1,9 @@
 """./pagewalk docs: the site is there without a warning, all of its links lead somewhere, and what is wrong is named."""
 
+import errno
+import os
 import re
+import resource
 import shutil
 from collections import defaultdict
 from collections.abc import Callable
@@ -13,11 +16,12 @@ import pytest
 from rich.console import Console
 
 from grade.course.cutter import cut
-from grade.ladder.labs import LadderError
+from grade.ladder.labs import ISAS, LadderError
 from grade.ladder.trees import Tree, find_root
 from grade.site.build import build_site, run_docs
 from grade.site.comments import described, documented, listed
 from grade.site.documents import anchors, prepared
+from grade.site.output import replace_site
 from grade.site.reading_order import reading_order
 
 ROOT = find_root(Path(__file__))
@@ -84,6 +88,28 @@ def test_the_map_leads_to_the_pages_of_files_and_each_to_the_next(site: Path) ->
 
 
 @needs_doxygen
+def test_a_document_has_one_page_and_every_link_to_it_leads_there(site: Path) -> None:
+    assert not list(site.rglob("*_8md.html"))
+    texts = [path.read_text(encoding="utf-8") for path in [*site.glob("*.html"), *site.glob("search/*.js")]]
+    assert not any("_8md.html" in text for text in texts) and any("'../page_docs_gdb.html'" in text for text in texts)
+    files = (site / "files.html").read_text(encoding="utf-8")
+    folders = re.findall(r'href="dir_[^"]*"[^>]*>([^<]*)<', files)
+    assert {"kernel", "arch", "user"} <= set(folders) and not {"docs", "labs", "1-identity-map"} & set(folders)
+    assert '"labs"' not in (site / "files.js").read_text(encoding="utf-8")
+
+
+@needs_doxygen
+def test_sentences_are_whole_and_the_graphs_say_of_which_isa_they_are(site: Path) -> None:
+    files = re.sub(r"<[^>]*>", "", (site / "files.html").read_text(encoding="utf-8"))
+    assert "The contract between kernel/ and an ISA" in files
+    assert "Lab 2: The higher half: the kernel moves out from under itself" in files
+    assert "4 MiB pages (Intel SDM vol. 3, 4.3, figure 4-4)" in files
+    types = re.sub(r"<[^>]*>", "", (site / "annotated.html").read_text(encoding="utf-8"))
+    assert "PageTableA tree of tables below one root" in types
+    assert f"call graphs: {ISAS[0]}" in (site / "fault_8h.html").read_text(encoding="utf-8")
+
+
+@needs_doxygen
 def test_every_link_of_the_site_leads_somewhere(site: Path) -> None:
     @cache
     def names(page: Path) -> set[str]:
@@ -145,6 +171,61 @@ def test_nothing_but_a_site_is_replaced(small: Callable[..., Tree], tmp_path: Pa
     (site / "stale.html").touch()
     assert run_docs(small(), site, quiet()) == 0
     assert not (site / "stale.html").exists() and not list(site.glob("*.dot"))
+
+
+@pytest.mark.parametrize("name", ["important.txt", "doxygen.css"])
+def test_a_folder_that_we_did_not_make_is_left_alone(name: str, tmp_path: Path) -> None:
+    (tmp_path / "site").mkdir()
+    (tmp_path / "out").mkdir()
+    (tmp_path / "out" / name).touch()
+    with pytest.raises(LadderError, match="neither empty nor a site"):
+        replace_site(tmp_path / "out", tmp_path / "site")
+    assert (tmp_path / "out" / name).is_file()
+
+
+@pytest.mark.parametrize("there", [True, False])
+def test_a_disk_that_is_full_is_said_and_keeps_the_old_site(tmp_path: Path, there: bool) -> None:
+    """The limit on the size of files stands for a full disk: the copy fails in its midst."""
+    site, output = tmp_path / "site", tmp_path / "out" / "docs"
+    output.parent.mkdir()
+    for text in ["old", "new " * 1000]:
+        site.mkdir(exist_ok=True)
+        (site / "index.html").write_text(text)
+        if there and text == "old":
+            replace_site(output, site)
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (1000, limits[1]))
+    try:
+        with pytest.raises(LadderError, match=f"^cannot write the site to {output}: File too large; [^\\n]*$"):
+            replace_site(output, site)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    assert [path.name for path in output.parent.iterdir()] == (["docs"] if there else [])
+    assert not there or (output / "index.html").read_text() == "old"
+    replace_site(output, site)
+    assert (output / "index.html").read_text().startswith("new")
+
+
+def test_a_site_is_not_moved_away_before_the_new_one_is_in_its_place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refused(path: Path, target: Path) -> None:
+        if path.name == "fresh":
+            raise OSError(errno.EBUSY, "Device or resource busy")
+        os.rename(path, target)
+
+    site, output = tmp_path / "site", tmp_path / "docs"
+    site.mkdir()
+    replace_site(output, site)
+    (output / "old.html").touch()
+    monkeypatch.setattr(Path, "rename", refused)
+    with pytest.raises(LadderError, match=f"cannot write the site to {output}: Device or resource busy"):
+        replace_site(output, site)
+    assert (output / "old.html").is_file() and len(list(tmp_path.iterdir())) == 2
+
+
+def test_no_folder_is_made_for_the_site_to_be_in(tmp_path: Path) -> None:
+    with pytest.raises(LadderError, match=f"there is no folder {tmp_path}/none$"):
+        replace_site(tmp_path / "none" / "docs", tmp_path)
+    assert not (tmp_path / "none").exists()
 
 
 def test_without_doxygen_it_says_what_to_install(

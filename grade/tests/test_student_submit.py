@@ -14,9 +14,10 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
+from grade.ladder.files import write_whole
 from grade.ladder.labs import ISAS, LadderError
 from grade.ladder.trees import Tree, find_root
-from grade.student.archive import pack, write_whole
+from grade.student.archive import pack
 from grade.student.owned import MOST_BYTES, owned_files
 from grade.student.submit import submit
 from grade.submission.entries import LARGEST_FILE
@@ -324,8 +325,8 @@ def test_a_folder_that_is_not_there(clone: Path, tmp_path: Path) -> None:
 WRITE = """
 import resource, sys
 from pathlib import Path
+from grade.ladder.files import write_whole
 from grade.ladder.labs import LadderError
-from grade.student.archive import write_whole
 resource.setrlimit(resource.RLIMIT_FSIZE, (1000, 1000))
 try:
     write_whole(Path(sys.argv[1]), bytes(100_000))

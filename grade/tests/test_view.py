@@ -22,7 +22,7 @@ from grade.inspect.lint import lint
 from grade.inspect.map_text import map_of
 from grade.inspect.spaces import spaces, walker_of
 from grade.view.page import page_text, write_page
-from grade.view.picture import Picture, Subject, picture_of
+from grade.view.picture import Picture, Subject, first_walk, picture_of
 from grade.view.ram import DANGLING, FREE, IMAGE, LOST, STACK, TABLE, TWICE, USER, RamMap
 from grade.view.tables import Tables
 from grade.view.text import frame_lines, print_picture
@@ -213,6 +213,7 @@ class Page(HTMLParser):
 
 def test_the_file_needs_nothing_but_itself(living: Guest, tmp_path: Path) -> None:
     path = tmp_path / "new" / "view.html"
+    path.parent.mkdir()
     write_page(living, SUBJECT, path)
     text = path.read_text(encoding="utf-8")
     assert all(link.startswith("#") or link == "data:," for link in Page(text).links)
@@ -291,8 +292,7 @@ def test_it_is_drawn_before_translation_is_on(boot: Boot, tmp_path: Path) -> Non
 
 def printed(guest: Guest, picture: Picture, width: int, **console: object) -> str:
     out = StringIO()
-    walk = walker_of(guest, spaces(guest)[picture.space]).walk(int(picture.picks[0].va, 16)).explain().splitlines() if picture.ram else []
-    print_picture(Console(file=out, width=width, highlight=False, **console), picture, walk)
+    print_picture(Console(file=out, width=width, highlight=False, **console), picture, first_walk(guest, picture))
     return out.getvalue()
 
 

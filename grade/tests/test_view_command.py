@@ -1,7 +1,8 @@
 """./pagewalk view as people use it: of a failure, of a script, of nothing; and what a report says of it."""
 
+import html
 import re
-import subprocess
+import resource
 from collections.abc import Callable
 from pathlib import Path
 
@@ -13,7 +14,8 @@ from grade.boot import failed_run
 from grade.boot.guest import Guest
 from grade.cli import pagewalk
 from grade.diagnosis.failure import Failure
-from grade.ladder.labs import ISAS
+from grade.ladder.files import write_whole
+from grade.ladder.labs import ISAS, LadderError
 from grade.ladder.trees import find_root
 from grade.run_plan import Target
 from grade.view import page
@@ -70,6 +72,8 @@ def test_the_last_failure_is_shown_and_any_by_its_name(failed: str, tmp_path: Pa
     assert '"picks":[{"name":"where it failed","va":"0x400000"}' in one
     assert '"picks":[{"name":"as asked","va":"0x500000"},{"name":"where it failed","va":"0x400000"}' in other
     text = view("--text").output
+    (walk,) = re.findall(r"walk of 0x400000.*?(?=</pre>)", one, re.DOTALL)
+    assert html.unescape(walk).rstrip() in text  # of a browser without scripts: the same words
     assert f"Milestone 3.1 on lab 6, {isa}" in text and "walk of 0x400000" in text and "Frames of RAM" in text and "\x1b" not in text
 
 
@@ -99,6 +103,7 @@ def test_a_script_is_shown_where_it_leads(isa: str, tmp_path: Path) -> None:
         (("3.1",), "milestone 3.1 has not failed on"),
         (("--script", "run hello", "--va", "here"), "--va here: that is no number in hexadecimal"),
         (("--script", "run hello", "--va", "0x10000000000000000"), "an address has 64 bits at most"),
+        (("--script", "run hello", "-o", "/nowhere/x.html"), "cannot write /nowhere/x.html: there is no folder /nowhere"),
         (("3.1", "--script", "run hello"), "only one of them"),
         (("--isa", "aarch64"), "--isa and --lab go with a milestone or with --script"),
     ],
@@ -106,10 +111,32 @@ def test_a_script_is_shown_where_it_leads(isa: str, tmp_path: Path) -> None:
 def test_what_cannot_be_shown_is_said(arguments: tuple[str, ...], words: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(failed_run, "_folder", lambda: tmp_path / "failed")
     result = view(*arguments)
+    assert not Path("/nowhere").exists()
     assert result.exit_code == 2 and words in result.output and "Traceback" not in result.output
 
 
-def test_a_disk_that_is_full_is_said(tmp_path: Path) -> None:
-    command = [ROOT / "pagewalk", "view", "--script", "run hello", "-o", "/dev/full"]
-    run = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
-    assert run.returncode == 2 and "No space left on device" in run.stderr and "Traceback" not in run.stderr
+def test_a_disk_that_is_full_is_said_and_the_old_picture_stays(failed: str, tmp_path: Path) -> None:
+    """The limit on the size of files stands for a full disk: the write fails in its midst."""
+    path = tmp_path / "view.html"
+    path.write_text("the old one")
+    before = sorted(tmp_path.iterdir())
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (10_000, limits[1]))
+    try:
+        result = view("-o", str(path))
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    assert result.exit_code == 2 and result.output == f"Error: cannot write {path}: File too large\n"
+    assert path.read_text() == "the old one" and sorted(tmp_path.iterdir()) == before
+
+
+def test_a_device_is_written_to_and_not_replaced() -> None:
+    with pytest.raises(LadderError, match="^cannot write /dev/full: No space left on device$"):
+        write_whole(Path("/dev/full"), b"a page")
+    assert Path("/dev/full").is_char_device()
+
+
+def test_a_link_leads_to_the_file_that_is_replaced(tmp_path: Path) -> None:
+    (tmp_path / "link").symlink_to("file")
+    write_whole(tmp_path / "link", b"a page")
+    assert (tmp_path / "link").is_symlink() and (tmp_path / "file").read_bytes() == b"a page"

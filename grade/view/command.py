@@ -5,18 +5,19 @@ from pathlib import Path
 
 from rich.console import Console
 
-from grade.boot.failed_run import FailedRun, gdb_command
+from grade.boot.failed_run import FailedRun, command_for
 from grade.boot.guest import CHECKPOINT, Guest
 from grade.diagnosis import diagnose
 from grade.diagnosis.failure import Failure, NotWritten
 from grade.failed_choice import choose_failed, refuse_changed
 from grade.interactive import Setting
+from grade.ladder.files import need_folder_of
 from grade.ladder.labs import LadderError
 from grade.ladder.trees import Tree
 from grade.machine.stop import StopKind
 from grade.run_plan import Target
 from grade.view.page import write_page
-from grade.view.picture import Subject, picture_of
+from grade.view.picture import Subject, first_walk, picture_of
 from grade.view.text import print_picture
 from grade.visible import visible
 
@@ -43,6 +44,8 @@ class ViewOptions:
 def view(tree: Tree, console: Console, options: ViewOptions) -> None:
     """Shows the picture, or writes it and says where it is. LadderError if there is none to show."""
     va = _address(options.va) if options.va is not None else None
+    if options.output is not None:
+        need_folder_of(options.output)
     if options.script:
         return _view_script(tree, console, options, va)
     failed = _failed_run(tree, options)
@@ -56,7 +59,7 @@ def view(tree: Tree, console: Console, options: ViewOptions) -> None:
 def subject_of(milestone: str, target: Target | FailedRun, failure: Failure, va: int | None = None) -> Subject:
     """What the picture of a failed milestone says of itself."""
     on = "" if milestone.startswith(f"{target.lab}.") else f" on lab {target.lab}"
-    return Subject(f"Milestone {milestone}{on}", failure, va, gdb_command(target, milestone))
+    return Subject(f"Milestone {milestone}{on}", failure, va, command_for("gdb", target, milestone))
 
 
 def _address(text: str) -> int:
@@ -121,10 +124,7 @@ def _end_of_a_process(guest: Guest) -> list[int]:
 def _show(guest: Guest, subject: Subject, options: ViewOptions, console: Console, path: Path) -> None:
     if options.as_text:
         picture = picture_of(guest, subject)
-        va = int(picture.picks[0].va, 16)
-        walker = guest.walker().with_root(int(picture.spaces[picture.space].root, 16))
-        walk = visible(walker.walk(va).explain()).splitlines()
-        print_picture(console, picture, walk)
+        print_picture(console, picture, first_walk(guest, picture))
         return
     output = options.output or path
     write_page(guest, subject, output)

@@ -9,11 +9,10 @@ from pathlib import Path
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, Template
 
 from grade.boot.guest import Guest
-from grade.inspect.walk_text import walk_lines
-from grade.view.picture import Picture, Subject, picture_of
+from grade.ladder.files import write_whole
+from grade.view.picture import Picture, Subject, first_walk, picture_of
 from grade.view.ram import LEGEND, WRONG, FrameRun
 from grade.view.ranges import PictureRange
-from grade.visible import visible
 
 _FOLDER = Path(__file__).parent
 _SCRIPTS = ("facts.js", "walk.js", "map.js", "frames.js", "page.js")
@@ -21,10 +20,9 @@ _AS_ROWS = (FrameRun, PictureRange)  # there are thousands: the names of their f
 
 
 def write_page(guest: Guest, subject: Subject, path: Path) -> Picture:
-    """Writes the picture of a stopped guest, and returns what is in it. Raises OSError."""
+    """Writes the picture of a stopped guest, and returns what is in it. LadderError if the file cannot be written."""
     picture = picture_of(guest, subject)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(page_text(picture, subject, _walk_text(guest, picture)), encoding="utf-8")
+    write_whole(path, page_text(picture, subject, "\n".join(first_walk(guest, picture))).encode())
     return picture
 
 
@@ -36,12 +34,6 @@ def page_text(picture: Picture, subject: Subject, walk: str = "") -> str:
         picture=picture, subject=subject, facts=_json(picture), style=_style(), script=script, digest=digest, walk=walk,
         legend=LEGEND, wrong=WRONG,
     )  # fmt: skip
-
-
-def _walk_text(guest: Guest, picture: Picture) -> str:
-    va = int(picture.picks[0].va, 16)
-    walker = guest.walker().with_root(int(picture.spaces[picture.space].root, 16))
-    return visible("\n".join(walk_lines(guest, walker, va)))
 
 
 def _json(picture: Picture) -> str:

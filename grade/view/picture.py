@@ -38,7 +38,8 @@ _LINTED = 8
 """Spaces that are looked at for findings: of a hundred, each look takes a while."""
 _MOST_PROCESSES = 128
 _MOST_PROBLEMS = 6
-_PC, _FAULT_REGISTER = {"x86_64": "rip", "aarch64": "elr"}, {"x86_64": "CR2", "aarch64": "FAR_EL1"}
+_PC = {"x86_64": "rip", "aarch64": "elr"}
+_FAULT_REGISTER = {"x86_64": "CR2", "aarch64": "FAR_EL1"}
 
 Part = TypeVar("Part")
 
@@ -151,6 +152,12 @@ def picture_of(guest: Guest, subject: Subject) -> Picture:
     )  # fmt: skip
     picture.problems = _some(parts.problems) + _left_out(picture, len(every) - len(linted))
     return picture
+
+
+def first_walk(guest: Guest, picture: Picture) -> list[str]:
+    """The walk that the picture begins with, a line for each entry."""
+    walker = guest.walker().with_root(int(picture.spaces[picture.space].root, 16))
+    return visible(walker.walk(int(picture.picks[0].va, 16)).explain()).splitlines()
 
 
 def _some(problems: list[str]) -> list[str]:

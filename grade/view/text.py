@@ -7,6 +7,7 @@ from rich.table import Table
 from rich.text import Text
 
 from grade.boot.layout import PAGE
+from grade.view.areas import ProcessAreas
 from grade.view.picture import Picture
 from grade.view.ram import FREE, LEGEND, MANY, OTHER, PROMISES, STACK, TABLE, USER, WRONG, FrameRun, RamMap
 from grade.view.ranges import PictureRange
@@ -66,7 +67,7 @@ def range_line(entry: PictureRange, width: int) -> Text:
     return line
 
 
-def _bands(process: object) -> Iterator[Text]:
+def _bands(process: ProcessAreas) -> Iterator[Text]:
     nameless = "no area" if process.has_list else "pages"
     for band in process.bands:
         line = Text(f"{int(band.start, 16):012x}-{int(band.end, 16):012x} {band.rights} {band.kind or nameless:9} ")

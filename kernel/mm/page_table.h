@@ -29,6 +29,7 @@ concept PageCopier = requires(C copier, const Decoded& page) {
 };
 
 // @end
+// A tree of tables below one root, in the format F, read and written by way of the memory M.
 template <PagingFormat F, TableMemory<typename F::Entry> M = WindowTables<typename F::Entry>>
 class PageTable {
  public:
