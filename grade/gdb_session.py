@@ -172,7 +172,8 @@ def _gdb_commands(session: Session, paths: tuple[Path, Path], with_python: bool)
     path, facts = paths
     recipe = session.recipe
     image = KernelImage(recipe.isa, Path(recipe.elf))
-    lines = ["set pagination off", "set confirm off", f"set substitute-path {DEBUG_ROOT} {session.sources}"]
+    lines = ["set pagination off", "set confirm off", "set backtrace limit 64"]
+    lines.append(f"set substitute-path {DEBUG_ROOT} {session.sources}")
     lines.append(f"file {recipe.elf}")
     if image.offset:
         lines.append(f"add-symbol-file {recipe.elf} -o {-image.offset % (1 << 64):#x}")
