@@ -8,11 +8,16 @@ from pathlib import Path
 import pytest
 
 from grade import gdb_session
+from grade.boot.cpu_state import is_user_mode, read_cpu_state
+from grade.boot.guest import Recipe, machine_for
+from grade.boot.user_image import UserImage
 from grade.course.patches import plant
+from grade.failing_point import is_unreachable
 from grade.gdb.transcripts import transcript
+from grade.ladder.build import build_kernel
 from grade.ladder.labs import ISAS, LadderError
 from grade.ladder.trees import Tree, find_root
-from grade.machine.debugged import Recording
+from grade.machine.debugged import DebuggedMachine, Recording
 from grade.practice.bugs import load_bugs
 
 ROOT = find_root(Path(__file__))
@@ -89,6 +94,17 @@ def test_the_store_that_overwrote_an_entry_is_found(isa: str, planted: Path) -> 
     assert "cause: " + next(bug for bug in load_bugs(ROOT) if bug.name == BUG).causes[isa] in run.stdout
     assert "which ends the walk of 0x" in run.stdout
     assert "  empty\nby (anonymous namespace)::fill at kernel/mm/frame.cc:15" in run.stdout
+
+
+@pytest.mark.parametrize("isa", ISAS)
+def test_a_program_at_work_is_no_death(isa: str) -> None:
+    """The kernel itself could not execute what the CPU executes there, and need not."""
+    kernel = build_kernel(ROOT, isa)
+    main = UserImage(ROOT / "build" / isa / "user" / "hello").va("main")
+    with machine_for(Recipe(isa, str(kernel.elf), "run hello", 0), 3.0, 2.0, DebuggedMachine) as machine:
+        machine.insert_breakpoint(main)
+        assert machine.run().pc == main
+        assert is_user_mode(read_cpu_state(machine)) and not is_unreachable(machine)
 
 
 def test_no_room_for_the_recording(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
