@@ -56,6 +56,22 @@ def test_a_write_through_a_window_is_found_too(isa: str) -> None:
 
 
 @pytest.mark.parametrize("isa", ISAS)
+def test_a_physical_address_has_every_writer_that_its_virtual_one_has(isa: str) -> None:
+    """A program's stack and a kernel stack are written where they are mapped, the program's by a call just now (x86_64)."""
+    build_kernel(ROOT, isa)
+    main = UserImage(ROOT / "build" / isa / "user" / "hello").va("main")
+    to_trap = ["delete", "hbreak handle_user_fault", "go-to 0", "continue", "info symbol $pc"]
+    users = ["go-to 0", f"hbreak *{main:#x}", "continue", "continue"]  # the page of main() comes with a fault
+    users += ["info symbol $pc", f"who-wrote -pa {USER_RAM[isa]:#x} + ((unsigned long)$sp & 0xff8)"]
+    seen = play(isa, "run hello", *users, *to_trap, "who-wrote -page $sp")
+    assert seen[4].startswith("main in section"), seen
+    assert "\nby start_program at user/lib/start.cc" in seen[5] and "  now " not in seen[5], seen[5]
+    writer = re.search(r"^the 8 bytes at (0x\w+).*?^by (.*?)$", seen[-1], re.MULTILINE | re.DOTALL)
+    seen = play(isa, "run hello", *to_trap, f"who-wrote -pa {writer[1]}")
+    assert f"\nby {writer[2]}\n" in seen[-1] and "at arch/" in writer[2] and "  now " not in seen[-1], (writer, seen[-1])
+
+
+@pytest.mark.parametrize("isa", ISAS)
 def test_there_and_back(isa: str) -> None:
     commands = ["hbreak run_monitor", "hbreak kernel_main", "reverse-continue", "print/x $pc", "stepi 3", "reverse-stepi 3"]
     commands += ["print/x $pc", "reverse-stepi", "stepi", "print/x $pc", "reverse-continue", "reverse-continue", "go-to -1"]
@@ -69,8 +85,9 @@ def test_there_and_back(isa: str) -> None:
 
 @pytest.mark.parametrize("isa", ISAS)
 def test_without_a_recording_it_says_how_to_get_one(isa: str) -> None:
-    shown = transcript(ROOT, isa, "", ["who-wrote 0"])
-    assert shown.splitlines()[1:] == ["who-wrote: it needs a recording, so start with: ./pagewalk gdb --record ..."]
+    shown = transcript(ROOT, isa, "start spin;wait", ["who-wrote 0"])
+    command = f"./pagewalk gdb --isa {isa} --script 'start spin;wait' --record"
+    assert shown.splitlines()[1:] == [f"who-wrote: it needs a recording, so start with: {command}"]
 
 
 @pytest.fixture(scope="module")
