@@ -1,5 +1,6 @@
 """The commands of ./pagewalk. Exit status: 0 all passed, 1 something failed, 2 it could not run, 130 Ctrl-C ended it."""
 
+import shlex
 import sys
 import traceback
 from pathlib import Path
@@ -318,22 +319,27 @@ def cut_command(lab: int, into: Path, solved: int | None, with_grader: bool, isa
 @click.argument("code", default="", metavar="[CODE]")
 @click.option("--isa", type=isas_choice, help="The ISA (default: the first on which the bug shows).")
 @click.option("--lab", type=int, help="List the bugs of this lab only.")
-@click.option("--gdb", "under_gdb", is_flag=True, help="Under GDB.")
+@click.option("--gdb", "under_gdb", is_flag=True, help="Under GDB, at its first instruction.")
+@click.option("--record", is_flag=True, help="With --gdb: run the script first, and go back from its end.")
 @click.option("--script", default="", help="Monitor commands to begin with, separated by ';'.")
 @click.option("--reveal", "tell", is_flag=True, help="Tell what is wrong. Boots nothing.")
 @click.option("--explain", "with_reason", is_flag=True, help="Grade it, and say what happens first, and why.")
 @reports_what_is_missing
 def bug_command(
-    code: str, isa: str | None, lab: int | None, under_gdb: bool, script: str, tell: bool, with_reason: bool
-) -> None:
+    code: str, isa: str | None, lab: int | None, under_gdb: bool, record: bool, script: str, tell: bool, with_reason: bool
+) -> None:  # fmt: skip
     """Practise on a kernel with a planted bug. Without CODE: list them by what one sees, and not by what is wrong.
 
     In a handed-out tree the bug is planted into a copy of your own kernel, and only labs that are done have bugs.
     """
     from grade.gdb_session import run_under_gdb
     from grade.interactive import Setting, run_on_terminal
-    from grade.practice.command import explain_bug, find_bug, list_bugs, plant_bug, reveal
+    from grade.practice.command import check_options, code_of, explain_bug, find_bug, list_bugs, plant_bug, reveal
 
+    check_options(
+        code, {"--lab": lab is not None},
+        {"--reveal": tell, "--explain": with_reason, "--gdb": under_gdb, "--record": record, "--script": bool(script), "--isa": bool(isa)},
+    )  # fmt: skip
     tree = own_tree()
     if not code:
         return list_bugs(tree, terminal(), lab)
@@ -345,7 +351,8 @@ def bug_command(
         return explain_bug(tree, bug, isa, terminal())
     planted, lines = plant_bug(tree, bug, isa), script.replace(";", "\n")
     if under_gdb:
-        sys.exit(run_under_gdb(planted, "", isa, None, lines))
+        command = ["./pagewalk", "bug", code_of(bug), "--isa", isa, "--gdb", *(["--script", script] if script else [])]
+        sys.exit(run_under_gdb(planted, "", isa, None, lines, record=record, command=shlex.join(command)))
     sys.exit(run_on_terminal(Setting(planted, isa, None, 128, lines), to_monitor=True))
 
 

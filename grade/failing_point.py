@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from grade.boot.cpu_state import is_user_mode, read_cpu_state
 from grade.boot.failed_run import FailedRun
 from grade.boot.kernel_image import KernelImage
 from grade.machine.debugged import DebuggedMachine
@@ -75,10 +76,12 @@ def death_at(machine: DebuggedMachine, pc: int, stops: list[tuple[int, int]]) ->
 
 def is_unreachable(machine: DebuggedMachine) -> bool:
     """Whether the CPU is about to fetch code that is not there: if it is a handler's, it will be there for ever."""
-    registers = machine.registers()
-    walker = walker_for(machine.platform.isa, machine.memory, registers)
-    pc = registers[machine.platform.program_counter]
-    return walker.translation_on() and walker.would_fault(pc, "execute", user=False) is not None
+    cpu = read_cpu_state(machine)
+    # A program's page may yet come: that is the kernel's to see to.
+    if is_user_mode(cpu):
+        return False
+    walker = walker_for(machine.platform.isa, machine.memory, cpu.registers)
+    return walker.translation_on() and walker.would_fault(cpu.pc, "execute", user=False) is not None
 
 
 def _run_to(machine: DebuggedMachine, *addresses: int) -> Stop:

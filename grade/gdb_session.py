@@ -2,6 +2,7 @@
 
 import os
 import re
+import shlex
 import shutil
 import signal
 import subprocess
@@ -40,6 +41,8 @@ class Session:
     failed: FailedRun | None
     serial: Path | None
     record: bool
+    recorded: str
+    """The command that starts the same with a recording."""
     editor: "Editor | None" = None
 
 
@@ -53,12 +56,13 @@ class Editor:
 
 def run_under_gdb(
     tree: Tree, what: str, isa: str, lab: int | None, script: str = "", *, serial: Path | None = None, record: bool = False,
-    editor: Editor | None = None,
+    editor: Editor | None = None, command: str = "",
 ) -> int:  # fmt: skip
     """Starts the guest and GDB with the right symbols; returns GDB's exit status.
 
     `what` is a lab, whose monitor begins with the commands of `script`, or a milestone that failed before: then the
     machine runs to the point where it failed. With `record` the guest runs first, and can then be gone through backwards.
+    `command` is what was typed, if that was not `./pagewalk gdb`.
     """
     if what and not re.fullmatch(r"\d+(\.\d+)?", what):
         raise LadderError(f"{what} is neither a lab nor a milestone")
@@ -70,7 +74,9 @@ def run_under_gdb(
     kernel = kernel_to_run(tree, isa, int(what) if what else lab)
     if editor is not None and serial is None:
         serial = editor.tty or Path(os.devnull)  # GDB's own output is for the editor alone
-    return _debug(Session(Recipe(isa, str(kernel.elf), script, 0), kernel.tree, None, serial, record, editor))
+    command = command or _command(what, isa, lab, script)
+    recipe = Recipe(isa, str(kernel.elf), script, 0)
+    return _debug(Session(recipe, kernel.tree, None, serial, record, f"{command} --record", editor))
 
 
 def run_last_failure_under_gdb(tree: Tree, *, serial: Path | None = None, record: bool = False) -> int:
@@ -80,7 +86,14 @@ def run_last_failure_under_gdb(tree: Tree, *, serial: Path | None = None, record
 
 def _debug_failure(failed: FailedRun, serial: Path | None, record: bool) -> int:
     refuse_changed(failed)
-    return _debug(Session(failed.recipe, failed.tree, failed, serial, record))
+    command = _command(failed.milestone, failed.isa, failed.lab, "")
+    return _debug(Session(failed.recipe, failed.tree, failed, serial, record, f"{command} --record"))
+
+
+def _command(what: str, isa: str, lab: int | None, script: str) -> str:
+    words = ["./pagewalk", "gdb", *filter(None, [what]), "--isa", isa]
+    words += ["--lab", str(lab)] if lab is not None else []
+    return shlex.join(words + (["--script", script.replace("\n", ";")] if script else []))
 
 
 # --- GDB itself ------------------------------------------------------------------------------------------------------
@@ -172,7 +185,8 @@ def _gdb_commands(session: Session, paths: tuple[Path, Path], with_python: bool)
     path, facts = paths
     recipe = session.recipe
     image = KernelImage(recipe.isa, Path(recipe.elf))
-    lines = ["set pagination off", "set confirm off", f"set substitute-path {DEBUG_ROOT} {session.sources}"]
+    lines = ["set pagination off", "set confirm off", "set backtrace limit 64"]
+    lines.append(f"set substitute-path {DEBUG_ROOT} {session.sources}")
     lines.append(f"file {recipe.elf}")
     if image.offset:
         lines.append(f"add-symbol-file {recipe.elf} -o {-image.offset % (1 << 64):#x}")
@@ -187,7 +201,7 @@ def _gdb_commands(session: Session, paths: tuple[Path, Path], with_python: bool)
 
 def _write_facts(path: Path, session: Session, recording: RecordingFacts | None) -> None:
     image = KernelImage(session.recipe.isa, Path(session.recipe.elf))
-    write_facts(path, image, session.sources, session.recipe.ram_mib, recording)
+    write_facts(path, image, session.sources, session.recipe.ram_mib, session.recorded, recording)
 
 
 # --- the guest -------------------------------------------------------------------------------------------------------

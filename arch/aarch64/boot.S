@@ -25,6 +25,9 @@ start:
         msr     elr_el2, x0
         eret
 
+        .cfi_sections   .debug_frame
+        .cfi_startproc
+        .cfi_undefined  x30             // for GDB: nobody called this, so a backtrace ends here
 at_el1:
         msr     spsel, #1
         isb
@@ -35,6 +38,7 @@ at_el1:
         bl      move_to_high_half       // comes back at the high address
         // @end
         bl      kernel_main
+        .cfi_endproc
 
         .data
         .balign 8

@@ -31,6 +31,9 @@ trap_vectors:
         .endr
 
 // in: x0, x1 saved; x0 = kind; sp = the frame; interrupts are masked (by the CPU, at entry)
+        .cfi_sections   .debug_frame
+        .cfi_startproc
+        .cfi_undefined  x30             // for GDB: a backtrace ends here; `tf` shows what was interrupted
 trap_common:
         stp     x2, x3, [sp, #16]
         stp     x4, x5, [sp, #32]
@@ -90,3 +93,4 @@ stack_overflow:
         add     x0, x0, #TRAP_FRAME_SIZE
         mrs     x1, elr_el1
         b       handle_stack_overflow   // (sp, pc)
+        .cfi_endproc

@@ -34,6 +34,9 @@ pvh_entry:
 
         .code64
         .global long_mode
+        .cfi_sections   .debug_frame
+        .cfi_startproc
+        .cfi_undefined  rip             // for GDB: nobody called this, so a backtrace ends here
 long_mode:
         xorl    %eax, %eax              // data segments have no meaning in long mode
         movl    %eax, %ds
@@ -45,6 +48,7 @@ long_mode:
         call    move_to_high_half       // comes back at the high address
         // @end
         call    kernel_main
+        .cfi_endproc
 
         .data
         .balign 8

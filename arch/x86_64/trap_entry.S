@@ -18,6 +18,9 @@ trap_stubs:
         .endr
 
 // in: the vector, error code and the CPU's five words on the stack; interrupts are off (interrupt gates)
+        .cfi_sections   .debug_frame
+        .cfi_startproc
+        .cfi_undefined  rip             // for GDB: a backtrace ends here; `tf` shows what was interrupted
 trap_common:
         pushq   %rax
         pushq   %rcx
@@ -57,3 +60,4 @@ trap_return:
         popq    %rax
         addq    $16, %rsp               // vector and error code
         iretq
+        .cfi_endproc

@@ -40,12 +40,18 @@ class BreakIn(PagingCommand):
             with self._programs.of(space) as file:
                 at = _in_program(where, file)
             # By address: GDB looks a name up again whenever symbols come and go, and finds another program's.
-            said = [
-                gdb.execute(f"hbreak {place} if {_ROOT[guest.isa]} == {space.root:#x}", to_string=True).strip()
-                for place in ([f"*{pc:#x}" for pc in at] or [where])
-            ]
+            said = [_stop(place, f"{_ROOT[guest.isa]} == {space.root:#x}") for place in [f"*{pc:#x}" for pc in at] or [where]]
         named = [f"{where} is {pc:#x} in {file.name}" for pc in at if file is not None]
         return [*"\n".join(said).splitlines(), *named, f"only in {space.label}, root {space.root:#x}"]
+
+
+def _stop(place: str, condition: str) -> str:
+    """Sets the breakpoint; what GDB says. GdbError if GDB has none to set, which is no error to it."""
+    before = len(gdb.breakpoints())
+    said = gdb.execute(f"hbreak {place} if {condition}", to_string=True).strip()
+    if len(gdb.breakpoints()) == before:
+        raise gdb.GdbError(f"break-in: {said.splitlines()[0] if said else f'there is no {place}'}")
+    return said
 
 
 def _in_program(where: str, file: Path | None) -> list[int]:

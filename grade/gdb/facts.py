@@ -19,7 +19,10 @@ class RecordingFacts:
 
 @dataclass(frozen=True)
 class KernelFacts:
-    """A linked kernel, and the machine it runs on. `symbols` has the address and the size of each."""
+    """A linked kernel, and the machine it runs on. `symbols` has the address and the size of each.
+
+    `recorded` is the command that starts the same session with a recording.
+    """
 
     isa: str
     elf: str
@@ -28,14 +31,17 @@ class KernelFacts:
     offset: int
     ram_mib: int
     symbols: dict[str, tuple[int, int]]
+    recorded: str
     recording: RecordingFacts | None
 
 
-def write_facts(path: Path, image: KernelImage, tree: Path, ram_mib: int, recording: RecordingFacts | None) -> None:
+def write_facts(
+    path: Path, image: KernelImage, tree: Path, ram_mib: int, recorded: str, recording: RecordingFacts | None
+) -> None:
     """Writes the facts of a kernel to a file."""
     symbols = {name: (value, image.size(name)) for name, value in image.symbols.items()}
     facts = KernelFacts(
-        image.isa, str(image.elf), str(tree), image.load_address, image.offset, ram_mib, symbols, recording
+        image.isa, str(image.elf), str(tree), image.load_address, image.offset, ram_mib, symbols, recorded, recording
     )
     path.write_text(json.dumps(asdict(facts)), encoding="utf-8")
 

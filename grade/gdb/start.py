@@ -31,7 +31,7 @@ def start() -> None:
     BreakIn(guest, programs)
     follower = Follower(guest, tables, programs)
     timeline = Timeline(facts.recording, follower) if facts.recording is not None else None
-    WhoWrote(guest, timeline)
+    WhoWrote(guest, timeline, facts.recorded)
     if timeline is not None:
         for travel in (GoTo, ReverseContinue, ReverseStep):
             travel(timeline)

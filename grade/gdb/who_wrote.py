@@ -9,12 +9,14 @@ from grade.boot.layout import PAGE, TEMP_SLOTS, TEMP_WINDOW
 from grade.gdb.command import PagingCommand, address, usage
 from grade.gdb.guest import GdbGuest
 from grade.gdb.rewind import Timeline
+from grade.inspect.frames import places_of
 from grade.inspect.walk_text import entry_text
 from grade.machine.debugged import MemoryWrite
 from grade.walker import RadixWalker
 
 _SIZE = 8
 _MOST_FRAMES = 6
+_MARKS = ("A", "D", "AF")
 _OF_WINDOWS = "_ZN7TempMap"  # begins the functions of class TempMap, kernel/mm/
 
 
@@ -41,25 +43,28 @@ class WhoWrote(PagingCommand):
     name = "who-wrote"
     options = ("-page", "-pa")
 
-    def __init__(self, guest: GdbGuest, timeline: Timeline | None) -> None:
+    def __init__(self, guest: GdbGuest, timeline: Timeline | None, recorded: str) -> None:
+        """`recorded` is the command that starts this session with a recording."""
         super().__init__(guest)
+        self._recorded = recorded
         self._timeline = timeline
         self._place: Place | None = None
 
     def lines(self, guest: Guest, words: Sequence[str]) -> list[str]:
         """What to print."""
         if self._timeline is None:
-            raise gdb.GdbError("who-wrote: it needs a recording, so start with: ./pagewalk gdb --record ...")
+            raise gdb.GdbError(f"who-wrote: it needs a recording, so start with: {self._recorded}")
         place = self._place = self._place_named(guest, words)
         walker, now = guest.walker(), guest.read_word(place.pa)
         write = self._last_write(guest, place)
         if write is None:
-            return [f"{place.what}: nobody has written it before, since the machine started", _shown(place, walker, now)]
+            nobody = "nobody has written it before, by an address that is watched, since the machine started"
+            return [f"{place.what}: {nobody}", _shown(place, walker, now)]
         self._timeline.go_to(write.number)
         before, after = (int.from_bytes(data, "little") for data in (write.before, write.after))
         lines = [place.what, f"  from  {_shown(place, walker, before)}", f"  to    {_shown(place, walker, after)}"]
         if after != now:
-            lines.append(f"  now   {_shown(place, walker, now)}  (the CPU's own marks have come since)")
+            lines.append(f"  now   {_shown(place, walker, now)}  ({_since(walker, place, after, now)})")
         return [*lines, *_frames(), "The machine stands before this write. who-wrote: the write before it."]
 
     def _place_named(self, guest: Guest, words: Sequence[str]) -> Place:
@@ -80,7 +85,20 @@ class WhoWrote(PagingCommand):
         with self._timeline.playing() as machine:
             for last in machine.writes(place.pa, _SIZE, _ways_to(guest, place), end):
                 continue
+        now = guest.read_word(place.pa)
+        if end and now != (0 if last is None else int.from_bytes(last.after, "little")):
+            return self._by_last_instruction(guest, place, end, now) or last
         return last
+
+    def _by_last_instruction(self, guest: Guest, place: Place, end: int, now: int) -> MemoryWrite | None:
+        """The write that came right before this moment: QEMU stops for the moment, and not for the write."""
+        with self._timeline.playing() as machine:
+            machine.run_to_instruction(end - 1)
+            before = machine.read_physical(place.pa, _SIZE)
+        then = int.from_bytes(before, "little")
+        if then == now or _is_marked(guest.walker(), place, then, now):
+            return None
+        return MemoryWrite(end - 1, before, now.to_bytes(_SIZE, "little"))
 
 
 def _entry_of(guest: Guest, va: int) -> Place:
@@ -97,7 +115,7 @@ def _bytes_of(guest: Guest, va: int) -> Place:
     walk = guest.walk(va)
     pa = va if walk.fault == "translation-off" else walk.pa
     if pa is None:
-        raise gdb.GdbError(f"who-wrote: {va:#x} is not mapped, so there is no page: who-wrote {va:#x} has the entry")
+        raise gdb.GdbError(f"who-wrote: {va:#x} is not mapped at this moment, so there is no page: who-wrote {va:#x} has the entry")
     return _bytes_at(pa, va)
 
 
@@ -108,12 +126,28 @@ def _bytes_at(pa: int, va: int | None) -> Place:
 
 
 def _ways_to(guest: Guest, place: Place) -> list[int]:
-    """The virtual addresses by which code can write there: before paging, in the linear map, in a window, its own."""
+    """The virtual addresses by which code can write there: before paging, in the linear map, in a window, or mapped now."""
     ways = {place.pa, place.pa + guest.offset} | ({place.va} if place.va is not None else set())
+    ways |= {va for _, va, _ in places_of(guest, place.pa)}
     if guest.offset and any(symbol.startswith(_OF_WINDOWS) for symbol in guest.image.symbols):
         window = guest.offset + TEMP_WINDOW + place.pa % PAGE
         ways |= {window + slot * PAGE for slot in range(TEMP_SLOTS)}
     return sorted(ways)
+
+
+def _since(walker: RadixWalker, place: Place, then: int, now: int) -> str:
+    """How it became what it is now, after the last write that was found."""
+    if _is_marked(walker, place, then, now):
+        return "the CPU's own marks have come since"
+    return "written since, by a way that is not watched"
+
+
+def _is_marked(walker: RadixWalker, place: Place, then: int, now: int) -> bool:
+    """Whether it is an entry, and no bit has changed that the CPU does not set by itself: accessed and dirty."""
+    if place.level is None:
+        return False
+    fields = walker.fields(place.level, walker.decode(place.level, now).kind)
+    return not (then ^ now) & ~sum(1 << field.low for field in fields if field.name in _MARKS)
 
 
 def _shown(place: Place, walker: RadixWalker, value: int) -> str:

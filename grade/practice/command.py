@@ -19,6 +19,15 @@ from grade.practice.solved import bugs_to_practise
 
 _DIGITS = 4
 _FOLDER = "practice"
+_GO_TOGETHER = {
+    "--reveal": ("--isa",),
+    "--explain": ("--isa",),
+    "--gdb": ("--isa", "--script", "--record"),
+    "--record": ("--isa", "--script", "--gdb"),
+    "--script": ("--isa", "--gdb", "--record"),
+    "--isa": ("--reveal", "--explain", "--gdb", "--script", "--record"),
+}
+"""Which options about one bug may be given with which."""
 
 
 def code_of(bug: Bug) -> str:
@@ -35,6 +44,21 @@ def find_bug(tree: Tree, called: str) -> Bug:
     if not found:
         raise LadderError(f"there is no planted bug {called}: ./pagewalk bug lists them")
     return found[0]
+
+
+def check_options(code: str, of_list: dict[str, bool], of_bug: dict[str, bool]) -> None:
+    """LadderError if the options that were given do not go together, or not with a code (or without one)."""
+    given = [option for option, is_given in of_bug.items() if is_given]
+    if not code and given:
+        raise LadderError(f"{given[0]} is about one bug: ./pagewalk bug CODE {given[0]}; ./pagewalk bug lists the codes")
+    if code and any(of_list.values()):
+        raise LadderError(f"{next(iter(of_list))} is for the list of bugs, and goes without a code")
+    for option in given:
+        others = [other for other in given if other != option and other not in _GO_TOGETHER[option]]
+        if others:
+            raise LadderError(f"{option} and {others[0]} do not go together: give one of them")
+    if "--record" in given and "--gdb" not in given:
+        raise LadderError("--record goes with --gdb")
 
 
 def list_bugs(tree: Tree, console: Console, lab: int | None) -> None:

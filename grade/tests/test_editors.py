@@ -54,10 +54,10 @@ def test_there_is_a_task_and_a_way_to_debug_for_each_isa() -> None:
     labels = [task["label"] for task in TASKS]
     assert len(set(labels)) == len(labels)
     for isa in ISAS:
-        assert {f"grade ({isa})", f"run ({isa})", f"build ({isa})"} <= set(labels)
+        assert {f"grade ({isa})", f"run ({isa})"} <= set(labels)
         (configuration,) = [one for one in CONFIGURATIONS if isa in one["name"]]
         assert configuration["program"] == f"{FOLDER}build/{isa}/kernel.elf"
-        assert configuration["preLaunchTask"] in labels
+        assert "preLaunchTask" not in configuration  # the debugger builds by itself, and boots nothing that could hang
         assert os.access(ROOT / configuration["miDebuggerPath"].removeprefix(FOLDER), os.X_OK)
 
 

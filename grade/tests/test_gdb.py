@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -43,6 +44,25 @@ def test_symbols_are_right_before_and_after_the_move(isa: str) -> None:
     assert low < 1 << 32 and high > 1 << 63
     # It begins by turning interrupts off, which is a line of the ISA's.
     assert f"run_monitor () at ../../arch/{isa}/cpu.h" in output and "asm volatile(" in output
+
+
+@pytest.mark.parametrize("isa", ISAS)
+def test_backtraces_end_where_code_begins(isa: str) -> None:
+    """Of the kernel at work, of a trap, and of a program: each caller, and no more."""
+    stops = ["load_program", "handle_user_fault", "*0x400000"]  # the last when its page has come
+    outer = {"x86_64": "long_mode", "aarch64": "at_el1"}[isa]
+    commands = [line for stop in stops for line in (f"hbreak {stop}", "continue", "echo ---\\n", "bt", "echo ---\\n")]
+    output = gdb(["--isa", isa, "--script", "run hello"], commands)
+    traces = [trace.splitlines() for trace in output.split("---\n")[1::2]]
+    assert len(traces) == 3 and "Backtrace stopped" not in output and "corrupt stack" not in output, output
+    innermost, outermost = [], []
+    for trace in traces:
+        frames = [line for line in trace if re.match(r"(\(gdb\) )?#\d", line)]
+        assert frames and len(frames) < 40, trace
+        innermost.append(re.search(r"(\w+) \(", frames[0])[1])
+        outermost.append(re.search(r"(\w+) \(", frames[-1])[1])
+    assert innermost == ["load_program", "handle_user_fault", "_start"]
+    assert outermost == [outer, "trap_common", "_start"]
 
 
 @pytest.mark.parametrize("isa", ISAS)

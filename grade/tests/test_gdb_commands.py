@@ -68,6 +68,7 @@ def test_wrong_words_get_one_line_and_nothing_breaks(isa: str) -> None:
         "vmas x": "x is neither a PID nor",
         "break-in 0": "usage: break-in ",
         "why not": "usage: why",
+        "break-in 0 nosuchfn": "break-in: Function \"nosuchfn\" not defined.",
         "pt 'a": "pt: No closing quotation",
     }
     seen = play(isa, "", "hbreak run_monitor", "continue", *wrong, "pt -lint")

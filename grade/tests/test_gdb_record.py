@@ -8,11 +8,16 @@ from pathlib import Path
 import pytest
 
 from grade import gdb_session
+from grade.boot.cpu_state import is_user_mode, read_cpu_state
+from grade.boot.guest import Recipe, machine_for
+from grade.boot.user_image import UserImage
 from grade.course.patches import plant
+from grade.failing_point import is_unreachable
 from grade.gdb.transcripts import transcript
+from grade.ladder.build import build_kernel
 from grade.ladder.labs import ISAS, LadderError
 from grade.ladder.trees import Tree, find_root
-from grade.machine.debugged import Recording
+from grade.machine.debugged import DebuggedMachine, Recording
 from grade.practice.bugs import load_bugs
 
 ROOT = find_root(Path(__file__))
@@ -51,6 +56,22 @@ def test_a_write_through_a_window_is_found_too(isa: str) -> None:
 
 
 @pytest.mark.parametrize("isa", ISAS)
+def test_a_physical_address_has_every_writer_that_its_virtual_one_has(isa: str) -> None:
+    """A program's stack and a kernel stack are written where they are mapped, the program's by a call just now (x86_64)."""
+    build_kernel(ROOT, isa)
+    main = UserImage(ROOT / "build" / isa / "user" / "hello").va("main")
+    to_trap = ["delete", "hbreak handle_user_fault", "go-to 0", "continue", "info symbol $pc"]
+    users = ["go-to 0", f"hbreak *{main:#x}", "continue", "continue"]  # the page of main() comes with a fault
+    users += ["info symbol $pc", f"who-wrote -pa {USER_RAM[isa]:#x} + ((unsigned long)$sp & 0xff8)"]
+    seen = play(isa, "run hello", *users, *to_trap, "who-wrote -page $sp")
+    assert seen[4].startswith("main in section"), seen
+    assert "\nby start_program at user/lib/start.cc" in seen[5] and "  now " not in seen[5], seen[5]
+    writer = re.search(r"^the 8 bytes at (0x\w+).*?^by (.*?)$", seen[-1], re.MULTILINE | re.DOTALL)
+    seen = play(isa, "run hello", *to_trap, f"who-wrote -pa {writer[1]}")
+    assert f"\nby {writer[2]}\n" in seen[-1] and "at arch/" in writer[2] and "  now " not in seen[-1], (writer, seen[-1])
+
+
+@pytest.mark.parametrize("isa", ISAS)
 def test_there_and_back(isa: str) -> None:
     commands = ["hbreak run_monitor", "hbreak kernel_main", "reverse-continue", "print/x $pc", "stepi 3", "reverse-stepi 3"]
     commands += ["print/x $pc", "reverse-stepi", "stepi", "print/x $pc", "reverse-continue", "reverse-continue", "go-to -1"]
@@ -64,8 +85,9 @@ def test_there_and_back(isa: str) -> None:
 
 @pytest.mark.parametrize("isa", ISAS)
 def test_without_a_recording_it_says_how_to_get_one(isa: str) -> None:
-    shown = transcript(ROOT, isa, "", ["who-wrote 0"])
-    assert shown.splitlines()[1:] == ["who-wrote: it needs a recording, so start with: ./pagewalk gdb --record ..."]
+    shown = transcript(ROOT, isa, "start spin;wait", ["who-wrote 0"])
+    command = f"./pagewalk gdb --isa {isa} --script 'start spin;wait' --record"
+    assert shown.splitlines()[1:] == [f"who-wrote: it needs a recording, so start with: {command}"]
 
 
 @pytest.fixture(scope="module")
@@ -89,6 +111,17 @@ def test_the_store_that_overwrote_an_entry_is_found(isa: str, planted: Path) -> 
     assert "cause: " + next(bug for bug in load_bugs(ROOT) if bug.name == BUG).causes[isa] in run.stdout
     assert "which ends the walk of 0x" in run.stdout
     assert "  empty\nby (anonymous namespace)::fill at kernel/mm/frame.cc:15" in run.stdout
+
+
+@pytest.mark.parametrize("isa", ISAS)
+def test_a_program_at_work_is_no_death(isa: str) -> None:
+    """The kernel itself could not execute what the CPU executes there, and need not."""
+    kernel = build_kernel(ROOT, isa)
+    main = UserImage(ROOT / "build" / isa / "user" / "hello").va("main")
+    with machine_for(Recipe(isa, str(kernel.elf), "run hello", 0), 3.0, 2.0, DebuggedMachine) as machine:
+        machine.insert_breakpoint(main)
+        assert machine.run().pc == main
+        assert is_user_mode(read_cpu_state(machine)) and not is_unreachable(machine)
 
 
 def test_no_room_for_the_recording(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:

@@ -61,6 +61,32 @@ def test_the_broken_kernel_runs_under_gdb() -> None:
     assert "page 0" in run.stdout and "nothing is wrong" not in run.stdout
 
 
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        ("CODE --gdb --explain", "--explain and --gdb do not go together: give one of them"),
+        ("CODE --reveal --explain", "--reveal and --explain do not go together: give one of them"),
+        ("CODE --explain --script help", "--explain and --script do not go together: give one of them"),
+        ("CODE --record", "--record goes with --gdb"),
+        ("CODE --lab 1", "--lab is for the list of bugs, and goes without a code"),
+        ("--reveal", "--reveal is about one bug: ./pagewalk bug CODE --reveal; ./pagewalk bug lists the codes"),
+        ("--gdb --lab 1", "--gdb is about one bug: ./pagewalk bug CODE --gdb; ./pagewalk bug lists the codes"),
+    ],
+)
+def test_options_that_do_not_go_together_are_refused(options: str, words: str) -> None:
+    run = pagewalk("bug", *options.replace("CODE", code_of(BUGS[0])).split())
+    assert run.returncode == 2 and not run.stdout
+    assert run.stderr.count("\n") == 1 and words in run.stderr, run.stderr
+
+
+def test_a_session_with_a_bug_says_how_it_is_recorded() -> None:
+    bug = next(bug for bug in BUGS if bug.name == "page-zero-mapped")
+    run = pagewalk("bug", bug.name, "--isa", "aarch64", "--gdb", typed="who-wrote 0\nquit\n")
+    assert f"start with: ./pagewalk bug {code_of(bug)} --isa aarch64 --gdb --record" in run.stderr
+    run = pagewalk("bug", bug.name, "--isa", "aarch64", "--gdb", "--record", typed="who-wrote 0\nquit\n")
+    assert "Recorded: " in run.stdout and "which maps 0x0" in run.stdout and "\nby " in run.stdout
+
+
 def test_an_isa_on_which_it_does_not_show_is_refused() -> None:
     bug = next(bug for bug in BUGS if bug.isas == ("aarch64",))
     run = pagewalk("bug", code_of(bug), "--isa", "x86_64")
