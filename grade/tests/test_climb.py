@@ -17,6 +17,7 @@ import pytest
 from grade.course.cutter import render
 from grade.ladder.labs import COURSE_FILE, ISAS
 from grade.ladder.trees import Tree, find_root
+from grade.practice.packed import NAME as PACK
 
 ROOT = find_root(Path(__file__))
 LABS = Tree(ROOT).labs
@@ -217,9 +218,10 @@ def test_at_the_top_the_tree_is_main(course: Path) -> None:
         write(work, solution(lab, ISAS), f"Lab {lab}")
     there = set(git(work, "ls-files").splitlines())
     main = {name for name in git(ROOT, "ls-files", "-co", "--exclude-standard").splitlines() if (ROOT / name).is_file()}
-    assert there - main == {COURSE_FILE}
+    packs = {name for name in there if name.endswith(f"/{PACK}")}
+    assert there - main == {COURSE_FILE} | packs
     assert {path for path in main if is_for_students(path)} - there == set()
-    for path in there - {COURSE_FILE}:
+    for path in there & main:
         text, of_main = ((root / path).read_text(encoding="utf-8", errors="replace") for root in (work, ROOT))
         if not path.startswith("grade/"):
             text, of_main = re.sub(r"\n\s*\n", "\n\n", text), formatted(path, without_markers(of_main))

@@ -126,7 +126,7 @@ def test_of_many_passes_of_an_address_the_one_that_failed_is_meant(isa: str, lab
     """1.5 stops at a checkpoint, where all is well, and then at another, where the reports of faults are seen to be wrong."""
     with broken(lab_1 / "kernel" / "base" / "trap.cc", "name(fault.access))\n", "name(Access::kRead))\n"):
         assert "fault-misreported" in fail_milestone(lab_1, "1.5", isa)
-        output = gdb(["--failed"], ["print name", "info symbol $pc"])
+        output = gdb(["1.5", "--isa", isa], ["print name", "info symbol $pc"])
     assert f"Where milestone 1.5 failed on {isa}: stop 2 at checkpoint_reached." in output
     assert '"ready"' in output and "checkpoint_reached in section .text" in output
     assert "cause: fault-misreported" in output

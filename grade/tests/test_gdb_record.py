@@ -104,7 +104,7 @@ def test_the_store_that_overwrote_an_entry_is_found(isa: str, planted: Path) -> 
     failed = subprocess.run([sys.executable, "-m", "grade", *grade], cwd=ROOT, capture_output=True, text=True, check=False)
     assert failed.returncode == 1 and f"try        ./pagewalk gdb 3.2 --isa {isa}" in failed.stdout, failed.stdout
     run = subprocess.run(
-        [sys.executable, "-m", "grade", "gdb", "--failed", "--record"], cwd=ROOT,
+        [sys.executable, "-m", "grade", "gdb", "3.2", "--isa", isa, "--record"], cwd=ROOT,
         input="who-wrote $pc\nquit\n", capture_output=True, text=True, check=True,
     )  # fmt: skip
     assert f"Where milestone 3.2 failed on {isa}: right before the CPU dies" in run.stdout
