@@ -103,7 +103,7 @@ def test_a_kernel_that_qemu_does_not_load(isa: str, capfd: pytest.CaptureFixture
     """It dies before its first instruction: QEMU says why, and GDB is not even started."""
     foreign = build_kernel(ROOT, next(other for other in ISAS if other != isa)).elf
     for record in (False, True):
-        wanted = gdb_session.Session(Recipe(isa, str(foreign), "", 0), ROOT, None, None, record)
+        wanted = gdb_session.Session(Recipe(isa, str(foreign), "", 0), ROOT, None, None, record, "./pagewalk gdb --record")
         with pytest.raises(LadderError, match=r"kernel\.elf: QEMU ended with status 1: ") as raised:
             gdb_session._debug(wanted)
         assert "\n" not in str(raised.value) and "(gdb)" not in capfd.readouterr().out
@@ -130,7 +130,7 @@ def test_control_c_during_the_recording_ends_all(tmp_path: Path) -> None:
         read_to(process, "program=spin\n")
         os.killpg(process.pid, signal.SIGINT)
         output, errors = process.communicate(timeout=60)
-    assert process.returncode == 1 and errors.strip() == "Aborted!" and "(gdb)" not in output
+    assert process.returncode == 130 and errors.strip() == "Aborted!" and "(gdb)" not in output
 
 
 @pytest.mark.parametrize("end", [signal.SIGTERM, signal.SIGHUP])
