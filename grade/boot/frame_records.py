@@ -15,6 +15,8 @@ _FIRST = "<Q"  # first_: where the records are, and the first frame that has one
 _ZONE = "<QQQIxxxxQ"  # start, fresh, end, free_list, returned
 _FAIL_AFTER = _LOCK + 8 + 2 * struct.calcsize(_ZONE) + 8  # fail_after_, behind total_
 _RECORD = 8  # shares and next_free, four bytes each
+FILL_OF_FREED = 0xCC
+"""The byte that the kernel fills frames with that are given back: kPoison in kernel/mm/frame.cc."""
 
 
 @dataclass(frozen=True)
@@ -71,3 +73,8 @@ def record_address(guest: "Guest", frame: int) -> int:
     """Where the record of a frame is: the number of its shares comes first."""
     (first,) = struct.unpack(_FIRST, guest.read_physical(guest.image.pa(_ALLOCATOR) + _LOCK, 8))
     return first + (frame - first) // PAGE * _RECORD
+
+
+def is_fill_of_freed(number: int) -> bool:
+    """Whether a number of 64 bits was read from a freed frame; something may have been added to its lowest digits."""
+    return f"{FILL_OF_FREED:02x}" * 4 in f"{number % (1 << 64):016x}"

@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 from enum import Enum
 from typing import TYPE_CHECKING
 
+from grade.boot.frame_records import is_fill_of_freed
 from grade.boot.layout import Region
 from grade.diagnosis.process_ends import cause_in_process_root
 from grade.diagnosis.window_ends import cause_in_window, cause_of_user_pointer
@@ -18,7 +19,6 @@ _ACCESSED_OR_DIRTY = 0x60  # set by the CPU in any entry, Intel SDM vol. 3, 4.8
 _DESCRIPTOR_TABLES = ("the IDT", "the GDT", "the TSS")
 _HANDLERS = ("the vector table", "the page-fault handler")
 _STACK = "the stack"
-_FREED = 0xCCCC_CCCC_CCCC_CCCC  # what kernel/mm/frame.cc fills a frame with that is given back
 
 
 class Access(Enum):
@@ -88,7 +88,7 @@ def _is_overwritten(guest: "Guest", walk: Walk) -> bool:
     """Whether the walk ends in a frame that was given back, or in a table of boot.S that is not as boot.S has it."""
     if not walk.steps or walk.mapping is not None:
         return False
-    if walk.steps[-1].entry == _FREED:
+    if is_fill_of_freed(walk.steps[-1].entry or 0):
         return True
     if walk.root != _boot_root(guest):
         return False
@@ -120,6 +120,8 @@ def _cause_in_entry(walker: RadixWalker, walk: Walk) -> str:
     if walk.fault == "reserved-bit":
         nxe_off = "efer" in walker.registers and not walker.registers["efer"] & _NO_EXECUTE_ENABLE
         return "nx-not-enabled" if nxe_off else "reserved-bit-set"
+    if walk.fault == "outside-address-size" and is_fill_of_freed(walk.va):
+        return "frame-freed-in-use"
     if walk.fault == "table-outside-memory":
         return "virtual-address-as-physical" if _looks_virtual(walk) else "table-outside-memory"
     return {

@@ -1,30 +1,25 @@
 """What the kernel writes into frames that are given back, where an exception has met it."""
 
+from grade.boot.frame_records import FILL_OF_FREED, is_fill_of_freed
 from grade.explain.first import First
 from grade.inspect.spaces import walker_of
 
-_BYTE = 0xCC  # kPoison in kernel/mm/frame.cc
-_INSTRUCTION = bytes([_BYTE]) * 4
-_DIGITS = f"{_BYTE:02x}" * 4  # of an address: something may have been added to the lowest
+_INSTRUCTION = bytes([FILL_OF_FREED]) * 4
 _WHAT_IT_IS = "0xcc is what the kernel writes into frames that are given back: this was read from freed memory"
 
 
 def freed_lines(first: First) -> list[str]:
     """What of the exception is freed memory, in words; empty if nothing is."""
     taken, met = first.taken, []
-    if taken.address is not None and _is_made_of_it(taken.address):
+    if taken.address is not None and is_fill_of_freed(taken.address):
         met.append(f"the address {taken.address:#x}")
-    if taken.pc != taken.address and _is_made_of_it(taken.pc):
+    if taken.pc != taken.address and is_fill_of_freed(taken.pc):
         met.append(f"the instruction's address {taken.pc:#x}")
-    if taken.address is not None and (entry := _last_entry(first, taken.address)) is not None and _is_made_of_it(entry):
+    if taken.address is not None and (entry := _last_entry(first, taken.address)) is not None and is_fill_of_freed(entry):
         met.append(f"the last entry of the walk, {entry:#x},")
     if _is_instruction(first, taken.pc):
         met.append(f"the instruction at {taken.pc:#x}")
     return [f"{' and '.join(met)} {'is' if len(met) == 1 else 'are'} made of 0xcc. {_WHAT_IT_IS}"] if met else []
-
-
-def _is_made_of_it(number: int) -> bool:
-    return _DIGITS in f"{number % (1 << 64):016x}"
 
 
 def _last_entry(first: First, address: int) -> int | None:
