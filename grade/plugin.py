@@ -98,6 +98,13 @@ def _lacks_target(item: pytest.Item) -> bool:
 
 
 def _plan(config: pytest.Config) -> run_plan.Plan:
+    """The plan of this run, made once: pytest keeps a fixture for the next test only if that has the very same target."""
+    if _PLAN not in config.stash:
+        config.stash[_PLAN] = _made_plan(config)
+    return config.stash[_PLAN]
+
+
+def _made_plan(config: pytest.Config) -> run_plan.Plan:
     tests = Tree(find_root(Path(__file__)))
     if submission := config.getoption("--submission-folder"):
         return run_plan.plan_submission(submission, tests, config.getoption("--lab"), config.getoption("--isa"))
@@ -155,6 +162,7 @@ def _boot(boots: Boots, kernel: Kernel, script: str = "", **options: object) -> 
     return guest
 
 
+_PLAN: pytest.StashKey[run_plan.Plan] = pytest.StashKey()
 _BOOTS: pytest.StashKey[Boots] = pytest.StashKey()
 
 
