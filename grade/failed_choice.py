@@ -1,8 +1,9 @@
 """Which failed milestone a command is about: the one that is named, or the one that failed last."""
 
 import re
+import sys
 
-from grade.boot.failed_run import FailedRun, latest, load
+from grade.boot.failed_run import FailedRun, latest, load, most_basic
 from grade.ladder.labs import LadderError
 from grade.ladder.trees import Tree, prepare
 from grade.run_plan import all_milestones, milestones_for, plan
@@ -11,11 +12,17 @@ from grade.run_plan import all_milestones, milestones_for, plan
 def choose_failed(tree: Tree, milestone: str, isa: str, lab: int | None) -> FailedRun:
     """The run in which a milestone failed last; '' is whichever failed last of all. LadderError if there is none.
 
-    Its kernel may have changed since: refuse_changed().
+    If of all another one is better looked at first, that is said on the error channel. Its kernel may have changed since: refuse_changed().
     """
     if not milestone:
         if (failed := latest()) is None:
             raise LadderError("no milestone has failed with a machine running, so there is none to go back to: ./pagewalk grade")
+        if (first := most_basic(failed)).milestone != failed.milestone:
+            print(
+                f"This is about milestone {failed.milestone}, which failed last. {first.milestone} has failed, too, and is more "
+                f"basic: ask for {first.milestone} --isa {first.isa}",
+                file=sys.stderr,
+            )
         return failed
     if not re.fullmatch(r"\d+\.\d+", milestone):
         raise LadderError(f"{milestone} is no milestone: one is called 3.2")

@@ -20,6 +20,7 @@ from grade.failed_choice import choose_failed, refuse_changed
 from grade.failing_point import Death, death_at, go_before, go_to_failure, is_unreachable
 from grade.gdb.facts import RecordingFacts, write_facts
 from grade.interactive import kernel_to_run
+from grade.kill_point import at_kill
 from grade.ladder.labs import LadderError
 from grade.ladder.trees import Tree
 from grade.machine.debugged import DebuggedMachine, Recording, RecordMode
@@ -44,6 +45,8 @@ class Session:
     recorded: str
     """The command that starts the same with a recording."""
     editor: "Editor | None" = None
+    kill: int | None = None
+    """Which kill of the run the failure is about: the guest is stopped there, while the process is still whole."""
 
 
 @dataclass(frozen=True)
@@ -87,7 +90,9 @@ def run_last_failure_under_gdb(tree: Tree, *, serial: Path | None = None, record
 def _debug_failure(failed: FailedRun, serial: Path | None, record: bool) -> int:
     refuse_changed(failed)
     command = _command(failed.milestone, failed.isa, failed.lab, "")
-    return _debug(Session(failed.recipe, failed.tree, failed, serial, record, f"{command} --record"))
+    with at_kill(failed) as killing:
+        kill = failed.failure.kill if killing is not None else None
+    return _debug(Session(failed.recipe, failed.tree, failed, serial, record, f"{command} --record", kill=kill))
 
 
 def _command(what: str, isa: str, lab: int | None, script: str) -> str:
@@ -242,7 +247,7 @@ def _go(machine: DebuggedMachine, session: Session, death: Death | None = None) 
     """Lets the guest run to where it is wanted; returns where that is, in words."""
     image = KernelImage(session.recipe.isa, Path(session.recipe.elf))
     if session.failed is not None:
-        return go_to_failure(machine, session.failed, image, death)
+        return go_to_failure(machine, session.failed, image, death, session.kill)
     if not session.record:
         return []
     if death is None:

@@ -22,6 +22,7 @@ from grade import after_failure, report, run_plan
 from grade.boot.guest import Guest
 from grade.boot.kernel_image import KernelImage
 from grade.diagnosis.failure import Failure, NotWritten
+from grade.diagnosis.process_ends import killed_process
 from grade.ladder.build import BuildError, Kernel
 from grade.ladder.labs import ISAS, LadderError
 from grade.ladder.trees import Tree, find_root
@@ -184,9 +185,11 @@ def _result(item: pytest.Function, mark: pytest.Mark, call: pytest.CallInfo) -> 
     target: Target = item.callspec.params["target"]
     number, own = mark.args[0], mark.args[0].split(".")[0] == str(target.lab)
     most = mark.kwargs["points"] if own else 0
-    status, cause, message = _judged(call.excinfo.value if call.excinfo else None, target, item)
+    error = call.excinfo.value if call.excinfo else None
+    failure = _failure_in(error, _last_guest(item))
+    status, cause, message = _judged(error, failure, target, item)
     if not item.config.getoption("--forget-failures"):
-        failure, kept_in = _failure_in(call.excinfo.value if call.excinfo else None), item.config.getoption("--failures")
+        kept_in = item.config.getoption("--failures")
         message += after_failure.keep(target, number, failure, _last_guest(item), kept_in)
     title = (item.function.__doc__ or number).strip().splitlines()[0].rstrip(".")
     points = most if status is Status.PASSED else 0
@@ -201,27 +204,29 @@ def _notes(target: Target) -> list[str]:
     return notes_on(target.root, target.isa)
 
 
-def _judged(error: BaseException | None, target: Target, item: pytest.Item) -> tuple[Status, str | None, str]:
+def _judged(
+    error: BaseException | None, failure: Failure | None, target: Target, item: pytest.Item
+) -> tuple[Status, str | None, str]:
     """Status, cause and the message that a student reads."""
+    if failure is not None:
+        return Status.FAILED, failure.cause, report.failure_text(failure, target, _last_guest(item))
     match error:
         case None:
             return Status.PASSED, None, ""
         case NotWritten():
             return Status.TODO, None, str(error)
-        case Failure() | TooManyTables():
-            failure = _failure_in(error)
-            return Status.FAILED, failure.cause, report.failure_text(failure, target, _last_guest(item))
         case BuildError():
             return Status.FAILED, "does-not-compile", str(error)
         case _:
             return Status.ERROR, None, f"the grader could not judge: {type(error).__name__}: {error}"
 
 
-def _failure_in(error: BaseException | None) -> Failure | None:
+def _failure_in(error: BaseException | None, guest: Guest | None) -> Failure | None:
     """The failure that an error stands for; None if it is none of the student's."""
     match error:
         case Failure():
-            return error
+            # If tables of a process that was killed were walked, it is why it was killed that counts.
+            return (killed_process(guest, error.expected) if error.in_freed and guest is not None else None) or error
         case TooManyTables():
             return Failure("tables-without-end", "tables that lead to pages", str(error))
         case _:

@@ -81,7 +81,7 @@ def save(target: Target, milestone: str, guest: Guest, failure: Failure, kept_in
         "stops": [(pc, len(list(same))) for pc, same in groupby(guest.machine.breakpoint_stops)],
         "stop_kind": stop.kind.value if stop is not None else None,
         "stop_at": stop.pc if stop is not None else None,
-        "failure": {name: getattr(failure, name) for name in ("cause", "expected", "seen", "walk", "file")},
+        "failure": {name: getattr(failure, name) for name in ("cause", "expected", "seen", "walk", "file", "kill")},
         "tree": str(guest.tree),
         "digest": _digest(Path(guest.recipe.elf)),
     }
@@ -104,6 +104,13 @@ def latest() -> FailedRun | None:
     """What save() kept last, of all milestones, or None."""
     paths = sorted(_folder().glob(f"*/{_FAILURE}"), key=lambda path: path.stat().st_mtime_ns)
     return _read(paths[-1]) if paths else None
+
+
+def most_basic(failed: FailedRun) -> FailedRun:
+    """Of the milestones that this very kernel has failed: the first in the labs' order."""
+    runs = map(_read, _folder().glob(f"lab{failed.lab}-*-{failed.isa}/{_FAILURE}"))
+    alike = (run for run in runs if run.is_current and run.recipe.elf == failed.recipe.elf)
+    return min([failed, *alike], key=lambda run: [int(part) for part in run.milestone.split(".")])
 
 
 def _read(path: Path) -> FailedRun:

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from typing import NoReturn
 
+from grade.boot.frame_records import is_fill_of_freed
 from grade.diagnosis.causes import CAUSES
 from grade.results import NOT_WRITTEN
 from grade.walker import Walk
@@ -17,6 +18,10 @@ class Failure(AssertionError):
     seen: str
     walk: str = ""
     file: str = ""
+    kill: int | None = None
+    """If it is that a process was killed: which of the run's kills that was, from 1 on."""
+    in_freed: bool = False
+    """Whether the walk ends in a table that was given back: then something had gone wrong before."""
 
     def __post_init__(self) -> None:
         if self.cause not in CAUSES:
@@ -38,7 +43,10 @@ class NotWritten(AssertionError):
 def fail(cause: str, expected: str, seen: str, walk: Walk | None = None, file: str = "") -> NoReturn:
     """Ends the test: the milestone fails."""
     __tracebackhide__ = True
-    raise Failure(cause, expected, seen, walk.explain() if walk is not None else "", file)
+    if walk is None:
+        raise Failure(cause, expected, seen, file=file)
+    in_freed = walk.mapping is None and bool(walk.steps) and is_fill_of_freed(walk.steps[-1].entry or 0)
+    raise Failure(cause, expected, seen, walk.explain(), file, in_freed=in_freed)
 
 
 def expect(condition: bool, cause: str, expected: str, seen: str, walk: Walk | None = None, file: str = "") -> None:

@@ -17,7 +17,7 @@ PROGRAMS_MEANT_TO_DIE = {"intruder": "11", "breadcrumb": "4"}
 """Programs that a milestone starts so that they are killed, and by which signal."""
 
 PROGRAMS_THAT_FORK = ("offspring", "twin", "mirror", "heirloom", "dynasty", "multiply", "multitude")
-"""Programs of lab 6's milestones. None of them calls spawn."""
+"""Programs of lab 6's milestones. They do little before they fork, and none of them calls spawn."""
 
 _RSP0 = 4  # in the TSS, Intel SDM vol. 3, figure 7-11
 _PAGE = 4096
@@ -110,11 +110,14 @@ def refused_start(guest: "Guest", wanted: str) -> Failure | None:
     return None
 
 
-def killed_process(guest: "Guest", wanted: str) -> Failure | None:
-    """The first process that was killed and should not have been; None if there is none."""
+def killed_process(guest: "Guest", wanted: str, pid: int | None = None) -> Failure | None:
+    """The first process, or the process `pid`, that was killed and should not have been; None if there is none."""
     for fact, report in unmeant_kills(guest):
+        if pid is not None and fact.values["pid"] != str(pid):
+            continue
         who = f"process {fact.values['pid']} ({fact.values['program']}) was killed at {fact.values['pc']}"
-        return Failure(_cause_of_kill(guest, fact, report), wanted, f"{who}: {report.line}")
+        seen, kill = f"{who}: {report.line}", guest.facts("killed").index(fact) + 1
+        return Failure(_cause_of_kill(guest, fact, report), wanted, seen, kill=kill)
     return None
 
 
@@ -143,16 +146,10 @@ def _is_own(guest: "Guest", killed: Fact, address: int) -> bool:
     return any(segment.va <= address < segment.end for segment in image.segments)
 
 
-def _was_forked(guest: "Guest", killed: Fact) -> bool:
-    """Whether the process is a child, or a child's child, of one that the monitor started."""
-    started = {fact.values["pid"] for fact in guest.facts("process")}
-    return killed.values["program"] in PROGRAMS_THAT_FORK and killed.values["pid"] not in started
-
-
 def _cause_of_kill(guest: "Guest", killed: Fact, report: Fact) -> str:
-    """From where the fault was: behind or in the stack, or in the program's own segments."""
-    if _was_forked(guest, killed):
-        return "child-killed"
+    """From where the fault was: behind or in the stack, or in the program's own segments; of lab 6's, from the program."""
+    if killed.values["program"] in PROGRAMS_THAT_FORK:
+        return "killed-after-fork"
     if report.name != "fault":
         return "process-killed"
     address, missing = int(report.values["address"], 0), report.values["cause"] == "not-present"

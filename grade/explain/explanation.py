@@ -37,11 +37,11 @@ _WORDS_OF_STOP = {
 # Causes that say how a run ended. If the first exception has a cause of its own, that says why.
 _OF_THE_END = {
     "triple-fault", "recursive-vector", "hang", "early-exit", "serial-flood", "stack-overflow",
-    "unexpected-exception", "unexpected-fault", "wrong-result", "process-killed", "child-killed",
+    "unexpected-exception", "unexpected-fault", "wrong-result", "process-killed", "killed-after-fork",
     "user-page-not-mapped", "user-stack-not-mapped", "user-makes-no-progress", "child-never-runs",
 }  # fmt: skip
 _WAY_IN = "arch/{isa}/traps.cc"  # where there is no better one: what user code and devices want comes through it
-_KILLS = ("process-killed", "child-killed")  # those of a run's own, too, where a kill is why it failed
+_KILLS = ("process-killed", "killed-after-fork")  # those of a run's own, too, where a kill is why it failed
 _ENDLESS = (
     "The program goes on and on: it has no end of its own, and it used up the time that it was given.",
     "That is not the kernel's fault: the kernel interrupts it, tick by tick, and it goes on where it was.",

@@ -1,5 +1,6 @@
 """./pagewalk gdb with a real GDB: symbols and sources before and after the move, and the way back to a failure."""
 
+import hashlib
 import json
 import os
 import re
@@ -14,6 +15,7 @@ import pytest
 from grade.boot import failed_run
 from grade.boot.guest import Recipe
 from grade.course.cutter import cut
+from grade.failed_choice import choose_failed
 from grade.gdb_session import run_last_failure_under_gdb
 from grade.ladder.build import build_kernel
 from grade.ladder.labs import ISAS, LadderError
@@ -165,3 +167,23 @@ def test_the_last_failure_is_the_newest_of_all(tmp_path: Path, monkeypatch: pyte
     assert last is not None and last.recipe.script == "1.8"
     with pytest.raises(LadderError, match="the kernel has changed since milestone 1.8 failed; see whether .*/pagewalk grade 1"):
         run_last_failure_under_gdb(Tree(ROOT))
+
+
+def test_a_more_basic_failure_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> None:
+    """Of the same kernel only: what another build had failed may be mended."""
+    monkeypatch.setattr(failed_run, "_folder", lambda: tmp_path / "failed")
+    kernel = tmp_path / "kernel.elf"
+    kernel.write_bytes(b"a kernel")
+    this = hashlib.sha256(b"a kernel").hexdigest()
+    for age, milestone, digest in ((30, "1.2", "another"), (20, "1.3", this), (10, "1.10", this), (20, "1.11", this)):
+        document = failure_document(milestone, Recipe("aarch64", str(kernel), milestone, 0).as_dict())
+        path = tmp_path / "failed" / f"lab1-{milestone}-aarch64" / "failure.json"
+        path.parent.mkdir(parents=True)
+        path.write_text(json.dumps(document | {"digest": digest}))
+        os.utime(path, (1_000_000 - age, 1_000_000 - age))
+    assert choose_failed(Tree(ROOT), "", "", None).milestone == "1.10"
+    said = capfd.readouterr().err
+    assert "about milestone 1.10, which failed last. 1.3 has failed, too" in said and "ask for 1.3 --isa aarch64" in said
+    (tmp_path / "failed" / "lab1-1.3-aarch64" / "failure.json").unlink()
+    assert choose_failed(Tree(ROOT), "", "", None).milestone == "1.10"
+    assert capfd.readouterr().err == ""

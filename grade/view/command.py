@@ -11,6 +11,7 @@ from grade.diagnosis import diagnose
 from grade.diagnosis.failure import Failure, NotWritten
 from grade.failed_choice import choose_failed, refuse_changed
 from grade.interactive import Setting
+from grade.kill_point import at_kill, end_of_a_process
 from grade.ladder.files import need_folder_of
 from grade.ladder.labs import LadderError
 from grade.ladder.trees import Tree
@@ -22,7 +23,6 @@ from grade.view.text import print_picture
 from grade.visible import visible
 
 PAGE_FILE = "view.html"
-_END_OF_A_PROCESS = "end_current"  # kernel/proc/process.h
 _CHECKPOINT = "checkpoint"
 _CPU_SECONDS = 30.0
 _RAM_MIB = 128
@@ -53,7 +53,8 @@ def view(tree: Tree, console: Console, options: ViewOptions) -> None:
     if guest is None:
         raise LadderError(f"of milestone {failed.milestone} there is no machine to look at: QEMU had gone")
     subject = subject_of(failed.milestone, failed, failed.failure, va)
-    _show(guest, subject, options, console, failed.folder / PAGE_FILE)
+    with at_kill(failed) as killing:
+        _show(killing or guest, subject, options, console, failed.folder / PAGE_FILE)
 
 
 def subject_of(milestone: str, target: Target | FailedRun, failure: Failure, va: int | None = None) -> Subject:
@@ -95,7 +96,8 @@ def _run(guest: Guest, lines: list[str], va: int | None) -> Subject:
     """
     title, checkpoint = "; ".join(lines), guest.image.va(CHECKPOINT)
     left = sum(line.split()[0] == _CHECKPOINT for line in lines)
-    stops = {checkpoint} if left else {checkpoint, *_end_of_a_process(guest)}
+    end = end_of_a_process(guest.image)
+    stops = {checkpoint} if left or end is None else {checkpoint, end}
     for stop_at in stops:
         guest.machine.insert_breakpoint(stop_at)
     while True:
@@ -113,12 +115,6 @@ def _run(guest: Guest, lines: list[str], va: int | None) -> Subject:
         return Subject(title, failure, va)
     except NotWritten as error:
         return Subject(title, None, va, note=str(error))
-
-
-def _end_of_a_process(guest: Guest) -> list[int]:
-    """Where each process comes to its end, by itself or killed; nowhere before lab 3."""
-    name = f"_Z{len(_END_OF_A_PROCESS)}{_END_OF_A_PROCESS}"
-    return [guest.image.function(_END_OF_A_PROCESS)] if any(one.startswith(name) for one in guest.image.symbols) else []
 
 
 def _show(guest: Guest, subject: Subject, options: ViewOptions, console: Console, path: Path) -> None:

@@ -18,6 +18,7 @@ from grade.diagnosis.failure import Failure
 from grade.inspect.lint import lint
 from grade.inspect.spaces import Space, live_root, spaces
 from grade.inspect.trap_frame import FIELDS, frame_at
+from grade.kill_point import end_of_a_process
 from grade.machine.machine import MachineError
 from grade.machine.stop import StopKind
 from grade.view.areas import ProcessAreas, areas_of
@@ -191,7 +192,8 @@ def _facts(guest: Guest, subject: Subject) -> list[tuple[str, str]]:
 def _picks(guest: Guest, subject: Subject, space: Space, parts: _Parts) -> list[Pick]:
     """Addresses worth a walk, the one to begin with first."""
     cpu = guest.cpu()
-    crashed = guest.last_stop is not None and guest.last_stop.kind is not StopKind.BREAKPOINT
+    stop = guest.last_stop
+    crashed = stop is not None and (stop.kind is not StopKind.BREAKPOINT or stop.pc == end_of_a_process(guest.image))
     found: list[tuple[str, int]] = [("as asked", subject.va)] if subject.va is not None else []
     if (walked := _walk_of_failure(subject)) is not None:
         found.append(("where it failed", int(walked[1], 16)))

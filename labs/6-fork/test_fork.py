@@ -82,6 +82,8 @@ def _check_end(guest: Guest, pid: int, why: str) -> None:
     """The process that the monitor waited for ended with 0."""
     __tracebackhide__ = True
     ended = next((fact for fact in guest.facts("exit") if fact.values["pid"] == str(pid)), None)
+    if (failure := killed_process(guest, f"process {pid} ends with 0: {why}", pid)) is not None:
+        raise failure
     right = ended is not None and ended.values["status"] == "0" and ended.values["signal"] == "0"
     seen = ended.line if ended is not None else "it has not ended"
     expect(right, "wrong-result", f"process {pid} ends with 0: {why}", seen)
@@ -609,7 +611,7 @@ def _check_exhaustion(boot: Boot, pages: int, result: int) -> None:
     guest.run_to("full")
     slots = [slot.pid for slot in process_slots(guest) if slot.pid]
     wanted = f"the {len(children)} children live on when their parent has ended"
-    expect(slots == sorted(children), "child-killed", wanted, f"there are {slots}")
+    expect(slots == sorted(children), "killed-after-fork", wanted, f"there are {slots}")
     guest.run_to("alive")
     _check_hello(guest, 1, f"another program runs, with {len(children)} children of fork alive")
     check_ledger(guest)

@@ -1,0 +1,47 @@
+"""Where the kernel kills a process: all that the process has is still there."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+
+from grade.boot.failed_run import FailedRun
+from grade.boot.guest import Guest
+from grade.boot.kernel_image import KernelImage
+from grade.explain.reboot import RebootedGuest
+from grade.machine.machine import Machine, MachineError
+from grade.machine.stop import Stop, StopKind
+
+_END_OF_A_PROCESS = "end_current"  # kernel/proc/process.h
+_FIRST_ARGUMENT = {"x86_64": "rdi", "aarch64": "x0"}  # System V ABI for AMD64, 3.2.3; AAPCS64, 6.8.2
+_SIGNAL = 0x7F  # in a status; 0 if the process called exit
+
+
+def end_of_a_process(image: KernelImage) -> int | None:
+    """Where each process comes to its end, by itself or killed; None before lab 3."""
+    name = f"_Z{len(_END_OF_A_PROCESS)}{_END_OF_A_PROCESS}"
+    return image.function(_END_OF_A_PROCESS) if any(one.startswith(name) for one in image.symbols) else None
+
+
+def go_to_kill(machine: Machine, image: KernelImage, kill: int) -> Stop:
+    """Lets a guest run until it has come to its `kill`th kill: a stop at a breakpoint, or how it ended before."""
+    at, left = end_of_a_process(image), kill
+    if at is not None:
+        machine.insert_breakpoint(at)
+    while (stop := machine.run()).kind is StopKind.BREAKPOINT:
+        left -= bool(machine.read_register(_FIRST_ARGUMENT[machine.platform.isa]) & _SIGNAL)
+        if left == 0:
+            machine.remove_breakpoint(stop.pc)
+            break
+    return stop
+
+
+@contextmanager
+def at_kill(failed: FailedRun) -> Iterator[Guest | None]:
+    """The guest of that failure, booted again, as it kills the process that it should not; None if it does not again."""
+    if failed.failure.kill is None:
+        yield None
+        return
+    with RebootedGuest(failed.recipe, failed.tree) as guest:
+        with suppress(MachineError):
+            guest.last_stop = go_to_kill(guest.machine, guest.image, failed.failure.kill)
+        is_there = guest.last_stop is not None and guest.last_stop.kind is StopKind.BREAKPOINT
+        yield guest if is_there else None

@@ -1,0 +1,73 @@
+"""A process that was killed has gone when a test notices: GDB and the picture go back to where it still has everything."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from grade import after_failure
+from grade.boot import failed_run
+from grade.boot.failed_run import FailedRun
+from grade.boot.guest import Guest
+from grade.diagnosis.failure import Failure
+from grade.diagnosis.process_ends import PROGRAMS_MEANT_TO_DIE, killed_process
+from grade.gdb_session import run_last_failure_under_gdb
+from grade.kill_point import at_kill
+from grade.ladder.trees import Tree, find_root
+from grade.run_plan import Target
+
+ROOT = find_root(Path(__file__))
+SCRIPT = ("run hello", "run intruder read 0", "run hello", "run intruder read 0", "run hello", "checkpoint ready")
+KILLED = (3, 5)  # their numbers
+
+Boot = Callable[..., Guest]
+Fail = Callable[[int], FailedRun]
+
+
+@pytest.fixture
+def fail(boot: Boot, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Fail:
+    """Milestone 3.1 fails, for a process was killed; or so it says."""
+    monkeypatch.setattr(failed_run, "_folder", lambda: tmp_path / "failed")
+    monkeypatch.setattr(after_failure, "find_root", lambda _: tmp_path)
+    guest = boot(*SCRIPT)
+    guest.run_to("ready")
+
+    def keep(kill: int) -> FailedRun:
+        failure = Failure("process-killed", "it lives", "it was killed", kill=kill)
+        after_failure.keep(Target(6, guest.isa, ROOT, frozenset()), "3.1", failure, guest, None)
+        return failed_run.load(6, "3.1", guest.isa)
+
+    return keep
+
+
+@pytest.mark.parametrize("kill", [1, 2])
+def test_picture_and_gdb_show_the_process_as_it_was(kill: int, fail: Fail, capfd: pytest.CaptureFixture[str]) -> None:
+    who = f"process {KILLED[kill - 1]} (intruder)"
+    failed = fail(kill)
+    page = (failed.folder / "view.html").read_text(encoding="utf-8")
+    assert "end_current" in page and who in page
+    assert run_last_failure_under_gdb(Tree(ROOT)) == 0
+    printed = capfd.readouterr().out
+    assert f"{who} is killed, and has all that it had; `bt` says why" in printed
+    assert "end_current (status=" in printed.split("is killed, and")[1]
+
+
+def test_a_kill_that_does_not_come_again_is_shown_as_it_was_noticed(fail: Fail, capfd: pytest.CaptureFixture[str]) -> None:
+    failed = fail(3)  # there were two
+    with at_kill(failed) as guest:
+        assert guest is None
+    page = (failed.folder / "view.html").read_text(encoding="utf-8")
+    assert "checkpoint_reached" in page and "end_current" not in page
+    assert run_last_failure_under_gdb(Tree(ROOT)) == 0
+    assert ": at checkpoint_reached.\n" in capfd.readouterr().out
+
+
+def test_a_failure_knows_which_of_the_kills_it_is_about(boot: Boot, monkeypatch: pytest.MonkeyPatch) -> None:
+    guest = boot(*SCRIPT)
+    guest.run_to("ready")
+    assert killed_process(guest, "all live") is None
+    monkeypatch.delitem(PROGRAMS_MEANT_TO_DIE, "intruder")
+    failure = killed_process(guest, "all live")
+    assert failure is not None and "(intruder)" in failure.seen and failure.kill == 1
+    assert [killed_process(guest, "all live", pid).kill for pid in KILLED] == [1, 2]
+    assert killed_process(guest, "all live", 4) is None
