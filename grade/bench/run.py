@@ -63,7 +63,7 @@ def _all_measures(tree: Tree, runs: int) -> Iterator[tuple[str, list[Measure]]]:
         lab = graded_labs(tree)[-1]
         yield f"./pagewalk grade {lab} --isa {isa}", [partial(_grade, tree, "grade_lab_warm_s", isa, lab)]
     if tree.course is None:  # a handed-out tree is graded as one lab
-        yield "./pagewalk grade 1 2", [partial(_grade, tree, "grade_warm_s", ALL, 1, 2)]
+        yield "./pagewalk grade", [partial(_grade, tree, "grade_warm_s", ALL)]
     shared = partial(_lines, "kernel_shared_lines", ALL, folder / "kernel")
     yield "lines", [shared, *(partial(_lines, "arch_lines", isa, folder / "arch" / isa) for isa in tree.isas)]
 
@@ -134,7 +134,7 @@ def _cold_build(folder: Path, isa: str) -> Figure:
 
 
 def _grade(tree: Tree, name: str, isa: str, *labs: int) -> Figure:
-    """`grade` of these labs with all kernels built."""
+    """`grade` of these labs, or of all, with all kernels built."""
     command = [sys.executable, "-m", "grade", "grade", *map(str, labs), *([] if isa == ALL else ["--isa", isa])]
     for _ in range(2):  # the first builds what is out of date
         start = time.perf_counter()

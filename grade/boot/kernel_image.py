@@ -5,27 +5,36 @@ import subprocess
 from functools import cached_property
 from pathlib import Path
 
+from grade.boot.once_per_file import once_per_file
+
 DEBUG_ROOT = "/pagewalk"
 """What the debug information calls the folder of the tree (CMakeLists.txt)."""
 
 _SECONDS = 20
 
 
+@once_per_file
+def _read(elf: Path) -> tuple[int, int, dict[str, tuple[int, int]]]:
+    """Where the kernel is loaded, where it stays, and of each symbol the address and the size."""
+    from elftools.elf.elffile import ELFFile  # GDB's Python, which may lack it, has image_of() instead
+
+    with elf.open("rb") as file:
+        parsed = ELFFile(file)
+        load = next(segment for segment in parsed.iter_segments() if segment["p_type"] == "PT_LOAD")
+        table = parsed.get_section_by_name(".symtab")
+        symbols = {s.name: (s["st_value"], s["st_size"]) for s in table.iter_symbols() if s.name}
+    return load["p_paddr"], load["p_vaddr"], symbols
+
+
 class KernelImage:
     """What the tool chain says about a kernel. It comes from the build, never from the running guest."""
 
     def __init__(self, isa: str, elf: Path) -> None:
-        from elftools.elf.elffile import ELFFile  # GDB's Python, which may lack it, has image_from() instead
-
         self.isa = isa
         self.elf = elf
-        with elf.open("rb") as file:
-            parsed = ELFFile(file)
-            load = next(segment for segment in parsed.iter_segments() if segment["p_type"] == "PT_LOAD")
-            table = parsed.get_section_by_name(".symtab")
-            self.set_symbols({s.name: (s["st_value"], s["st_size"]) for s in table.iter_symbols() if s.name})
-        self.load_address: int = load["p_paddr"]
-        self.offset: int = load["p_vaddr"] - load["p_paddr"]
+        self.load_address, va, symbols = _read(elf)
+        self.set_symbols(symbols)
+        self.offset: int = va - self.load_address
         """va - pa of the kernel where it stays: 0 for lab 1's, the start of the higher half from lab 2 on."""
 
     def set_symbols(self, symbols: dict[str, tuple[int, int]]) -> None:

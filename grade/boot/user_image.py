@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from grade.boot.layout import PAGE
+from grade.boot.once_per_file import once_per_file
 
 
 @dataclass(frozen=True)
@@ -59,7 +60,10 @@ class UserImage:
 
 def user_image(kernel_elf: Path, program: str) -> UserImage:
     """The file of a program that was built with this kernel, with its symbols."""
-    return UserImage(kernel_elf.parent / "user" / program)
+    return _image(kernel_elf.parent / "user" / program)
+
+
+_image = once_per_file(UserImage)
 
 
 def loaded_pages(image: UserImage) -> dict[int, bytes]:

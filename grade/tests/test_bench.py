@@ -1,6 +1,7 @@
 """What ./pagewalk bench makes of its figures, and which of them the tree of a lab has."""
 
 import io
+import json
 import re
 from pathlib import Path
 
@@ -12,7 +13,7 @@ from grade.bench.boot import boot_between
 from grade.bench.counting import Counter
 from grade.bench.figure import Figure, NotMeasured, Ratio, ratio_of
 from grade.bench.idle_process import idle_process
-from grade.bench.operations import OPERATIONS, instructions
+from grade.bench.operations import OPERATIONS, TIMED_OPERATIONS, Operation, instructions
 from grade.ladder.build import Kernel, build_kernel
 from grade.ladder.labs import ISAS
 from grade.ladder.trees import Tree, find_root, prepare
@@ -79,3 +80,53 @@ def test_a_lab_has_the_operations_that_it_should_have(lab: int) -> None:
         else:
             with pytest.raises(NotMeasured):
                 instructions(counter, operation)
+
+
+RELIED_ON = {
+    "boot_wall_ms", "null_syscall_insns", "yield_round_trip_insns", "temp_map_insns", "fork_exit_wait_insns",
+    "fork_per_page_insns", "copy_page_insns", "demand_zero_fault_insns", "zero_page_insns",
+    "fork_exec_exit_wait_insns", "idle_process_frames",
+}  # fmt: skip
+"""Figures that others look up by their names."""
+
+
+def test_bench_measures_every_figure(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The names are promised; the values depend on the machine. (What grading takes is measured below, on less.)"""
+    graded: list[tuple[object, ...]] = []
+
+    def grade(tree: Tree, name: str, isa: str, *labs: int) -> Figure:
+        graded.append((tree.root, name, isa, *labs))
+        return Figure(name, isa, 1.0, "s")
+
+    monkeypatch.setattr(run, "_grade", grade)
+    console = Console(file=io.StringIO(), width=200)
+    status = run.run_bench(Tree(ROOT), console, 1, tmp_path / "b.json")
+    figures = json.loads((tmp_path / "b.json").read_text())["figures"]
+    assert all(figure["value"] > 0 and figure["unit"] for figure in figures)
+    for_each = {"kernel_root_walk_ms", "cold_build_s", "grade_lab_warm_s", "arch_lines"}
+    for_each |= {"boot_wall_ms", "boot_insns", "demand_zero_fault_wall_us", "idle_process_frames"}
+    for_each |= {f"idle_process_{part}_frames" for part in ("table", "stack", "page", "map")}
+    for_each |= {operation.figure for operation in (*OPERATIONS, *TIMED_OPERATIONS)}
+    expected = {(name, isa) for name in for_each for isa in ISAS}
+    expected |= {("grade_warm_s", "all"), ("kernel_shared_lines", "all")}
+    assert {(figure["name"], figure["isa"]) for figure in figures} == expected, console.file.getvalue()
+    assert RELIED_ON <= for_each
+    assert status == 0, console.file.getvalue()
+    assert graded == [*((ROOT, "grade_lab_warm_s", isa, 6) for isa in ISAS), (ROOT, "grade_warm_s", "all")]
+
+
+def test_grading_is_timed_where_it_passes(tmp_path: Path) -> None:
+    assert run._grade(Tree(ROOT), "grade_lab_warm_s", "aarch64", 1).value > 0
+    (tmp_path / "grade").mkdir()
+    (tmp_path / "grade" / "__main__.py").write_text("raise SystemExit(1)\n")
+    with pytest.raises(NotMeasured, match="it does not pass"):
+        run._grade(Tree(tmp_path), "grade_warm_s", "all")
+
+
+@pytest.mark.parametrize("isa", ISAS)
+@pytest.mark.parametrize("operation", OPERATIONS, ids=lambda operation: operation.figure)
+def test_the_same_kernel_has_the_same_counts(isa: str, operation: Operation) -> None:
+    counter = Counter(build_kernel(ROOT, isa), ROOT / "build")
+    first = instructions(counter, operation)
+    assert instructions(counter, operation) == first
+    assert first.value > 0

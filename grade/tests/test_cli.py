@@ -14,11 +14,8 @@ from click.testing import CliRunner
 from click.testing import Result as CliResult
 
 from grade import cli, grading
-from grade.bench.counting import Counter
-from grade.bench.operations import OPERATIONS, TIMED_OPERATIONS, Operation, instructions
 from grade.course.cutter import cut
 from grade.grading import CANNOT_RUN, FAILED, PASSED, _exit_status
-from grade.ladder.build import build_kernel
 from grade.ladder.labs import ISAS
 from grade.ladder.trees import find_root
 from grade.report import waiting_lines
@@ -290,36 +287,3 @@ def test_a_handed_out_tree_says_nothing_about_how_it_is_graded(tmp_path: Path) -
         assert not (tree / gone).exists(), gone
     assert (tree / "grade" / "cli.py").exists()
     assert "instructor" not in (tree / "README.md").read_text() + (tree / "docs" / "map.md").read_text()
-
-
-RELIED_ON = {
-    "boot_wall_ms", "null_syscall_insns", "yield_round_trip_insns", "temp_map_insns", "fork_exit_wait_insns",
-    "fork_per_page_insns", "copy_page_insns", "demand_zero_fault_insns", "zero_page_insns",
-    "fork_exec_exit_wait_insns", "idle_process_frames",
-}  # fmt: skip
-"""Figures that others look up by their names."""
-
-
-def test_bench_measures_every_figure(tmp_path: Path) -> None:
-    """The names are promised; the values depend on the machine."""
-    run = pagewalk("bench", "--runs", "1", "--json", str(tmp_path / "b.json"))
-    figures = json.loads((tmp_path / "b.json").read_text())["figures"]
-    assert all(figure["value"] > 0 and figure["unit"] for figure in figures)
-    for_each = {"kernel_root_walk_ms", "cold_build_s", "grade_lab_warm_s", "arch_lines"}
-    for_each |= {"boot_wall_ms", "boot_insns", "demand_zero_fault_wall_us", "idle_process_frames"}
-    for_each |= {f"idle_process_{part}_frames" for part in ("table", "stack", "page", "map")}
-    for_each |= {operation.figure for operation in (*OPERATIONS, *TIMED_OPERATIONS)}
-    expected = {(name, isa) for name in for_each for isa in ISAS}
-    expected |= {("grade_warm_s", "all"), ("kernel_shared_lines", "all")}
-    assert {(figure["name"], figure["isa"]) for figure in figures} == expected, run.stdout
-    assert RELIED_ON <= for_each
-    assert run.returncode == 0, run.stdout + run.stderr
-
-
-@pytest.mark.parametrize("isa", ISAS)
-@pytest.mark.parametrize("operation", OPERATIONS, ids=lambda operation: operation.figure)
-def test_the_same_kernel_has_the_same_counts(isa: str, operation: Operation) -> None:
-    counter = Counter(build_kernel(ROOT, isa), ROOT / "build")
-    first = instructions(counter, operation)
-    assert instructions(counter, operation) == first
-    assert first.value > 0

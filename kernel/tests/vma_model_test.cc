@@ -155,7 +155,7 @@ TEST(VmaModel, AgreesInMorePages) {
 }
 
 TEST(VmaModel, AgreesWhenTheListIsOftenFull) {
-  EXPECT_GT(compare(800, 8, 2500), 40u) << "or this shows little";
+  EXPECT_GT(compare(1600, 2, 1500), 40u) << "or this shows little";
 }
 
 }  // namespace
