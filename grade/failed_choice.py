@@ -4,6 +4,7 @@ import re
 import sys
 
 from grade.boot.failed_run import FailedRun, latest, load, most_basic
+from grade.checks.host_tests import program_of
 from grade.ladder.labs import LadderError
 from grade.ladder.trees import Tree, prepare
 from grade.run_plan import all_milestones, milestones_for, plan
@@ -34,7 +35,7 @@ def choose_failed(tree: Tree, milestone: str, isa: str, lab: int | None) -> Fail
         raise LadderError(
             f"milestone {milestone} is a host test: no machine runs. Its program, which grade builds, under a debugger "
             f"(grade names the test that fails, which can stand for {tests}):\n"
-            f"gdb --args {prepare(tree, number)}/build/host/host_tests --gtest_filter='{tests}'"
+            f"gdb --args {prepare(tree, number)}/build/host/{program_of(tests)} --gtest_filter='{tests}'"
         )
     raise LadderError(
         f"milestone {milestone} has not failed on {isa} with a machine running, so there is none to go back to: "

@@ -3,8 +3,9 @@
 import contextlib
 import io
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -12,6 +13,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn
 
 from grade import report
+from grade.checks.host_tests import programs_for
 from grade.cli_common import CANNOT_RUN, INTERRUPTED
 from grade.diagnosis.failure import Failure
 from grade.ladder.build import BuildError
@@ -20,7 +22,7 @@ from grade.ladder.trees import Tree, find_root
 from grade.machine.qemu_version import require
 from grade.plugin import Collector
 from grade.results import Result, Status
-from grade.run_plan import Plan, Target, milestones_for, plan, plan_submission
+from grade.run_plan import Plan, milestones_for, plan, plan_submission
 from grade.student.around_grading import after_grading, refuse_conflicts
 
 PASSED, FAILED = 0, 1
@@ -177,12 +179,14 @@ def _build_all(targets: Plan, console: Console, *, with_host_tests: bool) -> Non
     columns = (SpinnerColumn(), TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
     with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as progress:
         for target in targets.targets:
-            _build(progress, console, f"building lab {target.lab} for {target.isa}", target, for_host=False)
+            _build(progress, console, f"building lab {target.lab} for {target.isa}", target.kernel)
         for target in {target.lab: target for target in targets.targets}.values() if with_host_tests else ():
-            _build(progress, console, f"building lab {target.lab}'s host tests", target, for_host=True)
+            for program in programs_for(target.lab):
+                what = f"building lab {target.lab}'s {program}"
+                _build(progress, console, what, partial(target.host_tests, program))
 
 
-def _build(progress: Progress, console: Console, what: str, target: Target, *, for_host: bool) -> None:
+def _build(progress: Progress, console: Console, what: str, build: Callable[..., object]) -> None:
     task = progress.add_task(what, total=None)
     if not console.is_terminal:
         console.print(what)
@@ -191,5 +195,5 @@ def _build(progress: Progress, console: Console, what: str, target: Target, *, f
         progress.update(task, completed=done, total=total)
 
     with contextlib.suppress(BuildError, Failure):
-        target.host_tests(on_progress) if for_host else target.kernel(on_progress)
+        build(on_progress=on_progress)
     progress.remove_task(task)

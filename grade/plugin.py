@@ -128,9 +128,9 @@ def image(kernel: Kernel) -> KernelImage:
 
 
 @pytest.fixture(scope="session")
-def host_tests(target: Target) -> Path:
-    """The folder of the target's built host tests."""
-    return target.host_tests()
+def host_tests(target: Target) -> Callable[[str], Path]:
+    """The target's programs of host tests, by their names; each is built when it is asked for."""
+    return target.host_tests
 
 
 @dataclass

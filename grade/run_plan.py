@@ -38,15 +38,15 @@ class Target:
             return _watched().watched_kernel(self.root, self.isa, on_progress)
         return build_kernel(self._prepared(), self.isa, on_progress=on_progress)
 
-    def host_tests(self, on_progress: Progress | None = None) -> Path:
-        """The build folder of its host tests, likewise. They come from this tree also where another one is graded."""
+    def host_tests(self, program: str, on_progress: Progress | None = None) -> Path:
+        """One program of host tests, likewise. They come from this tree also where another one is graded."""
         if self.is_submission:
-            return _watched().watched_host_tests(self.root, on_progress)
+            return _watched().watched_host_tests(self.root, program, on_progress)
         own = Tree(find_root(Path(__file__)))
         tree = self._prepared()
         if self.root != own.root:
             tree = with_tests_of(prepare(own, self.lab), tree, own.root / "build" / "foreign")
-        return build_host_tests(tree, on_progress=on_progress)
+        return build_host_tests(tree, program, on_progress=on_progress)
 
     def _prepared(self) -> Path:
         """The folder to build in, brought up to date."""

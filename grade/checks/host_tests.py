@@ -5,7 +5,7 @@ import re
 import signal
 import subprocess
 import xml.etree.ElementTree as xml
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -39,6 +39,10 @@ class _Suite:
     """Tests of one thing, and what a failure stands for."""
 
     file: str
+    program: str
+    """The program that has them: kernel/tests/host.cmake."""
+    lab: int
+    """The first in which they prove a milestone."""
     cause: str
     """Where no sign is found."""
     signs: tuple[_Sign, ...]
@@ -54,6 +58,8 @@ _TWO_VALUES = r"    Which is: {}\n  .+\n    Which is: {}"
 """How gtest prints what was found, and below it what was expected."""
 _MAP = _Suite(
     "kernel/mm/page_table_map.h",
+    "page_table_map_tests",
+    1,
     "map-lookup-wrong",
     (
         # Found and seen by the hardware are the same, but for rights.
@@ -82,6 +88,8 @@ _MAP = _Suite(
 )
 _UNMAP = _Suite(
     "kernel/mm/page_table_unmap.h",
+    "page_table_unmap_tests",
+    3,
     "unmap-wrong",
     (
         _Sign("protect-wrong", "", r"table\.protect\(|the page must not vanish"),
@@ -94,6 +102,8 @@ _UNMAP = _Suite(
 )
 _VMA = _Suite(
     "kernel/mm/vma.cc",
+    "vma_tests",
+    5,
     "vma-list-wrong",
     (
         _Sign("vma-limit-wrong", "VmaFull"),
@@ -112,18 +122,28 @@ JUDGED_FILES = frozenset(suite.file for suite in _SUITES.values())
 """What students write of all that host tests are built from."""
 
 
-def check_host_tests(folder: Path, tests: str, scratch: Path) -> None:
-    """All tests that match the pattern `tests` of the program in the build folder `folder` pass."""
+def program_of(tests: str) -> str:
+    """The program that has the tests which match this pattern."""
+    return _suite(tests).program
+
+
+def programs_for(lab: int) -> list[str]:
+    """Those that prove milestones on the kernel of a lab."""
+    return [suite.program for suite in _SUITES.values() if suite.lab <= lab]
+
+
+def check_host_tests(build: Callable[[str], Path], tests: str, scratch: Path) -> None:
+    """All host tests that match the pattern `tests` pass. `build` builds one of their programs, by its name."""
     __tracebackhide__ = True
-    report = scratch / "host.xml"
-    command = [folder / "host_tests", f"--gtest_output=xml:{report}", f"--gtest_filter={tests}"]
+    program, report = build(program_of(tests)), scratch / "host.xml"
+    command = [program, f"--gtest_output=xml:{report}", f"--gtest_filter={tests}"]
     if _suite(tests).stops_at_once:
         command.append("--gtest_fail_fast")
     output = _run(command, scratch)
     if todo := re.search(r"^@todo .*function=(\S+)", output, re.MULTILINE):
         raise NotWritten(todo[1])
     if not report.exists():
-        _fail_by_crash(folder, output)
+        _fail_by_crash(program, output)
     cases = list(xml.parse(report).getroot().iter("testcase"))
     failed = {_name(case): case for case in cases if case.find("failure") is not None}
     suite = _suite(tests)
@@ -131,7 +151,7 @@ def check_host_tests(folder: Path, tests: str, scratch: Path) -> None:
         first = _most_basic(suite, [_name(case) for case in cases], failed)
         printed = failed[first].find("failure").get("message", "").strip()
         which = "the first to fail" if suite.stops_at_once else f"{len(failed)} fail, first"
-        seen = f"{which}: {_shown(folder, first, printed)}"
+        seen = f"{which}: {_shown(program, first, printed)}"
         fail(_cause(first, printed), f"all {len(cases)} host tests pass", seen)
     expect(len(cases) >= suite.least_cases, suite.cause, "all host tests run", f"{len(cases)} ran")
 
@@ -148,13 +168,13 @@ def _most_basic(suite: _Suite, run: list[str], failed: Collection[str]) -> str:
     return min(failed, key=place)
 
 
-def _fail_by_crash(folder: Path, output: str) -> None:
+def _fail_by_crash(program: Path, output: str) -> None:
     """Fails for tests that did not come to their end, by what failed before if that is more basic."""
     __tracebackhide__ = True
     running, report = _running(output), _sanitizer_report(output)
     printed = {name: text for name, text in _FAILED.findall(output)} | {running: report}
     first = _most_basic(_suite(running), [*_RUN.findall(output), running], printed)
-    seen = _shown(folder, first, printed[first])
+    seen = _shown(program, first, printed[first])
     if first != running:
         seen += f"\nand in {running}, which did not end: {report}"
     fail(_cause(first, printed[first]), "the host tests run to their end", seen)
@@ -189,9 +209,9 @@ def _both_ends(file: Path) -> str:
     return text.decode(errors="replace")
 
 
-def _shown(folder: Path, test: str, printed: str) -> str:
+def _shown(program: Path, test: str, printed: str) -> str:
     """A failed test, and how to run it by itself."""
-    return f"{test}: {printed.strip()[:_EXCERPT]}\nagain: {folder / 'host_tests'} --gtest_filter='{test}'"
+    return f"{test}: {printed.strip()[:_EXCERPT]}\nagain: {program} --gtest_filter='{test}'"
 
 
 def _name(case: xml.Element) -> str:

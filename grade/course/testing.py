@@ -101,7 +101,8 @@ def _build_everything(root: Path, console: Console) -> bool:
 
 def _host_tests(root: Path, console: Console) -> bool:
     try:
-        build_host_tests(root)
+        build_host_tests(root, "given_tests")
+        _run(["cmake", "--build", "build/host"], root)
         _run(["ctest", "--preset", "host", "--quiet"], root)
     except (BuildError, subprocess.CalledProcessError) as error:
         console.print(str(error), markup=False)

@@ -123,6 +123,10 @@ class _Job:
     def log(self) -> Path:
         return self.build_dir / "build.log"
 
+    @property
+    def stamp(self) -> Path:
+        return self.build_dir / f"{self.target}.stamp"
+
 
 @dataclass(frozen=True)
 class _Stamp:
@@ -150,17 +154,12 @@ def build_kernel(
 
 
 def build_host_tests(
-    tree: Path,
-    *,
-    build_dir: Path | None = None,
-    on_progress: Progress | None = None,
-    caution: Caution | None = None,
+    tree: Path, program: str, *, on_progress: Progress | None = None, caution: Caution | None = None
 ) -> Path:
-    """Builds what is out of date of the host tests and returns their build folder. BuildError if it fails."""
-    tree = tree.resolve()
-    folder = (build_dir or tree / "build" / "host").resolve()
-    _build(_Job(tree, "host", "host_tests", folder, folder / "host_tests", on_progress, caution))
-    return folder
+    """Builds what is out of date of one program of host tests, and returns it. BuildError if it fails."""
+    folder = tree.resolve() / "build" / "host"
+    _build(_Job(tree.resolve(), "host", program, folder, folder / program, on_progress, caution))
+    return folder / program
 
 
 def _build(job: _Job) -> None:
@@ -319,16 +318,15 @@ def _numbers(stat: os.stat_result) -> list[int]:
 
 def _read_stamp(job: _Job) -> _Stamp | None:
     try:
-        return _Stamp(**json.loads((job.build_dir / "pagewalk.stamp").read_text(encoding="utf-8")))
+        return _Stamp(**json.loads(job.stamp.read_text(encoding="utf-8")))
     except (FileNotFoundError, ValueError, TypeError):
         return None
 
 
 def _write_stamp(job: _Job, stamp: _Stamp) -> None:
-    path = job.build_dir / "pagewalk.stamp"
-    fresh = path.with_suffix(".new")
+    fresh = job.stamp.with_suffix(".new")
     fresh.write_text(json.dumps(asdict(stamp)), encoding="utf-8")
-    fresh.replace(path)
+    fresh.replace(job.stamp)
 
 
 # --- reading errors ----------------------------------------------------------------------------------------

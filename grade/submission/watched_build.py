@@ -43,7 +43,8 @@ _SIGNS = {
 _READERS = ("cc1plus", "cc1", "as", "lto", "wrapper", "lto1")
 _NO_LTO = "-DCMAKE_EXE_LINKER_FLAGS=-fno-lto"  # code hidden in an object, compiled when nobody watches
 _MOST_NAMED = 5
-_KEPT = ("kernel.elf", "host_tests", "build.log")
+_KEPT = re.compile(r"kernel\.elf|\w+_tests|build\.log")
+_SHARED = "host_kernel"  # what all programs of host tests are linked with (kernel/tests/host.cmake)
 
 
 @dataclass(frozen=True)
@@ -61,24 +62,24 @@ def watched_kernel(tree: Path, isa: str, on_progress: Progress | None = None) ->
     return Kernel(isa, tree / "build" / isa / "kernel.elf", tree)
 
 
-def watched_host_tests(tree: Path, on_progress: Progress | None = None) -> Path:
-    """The build folder of the tree's host tests, likewise."""
-    _once(tree, "host", partial(build_host_tests, tree, on_progress=on_progress))
-    return tree / "build" / "host"
+def watched_host_tests(tree: Path, program: str, on_progress: Progress | None = None) -> Path:
+    """One program of the tree's host tests, likewise."""
+    _once(tree, "host", partial(build_host_tests, tree, program, on_progress=on_progress), program)
+    return tree / "build" / "host" / program
 
 
 def prune(tree: Path) -> None:
     """Leaves of what was built what somebody may want to run or read: a class fills a disk otherwise."""
     for folder in (tree / "build").glob("*"):
         for path in folder.iterdir() if folder.is_dir() else ():
-            if path.name in _KEPT:
+            if _KEPT.fullmatch(path.name):
                 continue
             shutil.rmtree(path) if path.is_dir() and not path.is_symlink() else path.unlink()
 
 
-def _once(tree: Path, preset: str, build: partial) -> None:
+def _once(tree: Path, preset: str, build: partial, program: str = "") -> None:
     """Builds and looks at the records, unless that was done already; raises what came of it."""
-    file = tree / "build" / f"{preset}.watched.json"
+    file = tree / "build" / f"{program or preset}.watched.json"
     with locked(file.with_suffix(".lock")):
         if not file.exists():
             file.write_text(json.dumps(asdict(_built(tree, preset, build))), encoding="utf-8")
@@ -144,7 +145,7 @@ class _Watch:
 
     def steps(self, folder: Path, target: str) -> Iterator[Step]:
         """What the student's files have a part in, under watch; if that was all right the rest, which is ours alone."""
-        units = [unit for unit in _units(self._tree, folder) if "headers.dir/" not in unit.object]
+        units = [unit for unit in _units(self._tree, folder) if _is_part(unit, target)]
         reached = files_that_reach(self._tree, self._owned)
         self._watched = [unit for unit in units if unit.source in reached]
         ours = [unit.object for unit in units if unit.source not in reached]
@@ -188,6 +189,13 @@ class _Watch:
         for unit in self._watched:
             if (self._folder / unit.object).exists() and str(self._folder / unit.object) not in seen:
                 raise LadderError(f"{unit.compiler}: what it reads cannot be watched here, so this is not graded")
+
+
+def _is_part(unit: _Unit, target: str) -> bool:
+    """Whether the target is made of it; the kernel holds all programs of users."""
+    if target == "kernel":
+        return "headers.dir/" not in unit.object
+    return any(f"/{folder}.dir/" in f"/{unit.object}" for folder in (target, _SHARED))
 
 
 def _is_source(unit: _Unit, run: ToolRun) -> bool:

@@ -20,9 +20,9 @@ _PLACEHOLDERS = {
     "F": "f.json", "ADDRESS": "0x1000", "MILESTONE": "1.1", "FILE": "f", "DIR": ".", "FOLDER": "folder", "EXPR": "x", "REV": "HEAD", "SECONDS": "5", "COMMANDS": "help",
     "CMD;CMD": "help", "ARCHIVE|DIR|GIT-REV": ".", "URL": "url", "CMD": "help",
 }  # fmt: skip
-_HOST_TESTS = "build/host/host_tests"
+_HOST_TESTS = re.compile(r"build/host/\w+_tests")
 _OTHER_PROGRAMS = {
-    "git", "mkdir", "cat", "cd", "for", "done", "diff", "jq", "python3", "tail", "cp", "rsync", "gdb", "PYTHONPATH=.", _HOST_TESTS,
+    "git", "mkdir", "cat", "cd", "for", "done", "diff", "jq", "python3", "tail", "cp", "rsync", "gdb", "PYTHONPATH=.",
 }  # fmt: skip
 """What is no command of ours; each has a rule in _problem_of_other, or is too plain to be wrong."""
 
@@ -137,11 +137,14 @@ def problem(shown: Shown, around: Surroundings) -> str | None:
 
 
 def _problem_of_other(words: list[str], around: Surroundings) -> str | None:
+    if _HOST_TESTS.fullmatch(words[0]):
+        pattern = words[1].removeprefix("--gtest_filter=") if len(words) > 1 else "*"
+        program = words[0].rpartition("/")[2]
+        if f"set({program} " not in around.files["kernel/tests/host.cmake"]:
+            return f"no program of host tests is called {program}"
+        return None if any(fnmatch(test, pattern) for test in around.host_tests) else f"no host test is called {pattern}"
     if words[0] not in _OTHER_PROGRAMS:
         return f"{words[0]} is unknown to this test: teach it to {Path(__file__).name}"
-    if words[0] == _HOST_TESTS:
-        pattern = words[1].removeprefix("--gtest_filter=")
-        return None if any(fnmatch(test, pattern) for test in around.host_tests) else f"no host test is called {pattern}"
     if words[:3] == ["python3", "-m", "pytest"]:
         return None if any(path.startswith(f"{words[3]}/test_") for path in around.files) else f"no tests in {words[3]}"
     if words[0] == "diff":

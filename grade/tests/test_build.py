@@ -87,7 +87,7 @@ def test_a_kernel_is_built_and_progress_told(tree: Path) -> None:
 
 
 def test_host_tests_are_built(tree: Path) -> None:
-    assert build_host_tests(tree) == tree / "build/host"
+    assert build_host_tests(tree, "host_tests") == tree / "build/host/host_tests"
     assert (tree / "build/host/host_tests").is_file()
     assert not (tree / "build/host/kernel.elf").exists()
 

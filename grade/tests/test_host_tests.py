@@ -3,15 +3,21 @@
 A script stands in for the program of host tests, and prints what gtest did print for kernels with these mistakes.
 """
 
+import re
 import stat
+import subprocess
+from fnmatch import fnmatch
 from pathlib import Path
 from xml.sax.saxutils import quoteattr
 
 import pytest
 
-from grade.checks.host_tests import check_host_tests
+from grade.checks.host_tests import check_host_tests, program_of, programs_for
 from grade.diagnosis.failure import Failure
+from grade.ladder.build import build_host_tests
+from grade.ladder.trees import Tree, find_root, prepare
 
+ROOT = find_root(Path(__file__))
 BLOCKS = "PageTableMap/x86_64.MapsABlockOfEachLevel"
 RANGE = "PageTableMapRange/x86_64.ChoosesTheLargestBlocks"
 END = "PageTableMapRange/x86_64.EndsWhereTheAddressSpaceEnds"
@@ -58,7 +64,7 @@ def folder(tmp_path: Path) -> Path:
 
 def judge(folder: Path, tests: str) -> Failure:
     with pytest.raises(Failure) as caught:
-        check_host_tests(folder, tests, folder)
+        check_host_tests(lambda _: folder / "host_tests", tests, folder)
     return caught.value
 
 
@@ -128,3 +134,17 @@ def test_what_failed_before_a_crash_decides_if_it_is_more_basic(folder: Path) ->
     assert failure.cause == "double-map-accepted"
     assert failure.seen.startswith(f"{TAKEN}: Expected equality") and f"in {END}, which did not end" in failure.seen
     assert crash(folder, {MODEL: "wrong"}, BLOCKS).seen.startswith(f"{BLOCKS}: ==1==ERROR")
+
+
+def test_no_more_is_built_than_a_milestone_needs() -> None:
+    """And each program is there for its first lab, with the tests that are asked of it."""
+    assert [programs_for(lab) for lab in (1, 2)] == [["page_table_map_tests"]] * 2
+    assert set(programs_for(4)) == {"page_table_map_tests", "page_table_unmap_tests"}
+    assert set(programs_for(6)) == {*programs_for(4), "vma_tests"}
+    asked = {1: "PageTableMap*", 3: "PageTableUnmap*", 5: "Vma*"}
+    for lab, tests in asked.items():
+        tree = prepare(Tree(ROOT), lab)
+        program = build_host_tests(tree, program_of(tests))
+        listed = subprocess.run([program, "--gtest_list_tests"], capture_output=True, text=True, check=True).stdout
+        suites = re.findall(r"^(\w+)(?:/\w+)?\.", listed, re.MULTILINE)
+        assert {other for other in asked.values() if any(fnmatch(suite, other) for suite in suites)} == {tests}

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from grade.checks.host_tests import programs_for
 from grade.course.cutter import cut
 from grade.course.graded import Kind, Outcome
 from grade.ladder.build import build_host_tests, build_kernel
@@ -54,7 +55,8 @@ def test_starter_fails_exactly_its_new_milestones(
     record(Outcome(Kind.STARTER, lab, isa, "starter", is_right=False))
     tree = starter(lab)
     build_kernel(tree, isa)
-    build_host_tests(tree)
+    for program in programs_for(lab):
+        build_host_tests(tree, program)
     results = grade(lab, isa, tree, tmp_path)
     new = {number for number in results if number.startswith(f"{lab}.")}
     assert {number for number, result in results.items() if result["status"] != "passed"} == new

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from grade.checks.host_tests import programs_for
 from grade.diagnosis.failure import Failure
 from grade.ladder.build import BuildError, build_host_tests, build_kernel
 from grade.ladder.labs import ISAS, LadderError, load_labs
@@ -115,7 +116,7 @@ def build(main: Tree, files: dict[str, str], preset: str = "host") -> Path:
     with laid_out(main, str(student), [1]) as found:
         tree = tree_in(found.folder, 1)
         if preset == "host":
-            watched_host_tests(tree)
+            watched_host_tests(tree, "host_tests")
         else:
             watched_kernel(tree, preset)
     return tree
@@ -230,7 +231,8 @@ def test_every_source_that_a_students_file_reaches_is_known(lab: int) -> None:
     owned = set(owned_paths(load_labs(tree)))
     reached = files_that_reach(tree, owned)
     hits = 0
-    for folder in (build_kernel(tree, "x86_64").elf.parent, build_host_tests(tree)):
+    programs = [build_host_tests(tree, program) for program in programs_for(lab)]
+    for folder in (build_kernel(tree, "x86_64").elf.parent, programs[0].parent):
         listed = subprocess.run(["ninja", "-t", "deps"], cwd=folder, check=True, capture_output=True, text=True).stdout
         for block in listed.split("\n\n"):
             paths = [(folder / line.strip()).resolve() for line in block.splitlines()[1:]]

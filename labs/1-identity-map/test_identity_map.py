@@ -26,7 +26,7 @@ Boot = Callable[..., Guest]
 
 
 @milestone("1.1", points=15, witness="H")
-def test_engine(host_tests: Path, tmp_path: Path) -> None:
+def test_engine(host_tests: Callable[[str], Path], tmp_path: Path) -> None:
     """The engine maps and looks up on all four formats"""
     check_host_tests(host_tests, "PageTableMap*", tmp_path)
 

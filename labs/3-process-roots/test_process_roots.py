@@ -397,7 +397,7 @@ def _tag_of_live_root(guest: Guest, program: UserImage, owner: dict[int, Process
 
 
 @milestone("3.9", points=10, witness="HKW")
-def test_nothing_stale(boot: Boot, kernel: Kernel, host_tests: Path, tmp_path: Path) -> None:
+def test_nothing_stale(boot: Boot, kernel: Kernel, host_tests: Callable[[str], Path], tmp_path: Path) -> None:
     """After a switch, an unmap and a tightened protection the old translation is not used"""
     check_host_tests(host_tests, "PageTableUnmap*", tmp_path)
     _check_unmap_and_protect(boot, layout_of(KernelImage(kernel.isa, kernel.elf)).region("frames").end)

@@ -106,7 +106,7 @@ def _life(guest: Guest) -> AreaScript:
 
 
 @milestone("5.1", points=15, witness="H")
-def test_areas(host_tests: Path, tmp_path: Path) -> None:
+def test_areas(host_tests: Callable[[str], Path], tmp_path: Path) -> None:
     """The list of areas is sorted and disjoint; it splits and merges, as a model does"""
     check_host_tests(host_tests, "Vma*", tmp_path)
 
