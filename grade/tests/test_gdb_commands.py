@@ -139,7 +139,8 @@ def test_names_follow_a_process_through_execve_and_fork(isa: str) -> None:
     assert seen[-1].startswith("main in section .text of ") and seen[-1].endswith("/user/hello")
     child = ["hbreak live_as_child", "continue", "procs", "info symbol $pc", "bt 2"]
     seen = play_all(isa, "start offspring;checkpoint here;wait", *begin, *child)
-    assert re.search(r"^\* +3 .* offspring$", seen[-3], re.MULTILINE) and seen[-2].endswith("/user/offspring"), seen[-4:]
+    # Which of its children has the first turn is left to the ticks.
+    assert re.search(r"^\* +[3-9] .* offspring$", seen[-3], re.MULTILINE) and seen[-2].endswith("/user/offspring"), seen[-4:]
 
 
 @pytest.mark.parametrize("isa", ISAS)
