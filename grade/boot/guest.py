@@ -25,6 +25,7 @@ from grade.machine.stop import Stop, StopKind
 from grade.walker import RadixWalker, Walk, walker_for
 
 CHECKPOINT = "checkpoint_reached"
+_PROMPT = "pagewalk> "  # kernel/monitor/monitor.cc: the script has ended, and no process has a turn
 _BREAKPOINT = 3  # Intel SDM vol. 3, table 6-1
 _TIMER = 32  # arch/x86_64/traps.h
 _CURRENT_LEVEL_SYNCHRONOUS = 0x200  # Arm ARM D1.3.1, table D1-7
@@ -212,4 +213,5 @@ def machine_for(recipe: Recipe, cpu_budget: float, idle_backstop: float, kind: t
         el2=recipe.el2,
         cpu_budget=cpu_budget,
         idle_backstop=idle_backstop,
+        prompt=_PROMPT,
     )

@@ -178,6 +178,7 @@ def _reset(guest: "Guest", wanted: str) -> NoReturn:
 def _hang(guest: "Guest", stop: Stop, wanted: str) -> NoReturn:
     """A budget is used up. A kernel that faults while it reports a fault looks the same from outside as a loop."""
     __tracebackhide__ = True
+    guest.machine.use_up_budget()  # to look again is a moment from now on
     _check_no_endless_process(guest, stop, wanted)
     for _ in range(_SAMPLES):
         cpu = guest.cpu()

@@ -81,6 +81,7 @@ class Machine:
         idle_backstop: float = 2.0,
         wall_backstop: float = 120.0,
         flood_limit: int = 4 << 20,
+        prompt: str = "",
         keep: Path | None = None,
     ) -> None:
         """Describe the machine; nothing is started yet.
@@ -88,7 +89,7 @@ class Machine:
         `cpu_budget` is QEMU's CPU time since the start, `idle_backstop` the time asleep since the last
         output, `wall_backstop` the time by the clock of one `run`, all in seconds. `flood_limit` is in
         bytes of serial text; the file `keep` gets a copy of that text. Raises ValueError for an unknown
-        ISA, and for `el2` where the ISA has none.
+        ISA, and for `el2` where the ISA has none. A guest that sleeps with `prompt` for its last words is idle sooner.
         """
         self.platform = platform_of(isa)
         if el2 and self.platform.el2_option is None:
@@ -98,7 +99,7 @@ class Machine:
         self._ram_bytes = ram_mib << 20
         self._cpu = cpu or self.platform.cpu
         self._el2 = el2
-        self._limits = Limits(cpu_budget, idle_backstop, wall_backstop, flood_limit)
+        self._limits = Limits(cpu_budget, idle_backstop, prompt, wall_backstop, flood_limit)
         self._keep = keep
         self._state = State.NEW
         self._why_broken = ""

@@ -18,6 +18,9 @@ _TICK_MS = 10
 # The same while the caller waits for text, where each tick is a delay.
 _TICK_FOR_TEXT_MS = 1
 
+# How many seconds a guest has to be asleep at its prompt: long enough for what it has in flight, and for ticks.
+_ASLEEP_AT_PROMPT = 1.0
+
 # gdb's signal numbers, as QEMU uses them.
 _INTERRUPTED, _SHUT_DOWN, _TRAP = 2, 3, 5
 
@@ -28,6 +31,7 @@ class Limits:
 
     cpu: float  # QEMU's CPU time since it started
     idle: float  # time asleep since the last output, in one run
+    prompt: str  # at the end of the output it says that the guest waits for somebody to type; empty if nothing does
     wall: float  # time by the clock, in one run
     serial_bytes: int
 
@@ -106,6 +110,8 @@ class RunWatcher:
             return Stop(StopKind.HANG, None, f"QEMU used up its {limits.cpu:g} s of CPU time")
         if self._sleep.seconds > limits.idle:
             return Stop(StopKind.HANG, None, f"the guest slept for {limits.idle:g} s and printed nothing")
+        if limits.prompt and self._sleep.seconds > _ASLEEP_AT_PROMPT and self._serial.ends_with(limits.prompt):
+            return Stop(StopKind.HANG, None, "the guest waits for somebody to type")
         if elapsed > limits.wall:
             return Stop(StopKind.HANG, None, f"nothing stopped the guest within {limits.wall:g} s")
         return None

@@ -65,6 +65,10 @@ class SerialLine:
         self._searched = position + len(wanted)
         return True
 
+    def ends_with(self, wanted: str) -> bool:
+        """Whether `wanted` is the last that the guest has printed, and nothing is left to be typed."""
+        return not self._untyped and self.text().endswith(wanted)
+
     def send(self, text: str) -> None:
         """Type `text`. The guest gets it when it next runs and reads."""
         self._untyped += text.encode()

@@ -8,10 +8,11 @@ import pytest
 
 from grade.boot.guest import Guest
 from grade.boot.layout import PAGE, WINDOW_SIZE
+from grade.diagnosis.failure import Failure
 from grade.ladder.build import Kernel, build_kernel
 from grade.ladder.labs import ISAS
 from grade.ladder.trees import find_root
-from grade.machine.stop import StopKind
+from grade.machine.stop import Stop, StopKind
 
 ROOT = find_root(Path(__file__))
 LOW = 0x5000_0000_0000
@@ -285,3 +286,29 @@ def test_a_short_write_does_not_give_the_cpu_away(boot: Boot) -> None:
     guest = boot("timer 4000000", "start hello", "start hello", "wait", "checkpoint ready")
     guest.run_to("ready")
     assert guest.machine.serial().replace("\r", "").count("Hello\nwrite returned 5\nHello from user mode") == 2
+
+
+def test_a_guest_at_its_prompt_is_not_waited_for(boot: Boot) -> None:
+    """Unless somebody types."""
+    guest = boot("", idle_backstop=300.0)
+    stop = guest.machine.run()
+    assert (stop.kind, stop.detail) == (StopKind.HANG, "the guest waits for somebody to type")
+    guest.machine.send("regions\r")
+    assert guest.machine.run(until="pagewalk> ").kind is StopKind.OUTPUT
+
+
+def test_a_guest_that_sleeps_is_looked_at_again_at_once(boot: Boot, monkeypatch: pytest.MonkeyPatch) -> None:
+    """For a report of where it sleeps, with a process that waits for its time."""
+    guest = boot("run sleep 1000000", "checkpoint never", idle_backstop=0.5)
+    run, details = guest.machine.run, []
+
+    def noted() -> Stop:
+        stop = run()
+        details.append(stop.detail)
+        return stop
+
+    monkeypatch.setattr(guest.machine, "run", noted)
+    with pytest.raises(Failure, match="^hang: "):
+        guest.run_to("never")
+    assert len(details) > 2 and details[0].startswith("the guest slept for")
+    assert not any("slept" in detail for detail in details[1:])
