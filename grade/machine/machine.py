@@ -88,8 +88,9 @@ class Machine:
 
         `cpu_budget` is QEMU's CPU time since the start, `idle_backstop` the time asleep since the last
         output, `wall_backstop` the time by the clock of one `run`, all in seconds. `flood_limit` is in
-        bytes of serial text; the file `keep` gets a copy of that text. Raises ValueError for an unknown
-        ISA, and for `el2` where the ISA has none. A guest that sleeps with `prompt` for its last words is idle sooner.
+        bytes of serial text; the file `keep` gets a copy of that text. A guest that sleeps with `prompt` for
+        its last words is idle after a second. Raises ValueError for an unknown ISA, and for `el2` where the
+        ISA has none.
         """
         self.platform = platform_of(isa)
         if el2 and self.platform.el2_option is None:
