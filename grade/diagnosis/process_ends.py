@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from grade.boot.cpu_state import CpuState
     from grade.boot.guest import Guest
 
-PROGRAMS_MEANT_TO_DIE = {"intruder": "11", "breadcrumb": "4"}
+PROGRAMS_MEANT_TO_DIE = {"intruder": "11", "child": "11", "breadcrumb": "4"}
 """Programs that a milestone starts so that they are killed, and by which signal."""
 
 PROGRAMS_THAT_FORK = ("offspring", "twin", "mirror", "heirloom", "dynasty", "multiply", "multitude")

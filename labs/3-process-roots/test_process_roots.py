@@ -43,7 +43,6 @@ from grade.checks.switch_checks import (
 )
 from grade.diagnosis import diagnose
 from grade.diagnosis.failure import expect, fail
-from grade.diagnosis.process_ends import killed_process
 from grade.ladder.build import Kernel
 from grade.machine.stop import Stop, StopKind
 from grade.plugin import milestone
@@ -91,8 +90,6 @@ def test_first_process(boot: Boot) -> None:
 def _check_ends(guest: Guest, wanted: dict[int, int]) -> None:
     """So many processes ended with each status, and none was killed."""
     __tracebackhide__ = True
-    if (failure := killed_process(guest, "the processes end by themselves")) is not None:
-        raise failure
     seen: dict[int, int] = {}
     for fact in guest.facts("exit"):
         killed = int(fact.values["signal"])
