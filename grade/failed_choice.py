@@ -3,7 +3,7 @@
 import re
 import sys
 
-from grade.boot.failed_run import FailedRun, latest, load, most_basic
+from grade.boot.failed_run import FailedRun, command_for, latest, load, most_basic
 from grade.checks.host_tests import program_of
 from grade.ladder.labs import LadderError
 from grade.ladder.trees import Tree, prepare
@@ -19,11 +19,9 @@ def choose_failed(tree: Tree, milestone: str, isa: str, lab: int | None) -> Fail
         if (failed := latest()) is None:
             raise LadderError("no milestone has failed with a machine running, so there is none to go back to: ./pagewalk grade")
         if (first := most_basic(failed)).milestone != failed.milestone:
-            print(
-                f"This is about milestone {failed.milestone}, which failed last. {first.milestone} has failed, too, and is more "
-                f"basic: ask for {first.milestone} --isa {first.isa}",
-                file=sys.stderr,
-            )
+            which = command_for("gdb", first, first.milestone).removeprefix("./pagewalk gdb ")
+            said = f"This is about milestone {failed.milestone}, which failed last. A more basic one has failed, too"
+            print(f"{said}: ask for {which}", file=sys.stderr)
         return failed
     if not re.fullmatch(r"\d+\.\d+", milestone):
         raise LadderError(f"{milestone} is no milestone: one is called 3.2")

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from grade.boot.cpu_state import is_user_mode, read_cpu_state
 from grade.boot.failed_run import FailedRun
 from grade.boot.kernel_image import KernelImage
-from grade.kill_point import go_to_kill
+from grade.kill_point import go_to_kill, last_killed
 from grade.machine.debugged import DebuggedMachine
 from grade.machine.machine import MachineError
 from grade.machine.stop import Stop, StopKind
@@ -26,17 +26,18 @@ class Death:
 
 
 def go_to_failure(
-    machine: DebuggedMachine, failed: FailedRun, image: KernelImage, death: Death | None = None, kill: int | None = None
+    machine: DebuggedMachine, failed: FailedRun, image: KernelImage, death: Death | None = None, *, at_kill: bool = False
 ) -> list[str]:
     """Lets the guest run to where the milestone failed; returns where that is, in words, and what was wrong.
 
-    With `death` it stops right before that; with `kill`, as a process is killed: when the test noticed it had gone.
+    With `death` it stops right before that; with `at_kill` as a process is killed: when the test noticed it had gone.
     """
-    if kill is not None:
-        stop = go_to_kill(machine, image, kill)
+    if at_kill and failed.failure.killed is not None:
+        stop = go_to_kill(machine, image, failed.failure.killed)
         if stop.kind is not StopKind.BREAKPOINT:
             return [f"The machine did not come there as last time: {stop.detail}."]
-        where = f"{_killed(machine)} is killed, and has all that it had; `bt` says why"
+        who = f"process {failed.failure.killed} ({last_killed(machine).get('program')})"
+        where = f"{who} is killed, and has all that it had; `bt` says why"
         return [f"Where milestone {failed.milestone} failed on {failed.isa}: {where}.", *_failure_lines(failed)]
     passed = 0
     total = sum(times for _, times in failed.stops)
@@ -101,12 +102,6 @@ def _run_to(machine: DebuggedMachine, *addresses: int) -> Stop:
         for address in addresses:
             machine.remove_breakpoint(address)
     return stop
-
-
-def _killed(machine: DebuggedMachine) -> str:
-    """Whom the kernel has just reported to be killed."""
-    fact = next((fact for fact in reversed(machine.facts()) if fact.name == "killed"), None)
-    return f"process {fact.values.get('pid')} ({fact.values.get('program')})" if fact is not None else "a process"
 
 
 def _place_of(failed: FailedRun, image: KernelImage) -> str:

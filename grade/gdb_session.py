@@ -45,8 +45,8 @@ class Session:
     recorded: str
     """The command that starts the same with a recording."""
     editor: "Editor | None" = None
-    kill: int | None = None
-    """Which kill of the run the failure is about: the guest is stopped there, while the process is still whole."""
+    at_kill: bool = False
+    """Whether the guest is stopped where it kills a process, which is still whole then."""
 
 
 @dataclass(frozen=True)
@@ -91,8 +91,8 @@ def _debug_failure(failed: FailedRun, serial: Path | None, record: bool) -> int:
     refuse_changed(failed)
     command = _command(failed.milestone, failed.isa, failed.lab, "")
     with at_kill(failed) as killing:
-        kill = failed.failure.kill if killing is not None else None
-    return _debug(Session(failed.recipe, failed.tree, failed, serial, record, f"{command} --record", kill=kill))
+        comes_there = killing is not None
+    return _debug(Session(failed.recipe, failed.tree, failed, serial, record, f"{command} --record", at_kill=comes_there))
 
 
 def _command(what: str, isa: str, lab: int | None, script: str) -> str:
@@ -247,7 +247,7 @@ def _go(machine: DebuggedMachine, session: Session, death: Death | None = None) 
     """Lets the guest run to where it is wanted; returns where that is, in words."""
     image = KernelImage(session.recipe.isa, Path(session.recipe.elf))
     if session.failed is not None:
-        return go_to_failure(machine, session.failed, image, death, session.kill)
+        return go_to_failure(machine, session.failed, image, death, at_kill=session.at_kill)
     if not session.record:
         return []
     if death is None:

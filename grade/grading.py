@@ -78,7 +78,7 @@ def _grade(options: GradeOptions, console: Console, targets: Plan, submission: P
     if is_students:
         refuse_conflicts(own)
     _refuse_what_matches_nothing(options, tests, targets, submission)
-    _build_all(targets, console, with_host_tests=not (options.milestones or options.expression))
+    _build_all(targets, console, with_host_tests=submission is not None or not (options.milestones or options.expression))
     front = _Front(console)
     output = io.StringIO()
     with contextlib.redirect_stdout(output):

@@ -21,27 +21,36 @@ def end_of_a_process(image: KernelImage) -> int | None:
     return image.function(_END_OF_A_PROCESS) if any(one.startswith(name) for one in image.symbols) else None
 
 
-def go_to_kill(machine: Machine, image: KernelImage, kill: int) -> Stop:
-    """Lets a guest run until it has come to its `kill`th kill: a stop at a breakpoint, or how it ended before."""
-    at, left = end_of_a_process(image), kill
+def go_to_kill(machine: Machine, image: KernelImage, pid: int) -> Stop:
+    """Lets a guest run until it kills the process `pid`: a stop at a breakpoint, or how it ended before."""
+    at = end_of_a_process(image)
     if at is not None:
         machine.insert_breakpoint(at)
     while (stop := machine.run()).kind is StopKind.BREAKPOINT:
-        left -= bool(machine.read_register(_FIRST_ARGUMENT[machine.platform.isa]) & _SIGNAL)
-        if left == 0:
+        killed = bool(machine.read_register(_FIRST_ARGUMENT[machine.platform.isa]) & _SIGNAL)
+        if killed and last_killed(machine).get("pid") == str(pid):
             machine.remove_breakpoint(stop.pc)
             break
     return stop
 
 
+def last_killed(machine: Machine) -> dict[str, str]:
+    """What the kernel has said of the process that it killed last."""
+    return next((fact.values for fact in reversed(machine.facts()) if fact.name == "killed"), {})
+
+
 @contextmanager
 def at_kill(failed: FailedRun) -> Iterator[Guest | None]:
     """The guest of that failure, booted again, as it kills the process that it should not; None if it does not again."""
-    if failed.failure.kill is None:
+    if failed.failure.killed is None:
         yield None
         return
-    with RebootedGuest(failed.recipe, failed.tree) as guest:
+    guest = RebootedGuest(failed.recipe, failed.tree)
+    try:
         with suppress(MachineError):
-            guest.last_stop = go_to_kill(guest.machine, guest.image, failed.failure.kill)
+            guest.machine.start()
+            guest.last_stop = go_to_kill(guest.machine, guest.image, failed.failure.killed)
         is_there = guest.last_stop is not None and guest.last_stop.kind is StopKind.BREAKPOINT
         yield guest if is_there else None
+    finally:
+        guest.machine.close()

@@ -22,7 +22,7 @@ from grade import after_failure, report, run_plan
 from grade.boot.guest import Guest
 from grade.boot.kernel_image import KernelImage
 from grade.diagnosis.failure import Failure, NotWritten
-from grade.diagnosis.process_ends import killed_process
+from grade.diagnosis.process_ends import kill_behind
 from grade.ladder.build import BuildError, Kernel
 from grade.ladder.labs import ISAS, LadderError
 from grade.ladder.trees import Tree, find_root
@@ -225,8 +225,7 @@ def _failure_in(error: BaseException | None, guest: Guest | None) -> Failure | N
     """The failure that an error stands for; None if it is none of the student's."""
     match error:
         case Failure():
-            # If tables of a process that was killed were walked, it is why it was killed that counts.
-            return (killed_process(guest, error.expected) if error.in_freed and guest is not None else None) or error
+            return (kill_behind(guest, error) if guest is not None else None) or error
         case TooManyTables():
             return Failure("tables-without-end", "tables that lead to pages", str(error))
         case _:

@@ -7,6 +7,8 @@ the milestone said, and the machine's RAM and registers at the end (grade/boot/s
 import hashlib
 import json
 import shutil
+from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from itertools import groupby
 from pathlib import Path
@@ -81,7 +83,7 @@ def save(target: Target, milestone: str, guest: Guest, failure: Failure, kept_in
         "stops": [(pc, len(list(same))) for pc, same in groupby(guest.machine.breakpoint_stops)],
         "stop_kind": stop.kind.value if stop is not None else None,
         "stop_at": stop.pc if stop is not None else None,
-        "failure": {name: getattr(failure, name) for name in ("cause", "expected", "seen", "walk", "file", "kill")},
+        "failure": {name: getattr(failure, name) for name in ("cause", "expected", "seen", "walk", "file", "killed")},
         "tree": str(guest.tree),
         "digest": _digest(Path(guest.recipe.elf)),
     }
@@ -96,21 +98,27 @@ def forget(target: Target, milestone: str, kept_in: Path | None = None) -> None:
 
 def load(lab: int, milestone: str, isa: str, kept_in: Path | None = None) -> FailedRun | None:
     """What save() kept, or None."""
-    path = _run_folder(lab, milestone, isa, kept_in) / _FAILURE
-    return _read(path) if path.exists() else None
+    return next(_all_in([_run_folder(lab, milestone, isa, kept_in) / _FAILURE]), None)
 
 
 def latest() -> FailedRun | None:
     """What save() kept last, of all milestones, or None."""
-    paths = sorted(_folder().glob(f"*/{_FAILURE}"), key=lambda path: path.stat().st_mtime_ns)
-    return _read(paths[-1]) if paths else None
+    paths = sorted(_folder().glob(f"*/{_FAILURE}"), key=lambda path: path.stat().st_mtime_ns, reverse=True)
+    return next(_all_in(paths), None)
 
 
 def most_basic(failed: FailedRun) -> FailedRun:
     """Of the milestones that this very kernel has failed: the first in the labs' order."""
-    runs = map(_read, _folder().glob(f"lab{failed.lab}-*-{failed.isa}/{_FAILURE}"))
+    runs = _all_in(_folder().glob(f"lab{failed.lab}-*-{failed.isa}/{_FAILURE}"))
     alike = (run for run in runs if run.is_current and run.recipe.elf == failed.recipe.elf)
     return min([failed, *alike], key=lambda run: [int(part) for part in run.milestone.split(".")])
+
+
+def _all_in(paths: Iterable[Path]) -> Iterator[FailedRun]:
+    """Those that can be read: another Pagewalk may have kept them, and one that grades now may renew them."""
+    for path in paths:
+        with suppress(OSError, LookupError, ValueError, TypeError):
+            yield _read(path)
 
 
 def _read(path: Path) -> FailedRun:

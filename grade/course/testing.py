@@ -12,13 +12,14 @@ from rich.console import Console
 from rich.table import Table
 
 from grade import grading
+from grade.checks.host_tests import programs_for
 from grade.course.generated_docs import renew
 from grade.course.graded import corpus, read_outcomes, references
 from grade.course.graded import table as graded_table
 from grade.grading import GradeOptions
 from grade.ladder.build import BuildError, build_host_tests, build_kernel
 from grade.ladder.labs import ISAS
-from grade.ladder.trees import find_root
+from grade.ladder.trees import Tree, find_root
 
 OUTCOMES = Path("build/graded.json")
 """Where, from the root, the tests leave what they found out about the grader."""
@@ -101,8 +102,8 @@ def _build_everything(root: Path, console: Console) -> bool:
 
 def _host_tests(root: Path, console: Console) -> bool:
     try:
-        build_host_tests(root, "given_tests")
-        _run(["cmake", "--build", "build/host"], root)
+        for program in (*programs_for(Tree(root).lab), "given_tests"):
+            build_host_tests(root, program)
         _run(["ctest", "--preset", "host", "--quiet"], root)
     except (BuildError, subprocess.CalledProcessError) as error:
         console.print(str(error), markup=False)

@@ -197,7 +197,7 @@ CAUSES: dict[str, Cause] = {
     "child-registers-wrong": Cause("A child begins elsewhere, or with other registers than its parent's.", _FORK),
     "child-spare-registers-wrong": Cause("A child lacks its parent's thread pointer or segments.", _FORK),
     "child-never-runs": Cause("A child was made that never runs, or not to its end.", _FORK),
-    "killed-after-fork": Cause("After a fork the child or its parent was killed, and did nothing wrong.", _CLONE),
+    "killed-after-fork": Cause("A program that forks was killed, the child or its parent, and did nothing wrong.", _CLONE),
     "status-not-delivered": Cause("The status of a child is not in the memory of who waited for it.", "kernel/proc/system_calls.cc"),
     "thread-variables-wrong": Cause("Thread-local variables do not hold what fork or execve must leave in them.", _LOAD),
     "process-number-wrong": Cause("Processes share a number, or a new one has not the next.", "kernel/proc/process.cc"),

@@ -18,10 +18,10 @@ class Failure(AssertionError):
     seen: str
     walk: str = ""
     file: str = ""
-    kill: int | None = None
-    """If it is that a process was killed: which of the run's kills that was, from 1 on."""
-    in_freed: bool = False
-    """Whether the walk ends in a table that was given back: then something had gone wrong before."""
+    killed: int | None = None
+    """If it is that a process was killed: its number."""
+    freed_root: int | None = None
+    """The root that was walked, if the walk ends in a table that was given back: then something had gone wrong before."""
 
     def __post_init__(self) -> None:
         if self.cause not in CAUSES:
@@ -45,8 +45,8 @@ def fail(cause: str, expected: str, seen: str, walk: Walk | None = None, file: s
     __tracebackhide__ = True
     if walk is None:
         raise Failure(cause, expected, seen, file=file)
-    in_freed = walk.mapping is None and bool(walk.steps) and is_fill_of_freed(walk.steps[-1].entry or 0)
-    raise Failure(cause, expected, seen, walk.explain(), file, in_freed=in_freed)
+    is_freed = walk.mapping is None and bool(walk.steps) and is_fill_of_freed(walk.steps[-1].entry or 0)
+    raise Failure(cause, expected, seen, walk.explain(), file, freed_root=walk.root if is_freed else None)
 
 
 def expect(condition: bool, cause: str, expected: str, seen: str, walk: Walk | None = None, file: str = "") -> None:

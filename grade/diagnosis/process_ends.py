@@ -116,9 +116,27 @@ def killed_process(guest: "Guest", wanted: str, pid: int | None = None) -> Failu
         if pid is not None and fact.values["pid"] != str(pid):
             continue
         who = f"process {fact.values['pid']} ({fact.values['program']}) was killed at {fact.values['pc']}"
-        seen, kill = f"{who}: {report.line}", guest.facts("killed").index(fact) + 1
-        return Failure(_cause_of_kill(guest, fact, report), wanted, seen, kill=kill)
+        number = int(fact.values["pid"])
+        return Failure(_cause_of_kill(guest, fact, report), wanted, f"{who}: {report.line}", killed=number)
     return None
+
+
+def kill_behind(guest: "Guest", failure: Failure) -> Failure | None:
+    """The kill that explains why tables were walked which have been given back; None if it is something else.
+
+    Of a process that lives they must not be: what was killed before it, maybe on purpose, says nothing about that.
+    """
+    if failure.freed_root is None:
+        return None
+    root = f"{failure.freed_root:#x}"
+    try:
+        if any(process.root == failure.freed_root for process in processes(guest)):
+            return None
+        owners = [int(fact.values["pid"]) for fact in guest.facts("process") if fact.values.get("root") == root]
+        of_its_own = killed_process(guest, failure.expected, owners[-1]) if owners else None
+        return of_its_own or killed_process(guest, failure.expected)
+    except (LookupError, ValueError, OSError):  # the guest prints what it likes
+        return None
 
 
 def unmeant_kills(guest: "Guest") -> Iterator[tuple[Fact, Fact]]:

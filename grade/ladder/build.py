@@ -121,7 +121,7 @@ class _Job:
 
     @property
     def log(self) -> Path:
-        return self.build_dir / "build.log"
+        return self.build_dir / ("build.log" if self.target == "kernel" else f"{self.target}.log")
 
     @property
     def stamp(self) -> Path:
@@ -275,15 +275,14 @@ def _stop(process: subprocess.Popen[str]) -> None:
 def _refreshed_sources(job: _Job) -> dict[str, list[int]] | None:
     """The stamps of the sources; None if the output is made from just these."""
     sources = _sources(job)
-    last = _read_stamp(job)
-    if last is None:
-        return sources
-    if last.sources == sources and last.output is not None and last.output == _stat(job.output):
+    last = _read_stamp(job.stamp)
+    if last is not None and last.sources == sources and last.output is not None and last.output == _stat(job.output):
         return None
+    runs = [run for run in map(_read_stamp, job.build_dir.glob("*.stamp")) if run is not None]  # objects may be shared
     hidden = [
         path
         for path, (_, changed, _) in sources.items()
-        if last.sources.get(path) != sources[path] and (last.ended is None or changed <= last.ended)
+        if any(run.sources.get(path) != sources[path] and (run.ended is None or changed <= run.ended) for run in runs)
     ]
     for path in hidden:  # changed, but too old for ninja to notice
         os.utime(job.tree / path)
@@ -316,9 +315,9 @@ def _numbers(stat: os.stat_result) -> list[int]:
     return [stat.st_size, stat.st_mtime_ns, stat.st_ctime_ns]
 
 
-def _read_stamp(job: _Job) -> _Stamp | None:
+def _read_stamp(stamp: Path) -> _Stamp | None:
     try:
-        return _Stamp(**json.loads(job.stamp.read_text(encoding="utf-8")))
+        return _Stamp(**json.loads(stamp.read_text(encoding="utf-8")))
     except (FileNotFoundError, ValueError, TypeError):
         return None
 

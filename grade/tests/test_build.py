@@ -8,6 +8,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -135,6 +136,32 @@ def test_a_file_saved_while_it_is_compiled_is_seen(tree: Path) -> None:
 
     build_kernel(tree, "x86_64", on_progress=save)
     assert output_of(tree) == "one A2"
+
+
+def test_what_two_programs_share_is_seen_by_both(tree: Path) -> None:
+    """It is saved while the one is built, whose object is then newer than what it was made from."""
+    program = '#include <cstdio>\n#include "answer.h"\nint main() { std::printf("%s", answer()); }\n'
+    cmake = "add_library(shared OBJECT kernel/answer.cc)\n"
+    for name in ("first", "second"):
+        cmake += f"add_executable({name} kernel/{name}.cc)\ntarget_link_libraries({name} shared)\n"
+    write(tree, {"kernel/first.cc": program, "kernel/second.cc": program})
+    replace(tree / "CMakeLists.txt", "add_executable(host_tests kernel/answer.cc kernel/host.cc)\n", cmake)
+
+    def answer_of(name: str) -> str:
+        return subprocess.run([build_host_tests(tree, name)], capture_output=True, text=True, check=True).stdout
+
+    def save(done: int, total: int, text: str) -> None:
+        if done < total:
+            source = tree / "kernel/answer.cc"
+            source.write_text(source.read_text().replace("A2", "A3"))
+            os.utime(source, ns=(started, started))
+
+    assert (answer_of("first"), answer_of("second")) == ("A1", "A1")
+    replace(tree / "kernel/answer.cc", "A1", "A2")
+    started = time.time_ns()
+    build_host_tests(tree, "first", on_progress=save)
+    assert "A3" in (tree / "kernel/answer.cc").read_text()
+    assert (answer_of("second"), answer_of("first")) == ("A3", "A3")
 
 
 def test_changed_cmake_files_and_presets_are_seen(tree: Path) -> None:

@@ -183,7 +183,7 @@ def test_a_more_basic_failure_is_named(tmp_path: Path, monkeypatch: pytest.Monke
         os.utime(path, (1_000_000 - age, 1_000_000 - age))
     assert choose_failed(Tree(ROOT), "", "", None).milestone == "1.10"
     said = capfd.readouterr().err
-    assert "about milestone 1.10, which failed last. 1.3 has failed, too" in said and "ask for 1.3 --isa aarch64" in said
+    assert "about milestone 1.10, which failed last" in said and said.endswith(": ask for 1.3 --isa aarch64\n")
     (tmp_path / "failed" / "lab1-1.3-aarch64" / "failure.json").unlink()
     assert choose_failed(Tree(ROOT), "", "", None).milestone == "1.10"
     assert capfd.readouterr().err == ""

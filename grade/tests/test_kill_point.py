@@ -1,6 +1,7 @@
 """A process that was killed has gone when a test notices: GDB and the picture go back to where it still has everything."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -10,15 +11,17 @@ from grade.boot import failed_run
 from grade.boot.failed_run import FailedRun
 from grade.boot.guest import Guest
 from grade.diagnosis.failure import Failure
-from grade.diagnosis.process_ends import PROGRAMS_MEANT_TO_DIE, killed_process
+from grade.diagnosis.process_ends import PROGRAMS_MEANT_TO_DIE, kill_behind, killed_process
 from grade.gdb_session import run_last_failure_under_gdb
 from grade.kill_point import at_kill
 from grade.ladder.trees import Tree, find_root
+from grade.machine.facts import Fact
 from grade.run_plan import Target
 
 ROOT = find_root(Path(__file__))
 SCRIPT = ("run hello", "run intruder read 0", "run hello", "run intruder read 0", "run hello", "checkpoint ready")
 KILLED = (3, 5)  # their numbers
+NONSENSE = Fact("process", {"pid": "many", "root": "0x1234000"}, "@process pid=many")
 
 Boot = Callable[..., Guest]
 Fail = Callable[[int], FailedRun]
@@ -32,20 +35,21 @@ def fail(boot: Boot, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Fail:
     guest = boot(*SCRIPT)
     guest.run_to("ready")
 
-    def keep(kill: int) -> FailedRun:
-        failure = Failure("process-killed", "it lives", "it was killed", kill=kill)
+    def keep(pid: int) -> FailedRun:
+        seen = f"process {pid} (intruder) was killed at 0x401234: @fault address=0x0 access=read"
+        failure = Failure("process-killed", "it lives", seen, killed=pid)
         after_failure.keep(Target(6, guest.isa, ROOT, frozenset()), "3.1", failure, guest, None)
         return failed_run.load(6, "3.1", guest.isa)
 
     return keep
 
 
-@pytest.mark.parametrize("kill", [1, 2])
-def test_picture_and_gdb_show_the_process_as_it_was(kill: int, fail: Fail, capfd: pytest.CaptureFixture[str]) -> None:
-    who = f"process {KILLED[kill - 1]} (intruder)"
-    failed = fail(kill)
+@pytest.mark.parametrize("pid", KILLED)
+def test_picture_and_gdb_show_the_process_as_it_was(pid: int, fail: Fail, capfd: pytest.CaptureFixture[str]) -> None:
+    who = f"process {pid} (intruder)"
+    failed = fail(pid)
     page = (failed.folder / "view.html").read_text(encoding="utf-8")
-    assert "end_current" in page and who in page
+    assert "end_current" in page and who in page and "what it was killed for" in page
     assert run_last_failure_under_gdb(Tree(ROOT)) == 0
     printed = capfd.readouterr().out
     assert f"{who} is killed, and has all that it had; `bt` says why" in printed
@@ -53,7 +57,7 @@ def test_picture_and_gdb_show_the_process_as_it_was(kill: int, fail: Fail, capfd
 
 
 def test_a_kill_that_does_not_come_again_is_shown_as_it_was_noticed(fail: Fail, capfd: pytest.CaptureFixture[str]) -> None:
-    failed = fail(3)  # there were two
+    failed = fail(4)  # it lives on, and exits
     with at_kill(failed) as guest:
         assert guest is None
     page = (failed.folder / "view.html").read_text(encoding="utf-8")
@@ -68,6 +72,23 @@ def test_a_failure_knows_which_of_the_kills_it_is_about(boot: Boot, monkeypatch:
     assert killed_process(guest, "all live") is None
     monkeypatch.delitem(PROGRAMS_MEANT_TO_DIE, "intruder")
     failure = killed_process(guest, "all live")
-    assert failure is not None and "(intruder)" in failure.seen and failure.kill == 1
-    assert [killed_process(guest, "all live", pid).kill for pid in KILLED] == [1, 2]
+    assert failure is not None and "(intruder)" in failure.seen and failure.killed == KILLED[0]
+    assert [killed_process(guest, "all live", pid).killed for pid in KILLED] == list(KILLED)
     assert killed_process(guest, "all live", 4) is None
+
+
+def test_a_kill_is_behind_a_freed_root_unless_that_is_of_a_process_that_lives(
+    boot: Boot, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Frames are used again: a root that one process has given back may be the next one's."""
+    guest = boot("run intruder read 0", "start hello", "checkpoint ready")
+    guest.run_to("ready")
+    monkeypatch.delitem(PROGRAMS_MEANT_TO_DIE, "intruder")
+    dead, alive = (int(fact.values["root"], 0) for fact in guest.facts("process"))
+    freed = Failure("user-page-not-mapped", "a page", "none", freed_root=0x1234000)
+    assert kill_behind(guest, freed).killed == 2
+    assert kill_behind(guest, Failure("user-page-not-mapped", "a page", "none")) is None
+    assert kill_behind(guest, replace(freed, freed_root=alive)) is None
+    assert dead == alive or kill_behind(guest, replace(freed, freed_root=dead)).killed == 2
+    monkeypatch.setattr(guest.machine, "facts", lambda: [NONSENSE])
+    assert kill_behind(guest, freed) is None

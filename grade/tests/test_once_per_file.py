@@ -1,5 +1,6 @@
 """A kernel that was built anew has other symbols: what was read of the old one must not be taken for it."""
 
+import os
 from pathlib import Path
 
 import pytest
@@ -22,6 +23,9 @@ def test_a_file_is_read_again_when_it_has_changed(tmp_path: Path) -> None:
     (tmp_path / "new").write_text("new")
     (tmp_path / "new").rename(kernel)  # as long, and linkers write in place or rename: neither may be missed
     assert text_of(kernel) == "new"
+    kernel.write_text("odd")
+    os.utime(kernel, ns=(0, 0))
+    assert text_of(kernel) == "odd"
     kernel.unlink()
     with pytest.raises(FileNotFoundError):
         text_of(kernel)

@@ -167,7 +167,7 @@ def test_honest_code(main: Tree) -> None:
     for _ in range(2):
         tree = build(main, {"honest.cc": HONEST})
         assert reads(main) == {}
-    assert sorted(path.name for path in (tree / "build/host").iterdir()) == ["build.log", "host_tests"]
+    assert sorted(path.name for path in (tree / "build/host").iterdir()) == ["host_tests", "host_tests.log"]
 
 
 def test_code_that_only_the_linker_would_compile(main: Tree, spied: Path, tmp_path: Path) -> None:

@@ -18,7 +18,6 @@ from grade.diagnosis.failure import Failure
 from grade.inspect.lint import lint
 from grade.inspect.spaces import Space, live_root, spaces
 from grade.inspect.trap_frame import FIELDS, frame_at
-from grade.kill_point import end_of_a_process
 from grade.machine.machine import MachineError
 from grade.machine.stop import StopKind
 from grade.view.areas import ProcessAreas, areas_of
@@ -40,6 +39,7 @@ _LINTED = 8
 _MOST_PROCESSES = 128
 _MOST_PROBLEMS = 6
 _PC = {"x86_64": "rip", "aarch64": "elr"}
+_FAULT_OF_KILLED = re.compile(r"was killed at \S+: @fault address=(0x[0-9a-f]+)")
 _FAULT_REGISTER = {"x86_64": "CR2", "aarch64": "FAR_EL1"}
 
 Part = TypeVar("Part")
@@ -192,11 +192,12 @@ def _facts(guest: Guest, subject: Subject) -> list[tuple[str, str]]:
 def _picks(guest: Guest, subject: Subject, space: Space, parts: _Parts) -> list[Pick]:
     """Addresses worth a walk, the one to begin with first."""
     cpu = guest.cpu()
-    stop = guest.last_stop
-    crashed = stop is not None and (stop.kind is not StopKind.BREAKPOINT or stop.pc == end_of_a_process(guest.image))
+    crashed = guest.last_stop is not None and guest.last_stop.kind is not StopKind.BREAKPOINT
     found: list[tuple[str, int]] = [("as asked", subject.va)] if subject.va is not None else []
     if (walked := _walk_of_failure(subject)) is not None:
         found.append(("where it failed", int(walked[1], 16)))
+    if subject.failure is not None and (faulted := _FAULT_OF_KILLED.search(subject.failure.seen)) is not None:
+        found.append(("what it was killed for", int(faulted[1], 16)))
     fault = [(f"last fault ({_FAULT_REGISTER[guest.isa]})", cpu.fault_address)] if cpu.fault_address else []
     found += fault if crashed else []
     found += parts.get("The trap frame", lambda: _interrupted(guest, space), [])
