@@ -13,7 +13,8 @@ from grade.run_plan import all_milestones, milestones_for, plan
 def choose_failed(tree: Tree, milestone: str, isa: str, lab: int | None) -> FailedRun:
     """The run in which a milestone failed last; '' is whichever failed last of all. LadderError if there is none.
 
-    If of all another one is better looked at first, that is said on the error channel. Its kernel may have changed since: refuse_changed().
+    If of all another one is better looked at first, that is said on the error channel. Its kernel may have changed
+    since: refuse_changed().
     """
     if not milestone:
         if (failed := latest()) is None:
