@@ -5,7 +5,6 @@ from pathlib import Path
 from grade.boot.failed_run import command_for, forget, load, save
 from grade.boot.guest import Guest
 from grade.diagnosis.failure import Failure
-from grade.ladder.trees import find_root
 from grade.run_plan import Target
 
 
@@ -32,7 +31,7 @@ def keep(target: Target, milestone: str, failure: Failure | None, guest: Guest |
 def _drawn(target: Target, milestone: str, failure: Failure, guest: Guest, folder: Path) -> str:
     """Draws the machine as it stands, or stood when a process was killed; whatever comes of that, the milestone has been judged."""
     from grade.kill_point import at_kill
-    from grade.view.command import PAGE_FILE, subject_of  # only now: most runs draw nothing, and this takes a while
+    from grade.view.command import PAGE_FILE, shown, subject_of  # only now: most runs draw nothing, and this takes a while
     from grade.view.page import write_page
 
     path = folder / PAGE_FILE
@@ -41,4 +40,4 @@ def _drawn(target: Target, milestone: str, failure: Failure, guest: Guest, folde
             write_page(killing or guest, subject_of(milestone, target, failure), path)
     except Exception as problem:  # a picture is an extra: no state of a student's machine may keep the result away
         return f"no picture {type(problem).__name__}: {problem}"
-    return f"picture    {path.relative_to(find_root(Path(__file__)))}"
+    return f"picture    {shown(path)}"

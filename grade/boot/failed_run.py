@@ -1,11 +1,13 @@
 """Remembers how a milestone failed, so that one can go back to that point, and look at the machine as it was.
 
 build/failed/ has a folder for each milestone that has failed with a machine running: how to boot the same guest again, what
-the milestone said, and the machine's RAM and registers at the end (grade/boot/snapshot.py).
+the milestone said, and the machine's RAM and registers at the end (grade/boot/snapshot.py). For tests that run beside each
+other, PAGEWALK_FAILED names another folder.
 """
 
 import hashlib
 import json
+import os
 import shutil
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
@@ -21,6 +23,7 @@ from grade.machine.machine import MachineError
 from grade.machine.stop import StopKind
 from grade.run_plan import Target
 
+ELSEWHERE = "PAGEWALK_FAILED"
 _FAILURE = "failure.json"
 
 
@@ -49,7 +52,7 @@ class FailedRun:
 
 
 def _folder() -> Path:
-    return find_root(Path(__file__)) / "build" / "failed"
+    return Path(os.environ.get(ELSEWHERE) or find_root(Path(__file__)) / "build" / "failed")
 
 
 def _run_folder(lab: int, milestone: str, isa: str, kept_in: Path | None) -> Path:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from grade.boot.failed_run import ELSEWHERE
 from grade.boot.guest import Guest
 from grade.course.graded import Outcome, outcome_from, write_outcomes
 from grade.course.testing import OUTCOMES
@@ -18,6 +19,14 @@ _PROPERTY = "pagewalk_outcome"
 _ROOT = find_root(Path(__file__))
 _LIMITS = {"cpu_budget": 30.0, "idle_backstop": 10.0}  # seconds; none of these tests is about a budget
 Record = Callable[[Outcome], None]
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _own_failures(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Each worker of pytest has its own last failures; those of whoever runs the tests stay."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv(ELSEWHERE, str(tmp_path_factory.mktemp("failed")))
+        yield
 
 
 @pytest.fixture

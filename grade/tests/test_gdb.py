@@ -152,7 +152,7 @@ def failure_document(milestone: str, recipe: dict) -> dict:
 
 
 def test_the_last_failure_is_the_newest_of_all(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(failed_run, "_folder", lambda: tmp_path / "failed")
+    monkeypatch.setenv(failed_run.ELSEWHERE, str(tmp_path / "failed"))
     assert failed_run.latest() is None
     with pytest.raises(LadderError, match="no milestone has failed with a machine running"):
         run_last_failure_under_gdb(Tree(ROOT))
@@ -169,9 +169,17 @@ def test_the_last_failure_is_the_newest_of_all(tmp_path: Path, monkeypatch: pyte
         run_last_failure_under_gdb(Tree(ROOT))
 
 
+def test_tests_beside_each_other_do_not_reopen_each_others_failures(lab_1: Path) -> None:
+    """A worker has its own: the same milestone may be failed, or passed, by another worker's test at the same time."""
+    with broken(lab_1 / "kernel" / "monitor" / "monitor.cc", "void run_monitor() {\n", CHECK_FIRST):
+        fail_milestone(lab_1, "1.8", "aarch64")
+    last = failed_run.latest()
+    assert last is not None and last.tree == lab_1 and not last.folder.is_relative_to(ROOT)
+
+
 def test_a_more_basic_failure_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> None:
     """Of the same kernel only: what another build had failed may be mended."""
-    monkeypatch.setattr(failed_run, "_folder", lambda: tmp_path / "failed")
+    monkeypatch.setenv(failed_run.ELSEWHERE, str(tmp_path / "failed"))
     kernel = tmp_path / "kernel.elf"
     kernel.write_bytes(b"a kernel")
     this = hashlib.sha256(b"a kernel").hexdigest()

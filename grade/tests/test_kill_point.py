@@ -30,8 +30,8 @@ Fail = Callable[[int], FailedRun]
 @pytest.fixture
 def fail(boot: Boot, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Fail:
     """Milestone 3.1 fails, for a process was killed; or so it says."""
-    monkeypatch.setattr(failed_run, "_folder", lambda: tmp_path / "failed")
-    monkeypatch.setattr(after_failure, "find_root", lambda _: tmp_path)
+    monkeypatch.setenv(failed_run.ELSEWHERE, str(tmp_path / "failed"))
+    monkeypatch.chdir(tmp_path)
     guest = boot(*SCRIPT)
     guest.run_to("ready")
 

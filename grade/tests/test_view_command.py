@@ -33,8 +33,8 @@ def view(*arguments: str) -> Result:
 @pytest.fixture
 def failed(boot: Boot, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
     """Milestone 3.1 has failed on the whole tree's kernel; returns what its report says more than the failure."""
-    monkeypatch.setattr(failed_run, "_folder", lambda: tmp_path / "failed")
-    monkeypatch.setattr(after_failure, "find_root", lambda _: tmp_path)
+    monkeypatch.setenv(failed_run.ELSEWHERE, str(tmp_path / "failed"))
+    monkeypatch.chdir(tmp_path)
     guest = boot("run hello", "checkpoint ready")
     guest.run_to("ready")
     failure = Failure("process-killed", "a page of <hello>", "none", guest.walk(TEXT).explain())
@@ -54,7 +54,7 @@ def test_no_picture_never_costs_the_result(boot: Boot, tmp_path: Path, monkeypat
     def broken(*_: object) -> None:
         raise ZeroDivisionError("whatever it may be")
 
-    monkeypatch.setattr(failed_run, "_folder", lambda: tmp_path / "failed")
+    monkeypatch.setenv(failed_run.ELSEWHERE, str(tmp_path / "failed"))
     monkeypatch.setattr(page, "picture_of", broken)
     guest = boot("")
     failure = Failure("translation-off", "on", "off")
@@ -66,7 +66,7 @@ def test_no_picture_never_costs_the_result(boot: Boot, tmp_path: Path, monkeypat
 def test_the_last_failure_is_shown_and_any_by_its_name(failed: str, tmp_path: Path) -> None:
     isa = failed.splitlines()[1].split()[-3]
     by_name = view("3.1", "--isa", isa, "--lab", "6", "-o", str(tmp_path / "by name.html"))
-    assert by_name.exit_code == 0 and by_name.output == f"picture    {tmp_path}/by name.html\n"
+    assert by_name.exit_code == 0 and by_name.output == "picture    by name.html\n"
     assert view("--failed", "-o", str(tmp_path / "last.html"), "--va", "0x500000").exit_code == 0
     one, other = ((tmp_path / name).read_text(encoding="utf-8") for name in ("by name.html", "last.html"))
     assert '"picks":[{"name":"where it failed","va":"0x400000"}' in one
@@ -88,7 +88,8 @@ def test_a_kernel_that_has_changed_is_not_shown_as_if_it_had_not(failed: str, mo
 def test_a_script_is_shown_where_it_leads(isa: str, tmp_path: Path) -> None:
     """Without a checkpoint: while its program still has all its memory. With one: there."""
     path = tmp_path / "view.html"
-    assert view("--isa", isa, "--script", "run hello", "-o", str(path)).exit_code == 0
+    run = view("--isa", isa, "--script", "run hello", "-o", str(path))
+    assert run.exit_code == 0 and run.output == f"picture    {path}\n"  # not below the current folder: whole
     assert '"label":"process 2 (hello)"' in path.read_text(encoding="utf-8")
     text = view("--isa", isa, "--script", "run hello; checkpoint one; run hello; checkpoint two", "--text").output
     assert "checkpoint_reached at" in text and "(hello)" not in text.partition("Frames")[0].partition("\n")[2]
@@ -109,7 +110,7 @@ def test_a_script_is_shown_where_it_leads(isa: str, tmp_path: Path) -> None:
     ],
 )
 def test_what_cannot_be_shown_is_said(arguments: tuple[str, ...], words: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(failed_run, "_folder", lambda: tmp_path / "failed")
+    monkeypatch.setenv(failed_run.ELSEWHERE, str(tmp_path / "failed"))
     result = view(*arguments)
     assert not Path("/nowhere").exists()
     assert result.exit_code == 2 and words in result.output and "Traceback" not in result.output

@@ -76,7 +76,7 @@ def _address(text: str) -> int:
 def _failed_run(tree: Tree, options: ViewOptions) -> FailedRun:
     failed = choose_failed(tree, options.milestone, options.isa, options.lab)
     kept = failed.folder / PAGE_FILE
-    refuse_changed(failed, f"; the picture from then: {_shown(kept)}" if kept.exists() else "")
+    refuse_changed(failed, f"; the picture from then: {shown(kept)}" if kept.exists() else "")
     return failed
 
 
@@ -124,10 +124,10 @@ def _show(guest: Guest, subject: Subject, options: ViewOptions, console: Console
         return
     output = options.output or path
     write_page(guest, subject, output)
-    console.print(f"picture    {_shown(output)}", markup=False, soft_wrap=True)
+    console.print(f"picture    {shown(output)}", markup=False, soft_wrap=True)
 
 
-def _shown(path: Path) -> str:
+def shown(path: Path) -> str:
     """From here, if it is below: short enough to read, and right to type."""
     here = Path.cwd()
     return visible(str(path.resolve().relative_to(here) if path.resolve().is_relative_to(here) else path))
