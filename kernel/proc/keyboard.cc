@@ -13,12 +13,13 @@ bool is_meant(const Process& process, Break wanted) {
 
 }  // namespace
 
-void obey_keyboard() {
+bool obey_keyboard() {
   console_poll();
   const Break wanted = take_break();
-  if (wanted == Break::kNothing) return;
+  if (wanted == Break::kNothing) return false;
   for (Process& process : processes()) {
     if (&process != &current() && is_meant(process, wanted)) end_other(process, killed_status(Signal::kInterrupt));
   }
   if (is_meant(current(), wanted)) end_current(killed_status(Signal::kInterrupt));
+  return true;
 }

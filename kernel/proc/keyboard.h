@@ -2,5 +2,5 @@
 #pragma once
 
 // Ends what was asked for since the last call: with Ctrl-C every program that does not ignore it, with Ctrl-\ every
-// program. Does not return if the current process is one of them.
-void obey_keyboard();
+// program. Whether there was something to obey. Does not return if the current process is one of them.
+bool obey_keyboard();

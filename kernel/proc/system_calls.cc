@@ -7,6 +7,7 @@
 #include "kernel/base/console.h"
 #include "kernel/base/print.h"
 #include "kernel/proc/error_numbers.h"
+#include "kernel/proc/keyboard.h"
 #include "kernel/proc/program.h"
 #include "kernel/proc/scheduler.h"
 #include "kernel/proc/system_call_numbers.h"
@@ -64,6 +65,7 @@ Result<Value> read_console(VirtAddr to, std::uint64_t size) {
     if (count == most || (count > 0 && !typed)) break;
     if (!typed) sleep_until(ticks() + 1);
   }
+  if (obey_keyboard()) yield();  // before anybody acts on what was typed behind a Ctrl-C: parents see to the ended first
   TRY(give(to, std::as_bytes(std::span(buffer.data(), count))));
   return static_cast<Value>(count);
 }
