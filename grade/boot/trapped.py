@@ -40,6 +40,8 @@ class Trap:
     pc: int
     sp: int
     stack: int
+    flags: int
+    """Of the interrupted code: x86's RFLAGS, Arm's SPSR_EL1."""
 
 
 @dataclass(frozen=True)
@@ -59,12 +61,12 @@ def read_trap(guest: Guest) -> Trap:
         registers = cpu.registers
         user = not registers["spsr_el1"] & EXCEPTION_LEVEL
         sp = registers["sp_el0"] if user else cpu.sp
-        return Trap(cpu, user, registers["elr_el1"], sp, cpu.sp)
+        return Trap(cpu, user, registers["elr_el1"], sp, cpu.sp, registers["spsr_el1"])
     walk = guest.walk(cpu.sp)
     wanted = "the frame of a trap is on a stack that is mapped"
     expect(walk.pa is not None, "kernel-stack-not-in-root", wanted, f"{cpu.sp:#x} is not", walk)
-    pc, cs, _, sp, _ = (guest.read_word(walk.pa + 8 * i) for i in range(5))
-    return Trap(cpu, cs & 3 == 3, pc, sp, cpu.sp + 5 * 8)
+    pc, cs, flags, sp, _ = (guest.read_word(walk.pa + 8 * i) for i in range(5))
+    return Trap(cpu, cs & 3 == 3, pc, sp, cpu.sp + 5 * 8, flags)
 
 
 def result_register(guest: Guest) -> int:

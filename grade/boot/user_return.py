@@ -10,7 +10,7 @@ from grade.boot.cpu_state import CpuState, is_user_mode
 from grade.boot.guest import Guest
 from grade.boot.process_slots import ProcessSlot, process_slots
 from grade.boot.processes import STACK_SIZE
-from grade.boot.trapped import GENERAL_REGISTERS, RESULT_REGISTER, TRAP_FRAME
+from grade.boot.trapped import GENERAL_REGISTERS, RESULT_REGISTER, TRAP_FRAME, Trap
 from grade.diagnosis.failure import expect, fail
 
 _MOST_STEPS = 64  # twice as many as trap_return has instructions
@@ -56,6 +56,12 @@ def user_registers(guest: Guest) -> dict[str, int]:
     flags, users = _FLAGS[guest.isa]
     names = (*GENERAL_REGISTERS[guest.isa], *_SEGMENTS[guest.isa])
     return {name: registers[name] for name in names} | {flags: registers[flags] & users} | thread_pointer(guest)
+
+
+def trapped_registers(guest: Guest, trap: Trap) -> dict[str, int]:
+    """What a process had in them when it was interrupted. The guest is at the entrance of the handler."""
+    flags, users = _FLAGS[guest.isa]
+    return user_registers(guest) | {flags: trap.flags & users}
 
 
 def thread_pointer(guest: Guest) -> dict[str, int]:

@@ -10,6 +10,7 @@ from grade.checks.process_checks import user_mappings, walk_in
 from grade.diagnosis.failure import expect, fail
 from grade.walker import Mapping
 
+_FAULT = "kernel/mm/fault.cc"
 _USER_END = 0x7FFF_FFFF_F000  # kernel/mm/user_layout.h
 
 
@@ -62,6 +63,7 @@ def _check_page(guest: Guest, slot: ProcessSlot, areas: MemoryMap, mapping: Mapp
     __tracebackhide__ = True
     area, seen = areas.area_of(mapping.va), permissions(mapping)
     if area is not None and seen == area.protection:
+        _check_kernels_part(guest, slot, area, mapping)
         return
     walk = walk_in(guest, slot.root or 0, mapping.va)
     if area is None:
@@ -70,3 +72,15 @@ def _check_page(guest: Guest, slot: ProcessSlot, areas: MemoryMap, mapping: Mapp
     wanted = f"the page {mapping.va:#x} of {slot} is {area.protection}, as its area {area}"
     more = set(seen) - set(area.protection)
     fail("page-exceeds-vma" if more else "page-falls-short-of-vma", wanted, seen, walk)
+
+
+def _check_kernels_part(guest: Guest, slot: ProcessSlot, area: Area, mapping: Mapping) -> None:
+    """What the user's rights do not tell: the page is RAM, and the kernel may do no more there than its area grants."""
+    __tracebackhide__ = True
+    may = {"write to": mapping.write and "w" not in area.protection, "execute": mapping.kernel_execute and "x" not in area.protection}
+    if mapping.memory == "normal" and not any(may.values()):
+        return
+    page, walk = f"the page {mapping.va:#x} of {slot}", walk_in(guest, slot.root or 0, mapping.va)
+    expect(mapping.memory == "normal", "wrong-memory-type", f"{page} is normal memory", f"{mapping.memory} memory", walk, _FAULT)
+    seen = f"the kernel can {' and '.join(word for word, yes in may.items() if yes)} it"
+    fail("page-exceeds-vma", f"{page}, of the area {area}, permits the kernel no more than that", seen, walk)

@@ -6,14 +6,13 @@ from dataclasses import dataclass
 from grade.boot.frame_records import frame_records
 from grade.boot.guest import Guest
 from grade.boot.layout import PAGE
-from grade.boot.process_slots import MemoryMap, memory_map
 from grade.boot.processes import USER_STACK_TOP
 from grade.boot.user_image import UserImage
-from grade.checks.area_checks import permissions
 from grade.checks.area_model import Operation
 from grade.checks.area_script import AreaScript
 from grade.checks.demand_checks import running_slot
-from grade.checks.process_checks import live_root, user_mappings, walk_in
+from grade.checks.memory_state import Memory, check_same_memory, memory_of
+from grade.checks.process_checks import live_root
 from grade.checks.user_memory import write_user
 from grade.diagnosis.diagnose import unexpected_end
 from grade.diagnosis.failure import expect, fail
@@ -34,9 +33,7 @@ class State:
 
     root: int
     program: str
-    memory: MemoryMap
-    pages: dict[int, tuple[int, str]]
-    contents: dict[int, bytes]
+    memory: Memory
     frames: frozenset[int]
 
 
@@ -46,15 +43,8 @@ def state_of(script: AreaScript) -> State:
     written = {script.program.va(symbol) & -PAGE for symbol in symbols}
     operations = script.program.va("g_operations") & -PAGE
     written |= {USER_STACK_TOP - PAGE, *range(operations, operations + 6 * PAGE, PAGE)}
-    mappings = user_mappings(guest, script.root)
-    return State(
-        live_root(guest),
-        running_slot(guest).program,
-        memory_map(guest, running_slot(guest)),
-        {mapping.va: (mapping.pa, permissions(mapping)) for mapping in mappings},
-        {mapping.va: guest.read_physical(mapping.pa, PAGE) for mapping in mappings if mapping.va not in written},
-        frame_records(guest).in_use,
-    )
+    slot = running_slot(guest)
+    return State(live_root(guest), slot.program, memory_of(guest, slot, written), frame_records(guest).in_use)
 
 
 def check_unchanged(script: AreaScript, before: State, what: str) -> None:
@@ -64,13 +54,7 @@ def check_unchanged(script: AreaScript, before: State, what: str) -> None:
     seen = f"{now.root:#x} and {now.program}"
     same = (now.root, now.program) == (before.root, before.program)
     expect(same, "execve-not-undone", f"{wanted} root and name are {before.root:#x} and {before.program}", seen)
-    same = now.memory == before.memory
-    listed = "; ".join(map(str, now.memory.areas))
-    expect(same, "execve-not-undone", f"{wanted} the process is promised what it was promised before", listed)
-    for va in sorted(now.pages.keys() | before.pages.keys()):
-        walk = walk_in(script.guest, script.root, va)
-        same = now.pages.get(va) == before.pages.get(va) and now.contents.get(va) == before.contents.get(va)
-        expect(same, "execve-not-undone", f"{wanted} the page {va:#x} is as it was", "it is not", walk)
+    check_same_memory(script.guest, running_slot(script.guest), before.memory, now.memory, "execve-not-undone", wanted)
     lost, gone = now.frames - before.frames, before.frames - now.frames
     seen = f"{len(lost)} more are, first {min(lost, default=0):#x}"
     expect(not lost, "frames-leaked", f"{wanted} the same frames are in use", seen, file=_LOAD)

@@ -6,11 +6,12 @@ from dataclasses import dataclass
 from grade.boot.frame_records import frame_records
 from grade.boot.guest import Guest
 from grade.boot.layout import PAGE
-from grade.boot.process_slots import MemoryMap, ProcessSlot, memory_map, process_slots
+from grade.boot.process_slots import ProcessSlot, memory_map, process_slots
 from grade.boot.processes import STACK_SIZE
 from grade.boot.trapped import RESULT_REGISTER, SystemCall, run_to_system_call
-from grade.boot.user_return import UserReturn, go_to_user_mode, run_to_turn
+from grade.boot.user_return import UserReturn, go_to_user_mode, run_to_turn, trapped_registers
 from grade.checks.area_checks import permissions
+from grade.checks.memory_state import Memory, check_same_memory, memory_of, promises_of
 from grade.checks.process_checks import live_root, user_mappings, user_tables, walk_in
 from grade.diagnosis.failure import expect, fail
 from grade.walker import Mapping
@@ -32,6 +33,10 @@ class Birth:
     """
 
     call: SystemCall
+    registers: dict[str, int]
+    """The parent's, when it called fork."""
+    memory: Memory
+    """The parent's, when it called fork."""
     parent: ProcessSlot
     child: ProcessSlot
     turn: ProcessSlot
@@ -53,6 +58,7 @@ def run_to_birth(guest: Guest, what: str) -> Birth:
     if (register := _FREE_RESULT[guest.isa]) is not None:
         guest.machine.write_register(register, secrets.randbits(63) | 1)
     parent = running(guest)
+    registers, memory = trapped_registers(guest, call.trap), memory_of(guest, parent)
     before = {slot.pid for slot in process_slots(guest)}
     while True:
         turn = run_to_turn(guest, f"the end of {what}")
@@ -65,7 +71,7 @@ def run_to_birth(guest: Guest, what: str) -> Birth:
         cause = "child-never-runs" if back.result > 0 else "fork-refused"
         fail(cause, f"{parent} gets a child, which is ready to run", seen)
     _check_complete(parent, born[0])
-    return Birth(call, parent, born[0], turn)
+    return Birth(call, registers, memory, parent, born[0], turn)
 
 
 def _check_complete(parent: ProcessSlot, child: ProcessSlot) -> None:
@@ -74,6 +80,8 @@ def _check_complete(parent: ProcessSlot, child: ProcessSlot) -> None:
     expect(child.parent == parent.pid, "fork-incomplete", f"{child} is the child of {parent}", f"of {child.parent}")
     for name, value in (("root", child.root), ("list of areas", child.map)):
         expect(value is not None, "fork-incomplete", f"{child} has a {name} when it can run", "it has none")
+    wanted = f"{child} has the name of {parent}"
+    expect(child.program == parent.program, "fork-incomplete", wanted, f"it is called {child.program}")
     slots = child.number - parent.number
     wanted = parent.stack_top + slots * 2 * STACK_SIZE
     words = f"the kernel stack of {child} ends at {wanted:#x}, {slots} slots from that of {parent}"
@@ -140,7 +148,8 @@ def check_copy(guest: Guest, parent: ProcessSlot, child: ProcessSlot) -> int:
 
 def _rights(page: Mapping) -> str:
     letters = permissions(page) if page.user else "the kernel's alone"
-    return letters + (", global" if page.global_ else "")
+    kinds = [f"{page.memory} memory"] if page.memory != "normal" else []
+    return ", ".join([letters, *kinds, *(["global"] if page.global_ else [])])
 
 
 def check_same_promises(guest: Guest, parent: ProcessSlot, child: ProcessSlot) -> None:
@@ -150,19 +159,12 @@ def check_same_promises(guest: Guest, parent: ProcessSlot, child: ProcessSlot) -
     wanted = f"what the child {child} was promised is in a frame of its own"
     seen = f"it is in that of {parent}, {theirs.frame:#x}"
     expect(ours.frame != theirs.frame, "fork-areas-shared", wanted, seen)
-    wanted = f"the child {child} has the areas of {parent}: {_listed(theirs)}"
-    expect(ours.areas == theirs.areas, "fork-areas-differ", wanted, _listed(ours))
-    for name in ("heap_start", "heap_end"):
-        right, seen = getattr(theirs, name), getattr(ours, name)
-        wanted = f"{name} of the child {child} is that of {parent}, {right:#x}"
-        expect(right == seen, "fork-areas-differ", wanted, f"{seen:#x}")
+    same = (ours.areas, ours.heap_start, ours.heap_end) == (theirs.areas, theirs.heap_start, theirs.heap_end)
+    wanted = f"the child {child} has what {parent} was promised: {promises_of(theirs)}"
+    expect(same, "fork-areas-differ", wanted, promises_of(ours))
     wanted = f"the child {child} knows {len(theirs.file_parts)} parts of its program's file, as {parent} does"
     seen = f"{len(ours.file_parts)}, or others: pages of the program that it touches first would be wrong"
     expect(ours.file_parts == theirs.file_parts, "fork-areas-differ", wanted, seen)
-
-
-def _listed(areas: MemoryMap) -> str:
-    return "; ".join(map(str, areas.areas)) or "none"
 
 
 def _check_bytes(
@@ -199,6 +201,13 @@ def _check_frames(guest: Guest, parent: ProcessSlot, child: ProcessSlot, ours: d
         expect(page.pa >= beyond, "user-frames-in-window", wanted, f"at {page.pa:#x}", walk, _CLONE_FILE)
 
 
+def check_parent_kept(guest: Guest, birth: Birth) -> None:
+    """fork has left its parent's memory alone."""
+    __tracebackhide__ = True
+    now = memory_of(guest, birth.parent)
+    check_same_memory(guest, birth.parent, birth.memory, now, "parent-changed", "after fork")
+
+
 # --- the first return ------------------------------------------------------------------------------------------------
 
 
@@ -223,11 +232,12 @@ def check_same_registers(birth: Birth, parent: UserReturn, child: UserReturn) ->
         expect(back.cpu.sp == sp, cause, f"{back.slot} goes on with the stack pointer {sp:#x}", seen)
         wanted = f"{back.slot} goes on with interrupts on: or no tick would ever end its turn"
         expect(back.interrupts_on, "child-not-in-user-mode", wanted, "they are off")
-    result = RESULT_REGISTER[parent.isa]
-    for name, value in parent.registers.items():
-        seen = child.registers[name]
-        wanted = f"{child.slot} has in {name} what its parent has, {value:#x}"
-        expect(name == result or seen == value, _cause_of_register(name), wanted, f"{seen:#x}")
+    kept = {name: value for name, value in birth.registers.items() if name != RESULT_REGISTER[parent.isa]}
+    for back in (child, parent):
+        for name, value in kept.items():
+            seen = back.registers[name]
+            cause = _cause_of_register(name) if back is child else "registers-not-kept"
+            expect(seen == value, cause, f"{back.slot} has in {name} what fork was called with, {value:#x}", f"{seen:#x}")
 
 
 def _cause_of_register(name: str) -> str:

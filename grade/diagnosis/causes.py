@@ -191,6 +191,7 @@ CAUSES: dict[str, Cause] = {
     "fork-page-shared": Cause("Parent and child have a frame or a table in common.", _CLONE),
     "fork-page-permission": Cause("A page of the child permits something else than the parent's.", _CLONE),
     "fork-bytes-differ": Cause("A page of the child does not hold what the parent's does.", _CLONE),
+    "parent-changed": Cause("fork changed what its parent has: areas, pages, or the bytes in them.", _CLONE),
     "fork-not-isolated": Cause("What one of parent and child wrote shows in the memory of the other.", _CLONE),
     "child-frame-misplaced": Cause("A child's first registers are not taken from where they were put.", _FORK),
     "child-not-in-user-mode": Cause("A child does not begin in user mode, with interrupts on.", _USER_MODE),

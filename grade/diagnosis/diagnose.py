@@ -12,7 +12,7 @@ from grade.diagnosis.fault_cause import Access, Attempt, cause_of_fault
 from grade.diagnosis.process_ends import killed_process, missing_in_root, panic_cause, trap_without_stack
 from grade.diagnosis.window_ends import file_in_window, panic_while_closing
 from grade.machine.facts import Fact
-from grade.machine.stop import Stop, StopKind
+from grade.machine.stop import AT_PROMPT, Stop, StopKind
 
 if TYPE_CHECKING:
     from grade.boot.guest import Guest
@@ -29,6 +29,7 @@ _PRESENT_GATE = 0x8E  # byte 5 of an interrupt gate that is present, Intel SDM v
 _AFTERMATH = ("stack-overflow", "unexpected-fault")
 _OF_USERS = ("not-present", "permission", "alignment", "non-canonical")  # causes of a fault that a user can bring about
 _SAMPLES = 4
+_LAST_ENDS = 3
 _MOMENTS = 16
 _FLOOD = 128 << 10  # far more than any milestone's script prints; a slow port may not reach the machine's own limit
 
@@ -125,7 +126,9 @@ def _overflow(guest: "Guest", fact: Fact, wanted: str) -> NoReturn:
     __tracebackhide__ = True
     top, pc = int(fact.values["sp"], 0) - 8, int(fact.values["pc"], 0)
     cause = cause_of_fault(guest, Attempt(top, Access.WRITE, _has_moved(guest, pc), "the stack"))
-    fail(cause if cause != "unexpected-fault" else "stack-overflow", wanted, fact.line, guest.walk(top))
+    # Arm's vectors see that there is no room before they push: what is below the stack pointer may be there still.
+    has_room = guest.walker().would_fault(top, Access.WRITE.value, user=False) is None
+    fail("stack-overflow" if has_room or cause == "unexpected-fault" else cause, wanted, fact.line, guest.walk(top))
 
 
 def _exception(guest: "Guest", fact: Fact, wanted: str) -> NoReturn:
@@ -197,6 +200,9 @@ def _hang(guest: "Guest", stop: Stop, wanted: str) -> NoReturn:
         fail("serial-flood", wanted, f"{len(guest.machine.serial())} bytes on the serial line; {_doing(guest, cpu)}")
     if in_vectors:
         fail("recursive-vector", wanted, f"the exception vector at {cpu.pc:#x} faults again and again")
+    if stop.detail == AT_PROMPT and (ended := guest.facts("exit")):  # its programs went another way: nothing hangs
+        last = "; ".join(fact.line for fact in ended[-_LAST_ENDS:])
+        fail("wrong-result", wanted, f"the script is over, and nobody came there. The programs that ended last: {last}")
     fail("hang", wanted, f"{stop.detail}; the kernel is {_doing(guest, cpu)}", file=_source(guest, cpu.pc))
 
 

@@ -10,7 +10,7 @@ from grade.machine.process_times import SleepMeter, cpu_time
 from grade.machine.qemu_process import QemuProcess
 from grade.machine.qmp import QmpClient
 from grade.machine.serial_line import SerialLine
-from grade.machine.stop import Stop, StopKind
+from grade.machine.stop import AT_PROMPT, Stop, StopKind
 
 # How often to look at the clocks and empty the serial pipe, when nothing else happens (milliseconds).
 # The pipe holds 64 KiB, so a guest that prints fast rarely waits.
@@ -111,7 +111,7 @@ class RunWatcher:
         if self._sleep.seconds > limits.idle:
             return Stop(StopKind.HANG, None, f"the guest slept for {limits.idle:g} s and printed nothing")
         if limits.prompt and self._sleep.seconds > _ASLEEP_AT_PROMPT and self._serial.ends_with(limits.prompt):
-            return Stop(StopKind.HANG, None, "the guest waits for somebody to type")
+            return Stop(StopKind.HANG, None, AT_PROMPT)
         if elapsed > limits.wall:
             return Stop(StopKind.HANG, None, f"nothing stopped the guest within {limits.wall:g} s")
         return None

@@ -24,6 +24,10 @@ class StopKind(Enum):
         return self in (StopKind.POWERED_OFF, StopKind.RESET, StopKind.EXITED)
 
 
+AT_PROMPT = "the guest waits for somebody to type"
+"""The detail of a stop for a guest whose script is over: kind HANG."""
+
+
 @dataclass(frozen=True)
 class Stop:
     """One stop. `pc` is a virtual address, or None if QEMU has gone; `detail` is a sentence.

@@ -620,7 +620,7 @@ def _check_new_program(script: AreaScript, before: State, letters: bytes) -> Non
     memory = check_areas(guest, slot)
     seen, right = (memory.heap_start, memory.heap_end), (heap_start(image),) * 2
     expect(seen == right, "vma-unexpected", f"the heap is empty, at {right[0]:#x}", f"{seen[0]:#x}-{seen[1]:#x}")
-    old = {before.root, before.memory.frame, *(pa for pa, _ in before.pages.values())}
+    old = {before.root, before.memory.promised.frame, *(pa for pa, _ in before.memory.pages.values())}
     lost = (old & frame_records(guest).in_use) - frames_of(guest, root) - {memory.frame}
     seen_lost = f"{len(lost)} are in use, first {min(lost, default=0):#x}"
     expect(not lost, "frames-leaked", "the frames of the old program are free", seen_lost, file=_EXECUTE)
