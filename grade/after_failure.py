@@ -38,6 +38,6 @@ def _drawn(target: Target, milestone: str, failure: Failure, guest: Guest, folde
     try:
         with at_kill(load(target.lab, milestone, target.isa)) as killing:
             write_page(killing or guest, subject_of(milestone, target, failure), path)
+        return f"picture    {shown(path)}"
     except Exception as problem:  # a picture is an extra: no state of a student's machine may keep the result away
         return f"no picture {type(problem).__name__}: {problem}"
-    return f"picture    {shown(path)}"

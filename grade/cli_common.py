@@ -20,8 +20,8 @@ CANNOT_RUN = 2
 INTERRUPTED = 130
 """Ctrl-C: what a shell says of a program that it has ended."""
 
-_MENDABLE = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EACCES, errno.EPERM}
-"""What a user can do something about: no room left, or no right to write."""
+_MENDABLE = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EACCES, errno.EPERM, errno.ENOENT}
+"""What a user can do something about: no room left, no right to write, or a folder that is not there or takes no files."""
 
 
 def is_main() -> bool:

@@ -37,8 +37,8 @@ def choose_failed(tree: Tree, milestone: str, isa: str, lab: int | None) -> Fail
             f"gdb --args {prepare(tree, number)}/build/host/{program_of(tests)} --gtest_filter='{tests}'"
         )
     raise LadderError(
-        f"milestone {milestone} has not failed on {isa} with a machine running, so there is none to go back to: "
-        f"./pagewalk grade {number} --isa {isa}"
+        f"milestone {milestone} has not failed on {isa} with a machine running, so there is none to go back to. "
+        f"Where ./pagewalk grade {number} --isa {isa} says todo, the function that it names is to be written first"
     )
 
 

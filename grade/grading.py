@@ -99,6 +99,8 @@ def _grade(options: GradeOptions, console: Console, targets: Plan, submission: P
     if status == pytest.ExitCode.INTERRUPTED:
         console.print("Interrupted: this is what was graded until then.")
         return INTERRUPTED if front.by_ctrl_c else CANNOT_RUN
+    if front.unwritten:
+        raise LadderError("; ".join(front.unwritten))
     return _exit_status(results, front.waiting)
 
 
@@ -152,6 +154,7 @@ class _Front:
         self._console = console
         self.results: list[Result] = []
         self.waiting: list[Result] = []
+        self.unwritten: list[str] = []
         self.by_ctrl_c = False
 
     def pytest_keyboard_interrupt(self, excinfo: pytest.ExceptionInfo[BaseException]) -> None:
@@ -170,7 +173,7 @@ class _Front:
         collector: Collector | None = config.pluginmanager.get_plugin("pagewalk-collector")
         if collector is not None:
             config.pagewalk_front = True
-            self.results, self.waiting = collector.results, collector.waiting
+            self.results, self.waiting, self.unwritten = collector.results, collector.waiting, collector.unwritten
             collector.show = lambda result: self._console.print(report.result_line(result), soft_wrap=True)
 
 

@@ -247,6 +247,8 @@ class Collector:
         """What is not in the report, because code on the way is not written."""
         self.boots: set[tuple[int, str]] = set()
         """Lab and ISA of the kernels that have passed a milestone of their own by booting."""
+        self.unwritten: list[str] = []
+        """Which of the files that were asked for could not be written, and why."""
         self.show: Callable[[Result], None] = lambda result: None
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
@@ -276,9 +278,15 @@ class Collector:
             self.results.append(result)
             self.show(result)
         if path := self.config.getoption("--results-json"):
-            write_json(self.results, path, self._submission())
+            self._write(path, lambda: write_json(self.results, path, self._submission()))
         if path := self.config.getoption("--results-junit"):
-            write_junit(self.results, path)
+            self._write(path, lambda: write_junit(self.results, path))
+
+    def _write(self, path: Path, write: Callable[[], None]) -> None:
+        try:
+            write()
+        except OSError as error:  # what was graded is shown all the same
+            self.unwritten.append(f"cannot write {path}: {error.strerror}")
 
     def _submission(self) -> dict[str, Any] | None:
         folder = self.config.getoption("--submission-folder")
@@ -292,5 +300,7 @@ class Collector:
         """Where pytest itself is used, the table comes last."""
         if self.results and not getattr(self.config, "pagewalk_front", False):
             terminalreporter.write(report.table_text(self.results))
+        for line in self.unwritten:
+            terminalreporter.write_line(line)
 
 

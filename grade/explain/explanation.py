@@ -16,7 +16,7 @@ from grade.explain.expected import first_unexpected, kills_by_fault
 from grade.explain.first import First, describe_first, walk_of
 from grade.explain.freed import freed_lines
 from grade.explain.histories import history_of, link_to
-from grade.explain.promised import cause_of_user_fault, promise_lines
+from grade.explain.promised import cause_of_user_fault, is_own_doing, promise_lines
 from grade.explain.reboot import RebootedGuest, at_exception, follow, handler_of, rebooted
 from grade.explain.script_ends import goes_on_and_on, refuse_misuse
 from grade.inspect.frames import frame_findings
@@ -45,6 +45,10 @@ _KILLS = ("process-killed", "killed-after-fork")  # those of a run's own, too, w
 _ENDLESS = (
     "The program goes on and on: it has no end of its own, and it used up the time that it was given.",
     "That is not the kernel's fault: the kernel interrupts it, tick by tick, and it goes on where it was.",
+)
+_OWN_DOING = (
+    "The program did what none of its areas allows, and is killed for that: so it should be.",
+    "Only if an area is missing here, or has the wrong rights, is it the kernel's fault.",
 )
 T = TypeVar("T")
 _BROKEN = (Failure, TooManyTables, OutsideMemory, MachineError, KeyError, ValueError, IndexError)
@@ -127,10 +131,14 @@ def _assembled(case: Case, failure: Failure, ended: RebootedGuest, first: First 
         sections.append(Section(f"The walk{_when(first)}", _lines(lambda: walk_of(first))))
         sections.append(Section("What the process was promised there", _lines(lambda: promise_lines(first))))
     else:
-        sections.append(Section("What happened first", ("Only expected exceptions: see what the tables say.",)))
+        sections.append(Section("What happened first", ("Only expected exceptions.",)))
         sections.append(Section("The walk", tuple(failure.walk.splitlines())))
     sections.append(Section("Frames", _lines(lambda: _odd_frames(looked_at, is_end=looked_at is at_end))))
     sections.append(Section("Also wrong, at one look", _lines(lambda: _findings(looked_at))))
+    if case.failure is None and cause == "process-killed" and first is not None and _tried(lambda: is_own_doing(first)):
+        sections.append(Section(f"The cause: {cause}", _OWN_DOING))  # of a milestone's program it is known to be wrong
+        sections.append(Section("What to type next", case.next_steps))
+        return Explanation(tuple(s for s in sections if s.lines), cause, is_well=False)
     sections.append(Section(f"The cause: {cause}", _cause_lines(case, failure, cause, _place_of(first, at_end))))
     if (history := history_of(cause, case.lab)) is not None:
         told = f'It has happened before: "{history.heading}" ({link_to(history)}).'

@@ -1,5 +1,6 @@
 """What a process was promised at the address at which it failed, and what its family has there."""
 
+from grade.boot.layout import PAGE
 from grade.boot.process_slots import MemoryMap, has_areas, memory_map
 from grade.diagnosis.fault_cause import Access
 from grade.explain.first import First
@@ -19,9 +20,20 @@ def promise_lines(first: First) -> list[str]:
         has = f"{len(areas.areas)}:" if areas.areas else "none"
         lines = [f"no area of {first.space.label} has {address:#x}. It has {has}"]
         return lines + [f"  {known}" for known in areas.areas] + _relatives(first, address)
+    if address < PAGE:
+        return [f"the area {area} has page 0, which is nobody's, whatever an area says"]
     if first.taken.access is not None and _LETTERS[first.taken.access] not in area.protection:
         return [f"the area {area} forbids this access"]
     return [f"the area {area}: the fault handler has to bring the page"]
+
+
+def is_own_doing(first: First) -> bool:
+    """Whether its areas forbid what the process did: if they are as they should be, it was killed rightly."""
+    address, areas, access = first.taken.address, _areas(first, first.space), first.taken.access
+    if address is None or areas is None or access is None or not is_users(first.guest, address):
+        return False
+    area = areas.area_of(address)
+    return area is None or _LETTERS[access] not in area.protection
 
 
 def cause_of_user_fault(first: First) -> str | None:

@@ -1,5 +1,6 @@
 """What all commands have in common: arguments by words, completion, and errors in one line."""
 
+import re
 import shlex
 import traceback
 from collections.abc import Sequence
@@ -58,6 +59,8 @@ class PagingCommand(gdb.Command):
 
 def address(text: str) -> int:
     """The value of an expression of GDB's: a number, a symbol, $sp + 8."""
+    if re.fullmatch("0[xX][0-9a-fA-F]{17,}", text) and int(text, 16) >> 64:  # GDB drops what is too much
+        raise gdb.error(f"{text}: an address has 64 bits at most")
     value = gdb.parse_and_eval(text)
     if value.type.strip_typedefs().code in (gdb.TYPE_CODE_FUNC, gdb.TYPE_CODE_ARRAY, gdb.TYPE_CODE_STRUCT):
         value = value.address

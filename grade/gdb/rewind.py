@@ -104,7 +104,7 @@ class _Travel(gdb.Command):
         """GDB calls this."""
         try:
             said = self.go(argument)
-        except MachineError as error:
+        except (MachineError, gdb.error) as error:
             raise gdb.GdbError(f"{self.name}: {error}") from error
         gdb.write(f"{said}\n" if said else "")
         gdb.execute("frame")

@@ -1,6 +1,6 @@
 """What is wrong with the address spaces of a guest, as far as one look can tell, whatever lab it is."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from grade.boot.guest import Guest
 from grade.boot.layout import PAGE
@@ -22,9 +22,13 @@ def lint(guest: Guest, of: list[Space] | None = None) -> list[str]:
     every = spaces(guest) if of is None else of
     for space in every:
         for check in (_defects, _ranges, _guards, _promises):
-            lines = list(check(guest, space))
-            found += lines[:_MOST] + ([f"{space.label}: ... and {len(lines) - _MOST} more"] if len(lines) > _MOST else [])
-    return found + list(_kernel_halves(guest, every)) + _frames(guest, every)
+            found += _first(check(guest, space), f"{space.label}: ")
+    return found + _first(_written_by_two(guest, every)) + list(_kernel_halves(guest, every)) + _frames(guest, every)
+
+
+def _first(findings: Iterable[str], of: str = "") -> list[str]:
+    lines = list(findings)
+    return lines[:_MOST] + ([f"{of}... and {len(lines) - _MOST} more"] if len(lines) > _MOST else [])
 
 
 def _defects(guest: Guest, space: Space) -> Iterator[str]:
@@ -76,6 +80,22 @@ def _promises(guest: Guest, space: Space) -> Iterator[str]:
             yield f"{space.label}: {page.va:#x} can be {more}, and its area is {area}"
 
 
+def _written_by_two(guest: Guest, every: list[Space]) -> Iterator[str]:
+    """Frames that two processes can write to: what one writes, the other sees, and there is no memory to be shared here."""
+    writers: dict[int, tuple[Space, int]] = {}
+    for space in every:
+        if space.slot is None or not space.slot.pid:
+            continue
+        try:
+            pages = [page for page in walker_of(guest, space).mappings(space.root, 0, _USER_END) if page.user_write]
+        except TooManyTables:
+            continue  # _defects() says it
+        for page in pages:
+            other, va = writers.setdefault(page.pa, (space, page.va))
+            if other is not space:
+                yield f"{space.label}: {page.va:#x} can be written, and its frame {page.pa:#x} by {other.label}, too, at {va:#x}"
+
+
 def has_unpromised_pages(guest: Guest) -> bool:
     """Whether some process has a page that is in none of its areas."""
     for space in spaces(guest):
@@ -115,4 +135,4 @@ def _frames(guest: Guest, every: list[Space]) -> list[str]:
     slots = [space.slot for space in every if space.slot is not None]
     names = [name for slot in slots for name in ([str(slot)] if slot.pid else _OF_KERNEL)]
     odd = [str(one) for one in (*found.freed, *found.short) if any(name in words for words in one.owners for name in names)]
-    return odd[:_MOST] + ([f"... and {len(odd) - _MOST} frames more"] if len(odd) > _MOST else [])
+    return _first(odd)

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from grade.boot.guest import Guest
+from grade.boot.layout import PAGE
 from grade.boot.process_slots import ProcessSlot, process_slots
 from grade.walker import RadixWalker
 
@@ -52,7 +53,9 @@ def space_called(guest: Guest, name: str) -> Space:
     by_root = [space for space in known if space.root == number]
     if by_pid or by_root:
         return (by_root if name.startswith("0x") and by_root else by_pid or by_root)[0]
-    if number >= 4096:
+    if number >= PAGE and number % PAGE:
+        raise NoSuchSpace(f"{name} is no root: that begins where a page does, as at {number - number % PAGE:#x}")
+    if number >= PAGE:
         return Space(f"the root {number:#x}", number)
     pids = ", ".join(str(space.slot.pid) for space in known if space.slot is not None)
     raise NoSuchSpace(f"no process {number} has an address space" + (f"; these have: {pids}" if pids else ""))

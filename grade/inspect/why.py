@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 from grade.boot.cpu_state import CpuState, is_user_mode
 from grade.boot.guest import Guest
+from grade.boot.layout import PAGE
 from grade.boot.process_slots import memory_map
 from grade.diagnosis.causes import CAUSES
 from grade.diagnosis.diagnose import unreachable_handler
@@ -89,6 +90,8 @@ def _area_lines(guest: Guest, fault: LastFault) -> list[str]:
         return [str(failure)]
     if area is None:
         return [f"no area of {space.label} has this address: the process is killed (no-area)"]
+    if fault.address < PAGE:
+        return [f"its area {area} has page 0, which is nobody's, whatever an area says: the process is killed (bad-address)"]
     letter = {Access.READ: "r", Access.WRITE: "w", Access.EXECUTE: "x"}[fault.access]
     if letter not in area.protection:
         return [f"its area {area} forbids this access: the process is killed (protection)"]

@@ -113,6 +113,18 @@ def test_ctrl_c_while_tests_run_shows_what_was_graded_until_then(monkeypatch: py
     assert interrupted(pytest.Session.Interrupted).exit_code == 2
 
 
+def test_results_that_cannot_be_written_are_shown_all_the_same() -> None:
+    run = pagewalk("grade", "1", "--isa", "aarch64", "--milestone", "1.2", "--json", "/dev/full", "--junit", "/proc/x.xml")
+    assert run.returncode == 2 and "1.2   passed" in run.stdout and "points" in run.stdout, run.stdout
+    assert run.stderr.count("cannot write") == 2, run.stderr
+    assert "/dev/full: No space left on device; cannot write /proc/x.xml: No such file or directory" in run.stderr
+
+
+def test_a_folder_that_takes_no_files_is_named() -> None:
+    run = pagewalk("cut", "1", "/proc/nobody")
+    assert run.returncode == 2 and run.stderr == "Error: No such file or directory: /proc/nobody\n", run.stderr
+
+
 @pytest.mark.parametrize("command", ["grade", "status", "submit", "test", "run", "gdb", "bench", "cut", "handout"])
 def test_every_command_has_help(command: str) -> None:
     run = pagewalk(command, "--help")

@@ -192,6 +192,7 @@ def test_a_program_that_is_killed(kernel: Kernel) -> None:
     explanation = explain(case(kernel, "run trespass read 0x12345678"))
     told = text_of(explanation)
     assert not explanation.is_well and "no area of process 2 (trespass) has 0x12345678" in told, told
+    assert "is killed for that: so it should be" in told and "Look at" not in told, told
 
 
 def test_a_milestone_goes_the_way_it_went(tmp_path: Path) -> None:

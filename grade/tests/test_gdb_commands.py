@@ -64,6 +64,8 @@ def test_wrong_words_get_one_line_and_nothing_breaks(isa: str) -> None:
         "pt nothing_of_this_name": 'No symbol "nothing_of_this_name"',
         "pt -root 77": "no process 77 has an address space",
         "pt -diff 1": "usage: pt ",
+        "pt -root 0x1234": "0x1234 is no root: ",
+        "vtop 0x123456789abcdef01": "vtop: 0x123456789abcdef01: an address has 64 bits at most",
         "vtop": "usage: vtop ",
         "vmas x": "x is neither a PID nor",
         "break-in 0": "usage: break-in ",

@@ -75,12 +75,15 @@ def test_a_physical_address_has_every_writer_that_its_virtual_one_has(isa: str) 
 def test_there_and_back(isa: str) -> None:
     commands = ["hbreak run_monitor", "hbreak kernel_main", "reverse-continue", "print/x $pc", "stepi 3", "reverse-stepi 3"]
     commands += ["print/x $pc", "reverse-stepi", "stepi", "print/x $pc", "reverse-continue", "reverse-continue", "go-to -1"]
+    commands += ["go-to nowhere", "reverse-stepi nothing"]
     seen = play(isa, "", *commands)
     assert seen[2].startswith("#0  run_monitor ()")
     assert seen[3].split()[-1] == seen[6].split()[-1] == seen[9].split()[-1]
     assert seen[7].startswith("#0  ") and "kernel_main ()" in seen[7] and seen[10].startswith("#0  kernel_main ()")
     assert "No breakpoint stopped the machine before" in seen[11]
     assert "go-to: the recording has the instructions 0 to " in seen[12]
+    assert "go-to: No symbol \"nowhere\" in current context." in seen[13]
+    assert "reverse-stepi: No symbol \"nothing\" in current context." in seen[14]
 
 
 @pytest.mark.parametrize("isa", ISAS)

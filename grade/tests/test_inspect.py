@@ -13,6 +13,8 @@ from grade.boot.kernel_image import DEBUG_ROOT
 from grade.boot.layout import PAGE
 from grade.boot.process_slots import memory_map, slot_of
 from grade.boot.trapped import run_to_system_call
+from grade.checks.fork_checks import run_to_birth
+from grade.checks.process_checks import walk_in
 from grade.inspect.diff import diff_lines
 from grade.inspect.frames import frame_use, frames_lines, places_of
 from grade.inspect.lint import lint
@@ -84,6 +86,8 @@ def test_spaces_are_called_by_pid_or_root(hello: Guest) -> None:
     with pytest.raises(NoSuchSpace, match="x is neither a PID nor"):
         space_called(hello, "x")
     assert space_called(hello, "0x1000").slot is None
+    with pytest.raises(NoSuchSpace, match="0x1234 is no root: that begins where a page does, as at 0x1000"):
+        space_called(hello, "0x1234")
 
 
 def test_names_of_addresses(hello: Guest) -> None:
@@ -237,6 +241,34 @@ def test_pages_that_nobody_promised_are_found(hello: Guest) -> None:
     assert f"process 2 (hello): {stray:#x} is mapped, and in none of its areas" in lint(hello)
     change_entry(hello, TEXT, _WRITABLE[hello.isa])
     assert any(f"{TEXT:#x} can be written, and its area is" in line for line in lint(hello))
+
+
+def test_a_frame_that_two_processes_can_write_to_is_found(boot: Boot) -> None:
+    guest = boot("checkpoint ready", "run twin")
+    guest.run_to("ready")
+    birth = run_to_birth(guest, "the fork of twin")
+    assert lint(guest) == []
+    entries = [walk_in(guest, slot.root, STACK).steps[-1].entry_address for slot in (birth.parent, birth.child)]
+    guest.machine.write_physical(entries[1], guest.read_physical(entries[0], 8))
+    pa = walk_in(guest, birth.parent.root, STACK).pa
+    line = f"{birth.child}: {STACK:#x} can be written, and its frame {pa:#x} by {birth.parent}, too, at {STACK:#x}"
+    assert line in lint(guest)
+
+
+def test_page_0_is_nobodys_even_if_an_area_has_it(boot: Boot) -> None:
+    guest = boot("run trespass read 0x10")
+    handler = next(va for name, va in guest.image.symbols.items() if name.startswith("_Z17handle_user_fault"))
+    slot = None
+    while slot is None or (fault := last_fault(guest, _trap_frame(guest))).address != 0x10:
+        guest.run_to_address(handler, "the fault of trespass")
+        slot = slot_of(guest, 2)
+    first = memory_map(guest, slot).areas[0]
+    data = guest.read_physical(slot.map, PAGE)
+    at = data.index(first.start.to_bytes(8, "little") + first.end.to_bytes(8, "little"))
+    guest.machine.write_physical(slot.map + at, bytes(8))  # the first area begins at 0
+    assert fault.user and memory_map(guest, slot).area_of(0x10) is not None
+    told = "\n".join(why_lines(guest, _trap_frame(guest)))
+    assert "has page 0, which is nobody's, whatever an area says: the process is killed (bad-address)" in told, told
 
 
 def test_tables_that_lead_to_themselves_end_every_command(hello: Guest) -> None:
