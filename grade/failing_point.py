@@ -1,10 +1,11 @@
 """The way back to where a milestone's machine stood when it failed: by the same stops, in the same order."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from grade.boot.cpu_state import is_user_mode, read_cpu_state
 from grade.boot.failed_run import FailedRun
 from grade.boot.kernel_image import KernelImage
+from grade.boot.way import Way
 from grade.kill_point import go_to_kill, last_killed
 from grade.machine.debugged import DebuggedMachine
 from grade.machine.machine import MachineError
@@ -13,6 +14,7 @@ from grade.visible import visible
 from grade.walker import walker_for
 
 _MOST_PASSES = 20_000
+_NOT_RECORDED = "The test wrote into the guest's memory, which cannot be recorded; without --record it is written again."
 _REPORTERS = ("check_failed", "lab_todo", "fatal_fault", "fatal_exception", "fatal_stack_overflow")
 """The kernel's functions that report its end, and do not return: kernel/base/."""
 
@@ -39,14 +41,13 @@ def go_to_failure(
         who = f"process {failed.failure.killed} ({last_killed(machine).get('program')})"
         where = f"{who} is killed, and has all that it had; `bt` says why"
         return [f"Where milestone {failed.milestone} failed on {failed.isa}: {where}.", *_failure_lines(failed)]
-    passed = 0
-    total = sum(times for _, times in failed.stops)
-    for address, times in failed.stops:
-        for _ in range(times):
-            stop = _run_to(machine, address)
-            if stop.kind is not StopKind.BREAKPOINT:
-                return [f"The machine did not come as far as last time: after {passed} of {total} stops {stop.detail}."]
-            passed += 1
+    # Nobody plays again what is written into memory while a recording is made.
+    way = failed.way if machine.recording is None else replace(failed.way, deeds=())
+    more = ([_NOT_RECORDED] if way != failed.way else []) + _failure_lines(failed)
+    passed, stop = way.go(machine)
+    if stop is not None and stop.kind is not StopKind.BREAKPOINT:
+        how_far = f"The machine did not come as far as last time: after {passed} of {way.length} stops {stop.detail}."
+        return [how_far, *more]
     if death is not None:
         go_before(machine, death)
         where = f"right before the CPU dies, at {death.pc:#x} ({image.place(death.pc) or 'no code of the kernel'})"
@@ -54,7 +55,7 @@ def go_to_failure(
         where = _place_of(failed, image)
     else:
         where = _run_on(machine, failed, image)
-    return [f"Where milestone {failed.milestone} failed on {failed.isa}: {where}.", *_failure_lines(failed)]
+    return [f"Where milestone {failed.milestone} failed on {failed.isa}: {where}.", *more]
 
 
 def go_before(machine: DebuggedMachine, death: Death) -> None:
@@ -66,12 +67,11 @@ def go_before(machine: DebuggedMachine, death: Death) -> None:
     machine.remove_breakpoint(death.pc)
 
 
-def death_at(machine: DebuggedMachine, pc: int, stops: list[tuple[int, int]]) -> Death | None:
-    """Lets the guest run by the `stops` until it dies at `pc`, where it was seen to; None if it does not."""
-    for address, times in stops:
-        for _ in range(times):
-            if _run_to(machine, address).kind is not StopKind.BREAKPOINT:
-                return None
+def death_at(machine: DebuggedMachine, pc: int, way: Way) -> Death | None:
+    """Lets the guest go that way until it dies at `pc`, where it was seen to; None if it does not."""
+    _, stop = way.go(machine)
+    if stop is not None and stop.kind is not StopKind.BREAKPOINT:
+        return None
     machine.insert_breakpoint(pc)
     for passes in range(_MOST_PASSES):
         stop = machine.run()
@@ -106,8 +106,8 @@ def _run_to(machine: DebuggedMachine, *addresses: int) -> Stop:
 
 def _place_of(failed: FailedRun, image: KernelImage) -> str:
     """The last of the breakpoints at which the test stopped."""
-    address = failed.stops[-1][0]
-    times = sum(times for each, times in failed.stops if each == address)
+    address = failed.way.stops[-1][0]
+    times = sum(times for each, times in failed.way.stops if each == address)
     name = image.place(address).partition(" at ")[0] or f"{address:#x}"
     return f"stop {times} at {name}" if times > 1 else f"at {name}"
 

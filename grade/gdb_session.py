@@ -16,6 +16,7 @@ from pathlib import Path
 from grade.boot.failed_run import FailedRun
 from grade.boot.guest import CHECKPOINT, Recipe, machine_for
 from grade.boot.kernel_image import DEBUG_ROOT, KernelImage
+from grade.boot.way import Way
 from grade.failed_choice import choose_failed, refuse_changed
 from grade.failing_point import Death, death_at, go_before, go_to_failure, is_unreachable
 from grade.gdb.facts import RecordingFacts, write_facts
@@ -292,4 +293,4 @@ def _death(session: Session) -> Death | None:
             return None
         pc = machine.registers()[machine.platform.program_counter]
     with machine_for(session.recipe, _CPU_BUDGET, _IDLE_BACKSTOP, DebuggedMachine) as machine:
-        return death_at(machine, pc, [] if session.failed is None else list(session.failed.stops))
+        return death_at(machine, pc, Way() if session.failed is None else session.failed.way)

@@ -12,11 +12,11 @@ import shutil
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
-from itertools import groupby
 from pathlib import Path
 
 from grade.boot.guest import Guest, Recipe
 from grade.boot.snapshot import SavedGuest, load_snapshot, save_snapshot
+from grade.boot.way import Way
 from grade.diagnosis.failure import Failure
 from grade.ladder.trees import find_root
 from grade.machine.machine import MachineError
@@ -35,8 +35,7 @@ class FailedRun:
     milestone: str
     isa: str
     recipe: Recipe
-    stops: tuple[tuple[int, int], ...]
-    """The breakpoints at which the guest stopped, in order: the code address, and how many times in a row."""
+    way: Way
     stop_kind: StopKind | None
     stop_at: int | None
     """How the guest stopped last, and the code address; None if it never did."""
@@ -83,7 +82,7 @@ def save(target: Target, milestone: str, guest: Guest, failure: Failure, kept_in
         "milestone": milestone,
         "isa": target.isa,
         "recipe": guest.recipe.as_dict(),
-        "stops": [(pc, len(list(same))) for pc, same in groupby(guest.machine.breakpoint_stops)],
+        "way": Way.of(guest.machine).as_dict(),
         "stop_kind": stop.kind.value if stop is not None else None,
         "stop_at": stop.pc if stop is not None else None,
         "failure": {name: getattr(failure, name) for name in ("cause", "expected", "seen", "walk", "file", "killed")},
@@ -133,7 +132,7 @@ def _read(path: Path) -> FailedRun:
         milestone=document["milestone"],
         isa=document["isa"],
         recipe=recipe,
-        stops=tuple((pc, times) for pc, times in document["stops"]),
+        way=Way.from_dict(document["way"]),
         stop_kind=StopKind(kind) if kind is not None else None,
         stop_at=document["stop_at"],
         failure=Failure(**document["failure"]),

@@ -61,7 +61,9 @@ def frame_records(guest: "Guest") -> FrameRecords:
 
 def fail_allocation(guest: "Guest", k: int) -> None:
     """Makes the k-th allocation from now fail, as the monitor's command `fail` does; 0 takes it back."""
-    guest.machine.write_physical(guest.image.pa(_ALLOCATOR) + _FAIL_AFTER, struct.pack("<Q", k))
+    data = struct.pack("<Q", k)
+    guest.machine.write_physical(guest.image.pa(_ALLOCATOR) + _FAIL_AFTER, data)
+    guest.machine.note_deed(guest.image.va(_ALLOCATOR) + _FAIL_AFTER, data)
 
 
 def allocations_to_failure(guest: "Guest") -> int:

@@ -6,7 +6,7 @@ import string
 from grade.boot.guest import Guest
 from grade.boot.layout import PAGE
 from grade.boot.promises import awaited_page
-from grade.checks.process_checks import walk_in
+from grade.checks.process_checks import live_root, walk_in
 from grade.diagnosis.failure import expect
 
 
@@ -25,6 +25,8 @@ def write_user(guest: Guest, root: int, va: int, data: bytes) -> None:
     __tracebackhide__ = True
     for at, part in _parts(va, len(data)):
         guest.machine.write_physical(_place(guest, root, at), data[at - va :][:part])
+    if root == live_root(guest):
+        guest.machine.note_deed(va, data)
 
 
 def _parts(va: int, size: int) -> list[tuple[int, int]]:

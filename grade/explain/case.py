@@ -5,6 +5,7 @@ from pathlib import Path
 
 from grade.boot.failed_run import FailedRun, command_for
 from grade.boot.guest import Guest, Recipe
+from grade.boot.way import Way
 from grade.diagnosis.failure import Failure
 from grade.failed_choice import choose_failed, refuse_changed
 from grade.ladder.build import build_kernel
@@ -24,7 +25,7 @@ class Case:
     tree: Path
     next_steps: tuple[str, ...]
     """The commands that show more of it."""
-    stops: tuple[tuple[int, int], ...] = ()
+    way: Way = Way()
     to_the_end: bool = True
     failure: Failure | None = None
     kept: Guest | None = None
@@ -44,7 +45,7 @@ def case_of(failed: FailedRun) -> Case:
         recipe=failed.recipe,
         tree=failed.tree,
         next_steps=tuple(command_for(verb, failed, failed.milestone) for verb in ("gdb", "view")),
-        stops=failed.stops,
+        way=failed.way,
         to_the_end=failed.stop_kind is not StopKind.BREAKPOINT,
         failure=failed.failure,
         kept=failed.guest(),

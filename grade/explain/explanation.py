@@ -46,6 +46,9 @@ _ENDLESS = (
     "The program goes on and on: it has no end of its own, and it used up the time that it was given.",
     "That is not the kernel's fault: the kernel interrupts it, tick by tick, and it goes on where it was.",
 )
+_ANOTHER_WAY = (
+    "The same script went another way this time than when the milestone failed. On that way:",
+)
 _OWN_DOING = (
     "The program did what none of its areas allows, and is killed for that: so it should be.",
     "Only if an area is missing here, or has the wrong rights, is it the kernel's fault.",
@@ -75,7 +78,7 @@ class Explanation:
 def explain(case: Case) -> Explanation:
     """Boots the guest again, and says what happened. Takes some seconds."""
     with rebooted(case.recipe, case.tree) as (guest, log):
-        stop = follow(guest, log, case.stops, to_the_end=case.to_the_end)
+        stop = follow(guest, log, case.way, to_the_end=case.to_the_end)
         failure = case.failure or _failure(guest, stop)
         if failure is None:
             refuse_misuse(guest)
@@ -126,12 +129,14 @@ def _assembled(case: Case, failure: Failure, ended: RebootedGuest, first: First 
     freed = (_tried(lambda: freed_lines(first)) or []) if first is not None else []
     cause = cause_of(failure, first, looked_at, met_freed=bool(freed))
     sections = [Section(case.title, _what(failure, at_end))]
+    strayed = not case.to_the_end and ended.last_stop is not None and ended.last_stop.kind is not StopKind.BREAKPOINT
+    how = _ANOTHER_WAY if strayed else ()
     if first is not None:
-        sections.append(Section("What happened first", (*_lines(lambda: describe_first(first)), *freed)))
+        sections.append(Section("What happened first", (*how, *_lines(lambda: describe_first(first)), *freed)))
         sections.append(Section(f"The walk{_when(first)}", _lines(lambda: walk_of(first))))
         sections.append(Section("What the process was promised there", _lines(lambda: promise_lines(first))))
     else:
-        sections.append(Section("What happened first", ("Only expected exceptions.",)))
+        sections.append(Section("What happened first", (*how, "Only expected exceptions.")))
         sections.append(Section("The walk", tuple(failure.walk.splitlines())))
     sections.append(Section("Frames", _lines(lambda: _odd_frames(looked_at, is_end=looked_at is at_end))))
     sections.append(Section("Also wrong, at one look", _lines(lambda: _findings(looked_at))))

@@ -1,10 +1,10 @@
 """The same guest once more: with a log of its exceptions, or up to one of them.
 
     with rebooted(recipe, tree) as (guest, log):
-        stop = follow(guest, log, stops)
+        stop = follow(guest, log, way)
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -13,6 +13,7 @@ from grade.boot.cpu_state import GATE_SIZE, gate_target
 from grade.boot.guest import Guest, Recipe, machine_for
 from grade.boot.kernel_image import KernelImage
 from grade.boot.layout import layout_of
+from grade.boot.way import Way
 from grade.explain.exception_log import ExceptionLog
 from grade.explain.taken import Kind, Taken
 from grade.machine.machine import Machine
@@ -61,18 +62,9 @@ def rebooted(recipe: Recipe, tree: Path) -> Iterator[tuple[RebootedGuest, Except
         log.close()
 
 
-def follow(guest: RebootedGuest, log: ExceptionLog, stops: Sequence[tuple[int, int]], *, to_the_end: bool) -> Stop:
-    """Runs the guest from breakpoint to breakpoint as it ran before, and then, if it did so, to its end."""
-    stop = None
-    for address, times in stops:
-        guest.machine.insert_breakpoint(address)
-        for _ in range(times):
-            stop = guest.machine.run()
-            if stop.kind is not StopKind.BREAKPOINT:
-                break
-        if stop.kind is not StopKind.BREAKPOINT:
-            break
-        guest.machine.remove_breakpoint(address)
+def follow(guest: RebootedGuest, log: ExceptionLog, way: Way, *, to_the_end: bool) -> Stop:
+    """Lets the guest go the way that it went before, and then, if it did so, to its end."""
+    _, stop = way.go(guest.machine)
     if stop is None or (to_the_end and stop.kind is StopKind.BREAKPOINT):
         stop = guest.machine.run()
     if stop.kind is not StopKind.EXITED:

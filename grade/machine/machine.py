@@ -18,6 +18,7 @@ from typing import Self
 
 from grade.machine.boot_parameters import BootParameters
 from grade.machine.channel import Channel
+from grade.machine.deed import Deed, Deeds
 from grade.machine.facts import Fact, parse_facts
 from grade.machine.gdb_registers import Register
 from grade.machine.gdb_remote import GdbRemote
@@ -108,6 +109,8 @@ class Machine:
         self._last_stop_pc: int | None = None
         self.breakpoint_stops: list[int] = []
         """Where the guest has stopped at a breakpoint, in order."""
+        self.deeds = Deeds()
+        """What was done to the guest from outside."""
         self._registers: dict[str, int] | None = None  # as they were read since the guest stopped
 
     # Life
@@ -302,6 +305,11 @@ class Machine:
         """Type `text` on the serial line; the guest gets it when it next runs and reads."""
         with self._using_qemu(State.PAUSED, State.RUNNING):
             self._serial.send(text)
+            self.note_deed(None, text.encode())
+
+    def note_deed(self, va: int | None, data: bytes) -> None:
+        """Remember what was just written at `va` (as the CPU translates it now), or typed: None."""
+        self.deeds.note(Deed(len(self.breakpoint_stops), va, data))
 
     # How it is done
 

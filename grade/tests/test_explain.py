@@ -11,8 +11,10 @@ import pytest
 
 from grade.boot.failed_run import load
 from grade.boot.guest import Guest
+from grade.boot.kernel_image import KernelImage
 from grade.boot.process_slots import memory_map, slot_of
 from grade.boot.trapped import run_to_system_call
+from grade.boot.way import Way
 from grade.diagnosis.failure import Failure
 from grade.diagnosis.fault_cause import Access
 from grade.explain.case import Case, case_of, scripted
@@ -204,8 +206,12 @@ def test_a_milestone_goes_the_way_it_went(tmp_path: Path) -> None:
     assert explanation.cause == "temp-window-not-in-root"
     assert "Only expected exceptions" in text_of(explanation)
     assert f"./pagewalk gdb {bug.fails[0]} --isa x86_64" in explanation.sections[-1].lines
-    without_stops = explain(replace(the_way, stops=(), to_the_end=True))
+    without_stops = explain(replace(the_way, way=Way(), to_the_end=True))
     assert "1. page fault" in text_of(without_stops)
+    assert "went another way" not in text_of(explanation)
+    never = KernelImage("x86_64", Path(the_way.recipe.elf)).function("run_monitor")
+    strayed = text_of(explain(replace(the_way, way=Way((*the_way.way.stops, (never, 99))))))
+    assert "The same script went another way this time" in strayed and "the cause" in strayed.lower()
     failed = load(bug.lab, bug.fails[0], "x86_64", tmp_path)
     assert failed is not None
     with pytest.raises(LadderError, match="the kernel has changed"):

@@ -15,11 +15,13 @@ import pytest
 from grade.boot import failed_run
 from grade.boot.guest import Recipe
 from grade.course.cutter import cut
+from grade.course.patches import plant
 from grade.failed_choice import choose_failed
 from grade.gdb_session import run_last_failure_under_gdb
 from grade.ladder.build import build_kernel
 from grade.ladder.labs import ISAS, LadderError
 from grade.ladder.trees import Tree, find_root
+from grade.practice.bugs import load_bugs
 
 ROOT = find_root(Path(__file__))
 CHECK_FIRST = '#include "kernel/base/check.h"\nvoid run_monitor() {\n  CHECK(0 == 1);\n'
@@ -135,6 +137,21 @@ def test_of_many_passes_of_an_address_the_one_that_failed_is_meant(isa: str, lab
 
 
 @pytest.mark.parametrize("isa", ISAS)
+def test_what_the_test_wrote_into_memory_is_written_again(isa: str, tmp_path: Path) -> None:
+    """vmascript looks there for what it is to do: nothing, and it ends, and no stop of the test's comes again."""
+    bug = next(bug for bug in load_bugs(ROOT) if bug.name == "brk-within-a-page")
+    planted = plant(ROOT, bug, tmp_path / "tree")
+    command = [sys.executable, "-m", "grade", "grade", "5", "--isa", isa, "--milestone", "5.5", "--tree", str(planted)]
+    failed = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    assert failed.returncode == 1 and f"cause      {bug.causes[isa]}" in failed.stdout, failed.stdout
+    output = gdb(["5.5", "--isa", isa], ["procs"])
+    assert f"Where milestone 5.5 failed on {isa}: " in output and f"cause: {bug.causes[isa]}" in output
+    assert "vmascript" in output.partition("(gdb)")[2]
+    recorded = gdb(["5.5", "--isa", isa, "--record"], [])
+    assert "which cannot be recorded; without --record it is" in recorded and f"cause: {bug.causes[isa]}" in recorded
+
+
+@pytest.mark.parametrize("isa", ISAS)
 def test_a_kernel_that_reports_its_end_is_met_before_the_report(isa: str, lab_1: Path) -> None:
     """The stack still has who found out; the test's own machine stopped when it was turned off."""
     with broken(lab_1 / "kernel" / "monitor" / "monitor.cc", "void run_monitor() {\n", CHECK_FIRST):
@@ -147,7 +164,7 @@ def test_a_kernel_that_reports_its_end_is_met_before_the_report(isa: str, lab_1:
 def failure_document(milestone: str, recipe: dict) -> dict:
     """What is kept of a failure, on a kernel that is not there any more."""
     failure = {"cause": "hang", "expected": "an end", "seen": "none", "walk": "", "file": ""}
-    return {"lab": 1, "milestone": milestone, "isa": "aarch64", "recipe": recipe, "stops": [], "stop_kind": "breakpoint",
+    return {"lab": 1, "milestone": milestone, "isa": "aarch64", "recipe": recipe, "way": {"stops": [], "deeds": []}, "stop_kind": "breakpoint",
             "stop_at": 4, "failure": failure, "tree": str(ROOT), "digest": "another"}  # fmt: skip
 
 

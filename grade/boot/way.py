@@ -1,0 +1,86 @@
+"""How a guest came to where it stands, so that another one can go there: where it stopped, and what was done to it there."""
+
+import zlib
+from base64 import b85decode, b85encode
+from dataclasses import dataclass
+from itertools import groupby
+from typing import Any, Self
+
+from grade.boot.layout import PAGE
+from grade.machine.deed import Deed
+from grade.machine.machine import Machine
+from grade.machine.stop import Stop, StopKind
+from grade.walker import walker_for
+
+
+@dataclass(frozen=True)
+class Way:
+    """The breakpoints at which a guest stopped, in order, and the deeds."""
+
+    stops: tuple[tuple[int, int], ...] = ()
+    """The code address, and how many times in a row."""
+    deeds: tuple[Deed, ...] = ()
+
+    @classmethod
+    def of(cls, machine: Machine) -> Self:
+        """That a machine has gone until now."""
+        return cls(tuple((pc, len(list(same))) for pc, same in groupby(machine.breakpoint_stops)), tuple(machine.deeds))
+
+    @property
+    def length(self) -> int:
+        """How many stops there are."""
+        return sum(times for _, times in self.stops)
+
+    def go(self, machine: Machine) -> tuple[int, Stop | None]:
+        """Lets a guest that has just begun go it: how many stops it came to, and the last one.
+
+        That is no breakpoint if the guest went another way, and None if there is none to come to.
+        """
+        passed, stop = 0, None
+        for address, times in self.stops:
+            machine.insert_breakpoint(address)
+            for _ in range(times):
+                self._do(machine, passed)
+                stop = machine.run()
+                if stop.kind is not StopKind.BREAKPOINT:
+                    break
+                passed += 1
+            if not stop.kind.is_final:
+                machine.remove_breakpoint(address)
+            if stop.kind is not StopKind.BREAKPOINT:
+                return passed, stop
+        self._do(machine, passed)
+        return passed, stop
+
+    def _do(self, machine: Machine, passed: int) -> None:
+        for deed in self.deeds:
+            if deed.after != passed:
+                continue
+            if deed.va is None:
+                machine.send(deed.data.decode())
+            else:
+                _write(machine, deed.va, deed.data)
+
+    def as_dict(self) -> dict[str, Any]:
+        """For JSON."""
+        deeds = [(deed.after, deed.va, b85encode(zlib.compress(deed.data)).decode()) for deed in self.deeds]
+        return {"stops": self.stops, "deeds": deeds}
+
+    @classmethod
+    def from_dict(cls, document: dict[str, Any]) -> Self:
+        """From JSON. LookupError, ValueError or TypeError if it is none of ours."""
+        try:
+            deeds = [Deed(after, va, zlib.decompress(b85decode(data))) for after, va, data in document["deeds"]]
+        except zlib.error as error:
+            raise ValueError("a deed that cannot be read") from error
+        return cls(tuple((pc, times) for pc, times in document["stops"]), tuple(deeds))
+
+
+def _write(machine: Machine, va: int, data: bytes) -> None:
+    """Page by page. Frames may be others this time: ticks come when they come. What is not mapped is left out."""
+    walker = walker_for(machine.platform.isa, machine.memory, machine.registers())
+    while data:
+        part = min(len(data), PAGE - va % PAGE)
+        if (pa := walker.walk(va).pa) is not None:
+            machine.write_physical(pa, data[:part])
+        va, data = va + part, data[part:]

@@ -1,0 +1,31 @@
+"""What a test does to a guest while it is stopped: the guest goes the same way again only if that is done again."""
+
+from dataclasses import dataclass
+
+_MOST_BYTES = 4 << 20
+
+
+@dataclass(frozen=True)
+class Deed:
+    """Bytes that were written at `va`, as the CPU translated it then, or typed on the serial line: then `va` is None.
+
+    `after` is how often the guest had stopped at a breakpoint before.
+    """
+
+    after: int
+    va: int | None
+    data: bytes
+
+
+class Deeds(list[Deed]):
+    """All of them, in order. Of a test that writes megabytes none is kept."""
+
+    _bytes = 0
+
+    def note(self, deed: Deed) -> None:
+        """One more."""
+        self._bytes += len(deed.data)
+        if self._bytes <= _MOST_BYTES:
+            self.append(deed)
+        else:
+            self.clear()
