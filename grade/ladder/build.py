@@ -214,6 +214,7 @@ def _run(job: _Job, command: list[str], lock: int, log: IO[str], variables: Mapp
     environment = os.environ | {
         "CCACHE_BASEDIR": str(job.tree),  # cuts of one file share their object files
         "CCACHE_NOHASHDIR": "1",
+        "CCACHE_SLOPPINESS": "pch_defines,time_macros",  # without these ccache leaves alone what has a precompiled header
         "NINJA_STATUS": "[%f/%t] ",
         "LC_ALL": "C.UTF-8",  # errors are recognised by their English wording
         **variables,

@@ -11,7 +11,16 @@
 #include <vector>
 
 #include "kernel/mm/frame.h"
-#include "kernel/mm/page_table.h"
+#include "kernel/mm/page_table_map.h"
+// @from 3
+#include "kernel/mm/page_table_unmap.h"
+// @end
+// @from 5
+#include "kernel/mm/page_table_find.h"
+// @end
+// @from 6
+#include "kernel/mm/page_table_copy.h"
+// @end
 #include "kernel/tests/hardware.h"
 #include "kernel/tests/machine_test.h"
 #include "kernel/tests/test_tables.h"
