@@ -3,6 +3,7 @@
 
 #include "kernel/base/result.h"
 #include "kernel/mm/address_space.h"
+#include "kernel/mm/memory_map.h"
 #include "kernel/mm/page_copier.h"
 
 struct Clone {
