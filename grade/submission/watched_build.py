@@ -154,6 +154,8 @@ class _Watch:
             path.mkdir(exist_ok=True)
         library = build_library(self._tree.parents[2] / "watch")
         watch = {"CCACHE_DISABLE": "1", "TMPDIR": str(temporary), **environment(library, self._records)}
+        if precompiled := [name for name in ours if name.endswith(".gch")]:
+            yield Step(precompiled)  # from the cache, which knows by it what else was compiled with it
         yield Step([unit.object for unit in self._watched], watch)
         if not self.reads_outside():
             yield Step(ours)
