@@ -1,5 +1,6 @@
 """./pagewalk test: everything that can be tested, one step after the other, all of them even if one fails."""
 
+import json
 import os
 import subprocess
 import sys
@@ -23,7 +24,10 @@ from grade.ladder.trees import Tree, find_root
 
 OUTCOMES = Path("build/graded.json")
 """Where, from the root, the tests leave what they found out about the grader."""
+MINUTES = Path("build/minutes.json")
+"""Where they leave how many seconds each file of tests took."""
 _TESTS = "grade/tests"
+_MOST_SHOWN = 15
 EXAMPLES = "PAGEWALK_EXAMPLES"
 """Says to grade/tests/test_memory_model.py how many examples to try. Without it they are few, and always the same."""
 
@@ -45,6 +49,7 @@ def run(console: Console, *, quick: bool, jobs: int | None) -> int:
     _forget(root, reference)
     steps = [
         _Step("both kernels build, and each header compiles alone", lambda: _build_everything(root, console)),
+        *([] if quick else [_Step("each source file includes what it uses", lambda: _build_unprepared(root, console))]),
         _Step("host tests of the engine, under ASan and UBSan", lambda: _host_tests(root, console)),
         _Step("the grader's own tests" + (" without bugs and variants" if quick else ", planted bugs and variants"),
               lambda: _pytest(root, [_TESTS, "-n", workers, "--dist=loadgroup", *left_out])),
@@ -63,6 +68,7 @@ def run(console: Console, *, quick: bool, jobs: int | None) -> int:
         result = "[green]passed[/]" if step_passed else "[red]failed[/]"
         table.add_row(step.name, result, f"{time.monotonic() - start:.0f}")
     console.print(table)
+    _show_minutes(console, root / MINUTES)
     console.print(graded_table(corpus(root), read_outcomes(root / OUTCOMES) + references(reference)))
     return grading.PASSED if passed else grading.FAILED
 
@@ -85,7 +91,7 @@ def run_examples(jobs: int | None, examples: int) -> int:
 def _forget(root: Path, reference: Path) -> None:
     """Removes what an earlier run found out about the grader: the table shows this one."""
     reference.parent.mkdir(exist_ok=True)
-    for path in (reference, root / OUTCOMES):
+    for path in (reference, root / OUTCOMES, root / MINUTES):
         path.unlink(missing_ok=True)
 
 
@@ -98,6 +104,34 @@ def _build_everything(root: Path, console: Console) -> bool:
         console.print(str(error), markup=False)
         return False
     return True
+
+
+def _build_unprepared(root: Path, console: Console) -> bool:
+    """Builds both kernels without the precompiled header, which would hide that an #include is missing."""
+    try:
+        for isa in ISAS:
+            folder = f"build/unprepared/{isa}"
+            _run(["cmake", "--preset", isa, "-B", folder, "-DPRECOMPILED=OFF"], root)
+            _run(["cmake", "--build", folder, "--target", "kernel"], root)
+    except subprocess.CalledProcessError as error:
+        console.print(str(error), markup=False)
+        return False
+    return True
+
+
+def _show_minutes(console: Console, file: Path) -> None:
+    """Shows where the time went: the files of tests that took longest, over all workers."""
+    if not file.exists():
+        return
+    seconds: dict[str, float] = json.loads(file.read_text(encoding="utf-8"))
+    longest = sorted(seconds, key=seconds.__getitem__, reverse=True)
+    table = Table(title="where the time went, over all cores", title_justify="left")
+    for column in ("tests", "seconds"):
+        table.add_column(column, justify="right" if column == "seconds" else "left")
+    for name in longest[:_MOST_SHOWN]:
+        table.add_row(name, f"{seconds[name]:.0f}")
+    table.add_row(f"{len(longest[_MOST_SHOWN:])} others", f"{sum(seconds[name] for name in longest[_MOST_SHOWN:]):.0f}")
+    console.print(table)
 
 
 def _host_tests(root: Path, console: Console) -> bool:
