@@ -215,6 +215,7 @@ def _run(job: _Job, command: list[str], lock: int, log: IO[str], variables: Mapp
         "CCACHE_BASEDIR": str(job.tree),  # cuts of one file share their object files
         "CCACHE_NOHASHDIR": "1",
         "CCACHE_SLOPPINESS": "pch_defines,time_macros",  # without these ccache leaves alone what has a precompiled header
+        "CCACHE_PCH_EXTSUM": "1",  # its checksum is kernel/base/precompiled.cmake's
         "NINJA_STATUS": "[%f/%t] ",
         "LC_ALL": "C.UTF-8",  # errors are recognised by their English wording
         **variables,
