@@ -56,6 +56,15 @@ class _Suite:
 
 _TWO_VALUES = r"    Which is: {}\n  .+\n    Which is: {}"
 """How gtest prints what was found, and below it what was expected."""
+_LOOKUP = _Suite(
+    "kernel/mm/page_table_map.h",
+    "page_table_map_tests",
+    1,
+    "map-lookup-wrong",
+    (),
+    ("PageTableLookup",),
+    least_cases=36,
+)
 _MAP = _Suite(
     "kernel/mm/page_table_map.h",
     "page_table_map_tests",
@@ -116,7 +125,7 @@ _VMA = _Suite(
     least_cases=45,
     stops_at_once=True,
 )
-_SUITES = {"PageTableUnmap": _UNMAP, "PageTable": _MAP, "Vma": _VMA}
+_SUITES = {"PageTableLookup": _LOOKUP, "PageTableUnmap": _UNMAP, "PageTable": _MAP, "Vma": _VMA}
 """By how the names of their tests begin; the first that fits."""
 JUDGED_FILES = frozenset(suite.file for suite in _SUITES.values())
 """What students write of all that host tests are built from."""
@@ -129,7 +138,7 @@ def program_of(tests: str) -> str:
 
 def programs_for(lab: int) -> list[str]:
     """Those that prove milestones on the kernel of a lab."""
-    return [suite.program for suite in _SUITES.values() if suite.lab <= lab]
+    return list(dict.fromkeys(suite.program for suite in _SUITES.values() if suite.lab <= lab))
 
 
 def check_host_tests(build: Callable[[str], Path], tests: str, scratch: Path) -> None:

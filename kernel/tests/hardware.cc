@@ -184,10 +184,6 @@ constexpr Hardware kI386{.format = Format::kI386,
                          .table = table<I386Paging>};
 static_assert(has_geometry_of<I386Paging>(kI386));
 
-unsigned shift_of(const Hardware& hardware, unsigned level) {
-  return 12 + level * hardware.index_bits;
-}
-
 std::uint64_t read_raw(const Hardware& hardware, PhysAddr table, std::uint64_t index) {
   std::uint64_t entry = 0;  // the host is little-endian, as all four ISAs are
   std::memcpy(&entry, pointer_to(table + index * hardware.entry_bytes), hardware.entry_bytes);
@@ -220,7 +216,7 @@ void add_table(Tree& tree, const Hardware& hardware, PhysAddr table, unsigned le
   for (std::uint64_t index = 0; index < hardware.entries_per_table(); ++index) {
     const std::uint64_t raw = read_raw(hardware, table, index);
     const HardwareEntry entry = hardware.read(level, raw);
-    const std::uint64_t entry_va = va + (index << shift_of(hardware, level));
+    const std::uint64_t entry_va = va + index * hardware.level_size(level);
     if (entry.kind == HardwareEntry::kBroken) tree.broken.push_back("entry " + std::to_string(raw));
     if (entry.kind == HardwareEntry::kTable) add_table(tree, hardware, PhysAddr{entry.address}, level - 1, entry_va);
     if (entry.kind == HardwareEntry::kLeaf) tree.leaves.push_back({entry_va, hardware.level_size(level), raw});
@@ -244,8 +240,7 @@ std::optional<Translation> translate(const Hardware& hardware, PhysAddr root, Vi
   PhysAddr table = root;
   for (unsigned level = hardware.levels; level-- > 0;) {
     if (!is_in_ram(table)) return {};
-    const std::uint64_t index = va.raw() >> shift_of(hardware, level) & ((1u << hardware.index_bits) - 1);
-    HardwareEntry entry = hardware.read(level, read_raw(hardware, table, index));
+    HardwareEntry entry = hardware.read(level, read_raw(hardware, table, hardware.index(va, level)));
     limit(entry, above);
     if (entry.kind == HardwareEntry::kLeaf) {
       const std::uint64_t size = hardware.level_size(level);

@@ -41,6 +41,8 @@ struct Hardware {
 
   unsigned entries_per_table() const { return 1u << index_bits; }
   std::uint64_t level_size(unsigned level) const { return kPageSize << (level * index_bits); }
+  // Of the entry for `va` in a table of `level`.
+  unsigned index(VirtAddr va, unsigned level) const { return va.raw() / level_size(level) % entries_per_table(); }
 };
 const Hardware& hardware_of(Format format);
 

@@ -27,10 +27,10 @@ endfunction()
 set_source_files_properties(kernel/tests/hardware.cc PROPERTIES COMPILE_OPTIONS "-fno-sanitize=all;-O2")
 set_source_files_properties(kernel/mm/frame_allocator.cc PROPERTIES COMPILE_OPTIONS -O2)
 
-# The engine comes first in each program: of an inline function that several files have the linker keeps the first one.
+# What has sanitizers comes first: of an inline function that several files have the linker keeps the first one.
 function(add_tests program)
-  add_executable(${program} ${ARGN})
-  target_link_libraries(${program} PRIVATE host_machine GTest::gtest_main)
+  add_executable(${program} $<TARGET_OBJECTS:host_machine> ${ARGN})
+  target_link_libraries(${program} PRIVATE GTest::gtest_main)
   add_test(NAME ${program} COMMAND ${program} --gtest_brief=1)
 endfunction()
 
