@@ -16,7 +16,7 @@ from grade import report
 from grade.checks.host_tests import programs_for
 from grade.cli_common import CANNOT_RUN, INTERRUPTED
 from grade.diagnosis.failure import Failure
-from grade.ladder.build import BuildError
+from grade.ladder.build import BuildError, Manner
 from grade.ladder.labs import ISAS, LadderError
 from grade.ladder.trees import Tree, find_root
 from grade.machine.qemu_version import require
@@ -186,7 +186,7 @@ def _build_all(targets: Plan, console: Console, *, with_host_tests: bool) -> Non
         for target in {target.lab: target for target in targets.targets}.values() if with_host_tests else ():
             for program in programs_for(target.lab):
                 what = f"building lab {target.lab}'s {program}"
-                _build(progress, console, what, partial(target.host_tests, program))
+                _build(progress, console, what, partial(target.all_host_tests, [program]))
 
 
 def _build(progress: Progress, console: Console, what: str, build: Callable[..., object]) -> None:
@@ -198,5 +198,5 @@ def _build(progress: Progress, console: Console, what: str, build: Callable[...,
         progress.update(task, completed=done, total=total)
 
     with contextlib.suppress(BuildError, Failure):
-        build(on_progress=on_progress)
+        build(manner=Manner(on_progress))
     progress.remove_task(task)
