@@ -174,7 +174,9 @@ class _Front:
         if collector is not None:
             config.pagewalk_front = True
             self.results, self.waiting, self.unwritten = collector.results, collector.waiting, collector.unwritten
-            collector.show = lambda result: self._console.print(report.result_line(result), soft_wrap=True)
+            collector.show = lambda result, unchanged: self._console.print(
+                report.result_line(result, unchanged=unchanged), soft_wrap=True
+            )
 
 
 def _build_all(targets: Plan, console: Console, *, with_host_tests: bool) -> None:

@@ -21,6 +21,7 @@ import pytest
 from grade import after_failure, report, run_plan
 from grade.boot.guest import Guest
 from grade.boot.kernel_image import KernelImage
+from grade.checks.ran_before import HostTests
 from grade.diagnosis.failure import Failure, NotWritten
 from grade.diagnosis.process_ends import kill_behind
 from grade.ladder.build import BuildError, Kernel
@@ -127,10 +128,10 @@ def image(kernel: Kernel) -> KernelImage:
     return KernelImage(kernel.isa, kernel.elf)
 
 
-@pytest.fixture(scope="session")
-def host_tests(target: Target) -> Callable[[str], Path]:
+@pytest.fixture
+def host_tests(target: Target) -> HostTests:
     """The target's programs of host tests, by their names; each is built when it is asked for."""
-    return target.host_tests
+    return HostTests(target.host_tests, target.memory)
 
 
 @dataclass
@@ -176,7 +177,8 @@ def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo) -> Itera
         return
     result = _result(item, mark, call)
     report = outcome.get_result()
-    report.user_properties.append((RESULT, json.dumps({**asdict(result), "booted": _last_guest(item) is not None})))
+    beside = {"booted": _last_guest(item) is not None, "unchanged": _is_unchanged(item)}
+    report.user_properties.append((RESULT, json.dumps({**asdict(result), **beside})))
     if result.waits:
         report.outcome, report.longrepr = "skipped", (str(item.path), 0, result.message)
 
@@ -196,6 +198,12 @@ def _result(item: pytest.Function, mark: pytest.Mark, call: pytest.CallInfo) -> 
     if target.is_submission and status is not Status.PASSED:
         message = "\n".join([message, *_notes(target)])
     return Result(target.lab, target.isa, number, title, points, most, status, cause, visible(message), call.duration)
+
+
+def _is_unchanged(item: pytest.Function) -> bool:
+    """Whether its host tests were not run, because the same program had been."""
+    programs = item.funcargs.get("host_tests")
+    return isinstance(programs, HostTests) and programs.reused
 
 
 def _notes(target: Target) -> list[str]:
@@ -249,24 +257,25 @@ class Collector:
         """Lab and ISA of the kernels that have passed a milestone of their own by booting."""
         self.unwritten: list[str] = []
         """Which of the files that were asked for could not be written, and why."""
-        self.show: Callable[[Result], None] = lambda result: None
+        self.show: Callable[[Result, bool], None] = lambda result, unchanged: None
+        """Called with each result, and whether host tests were not run for it: the same programs had been."""
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         """A test of some worker has gone through one of its phases."""
         for name, value in report.user_properties:
             if name == RESULT:
                 fields = json.loads(value)
-                booted = fields.pop("booted")
-                self._take(Result(**{**fields, "status": Status(fields["status"])}), booted)
+                booted, unchanged = fields.pop("booted"), fields.pop("unchanged")
+                self._take(Result(**{**fields, "status": Status(fields["status"])}), booted, unchanged)
 
-    def _take(self, result: Result, booted: bool) -> None:
+    def _take(self, result: Result, booted: bool, unchanged: bool) -> None:
         if result.waits:
             self.waiting.append(result)
             return
         if booted and result.max and result.status is Status.PASSED:
             self.boots.add((result.lab, result.isa))
         self.results.append(result)
-        self.show(result)
+        self.show(result, unchanged)
 
     def pytest_sessionfinish(self) -> None:
         """Writes the files that were asked for.
@@ -276,7 +285,7 @@ class Collector:
         for result in [result for result in self.waiting if (result.lab, result.isa) in self.boots]:
             self.waiting.remove(result)
             self.results.append(result)
-            self.show(result)
+            self.show(result, False)
         if path := self.config.getoption("--results-json"):
             self._write(path, lambda: write_json(self.results, path, self._submission()))
         if path := self.config.getoption("--results-junit"):

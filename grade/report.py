@@ -46,8 +46,8 @@ def _labelled(label: str, lines: Sequence[str]) -> list[str]:
     return [f"{label if i == 0 else '':10} {line}" for i, line in enumerate(lines)]
 
 
-def result_line(result: Result) -> Text:
-    """One milestone, in one line, as it comes in."""
+def result_line(result: Result, *, unchanged: bool = False) -> Text:
+    """One milestone, in one line, as it comes in. `unchanged`: its host tests were not run, because they had been."""
     line = Text(f"  lab {result.lab}  {result.isa:8} {result.milestone:5} ")
     line.append(f"{result.status:7}", style=_STYLES[result.status])
     line.append(f" {result.title}")
@@ -55,6 +55,8 @@ def result_line(result: Result) -> Text:
         line.append(f" ({_first_line(result.message)})", style="yellow")
     elif result.cause:
         line.append(f" ({result.cause})", style="red")
+    if unchanged:
+        line.append(f" (host tests unchanged since they {result.status})", style="dim")
     return line
 
 

@@ -8,11 +8,13 @@ from types import ModuleType
 
 from grade.ladder.build import Kernel, Manner, build_all_host_tests, build_host_tests, build_kernel
 from grade.ladder.labs import ISAS, LadderError
-from grade.ladder.trees import Tree, find_root, prepare, with_tests_of
+from grade.ladder.trees import Tree, find_root, place_of, prepare, with_tests_of
 
 Prepare = Callable[[Tree, int], Path]
 """Brings the folder in which a lab is built up to date, as prepare() does."""
 
+_FOREIGN = Path("build/foreign")
+"""From our root: where the host tests of trees are built that are not ours."""
 _MILESTONE = re.compile(r'^@milestone\("(\d+\.\d+)"', re.MULTILINE)
 
 
@@ -47,6 +49,16 @@ class Target:
             return _watched().watched_host_tests(self.root, program)
         return build_host_tests(self._with_our_tests(prepare), program)
 
+    @property
+    def memory(self) -> Path:
+        """Where it is remembered how programs of host tests ran. No submission and no other tree knows of this one."""
+        own = find_root(Path(__file__))
+        if self.is_submission:
+            return self.root.parent / "ran"
+        if self.root == own:
+            return own / "build" / "ran"
+        return place_of(self.root, own / _FOREIGN) / "build" / "ran"  # not in that tree: somebody else writes there
+
     def all_host_tests(
         self, programs: Sequence[str], manner: Manner, prepared: Prepare = prepare
     ) -> Mapping[str, Path | Exception]:
@@ -61,7 +73,7 @@ class Target:
         tree = prepared(Tree(self.root), self.lab)
         if self.root == own.root:
             return tree
-        return with_tests_of(prepared(own, self.lab), tree, own.root / "build" / "foreign")
+        return with_tests_of(prepared(own, self.lab), tree, own.root / _FOREIGN)
 
 
 def _watched() -> ModuleType:

@@ -292,6 +292,16 @@ def test_one_failure_of_many_milestones_is_shown_once(tmp_path: Path) -> None:
     assert "1.2, 1.3, 1.4, 1.5, 1.6, 1.7, 1.8, 1.9:" in run.stdout
 
 
+def test_the_second_isa_does_not_run_the_same_host_tests_again(tmp_path: Path) -> None:
+    tree = changed_cut(tmp_path, "kernel/mm/page_table_map.h", "#pragma once", f"#pragma once  // {tmp_path}")
+    run = pagewalk("grade", "1", "--milestone", "1.1", "--tree", str(tree), "-j", "1")
+    assert run.returncode == 0, run.stdout + run.stderr
+    first, second = (line for line in run.stdout.splitlines() if line.startswith("  lab 1 "))
+    assert first.endswith("four formats") and second.endswith("(host tests unchanged since they passed)")
+    again = pagewalk("grade", "1", "--milestone", "1.1", "--tree", str(tree), "--isa", "x86_64")
+    assert again.stdout.count("(host tests unchanged since they passed)") == 1
+
+
 def test_a_handed_out_tree_says_nothing_about_how_it_is_graded(tmp_path: Path) -> None:
     tree = tmp_path / "tree"
     cut(ROOT, 1, 0, tree, with_grader=True)
