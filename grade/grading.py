@@ -1,26 +1,20 @@
-"""./pagewalk grade: builds, then runs pytest over the labs' milestones, with progress, and shows what came out."""
+"""./pagewalk grade: builds, then judges the labs' milestones, with progress, and shows what came out."""
 
 import contextlib
 import io
 import os
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
-from functools import partial
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
-import pytest
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn
 
-from grade import report
-from grade.checks.host_tests import programs_for
+from grade.building import Building
 from grade.cli_common import CANNOT_RUN, INTERRUPTED
-from grade.diagnosis.failure import Failure
-from grade.ladder.build import BuildError
 from grade.ladder.labs import ISAS, LadderError
 from grade.ladder.trees import Tree, find_root
 from grade.machine.qemu_version import require
-from grade.plugin import Collector
+from grade.needs import Needs, all_needs, needs_of
 from grade.results import Result, Status
 from grade.run_plan import Plan, milestones_for, plan, plan_submission
 from grade.student.around_grading import after_grading, refuse_conflicts
@@ -70,38 +64,92 @@ def _grade_submission(options: GradeOptions, console: Console, tests: Tree) -> i
 
 
 def _grade(options: GradeOptions, console: Console, targets: Plan, submission: Path | None = None) -> int:
-    tests = find_root(Path(__file__))
+    tests = Tree(find_root(Path(__file__)))
     for isa in dict.fromkeys(target.isa for target in targets.targets):
         require(isa)
-    own = Tree(tests)
-    is_students = own.course is not None and options.tree is None
-    if is_students:
-        refuse_conflicts(own)
-    _refuse_what_matches_nothing(options, tests, targets, submission)
-    _build_all(targets, console, with_host_tests=submission is not None or not (options.milestones or options.expression))
-    front = _Front(console)
+    if _is_students(options, tests):
+        refuse_conflicts(tests)
+    known, needs = milestones_for(tests, targets), needs_of(tests)
+    for number in options.milestones:
+        if number not in known:
+            raise LadderError(f"no milestone matches {number}; {_there_is(targets, known)}")
+    with Building(targets) as building:
+        # While it builds, this process gets ready to judge: importing pytest and the tests takes as long as a small build.
+        if options.expression is None:  # only pytest can tell what matches that
+            building.begin(all_needs(needs, options.milestones or known))
+        status = _judge(options, console, submission, Judging(targets, known, building, needs))
+    return status
+
+
+@dataclass(frozen=True)
+class Judging:
+    """What is known before pytest is."""
+
+    targets: Plan
+    known: Sequence[str]
+    """The milestones that the targets are asked."""
+    building: Building
+    needs: dict[str, Needs]
+
+
+def _judge(options: GradeOptions, console: Console, submission: Path | None, judging: Judging) -> int:
+    import pytest  # only now, and all that needs it: see above
+
+    from grade.front import Front
+    from grade.progress import ProgressLine
+    from grade.report import print_report, waiting_lines
+
+    tests, targets = Tree(find_root(Path(__file__))), judging.targets
+    front = Front(ProgressLine(console), judging.building, judging.needs, options.jobs)
     output = io.StringIO()
-    with contextlib.redirect_stdout(output):
+    with contextlib.redirect_stdout(output), _only_our_plugins():
         status = pytest.main(_pytest_arguments(options, tests, targets, submission), plugins=[front])
-    results = front.results
+    if front.cannot_run is not None:
+        raise front.cannot_run
+    if status == pytest.ExitCode.NO_TESTS_COLLECTED and options.expression is not None:
+        among = f" among {', '.join(options.milestones)}" if options.milestones else ""
+        raise LadderError(f"no milestone matches -k {options.expression!r}{among}; {_there_is(targets, judging.known)}")
     if status not in (pytest.ExitCode.OK, pytest.ExitCode.TESTS_FAILED, pytest.ExitCode.INTERRUPTED):
         console.print(output.getvalue(), markup=False, highlight=False)
         return CANNOT_RUN
-    report.print_report(console, results)
+    results = front.results
+    print_report(console, results, front.shown)
     if options.milestones or not results:
-        for line in report.waiting_lines(front.waiting):
+        for line in waiting_lines(front.waiting):
             console.print(line, markup=False, soft_wrap=True)
     if not results:
         console.print("Nothing was graded.")
     complete = status != pytest.ExitCode.INTERRUPTED and not (options.milestones or options.expression)
-    if is_students:
-        after_grading(own, results, [target.isa for target in targets.targets], console, complete=complete)
+    if _is_students(options, tests):
+        after_grading(tests, results, [target.isa for target in targets.targets], console, complete=complete)
     if status == pytest.ExitCode.INTERRUPTED:
         console.print("Interrupted: this is what was graded until then.")
         return INTERRUPTED if front.by_ctrl_c else CANNOT_RUN
     if front.unwritten:
         raise LadderError("; ".join(front.unwritten))
     return _exit_status(results, front.waiting)
+
+
+def _is_students(options: GradeOptions, tests: Tree) -> bool:
+    """Whether a student grades the tree that was handed out."""
+    return tests.course is not None and options.tree is None
+
+
+def _there_is(targets: Plan, known: Sequence[str]) -> str:
+    labs = ", ".join(str(lab) for lab in dict.fromkeys(target.lab for target in targets.targets))
+    return f"for lab {labs} there are {', '.join(known)}"
+
+
+@contextlib.contextmanager
+def _only_our_plugins() -> Iterator[None]:
+    """Keeps pytest from what is installed or wished for beside: importing it takes time, and it is for nothing here."""
+    before = {name: os.environ.pop(name) for name in list(os.environ) if name.startswith("PYTEST_")}
+    os.environ["PYTEST_DISABLE_PLUGIN_AUTOLOAD"] = "1"
+    try:
+        yield
+    finally:
+        del os.environ["PYTEST_DISABLE_PLUGIN_AUTOLOAD"]
+        os.environ.update(before)
 
 
 def _exit_status(results: Sequence[Result], waiting: Sequence[Result]) -> int:
@@ -112,30 +160,12 @@ def _exit_status(results: Sequence[Result], waiting: Sequence[Result]) -> int:
     return PASSED if passed and results and not waiting else FAILED
 
 
-def _refuse_what_matches_nothing(options: GradeOptions, tests: Path, targets: Plan, submission: Path | None) -> None:
-    """LadderError before anything is built if a milestone that was named is asked of no kernel, or -k matches none."""
-    known = milestones_for(Tree(tests), targets)
-    labs = ", ".join(str(lab) for lab in dict.fromkeys(target.lab for target in targets.targets))
-    there_is = f"for lab {labs} there are {', '.join(known)}"
-    for number in options.milestones:
-        if number not in known:
-            raise LadderError(f"no milestone matches {number}; {there_is}")
-    if options.expression is None:
-        return
-    arguments = _pytest_arguments(replace(options, json_file=None, junit_file=None), tests, targets, submission)
-    with contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(io.StringIO()):
-        status = pytest.main([*arguments, "--collect-only"])
-    if status == pytest.ExitCode.NO_TESTS_COLLECTED:
-        among = f" among {', '.join(options.milestones)}" if options.milestones else ""
-        raise LadderError(f"no milestone matches -k {options.expression!r}{among}; {there_is}")
-
-
-def _pytest_arguments(options: GradeOptions, tests: Path, targets: Plan, submission: Path | None) -> list[str]:
+def _pytest_arguments(options: GradeOptions, tests: Tree, targets: Plan, submission: Path | None) -> list[str]:
     """What plain pytest would be given: the lab folders, and the options of grade/plugin.py."""
     labs = sorted({target.lab for target in targets.targets})
-    folders = [lab.folder for lab in Tree(tests).labs if lab.number <= max(labs) and any(lab.folder.glob("test_*.py"))]
-    arguments = ["-qq", "--no-header", "--no-summary", "--tb=no", "-p", "no:cacheprovider", f"--rootdir={tests}"]
-    arguments += ["-n", str(options.jobs or os.cpu_count() or 1), *map(str, folders)]
+    folders = [lab.folder for lab in tests.labs if lab.number <= max(labs) and any(lab.folder.glob("test_*.py"))]
+    arguments = ["-qq", "--no-header", "--no-summary", "--tb=no", "-p", "no:cacheprovider", f"--rootdir={tests.root}", "-s"]
+    arguments += map(str, folders)
     arguments += [f"--lab={lab}" for lab in labs] + [f"--isa={isa}" for isa in options.isas]
     arguments += [f"--milestone={number}" for number in options.milestones]
     if submission is not None:  # the next submission would overwrite the failures of this one
@@ -145,58 +175,3 @@ def _pytest_arguments(options: GradeOptions, tests: Path, targets: Plan, submiss
     for name, path in (("--results-json", options.json_file), ("--results-junit", options.junit_file)):
         arguments += [name, str(path.resolve())] if path else []
     return arguments
-
-
-class _Front:
-    """Shows each result as it comes; pytest's own output goes elsewhere."""
-
-    def __init__(self, console: Console) -> None:
-        self._console = console
-        self.results: list[Result] = []
-        self.waiting: list[Result] = []
-        self.unwritten: list[str] = []
-        self.by_ctrl_c = False
-
-    def pytest_keyboard_interrupt(self, excinfo: pytest.ExceptionInfo[BaseException]) -> None:
-        """Ctrl-C, or pytest itself gives up: with an exception of another type."""
-        self.by_ctrl_c = excinfo.type is KeyboardInterrupt
-
-    def pytest_collection_finish(self, session: pytest.Session) -> None:
-        """Before the first test: takes over what the collector shows."""
-        self._attach(session.config)
-
-    def pytest_sessionstart(self, session: pytest.Session) -> None:
-        """Under xdist this process collects nothing."""
-        self._attach(session.config)
-
-    def _attach(self, config: pytest.Config) -> None:
-        collector: Collector | None = config.pluginmanager.get_plugin("pagewalk-collector")
-        if collector is not None:
-            config.pagewalk_front = True
-            self.results, self.waiting, self.unwritten = collector.results, collector.waiting, collector.unwritten
-            collector.show = lambda result: self._console.print(report.result_line(result), soft_wrap=True)
-
-
-def _build_all(targets: Plan, console: Console, *, with_host_tests: bool) -> None:
-    """Builds everything first, with progress. What does not build is reported by the milestones that it costs."""
-    columns = (SpinnerColumn(), TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
-    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as progress:
-        for target in targets.targets:
-            _build(progress, console, f"building lab {target.lab} for {target.isa}", target.kernel)
-        for target in {target.lab: target for target in targets.targets}.values() if with_host_tests else ():
-            for program in programs_for(target.lab):
-                what = f"building lab {target.lab}'s {program}"
-                _build(progress, console, what, partial(target.host_tests, program))
-
-
-def _build(progress: Progress, console: Console, what: str, build: Callable[..., object]) -> None:
-    task = progress.add_task(what, total=None)
-    if not console.is_terminal:
-        console.print(what)
-
-    def on_progress(done: int, total: int, _: str) -> None:
-        progress.update(task, completed=done, total=total)
-
-    with contextlib.suppress(BuildError, Failure):
-        build(on_progress=on_progress)
-    progress.remove_task(task)

@@ -21,6 +21,8 @@ import pytest
 from grade import after_failure, report, run_plan
 from grade.boot.guest import Guest
 from grade.boot.kernel_image import KernelImage
+from grade.building import NOTHING_BUILT, Built
+from grade.checks.ran_before import HostTests
 from grade.diagnosis.failure import Failure, NotWritten
 from grade.diagnosis.process_ends import kill_behind
 from grade.ladder.build import BuildError, Kernel
@@ -28,6 +30,7 @@ from grade.ladder.labs import ISAS, LadderError
 from grade.ladder.trees import Tree, find_root
 from grade.results import Result, Status, write_json, write_junit
 from grade.run_plan import Target
+from grade.schedule import Due
 from grade.visible import visible
 from grade.walker import TooManyTables
 
@@ -116,9 +119,9 @@ def _made_plan(config: pytest.Config) -> run_plan.Plan:
 
 
 @pytest.fixture(scope="session")
-def kernel(target: Target) -> Kernel:
-    """The kernel of the target, built if need be."""
-    return target.kernel()
+def kernel(target: Target, pytestconfig: pytest.Config) -> Kernel:
+    """The kernel of the target, built if nobody has done so."""
+    return pytestconfig.stash.get(BUILT, NOTHING_BUILT).kernel(target)
 
 
 @pytest.fixture(scope="session")
@@ -127,10 +130,10 @@ def image(kernel: Kernel) -> KernelImage:
     return KernelImage(kernel.isa, kernel.elf)
 
 
-@pytest.fixture(scope="session")
-def host_tests(target: Target) -> Callable[[str], Path]:
+@pytest.fixture
+def host_tests(target: Target, pytestconfig: pytest.Config) -> HostTests:
     """The target's programs of host tests, by their names; each is built when it is asked for."""
-    return target.host_tests
+    return HostTests(partial(pytestconfig.stash.get(BUILT, NOTHING_BUILT).host_tests, target), target.memory)
 
 
 @dataclass
@@ -163,6 +166,8 @@ def _boot(boots: Boots, kernel: Kernel, script: str = "", **options: object) -> 
     return guest
 
 
+BUILT: pytest.StashKey[Built] = pytest.StashKey()
+"""What `./pagewalk grade` has built before it runs tests; not there if pytest itself was started."""
 _PLAN: pytest.StashKey[run_plan.Plan] = pytest.StashKey()
 _BOOTS: pytest.StashKey[Boots] = pytest.StashKey()
 
@@ -176,26 +181,56 @@ def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo) -> Itera
         return
     result = _result(item, mark, call)
     report = outcome.get_result()
-    report.user_properties.append((RESULT, json.dumps({**asdict(result), "booted": _last_guest(item) is not None})))
+    beside = {"booted": _last_guest(item) is not None, "unchanged": _is_unchanged(item)}
+    report.user_properties.append((RESULT, json.dumps({**asdict(result), **beside})))
     if result.waits:
         report.outcome, report.longrepr = "skipped", (str(item.path), 0, result.message)
 
 
-def _result(item: pytest.Function, mark: pytest.Mark, call: pytest.CallInfo) -> Result:
+def due_of(item: pytest.Item) -> Due | None:
+    """Which milestone a test judges, and where; None for an ordinary test."""
+    mark = item.get_closest_marker("milestone")
+    return Due(mark.args[0], item.callspec.params["target"]) if mark is not None else None
+
+
+def crashed(item: pytest.Item, how: str) -> pytest.TestReport:
+    """The report of a test whose process has ended, instead of the one that it would have sent."""
+    message = f"the grader could not judge: its process ended {how}"
+    report = pytest.TestReport(item.nodeid, item.location, {}, "failed", message, "call")
+    if (mark := item.get_closest_marker("milestone")) is not None:
+        target, most, title = _asked(item, mark)
+        result = Result(target.lab, target.isa, mark.args[0], title, 0, most, Status.ERROR, None, message, 0.0)
+        report.user_properties.append((RESULT, json.dumps({**asdict(result), "booted": False, "unchanged": False})))
+    return report
+
+
+def _asked(item: pytest.Function, mark: pytest.Mark) -> tuple[Target, float, str]:
+    """The target, what the milestone is worth there, and its title."""
     target: Target = item.callspec.params["target"]
-    number, own = mark.args[0], mark.args[0].split(".")[0] == str(target.lab)
-    most = mark.kwargs["points"] if own else 0
+    is_own = mark.args[0].split(".")[0] == str(target.lab)
+    title = (item.function.__doc__ or mark.args[0]).strip().splitlines()[0].rstrip(".")
+    return target, mark.kwargs["points"] if is_own else 0, title
+
+
+def _result(item: pytest.Function, mark: pytest.Mark, call: pytest.CallInfo) -> Result:
+    number = mark.args[0]
+    target, most, title = _asked(item, mark)
     error = call.excinfo.value if call.excinfo else None
     failure = _failure_in(error, _last_guest(item))
     status, cause, message = _judged(error, failure, target, item)
     if not item.config.getoption("--forget-failures"):
         kept_in = item.config.getoption("--failures")
         message += after_failure.keep(target, number, failure, _last_guest(item), kept_in)
-    title = (item.function.__doc__ or number).strip().splitlines()[0].rstrip(".")
     points = most if status is Status.PASSED else 0
     if target.is_submission and status is not Status.PASSED:
         message = "\n".join([message, *_notes(target)])
     return Result(target.lab, target.isa, number, title, points, most, status, cause, visible(message), call.duration)
+
+
+def _is_unchanged(item: pytest.Function) -> bool:
+    """Whether its host tests were not run, because the same program had been."""
+    programs = item.funcargs.get("host_tests")
+    return isinstance(programs, HostTests) and programs.reused
 
 
 def _notes(target: Target) -> list[str]:
@@ -249,24 +284,25 @@ class Collector:
         """Lab and ISA of the kernels that have passed a milestone of their own by booting."""
         self.unwritten: list[str] = []
         """Which of the files that were asked for could not be written, and why."""
-        self.show: Callable[[Result], None] = lambda result: None
+        self.show: Callable[[Result, bool], None] = lambda result, unchanged: None
+        """Called with each result, and whether host tests were not run for it: the same programs had been."""
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         """A test of some worker has gone through one of its phases."""
         for name, value in report.user_properties:
             if name == RESULT:
                 fields = json.loads(value)
-                booted = fields.pop("booted")
-                self._take(Result(**{**fields, "status": Status(fields["status"])}), booted)
+                booted, unchanged = fields.pop("booted"), fields.pop("unchanged")
+                self._take(Result(**{**fields, "status": Status(fields["status"])}), booted, unchanged)
 
-    def _take(self, result: Result, booted: bool) -> None:
+    def _take(self, result: Result, booted: bool, unchanged: bool) -> None:
         if result.waits:
             self.waiting.append(result)
             return
         if booted and result.max and result.status is Status.PASSED:
             self.boots.add((result.lab, result.isa))
         self.results.append(result)
-        self.show(result)
+        self.show(result, unchanged)
 
     def pytest_sessionfinish(self) -> None:
         """Writes the files that were asked for.
@@ -276,7 +312,7 @@ class Collector:
         for result in [result for result in self.waiting if (result.lab, result.isa) in self.boots]:
             self.waiting.remove(result)
             self.results.append(result)
-            self.show(result)
+            self.show(result, False)
         if path := self.config.getoption("--results-json"):
             self._write(path, lambda: write_json(self.results, path, self._submission()))
         if path := self.config.getoption("--results-junit"):

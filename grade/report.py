@@ -46,8 +46,8 @@ def _labelled(label: str, lines: Sequence[str]) -> list[str]:
     return [f"{label if i == 0 else '':10} {line}" for i, line in enumerate(lines)]
 
 
-def result_line(result: Result) -> Text:
-    """One milestone, in one line, as it comes in."""
+def result_line(result: Result, *, unchanged: bool = False) -> Text:
+    """One milestone, in one line, as it comes in. `unchanged`: its host tests were not run, because they had been."""
     line = Text(f"  lab {result.lab}  {result.isa:8} {result.milestone:5} ")
     line.append(f"{result.status:7}", style=_STYLES[result.status])
     line.append(f" {result.title}")
@@ -55,7 +55,42 @@ def result_line(result: Result) -> Text:
         line.append(f" ({_first_line(result.message)})", style="yellow")
     elif result.cause:
         line.append(f" ({result.cause})", style="red")
+    if unchanged:
+        line.append(f" (host tests unchanged since they {result.status})", style="dim")
     return line
+
+
+def failure_lines(result: Result, others: Sequence[Result] = ()) -> list[Text]:
+    """One failure in full, under the numbers of all milestones that fail for this reason."""
+    return [_failure_title([result, *others]), *(Text(f"  {line}") for line in result.message.splitlines())]
+
+
+def _failure_title(same: Sequence[Result]) -> Text:
+    first, numbers = same[0], ", ".join(result.milestone for result in same)
+    title = f" {first.title}" if len(same) == 1 else " (this costs all of them)"  # the first is shown
+    return Text(f"lab {first.lab}, {first.isa}, {numbers}:{title}", style="bold red")
+
+
+def costs(results: Sequence[Result]) -> str:
+    """What one cause has cost, in a few words: 1.1, 3.1-3.11 on x86_64 (100 points)."""
+    by_isa: dict[str, list[str]] = {}
+    for result in sorted(results, key=lambda result: result.sort_key):
+        by_isa.setdefault(result.isa, []).append(result.milestone)
+    where = " and ".join(f"{_ranges(numbers)} on {isa}" for isa, numbers in by_isa.items())
+    points = sum(result.max for result in results)
+    return f"{where} ({points:g} points)" if points else where
+
+
+def _ranges(numbers: Sequence[str]) -> str:
+    """Numbers in their order, and those that follow each other as one range."""
+    ranges: list[list[str]] = []
+    for number in numbers:
+        lab, place = number.split(".")
+        if ranges and ranges[-1][-1] == f"{lab}.{int(place) - 1}":
+            ranges[-1].append(number)
+        else:
+            ranges.append([number])
+    return ", ".join(run[0] if len(run) == 1 else f"{run[0]}-{run[-1]}" for run in ranges)
 
 
 def waiting_lines(waiting: Sequence[Result]) -> list[str]:
@@ -79,15 +114,15 @@ def table_text(results: Sequence[Result]) -> str:
     return out.getvalue()
 
 
-def print_report(console: Console, results: Sequence[Result]) -> None:
-    """The failures in full, then the table of milestones by ISA."""
+def print_report(console: Console, results: Sequence[Result], shown: Sequence[Result] = ()) -> None:
+    """The failures in full, but for those that were shown already, then the table of milestones by ISA."""
     ordered = sorted(results, key=lambda result: result.sort_key)
-    _print_failures(console, ordered)
+    _print_failures(console, ordered, shown)
     for lab in sorted({result.lab for result in ordered}):
         console.print(_lab_table(lab, [result for result in ordered if result.lab == lab]))
 
 
-def _print_failures(console: Console, results: Sequence[Result]) -> None:
+def _print_failures(console: Console, results: Sequence[Result], shown: Sequence[Result]) -> None:
     """Each message once, even if many milestones share it: a tree that does not build costs all of them.
 
     What is still to be written is only shown if there is more to say about it than stands in the milestone's line.
@@ -97,13 +132,12 @@ def _print_failures(console: Console, results: Sequence[Result]) -> None:
         if result.status in (Status.FAILED, Status.ERROR) or "\n" in result.message:
             shared.setdefault((_essence(result.message), result.lab, result.isa), []).append(result)
     for same in shared.values():
-        first = same[0]
-        milestones = ", ".join(result.milestone for result in same)
-        title = f" {first.title}" if len(same) == 1 else " (this costs all of them)"  # the first is shown
         console.print()
-        console.print(Text(f"lab {first.lab}, {first.isa}, {milestones}:{title}", style="bold red"))
-        for line in first.message.splitlines():
-            console.print(Text("  " + line), soft_wrap=True)
+        lines = failure_lines(same[0], same[1:])
+        if any(result in shown for result in same):
+            lines = [lines[0], Text("  shown above")]
+        for line in lines:
+            console.print(line, soft_wrap=True)
     if shared:
         console.print()
 

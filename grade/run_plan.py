@@ -1,15 +1,20 @@
 """Which kernels a run grades, and which milestones must hold on each."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
 
-from grade.ladder.build import Kernel, Progress, build_host_tests, build_kernel
+from grade.ladder.build import Kernel, Manner, build_all_host_tests, build_host_tests, build_kernel
 from grade.ladder.labs import ISAS, LadderError
-from grade.ladder.trees import Tree, find_root, prepare, with_tests_of
+from grade.ladder.trees import Tree, find_root, place_of, prepare, with_tests_of
 
+Prepare = Callable[[Tree, int], Path]
+"""Brings the folder in which a lab is built up to date, as prepare() does."""
+
+_FOREIGN = Path("build/foreign")
+"""From our root: where the host tests of trees are built that are not ours."""
 _MILESTONE = re.compile(r'^@milestone\("(\d+\.\d+)"', re.MULTILINE)
 
 
@@ -32,25 +37,43 @@ class Target:
         """Whether `milestone` must hold here: it is of this lab, or of an earlier one and not retired."""
         return int(milestone.split(".")[0]) <= self.lab and milestone not in self.retired
 
-    def kernel(self, on_progress: Progress | None = None) -> Kernel:
+    def kernel(self, manner: Manner = Manner(), prepared: Prepare = prepare) -> Kernel:
         """Its kernel, built. BuildError if it does not build; Failure if the build read what it must not."""
         if self.is_submission:
-            return _watched().watched_kernel(self.root, self.isa, on_progress)
-        return build_kernel(self._prepared(), self.isa, on_progress=on_progress)
+            return _watched().watched_kernel(self.root, self.isa, manner)
+        return build_kernel(prepared(Tree(self.root), self.lab), self.isa, manner=manner)
 
-    def host_tests(self, program: str, on_progress: Progress | None = None) -> Path:
+    def host_tests(self, program: str) -> Path:
         """One program of host tests, likewise. They come from this tree also where another one is graded."""
         if self.is_submission:
-            return _watched().watched_host_tests(self.root, program, on_progress)
-        own = Tree(find_root(Path(__file__)))
-        tree = self._prepared()
-        if self.root != own.root:
-            tree = with_tests_of(prepare(own, self.lab), tree, own.root / "build" / "foreign")
-        return build_host_tests(tree, program, on_progress=on_progress)
+            return _watched().watched_host_tests(self.root, program)
+        return build_host_tests(self._with_our_tests(prepare), program)
 
-    def _prepared(self) -> Path:
-        """The folder to build in, brought up to date."""
-        return prepare(Tree(self.root), self.lab)
+    @property
+    def memory(self) -> Path:
+        """Where it is remembered how programs of host tests ran. No submission and no other tree knows of this one."""
+        own = find_root(Path(__file__))
+        if self.is_submission:
+            return self.root.parent / "ran"
+        if self.root == own:
+            return own / "build" / "ran"
+        return place_of(self.root, own / _FOREIGN) / "build" / "ran"  # not in that tree: somebody else writes there
+
+    def all_host_tests(
+        self, programs: Sequence[str], manner: Manner, prepared: Prepare = prepare
+    ) -> Mapping[str, Path | Exception]:
+        """What came of building these programs: each, or why there is none."""
+        if self.is_submission:
+            return _watched().all_watched_host_tests(self.root, programs, manner)
+        return build_all_host_tests(self._with_our_tests(prepared), programs, manner=manner)
+
+    def _with_our_tests(self, prepared: Prepare) -> Path:
+        """The folder in which host tests are built."""
+        own = Tree(find_root(Path(__file__)))
+        tree = prepared(Tree(self.root), self.lab)
+        if self.root == own.root:
+            return tree
+        return with_tests_of(prepared(own, self.lab), tree, own.root / _FOREIGN)
 
 
 def _watched() -> ModuleType:

@@ -7,8 +7,10 @@ import subprocess
 import xml.etree.ElementTree as xml
 from collections.abc import Callable, Collection
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
+from grade.checks.ran_before import run_once
 from grade.diagnosis.failure import NotWritten, expect, fail
 
 _SECONDS = 20.0
@@ -145,10 +147,9 @@ def check_host_tests(build: Callable[[str], Path], tests: str, scratch: Path) ->
     """All host tests that match the pattern `tests` pass. `build` builds one of their programs, by its name."""
     __tracebackhide__ = True
     program, report = build(program_of(tests)), scratch / "host.xml"
-    command = [program, f"--gtest_output=xml:{report}", f"--gtest_filter={tests}"]
-    if _suite(tests).stops_at_once:
-        command.append("--gtest_fail_fast")
-    output = _run(command, scratch)
+    asked = [f"--gtest_filter={tests}", *(["--gtest_fail_fast"] if _suite(tests).stops_at_once else [])]
+    command = [program, f"--gtest_output=xml:{report}", *asked]
+    output = run_once(build, program, asked, report, partial(_run, command, scratch))
     if todo := re.search(r"^@todo .*function=(\S+)", output, re.MULTILINE):
         raise NotWritten(todo[1])
     if not report.exists():

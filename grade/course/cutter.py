@@ -29,6 +29,7 @@ from grade.course.one_isa import with_commands_for
 from grade.ladder.files import KEPT, remove_others, update
 from grade.ladder.git import Repository
 from grade.ladder.labs import COURSE_FILE, ISA_FIELD, ISAS, LENT_FOLDER, Lab, LadderError, Loan, load_labs, loans_of, owner_of
+from grade.ladder.records import Records
 
 _MARKED = ("kernel/", "arch/", "user/", "labs/", "CMakeLists.txt", "README.md", "docs/")
 _GRADER = ("grade/",)
@@ -327,7 +328,22 @@ def _formatted(tree: Path, path: str, text: str) -> str:
 
 @lru_cache(maxsize=None)
 def _by_clang_format(program: str, style: _Style, path: str, text: str) -> str:
-    """Remembered, because one process cuts the same file again and again."""
+    """Remembered, because one process cuts the same file again and again; and kept, because the next one does, too."""
+    kept = Records(style.file.parent / "build" / "formatted")
+    depends_on = (_identity(program), style.text, path, text)
+    if (known := kept.read(*depends_on)) is not None:
+        return known
     command = [program, f"--style=file:{style.file}", f"--assume-filename={path}"]
     result = subprocess.run(command, input=text.encode(errors="surrogateescape"), capture_output=True, check=False)
-    return text if result.returncode != 0 else result.stdout.decode(errors="surrogateescape")
+    if result.returncode != 0:
+        return text
+    formatted = result.stdout.decode(errors="surrogateescape")
+    kept.write(formatted, *depends_on)
+    return formatted
+
+
+def _identity(program: str) -> str:
+    """Tells one clang-format from another: an upgrade replaces the file."""
+    path = Path(program).resolve()
+    state = path.stat()
+    return f"{path} {state.st_ino} {state.st_size} {state.st_mtime_ns} {state.st_ctime_ns}"

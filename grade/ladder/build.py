@@ -9,8 +9,8 @@ import hashlib
 import json
 import os
 import re
+import select
 import shutil
-import signal
 import subprocess
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -18,37 +18,23 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import IO
 
-from grade.boot.kernel_image import DEBUG_ROOT
+from grade.ladder.build_errors import Diagnostic, FirstError, find_first_error
+from grade.ladder.stopper import Stopper
 from grade.ladder.trees import locked
 
 Progress = Callable[[int, int, str], None]
 """Called with the number of steps done, the number of all steps, and what the step was."""
 
-_SECONDS_TO_STOP = 10.0
 _MOST_LOGGED, _LONGEST_LINE = 16 << 20, 1 << 16
-_LONGEST_SHOWN = 400
+_MOMENT = 0.1
+"""Seconds: what ninja prints of one job comes at once, and then maybe nothing until the next job ends."""
 _NOT_BUILT_FROM = {"build", "grade", "docs", "__pycache__"}
 _COLOUR = re.compile(r"\x1b\[[0-9;]*[mK]|\x1b\]8;[^\x1b\x07]*(?:\x1b\\|\x07)")
 _STEP = re.compile(r"\[(\d+)/(\d+)\] (.*)")
-_EXCERPT = re.compile(r"\s*\d*\s*\|")
-
-_LINKER = r"(?:\S*[/-])?ld(?:\.\w+)?:"
-_ERRORS = [
-    # The compiler, the assembler, the linker (an object or source file; its script; the rest), CMake, ninja, a driver.
-    re.compile(r"(?P<file>[^\s:][^:]*):(?P<line>\d+):(?P<column>\d+): (?:fatal )?error: (?P<message>.*)"),
-    re.compile(r"(?P<file>[^\s:][^:]*):(?P<line>\d+): (?:Error|Fatal error|fatal error|error): (?P<message>.*)"),
-    re.compile(
-        rf"(?:{_LINKER} )?(?P<file>[^\s:()]+):(?:(?P<line>\d+):)?(?:\([^)]*\):)? "
-        r"(?P<message>(?:undefined reference to|multiple definition of|relocation truncated) .*)"
-    ),
-    re.compile(rf"{_LINKER} ?(?P<file>/[^\s:]+|\.\.[^\s:]+):(?P<line>\d+): (?P<message>(?!warning).*)"),
-    re.compile(rf"{_LINKER} (?P<message>(?!.*(?:warning: |NOTE: |in function |in section )).*)"),
-    re.compile(r"CMake Error at (?P<file>[^\s:]+):(?P<line>\d+).*"),
-    re.compile(r"CMake Error: (?P<message>.*)"),
-    re.compile(r"ninja: (?:error|fatal): (?P<message>.*)"),
-    re.compile(r"\S*(?:g\+\+|gcc|c\+\+|cc1plus|collect2|as): (?:fatal |internal compiler )?error: (?P<message>.*)"),
-    re.compile(r"(?:\S*(?:cc1plus|as): )?(?P<message>(?:out of memory allocating|virtual memory exhausted).*)"),
-]
+_FAILED = re.compile(r"^FAILED: (.*)\n((?:(?!\[\d+/\d+\] |FAILED: |ninja: ).*\n?)*)", re.MULTILINE)
+"""What ninja prints of a job that failed: its outputs, and behind that its command and what it said."""
+_OBJECT_OF = re.compile(r"(?:^|/)(\w+)\.dir/")
+"""In an object's name: the target of CMake's that it is part of."""
 
 
 @dataclass(frozen=True)
@@ -61,19 +47,15 @@ class Kernel:
 
 
 @dataclass(frozen=True)
-class Diagnostic:
-    """One error of the tool chain. `file` is relative to the tree; what the tool did not say is None."""
+class Manner:
+    """How a build is carried out beside others, and who is told meanwhile."""
 
-    file: str | None
-    line: int | None
-    column: int | None
-    message: str
-    excerpt: str = ""
-    """The source line and the caret, as the compiler printed them."""
-
-    def __str__(self) -> str:
-        place = "".join(f"{part}:" for part in (self.file, self.line, self.column) if part is not None)
-        return f"{place} error: {self.message}".strip() + (f"\n{self.excerpt}" if self.excerpt else "")
+    on_progress: Progress | None = None
+    on_error: Callable[[Diagnostic], None] | None = None
+    """Called with the first error as soon as the tool has said it; others may still be running then."""
+    jobs: int | None = None
+    """How many tools at the same time; None leaves it to ninja."""
+    stopper: Stopper | None = None
 
 
 @dataclass(frozen=True)
@@ -109,23 +91,29 @@ class BuildError(Exception):
 
 @dataclass(frozen=True)
 class _Job:
-    """One preset of one tree in one build folder."""
+    """Some targets of one preset of one tree, in one build folder."""
 
     tree: Path
     preset: str
-    target: str
+    outputs: Mapping[str, Path]
+    """What each target makes."""
     build_dir: Path
-    output: Path
-    on_progress: Progress | None
-    caution: Caution | None
+    manner: Manner
+    caution: Caution | None = None
 
     @property
     def log(self) -> Path:
-        return self.build_dir / ("build.log" if self.target == "kernel" else f"{self.target}.log")
+        if len(self.outputs) > 1:
+            return self.build_dir / "programs.log"
+        return self.log_of(next(iter(self.outputs)))
 
-    @property
-    def stamp(self) -> Path:
-        return self.build_dir / f"{self.target}.stamp"
+    def log_of(self, target: str) -> Path:
+        """The log of one target that was built by itself."""
+        return self.build_dir / ("build.log" if target == "kernel" else f"{target}.log")
+
+    def stamp_of(self, target: str) -> Path:
+        """Where its stamp is kept."""
+        return self.build_dir / f"{target}.stamp"
 
 
 @dataclass(frozen=True)
@@ -143,23 +131,66 @@ def build_kernel(
     isa: str,
     *,
     build_dir: Path | None = None,
-    on_progress: Progress | None = None,
+    manner: Manner = Manner(),
     caution: Caution | None = None,
 ) -> Kernel:
     """Builds what is out of date of the kernel for `isa`, in `build_dir` (build/ISA). BuildError if it fails."""
     tree = tree.resolve()
     folder = (build_dir or tree / "build" / isa).resolve()
-    _build(_Job(tree, isa, "kernel", folder, folder / "kernel.elf", on_progress, caution))
+    _build(_Job(tree, isa, {"kernel": folder / "kernel.elf"}, folder, manner, caution))
     return Kernel(isa, folder / "kernel.elf", tree)
 
 
-def build_host_tests(
-    tree: Path, program: str, *, on_progress: Progress | None = None, caution: Caution | None = None
-) -> Path:
+def build_host_tests(tree: Path, program: str, *, manner: Manner = Manner(), caution: Caution | None = None) -> Path:
     """Builds what is out of date of one program of host tests, and returns it. BuildError if it fails."""
+    job = _host_job(tree, [program], manner, caution)
+    _build(job)
+    return job.outputs[program]
+
+
+def build_all_host_tests(tree: Path, programs: Sequence[str], *, manner: Manner = Manner()) -> dict[str, Path | BuildError]:
+    """Builds several programs in one go, so that no core waits for the end of each; what came of each.
+
+    Where one does not build ninja is started again for the others, and the log of each that failed is its own.
+    """
+    came: dict[str, Path | BuildError] = {}
+    while left := [program for program in programs if program not in came]:
+        job = _host_job(tree, left, manner)
+        try:
+            _build(job)
+        except BuildError as error:
+            if len(left) == 1 or not isinstance(error.log, Path):
+                came |= dict.fromkeys(left, error)
+            else:
+                came |= _errors_of_each(job, error)
+        else:
+            came |= job.outputs
+    return {program: came[program] for program in programs}
+
+
+def _host_job(tree: Path, programs: Sequence[str], manner: Manner, caution: Caution | None = None) -> _Job:
     folder = tree.resolve() / "build" / "host"
-    _build(_Job(tree.resolve(), "host", program, folder, folder / program, on_progress, caution))
-    return folder / program
+    return _Job(tree.resolve(), "host", {program: folder / program for program in programs}, folder, manner, caution)
+
+
+def _errors_of_each(job: _Job, error: BuildError) -> dict[str, BuildError]:
+    """Which of the job's programs the failed run has cost, each with what was said of it: one at least.
+
+    What is no program's own, such as what all are linked with, costs all.
+    """
+    failed: dict[str, str] = {}
+    for outputs, text in _FAILED.findall(job.log.read_text(encoding="utf-8")):
+        owners = {*_OBJECT_OF.findall(outputs), *outputs.split()} & job.outputs.keys()
+        for program in owners or job.outputs:
+            failed[program] = f"{failed.get(program, '')}FAILED: {outputs}\n{text}"
+    if not failed:
+        return dict.fromkeys(job.outputs, error)
+    came = {}
+    for program, text in failed.items():
+        log = job.log_of(program)
+        log.write_text(text, encoding="utf-8")
+        came[program] = BuildError(job.tree, job.preset, find_first_error(text, job.tree, job.build_dir), log)
+    return came
 
 
 def _build(job: _Job) -> None:
@@ -168,18 +199,33 @@ def _build(job: _Job) -> None:
         sources = _refreshed_sources(job)
         if sources is None:
             return
-        _write_stamp(job, _Stamp(sources))  # a build that is killed leaves this: unfinished
-        output = None
+        for target in job.outputs:
+            _write_stamp(job, target, _Stamp(sources))  # a build that is killed leaves this: unfinished
+        built: dict[str, list[int]] = {}
         try:
             with job.log.open("w", encoding="utf-8") as log:
                 _configure(job, lock, log)
-                steps = job.caution.steps(job.build_dir, job.target) if job.caution else [Step([job.target])]
-                for step in steps:
-                    command = ["cmake", "--build", str(job.build_dir), "--target", *step.targets]
+                for step in _steps(job):
+                    command = ["cmake", "--build", str(job.build_dir), *_at_once(job), "--target", *step.targets]
                     _run(job, command, lock, log, step.environment)
-            output = _stat(job.output)
+            built = {target: _stat(output) for target, output in job.outputs.items()}
         finally:
-            _write_stamp(job, _Stamp(sources, output, time.time_ns()))
+            for target in job.outputs:
+                _write_stamp(job, target, _Stamp(sources, built.get(target), time.time_ns()))
+
+
+def _steps(job: _Job) -> Iterable[Step]:
+    if job.caution is None:
+        return [Step(list(job.outputs))]
+    (target,) = job.outputs
+    return job.caution.steps(job.build_dir, target)
+
+
+def _at_once(job: _Job) -> list[str]:
+    """How many tools to run at the same time, unless the user has said so to CMake."""
+    if job.manner.jobs is None or "CMAKE_BUILD_PARALLEL_LEVEL" in os.environ:
+        return []
+    return ["--parallel", str(job.manner.jobs)]
 
 
 # --- running the tools -------------------------------------------------------------------------------------
@@ -228,57 +274,61 @@ def _run(job: _Job, command: list[str], lock: int, log: IO[str], variables: Mapp
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
-            encoding="utf-8",
-            errors="replace",
+            bufsize=0,
             process_group=0,
             pass_fds=(lock,),
         )
     except FileNotFoundError as error:
         raise BuildError(job.tree, job.preset, None, f"{command[0]} is not installed: ./pagewalk setup") from error
     assert process.stdout is not None
-    with process.stdout:  # open until ninja has ended, which may have a last word to say
-        try:
-            _follow(process.stdout, log, job.on_progress)
-        except BaseException:
-            _stop(process)
-            raise
+    with process.stdout, (job.manner.stopper or Stopper()).watching(process):
+        _follow(job, process.stdout, log)  # open until ninja has ended, which may have a last word to say
     if process.wait() != 0:
         log.flush()
         first_error = find_first_error(job.log.read_text(encoding="utf-8"), job.tree, job.build_dir)
         raise BuildError(job.tree, job.preset, first_error, job.log)
 
 
-def _follow(output: IO[str], log: IO[str], on_progress: Progress | None) -> None:
-    room = _MOST_LOGGED
-    while line := output.readline(_LONGEST_LINE):
-        line = _COLOUR.sub("", line)
+def _follow(job: _Job, output: IO[bytes], log: IO[str]) -> None:
+    room, manner, first = _MOST_LOGGED, job.manner, FirstError(job.tree, job.build_dir)
+    for line in _lines(output):
+        error = first.rest() if line is None else first.take(line)
+        if error is not None and manner.on_error is not None:
+            manner.on_error(error)
+        if line is None:
+            continue
         room -= len(line)
         if room > 0:
             log.write(line)
-        if on_progress is not None and (step := _STEP.match(line)):
-            on_progress(int(step[1]), int(step[2]), step[3])
+        if manner.on_progress is not None and (step := _STEP.match(line)):
+            manner.on_progress(int(step[1]), int(step[2]), step[3])
 
 
-def _stop(process: subprocess.Popen[str]) -> None:
-    """Interrupts ninja, which then removes half-written files and ends; kills it if it does not."""
-    try:
-        os.killpg(process.pid, signal.SIGINT)
-        process.wait(_SECONDS_TO_STOP)
-    except ProcessLookupError:
-        process.wait()
-    except subprocess.TimeoutExpired:
-        os.killpg(process.pid, signal.SIGKILL)
-        process.wait()
+def _lines(output: IO[bytes]) -> Iterator[str | None]:
+    """The lines that a tool prints, without colours, and None whenever nothing has come for a moment or will any more."""
+    rest = b""
+    while True:
+        if not select.select([output], [], [], _MOMENT)[0]:
+            yield None
+            continue
+        data = os.read(output.fileno(), _LONGEST_LINE)
+        *whole, rest = (rest + data).split(b"\n")
+        if rest and (not data or len(rest) > _LONGEST_LINE):
+            whole, rest = [*whole, rest], b""
+        for line in whole:
+            yield _COLOUR.sub("", line.decode("utf-8", "replace")) + "\n"
+        if not data:
+            yield None
+            return
 
 
 # --- is anything out of date? ------------------------------------------------------------------------------
 
 
 def _refreshed_sources(job: _Job) -> dict[str, list[int]] | None:
-    """The stamps of the sources; None if the output is made from just these."""
+    """The stamps of the sources; None if all outputs are made from just these."""
     sources = _sources(job)
-    last = _read_stamp(job.stamp)
-    if last is not None and last.sources == sources and last.output is not None and last.output == _stat(job.output):
+    if all(_is_current(job, target, sources) for target in job.outputs):
         return None
     runs = [run for run in map(_read_stamp, job.build_dir.glob("*.stamp")) if run is not None]  # objects may be shared
     hidden = [
@@ -289,6 +339,11 @@ def _refreshed_sources(job: _Job) -> dict[str, list[int]] | None:
     for path in hidden:  # changed, but too old for ninja to notice
         os.utime(job.tree / path)
     return _sources(job) if hidden else sources
+
+
+def _is_current(job: _Job, target: str, sources: dict[str, list[int]]) -> bool:
+    last = _read_stamp(job.stamp_of(target))
+    return last is not None and last.sources == sources and last.output is not None and last.output == _stat(job.outputs[target])
 
 
 def _sources(job: _Job) -> dict[str, list[int]]:
@@ -324,55 +379,7 @@ def _read_stamp(stamp: Path) -> _Stamp | None:
         return None
 
 
-def _write_stamp(job: _Job, stamp: _Stamp) -> None:
-    fresh = job.stamp.with_suffix(".new")
+def _write_stamp(job: _Job, target: str, stamp: _Stamp) -> None:
+    fresh = job.stamp_of(target).with_suffix(".new")
     fresh.write_text(json.dumps(asdict(stamp)), encoding="utf-8")
-    fresh.replace(job.stamp)
-
-
-# --- reading errors ----------------------------------------------------------------------------------------
-
-
-def find_first_error(log: str, tree: Path, build_dir: Path) -> Diagnostic | None:
-    """The first error in the output of cmake, ninja and the compilers; None if there is none to be found."""
-    lines = log.splitlines()
-    for number, line in enumerate(lines):
-        match = next((found for pattern in _ERRORS if (found := pattern.fullmatch(line))), None)
-        if match is None:
-            continue
-        parts = match.groupdict()
-        file, message = parts.get("file"), parts.get("message")
-        return Diagnostic(
-            file=None if file is None else _from_root(file, tree, build_dir),
-            line=int(parts["line"]) if parts.get("line") else None,
-            column=int(parts["column"]) if parts.get("column") else None,
-            message=(message or _indented_text(lines[number + 1 :]))[:_LONGEST_SHOWN],
-            excerpt="\n".join(line[:_LONGEST_SHOWN] for line in _leading(lines[number + 1 :], _EXCERPT)),
-        )
-    return None
-
-
-def _leading(lines: list[str], pattern: re.Pattern[str]) -> Iterator[str]:
-    for line in lines:
-        if not pattern.match(line):
-            return
-        yield line
-
-
-def _indented_text(lines: list[str]) -> str:
-    """CMake's message: the indented lines, and the empty ones between, as one line."""
-    return " ".join(" ".join(_leading(lines, re.compile(r"  |$"))).split())
-
-
-def _from_root(name: str, tree: Path, build_dir: Path) -> str:
-    """The file as seen from the tree.
-
-    Compilers name it from the build folder, CMake from the tree, and the linker as the debug information does.
-    """
-    plain = os.path.normpath(name)
-    if plain.startswith(f"{DEBUG_ROOT}/") and not Path(plain).exists():
-        return plain.removeprefix(f"{DEBUG_ROOT}/")
-    path = (build_dir / name).resolve()
-    if not path.exists():
-        return name
-    return path.relative_to(tree).as_posix() if path.is_relative_to(tree) else str(path)
+    fresh.replace(job.stamp_of(target))

@@ -101,7 +101,7 @@ def with_tests_of(reference: Path, tree: Path, into: Path) -> Path:
 
     What `tree` itself says about tests is not taken. Symbolic links in it are not followed.
     """
-    place = into / hashlib.sha256(os.fspath(tree).encode()).hexdigest()[:16]
+    place = place_of(tree, into)
     sources = {path: tree / path for path in _files(tree, ("kernel", "arch")) if not path.startswith(_HOST_TESTS)}
     ours = _files(reference, (_HOST_TESTS,)) + ["CMakeLists.txt", "CMakePresets.json"]
     sources.update({path: reference / path for path in ours})
@@ -110,6 +110,11 @@ def with_tests_of(reference: Path, tree: Path, into: Path) -> Path:
         for path, source in sources.items():
             update(place / path, source.read_bytes(), 0o644)
     return place
+
+
+def place_of(tree: Path, into: Path) -> Path:
+    """The folder below `into` that is for `tree` alone."""
+    return into / hashlib.sha256(os.fspath(tree).encode()).hexdigest()[:16]
 
 
 def _files(root: Path, folders: Sequence[str]) -> list[str]:

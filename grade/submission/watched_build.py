@@ -11,13 +11,14 @@ import re
 import shlex
 import shutil
 import subprocess
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
 
 from grade.diagnosis.failure import Failure
-from grade.ladder.build import BuildError, Caution, Diagnostic, Kernel, Progress, Step, build_host_tests, build_kernel
+from grade.ladder.build import BuildError, Caution, Kernel, Manner, Step, build_host_tests, build_kernel
+from grade.ladder.build_errors import Diagnostic
 from grade.ladder.labs import LadderError, load_labs
 from grade.ladder.trees import locked
 from grade.submission.include_graph import files_that_reach
@@ -56,16 +57,27 @@ class _Outcome:
     log: str | None
 
 
-def watched_kernel(tree: Path, isa: str, on_progress: Progress | None = None) -> Kernel:
+def watched_kernel(tree: Path, isa: str, manner: Manner = Manner()) -> Kernel:
     """The kernel of the tree. BuildError if it does not build; Failure if something outside the tree was read."""
-    _once(tree, isa, partial(build_kernel, tree, isa, on_progress=on_progress))
+    _once(tree, isa, partial(build_kernel, tree, isa, manner=manner))
     return Kernel(isa, tree / "build" / isa / "kernel.elf", tree)
 
 
-def watched_host_tests(tree: Path, program: str, on_progress: Progress | None = None) -> Path:
+def watched_host_tests(tree: Path, program: str, manner: Manner = Manner()) -> Path:
     """One program of the tree's host tests, likewise."""
-    _once(tree, "host", partial(build_host_tests, tree, program, on_progress=on_progress), program)
+    _once(tree, "host", partial(build_host_tests, tree, program, manner=manner), program)
     return tree / "build" / "host" / program
+
+
+def all_watched_host_tests(tree: Path, programs: Sequence[str], manner: Manner) -> dict[str, Path | Exception]:
+    """Several programs, one after the other: each, or why there is none."""
+    came: dict[str, Path | Exception] = {}
+    for program in programs:
+        try:
+            came[program] = watched_host_tests(tree, program, manner)
+        except (BuildError, Failure) as error:
+            came[program] = error
+    return came
 
 
 def prune(tree: Path) -> None:

@@ -10,10 +10,13 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from threading import Thread
 
 import pytest
 
-from grade.ladder.build import BuildError, build_host_tests, build_kernel, find_first_error
+from grade.ladder.build import BuildError, Manner, build_all_host_tests, build_host_tests, build_kernel
+from grade.ladder.build_errors import FirstError, find_first_error
+from grade.ladder.stopper import Stopper
 
 pytestmark = pytest.mark.skipif(shutil.which("ninja") is None, reason="needs cmake and ninja")
 
@@ -66,7 +69,7 @@ def output_of(tree: Path) -> str:
 def steps_of(tree: Path) -> list[str]:
     """The steps that building now takes."""
     steps: list[str] = []
-    build_kernel(tree, "x86_64", on_progress=lambda done, total, text: steps.append(text))
+    build_kernel(tree, "x86_64", manner=Manner(lambda done, total, text: steps.append(text)))
     return steps
 
 
@@ -81,7 +84,7 @@ def replace(file: Path, old: str, new: str) -> None:
 
 def test_a_kernel_is_built_and_progress_told(tree: Path) -> None:
     seen: list[tuple[int, int]] = []
-    kernel = build_kernel(tree, "x86_64", on_progress=lambda done, total, text: seen.append((done, total)))
+    kernel = build_kernel(tree, "x86_64", manner=Manner(lambda done, total, text: seen.append((done, total))))
     assert (kernel.isa, kernel.elf, kernel.tree) == ("x86_64", tree / "build/x86_64/kernel.elf", tree)
     assert kernel.elf.is_file()
     assert seen == [(1, 3), (2, 3), (3, 3)]
@@ -134,7 +137,7 @@ def test_a_file_saved_while_it_is_compiled_is_seen(tree: Path) -> None:
         if done < total:
             (tree / "kernel/answer.cc").write_text(FILES["kernel/answer.cc"].replace("A1", "A2"), encoding="utf-8")
 
-    build_kernel(tree, "x86_64", on_progress=save)
+    build_kernel(tree, "x86_64", manner=Manner(save))
     assert output_of(tree) == "one A2"
 
 
@@ -159,7 +162,7 @@ def test_what_two_programs_share_is_seen_by_both(tree: Path) -> None:
     assert (answer_of("first"), answer_of("second")) == ("A1", "A1")
     replace(tree / "kernel/answer.cc", "A1", "A2")
     started = time.time_ns()
-    build_host_tests(tree, "first", on_progress=save)
+    build_host_tests(tree, "first", manner=Manner(save))
     assert "A3" in (tree / "kernel/answer.cc").read_text()
     assert (answer_of("second"), answer_of("first")) == ("A3", "A3")
 
@@ -263,6 +266,19 @@ def test_the_first_error_is_found(tree: Path, log: str, told: str) -> None:
     assert str(error).startswith(told)
 
 
+def test_an_error_is_given_when_all_of_it_has_come(tree: Path) -> None:
+    folder = tree / "build/x86_64"
+    log = ["FAILED: a.o", "a.h: In function f:", "a.h:4:5: error: no", "    4 | f();", "      | ^", "b.h:1:1: error: more", "[2/2] x"]
+    first = FirstError(tree, folder)
+    given = [first.take(f"{line}\n") for line in log]
+    whole = find_first_error("\n".join(log), tree, folder)
+    assert given == [None] * 5 + [whole, None] and whole.excerpt.count("\n") == 1
+    first = FirstError(tree, folder)
+    assert [first.take(line) for line in log[:5]] == [None] * 5
+    assert first.rest() == whole and first.rest() is None  # nothing more came
+    assert first.take(log[5]) is None and first.rest() is None  # there is one first error
+
+
 def test_a_log_without_errors_has_none(tree: Path) -> None:
     assert find_first_error("[1/2] Building x\nx.h:1:2: warning: y\nninja: build stopped", tree, tree) is None
 
@@ -353,3 +369,104 @@ def is_locked(path: Path) -> bool:
         except BlockingIOError:
             return True
         return False
+
+
+# --- several at once ---------------------------------------------------------------------------------------
+
+PROGRAMS = ["first", "second", "third"]
+THREE = "add_library(shared OBJECT kernel/answer.cc)\n" + "".join(
+    f"add_executable({name} kernel/{name}.cc)\ntarget_link_libraries({name} shared)\n" for name in PROGRAMS
+)
+
+
+@pytest.fixture
+def programs(tree: Path) -> Path:
+    """A tree with three programs that share an object."""
+    host_tests = "add_executable(host_tests kernel/answer.cc kernel/host.cc)\n"
+    write(tree, {f"kernel/{name}.cc": "int main() {}\n" for name in PROGRAMS} | {"CMakeLists.txt": CMAKE.replace(host_tests, THREE)})
+    return tree
+
+
+def test_several_programs_are_built_in_one_go(programs: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    totals: list[int] = []
+    built = build_all_host_tests(programs, PROGRAMS, manner=Manner(lambda done, total, text: totals.append(total), jobs=1))
+    assert built == {name: programs / "build/host" / name for name in PROGRAMS}
+    assert all(path.is_file() for path in built.values()) and set(totals) == {7}
+    monkeypatch.setenv("PATH", "")
+    assert build_all_host_tests(programs, PROGRAMS) == built  # nothing is asked
+    assert build_host_tests(programs, "second") == built["second"]
+
+
+def test_a_program_that_does_not_build_costs_no_other(programs: Path) -> None:
+    write(programs, {"kernel/first.cc": "int main() { return one; }\n", "kernel/third.cc": "int main() { three(); }\n"})
+    built = build_all_host_tests(programs, PROGRAMS)
+    assert built["second"] == programs / "build/host/second" and built["second"].is_file()
+    for name, message in (("first", "one"), ("third", "three")):
+        alone = build_host_tests_error(programs, name)
+        assert str(built[name]) == str(alone) and f"\N{LEFT SINGLE QUOTATION MARK}{message}\N{RIGHT SINGLE QUOTATION MARK} was not declared" in str(alone)
+        assert str(alone).splitlines()[0].startswith(f"kernel/{name}.cc:1:")
+
+
+def build_host_tests_error(tree: Path, name: str) -> BuildError:
+    with pytest.raises(BuildError) as caught:
+        build_host_tests(tree, name)
+    return caught.value
+
+
+def test_what_all_programs_share_costs_all(programs: Path) -> None:
+    replace(programs / "kernel/answer.cc", "A1", '" + nonsense + "')
+    built = build_all_host_tests(programs, PROGRAMS)
+    assert len({str(error).splitlines()[0] for error in built.values()}) == 1
+    assert all(isinstance(error, BuildError) and error.first_error.file == "kernel/answer.cc" for error in built.values())
+    replace(programs / "kernel/answer.cc", '" + nonsense + "', "A1")
+    assert all(path.is_file() for path in build_all_host_tests(programs, PROGRAMS).values())
+
+
+def test_a_tree_that_cannot_be_configured_costs_all(programs: Path) -> None:
+    write(programs, {"CMakeLists.txt": "nonsense()\n"})
+    errors = build_all_host_tests(programs, PROGRAMS)
+    assert all("Unknown CMake command" in str(error) for error in errors.values())
+
+
+def test_an_error_is_told_while_other_tools_still_run(tree: Path) -> None:
+    """The other one ends only when the error has been told."""
+    os.mkfifo(tree / "told")
+    wait = "cd ${CMAKE_SOURCE_DIR}; [ -e over ] || read line < told; touch over build/host/slow"
+    both = f"add_executable(broken kernel/answer.cc)\nadd_custom_target(slow COMMAND sh -c '{wait}')\n"
+    write(tree, {"CMakeLists.txt": CMAKE + both, "kernel/answer.cc": "int answer() { return x; }\n"})
+    said: list[str] = []
+    pipe = os.open(tree / "told", os.O_RDWR)
+
+    def tell(error: object) -> None:
+        said.append(str(error))
+        os.write(pipe, b"go on\n")
+
+    built = build_all_host_tests(tree, ["slow", "broken"], manner=Manner(on_error=tell, jobs=2))
+    os.close(pipe)
+    first, *excerpt = said[0].splitlines()
+    assert len(said) == 1 and first == "kernel/answer.cc:1:23: error: \N{LEFT SINGLE QUOTATION MARK}x\N{RIGHT SINGLE QUOTATION MARK} was not declared in this scope"
+    assert any("^" in line for line in excerpt)
+    assert str(built["broken"]).startswith(said[0]) and built["slow"] == tree / "build/host/slow"
+
+
+def test_a_build_is_stopped_from_another_thread(tree: Path) -> None:
+    os.mkfifo(tree / "begun")
+    os.mkfifo(tree / "hold")
+    write(tree, {"slow.sh": "cd ${0%/*}; echo > begun; read line < hold\n", "CMakeLists.txt": CMAKE + SLOW})
+    stopper, ended = Stopper(), []
+
+    def build() -> None:
+        with pytest.raises(BuildError):
+            build_kernel(tree, "x86_64", manner=Manner(stopper=stopper))
+        ended.append(True)
+
+    thread = Thread(target=build)
+    thread.start()
+    wait_until_written(tree / "begun")
+    stopper.stop()
+    thread.join(60)
+    assert ended == [True] and not is_locked(tree / "build/x86_64.lock")
+    with pytest.raises(BuildError):  # one that begins later is stopped, too
+        build_kernel(tree, "x86_64", manner=Manner(stopper=stopper))
+    write(tree, {"slow.sh": ""})
+    assert output_of(tree) == "one A1"

@@ -105,7 +105,7 @@ def test_ctrl_c_while_tests_run_shows_what_was_graded_until_then(monkeypatch: py
                 plugins[0].pytest_keyboard_interrupt(pytest.ExceptionInfo.from_current())
             return pytest.ExitCode.INTERRUPTED
 
-        monkeypatch.setattr(grading.pytest, "main", main)
+        monkeypatch.setattr(pytest, "main", main)
         return CliRunner().invoke(cli.pagewalk, ["grade", "1", "--isa", ISAS[0], "--milestone", "1.2"])
 
     by_ctrl_c = interrupted(KeyboardInterrupt)
@@ -147,7 +147,7 @@ def test_qemu_too_old(tmp_path: Path) -> None:
 
 
 def test_a_tree_that_does_not_compile(tmp_path: Path) -> None:
-    """The first error with file and line, once, and the milestones that it costs."""
+    """The first error with file and line before all else, once, and in one line the milestones that it costs."""
     tree = tmp_path / "tree"
     cut(ROOT, 1, 1, tree)
     owned = tree / "arch" / "x86_64" / "boot_map.cc"
@@ -157,8 +157,14 @@ def test_a_tree_that_does_not_compile(tmp_path: Path) -> None:
     json_file = tmp_path / "r.json"
     run = pagewalk("grade", "1", "--isa", "x86_64", "--tree", str(tree), "--json", str(json_file))
     assert run.returncode == 1, run.stdout + run.stderr
-    assert run.stdout.count("arch/x86_64/boot_map.cc:11:1: error:") == 1
-    assert "1.2, 1.3, 1.4, 1.5, 1.6, 1.7, 1.8, 1.9: (this costs all of them)" in run.stdout
+    said, *rest = [line for line in run.stdout.splitlines() if not line.startswith("building ")]
+    assert said.startswith("arch/x86_64/boot_map.cc:11:1: error:") and run.stdout.count(said) == 1
+    log = tree / "build/x86_64/build.log"
+    cost = f"Lab 1's kernel for x86_64 does not build: this costs 1.2-1.9 on x86_64 (85 points). The whole log: {log}"
+    results = next(place for place, line in enumerate(rest) if line.startswith("  lab 1 "))
+    assert rest[:results][-1] == cost and "this is not C++;" in rest[0]
+    assert [line.split()[3:5] for line in rest if line.startswith("  lab 1 ")] == [["1.1", "passed"]]
+    assert "lab 1, x86_64, 1.2, 1.3, 1.4, 1.5, 1.6, 1.7, 1.8, 1.9: (this costs all of them)\n  shown above\n" in run.stdout
     results = {result["milestone"]: result for result in json.loads(json_file.read_text())["results"]}
     assert results["1.1"]["status"] == "passed"  # the host tests do not need that file
     assert {results[f"1.{n}"]["cause"] for n in range(2, 10)} == {"does-not-compile"}
@@ -289,7 +295,32 @@ def test_one_failure_of_many_milestones_is_shown_once(tmp_path: Path) -> None:
     run = pagewalk("grade", "1", "--isa", "aarch64", "--tree", str(tree))
     assert run.returncode == 1
     assert run.stdout.count("cause      parameters-not-mapped") == 1, run.stdout
-    assert "1.2, 1.3, 1.4, 1.5, 1.6, 1.7, 1.8, 1.9:" in run.stdout
+    assert "1.2, 1.3, 1.4, 1.5, 1.6, 1.7, 1.8, 1.9: (this costs all of them)\n  shown above\n" in run.stdout
+
+
+def test_the_first_failure_is_shown_in_full_at_once(tmp_path: Path) -> None:
+    """The others follow at the end, and the first is not repeated there."""
+    tree = changed_cut(tmp_path, "arch/aarch64/boot_map.cc", "TRY(table.map_range(", "if (region.name != \"parameters\") TRY(table.map_range(")
+    engine = tree / "kernel/mm/page_table_map.h"
+    engine.write_text(engine.read_text().replace("here = slot(here.decoded.address, here.level - 1, va);", "here = slot(root_, F::kLevels - 1, va);", 1))
+    run = pagewalk("grade", "1", "--isa", "aarch64", "--milestone", "1.1", "--milestone", "1.2", "--tree", str(tree), "-j", "1")
+    lines = run.stdout.splitlines()
+    first = next(place for place, line in enumerate(lines) if " failed " in line)
+    assert lines[first + 1].startswith("lab 1, aarch64, 1.1:") and lines[first + 2].startswith("  expected ")
+    second = next(place for place, line in enumerate(lines) if " failed " in line and place > first)
+    assert lines[second + 1] == "" and lines[second + 2].startswith("lab 1, aarch64, 1.1:") and lines[second + 3] == "  shown above"
+    assert [line for line in lines if line.startswith("lab 1, aarch64, 1.2:")] == lines[second + 5 : second + 6]
+    assert run.stdout.count("cause      ") == 2
+
+
+def test_the_second_isa_does_not_run_the_same_host_tests_again(tmp_path: Path) -> None:
+    tree = changed_cut(tmp_path, "kernel/mm/page_table_map.h", "#pragma once", f"#pragma once  // {tmp_path}")
+    run = pagewalk("grade", "1", "--milestone", "1.1", "--tree", str(tree), "-j", "1")
+    assert run.returncode == 0, run.stdout + run.stderr
+    first, second = (line for line in run.stdout.splitlines() if line.startswith("  lab 1 "))
+    assert first.endswith("four formats") and second.endswith("(host tests unchanged since they passed)")
+    again = pagewalk("grade", "1", "--milestone", "1.1", "--tree", str(tree), "--isa", "x86_64")
+    assert again.stdout.count("(host tests unchanged since they passed)") == 1
 
 
 def test_a_handed_out_tree_says_nothing_about_how_it_is_graded(tmp_path: Path) -> None:

@@ -1,11 +1,14 @@
 """The ladder and its cuts: which files a lab's tree holds, and what becomes of the marker comments."""
 
+import os
 import shutil
 import subprocess
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from grade.course import cutter
 from grade.course.cutter import Hole, cut, holes, render
 from grade.course.markers import MarkerError
 from grade.ladder.labs import LadderError, load_labs, owner_of
@@ -460,6 +463,55 @@ def test_a_file_that_is_cut_is_formatted(main: Path, into: Path) -> None:
     assert (into / "kernel/logo.h").read_text() == logo
     cut(main, 1, 1, into)
     assert (into / "kernel/map.h").read_text() == "#pragma once\n\nint map() { return walk() + 1; }\n"
+
+
+@pytest.fixture
+def counted_formatter(main: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """A clang-format that notes each run in a file, which is returned; each test begins without what was remembered."""
+    program, runs = tmp_path / "bin/clang-format", tmp_path / "runs"
+    write(tmp_path, {"bin/clang-format": f"#!/bin/sh\necho run >> {runs}\nsed s/return/RETURN/\n"})
+    program.chmod(0o755)
+    runs.touch()
+    write(main, {".clang-format": "BasedOnStyle: Google\n"})
+    monkeypatch.setenv("PATH", f"{program.parent}:{os.environ['PATH']}")
+    yield runs
+    cutter._by_clang_format.cache_clear()
+
+
+def cut_anew(main: Path, into: Path) -> str:
+    """A file of the cut, as another process would make it: one that remembers nothing."""
+    cutter._by_clang_format.cache_clear()
+    cut(main, 1, 1, into)
+    return (into / "kernel/map.h").read_text()
+
+
+def test_the_next_process_does_not_format_again(main: Path, into: Path, counted_formatter: Path) -> None:
+    formatted = cut_anew(main, into)
+    assert "RETURN" in formatted
+    runs = counted_formatter.read_text()
+    assert cut_anew(main, into) == formatted and counted_formatter.read_text() == runs != ""
+    write(main, {"kernel/map.h": MAP_H.replace("+ 1", "+ 2")})
+    assert "RETURN walk() + 2" in cut_anew(main, into)
+
+
+def test_another_formatter_or_style_formats_again(main: Path, into: Path, counted_formatter: Path) -> None:
+    cut_anew(main, into)
+    runs = counted_formatter.read_text()
+    write(main, {".clang-format": "BasedOnStyle: LLVM\n"})
+    cut_anew(main, into)
+    assert len(counted_formatter.read_text()) == 2 * len(runs)
+    program = counted_formatter.parent / "bin/clang-format"
+    program.write_text(program.read_text().replace("RETURN", "Return"))
+    assert "Return walk()" in cut_anew(main, into)
+
+
+def test_what_was_kept_of_formatting_and_is_damaged_changes_no_cut(main: Path, into: Path, counted_formatter: Path) -> None:
+    formatted = cut_anew(main, into)
+    kept = list((main / "build/formatted").iterdir())
+    assert kept
+    for record in kept:
+        record.write_bytes(record.read_bytes().replace(b"walk", b"talk"))
+    assert cut_anew(main, into) == formatted
 
 
 def test_holes_are_listed(main: Path) -> None:

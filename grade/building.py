@@ -1,0 +1,232 @@
+"""Builds all that a run of `grade` needs, two builds side by side, while the caller does something else.
+
+What happens meanwhile are events, which the caller takes when it has the time to show them. Each folder is prepared
+once and built once: whoever grades then takes what came of it, and looks no more at what may have been saved since.
+"""
+
+import os
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from queue import Empty, SimpleQueue
+from threading import Condition, Lock, Thread
+from types import TracebackType
+from typing import Self, TypeVar
+
+from grade.ladder.build import BuildError, Kernel, Manner
+from grade.ladder.build_errors import Diagnostic
+from grade.ladder.stopper import Stopper
+from grade.ladder.trees import Tree, prepare
+from grade.needs import Needs
+from grade.run_plan import Plan, Target
+
+T = TypeVar("T")
+
+_AT_ONCE = 2
+"""Builds: while the one links or is configured, the other keeps the cores busy."""
+_SECONDS_TO_STOP = 15.0
+
+
+@dataclass(frozen=True)
+class Order:
+    """One build: the kernel of a target, or some programs of host tests of its lab."""
+
+    place: int
+    """Its number, from 1."""
+    target: Target
+    programs: tuple[str, ...] = ()
+
+    @property
+    def name(self) -> str:
+        """For people."""
+        what = "host tests" if self.programs else f"kernel for {self.target.isa}"
+        return f"lab {self.target.lab}'s {what}"
+
+    @property
+    def preset(self) -> str:
+        """Two builds of one preset share what the compiler's cache keeps, so the second waits for the first."""
+        return "host" if self.programs else self.target.isa
+
+
+@dataclass(frozen=True)
+class Step:
+    """Steps of a build have been done, so many of so many."""
+
+    order: Order
+    done: int
+    total: int
+
+
+@dataclass(frozen=True)
+class Said:
+    """A tool has said what is wrong; the build may go on a while."""
+
+    order: Order
+    error: Diagnostic
+
+
+@dataclass(frozen=True)
+class Ended:
+    """A build has come to its end."""
+
+    order: Order
+
+
+Event = Step | Said | Ended
+
+
+@dataclass(frozen=True)
+class Built:
+    """What came of everything: what was built, or the exception that says why it was not."""
+
+    kernels: Mapping[Target, Kernel | Exception]
+    programs: Mapping[tuple[Path, int, str], Path | Exception]
+    """By the tree, the lab and the program's name."""
+
+    def kernel(self, target: Target) -> Kernel:
+        """The target's kernel; raises what kept it from being built. Built now if nobody has."""
+        return _given(self.kernels[target]) if target in self.kernels else target.kernel()
+
+    def host_tests(self, target: Target, program: str) -> Path:
+        """One of its programs of host tests, likewise."""
+        key = (target.root, target.lab, program)
+        return _given(self.programs[key]) if key in self.programs else target.host_tests(program)
+
+    def loss(self, target: Target, needs: Needs) -> Exception | None:
+        """Why a milestone that needs this cannot be judged on the target, or None."""
+        programs = [self.programs.get((target.root, target.lab, program)) for program in needs.programs]
+        came = [*programs, self.kernels.get(target) if needs.kernel else None]
+        return next((one for one in came if isinstance(one, Exception)), None)
+
+
+NOTHING_BUILT = Built({}, {})
+
+
+def orders_for(plan: Plan, needs: Needs) -> list[Order]:
+    """The builds that a plan takes, lab by lab."""
+    wanted: list[tuple[Target, tuple[str, ...]]] = []
+    for lab in dict.fromkeys((target.root, target.lab) for target in plan.targets):
+        targets = [target for target in plan.targets if (target.root, target.lab) == lab]
+        wanted += [(target, ()) for target in targets if needs.kernel]
+        programs = tuple(program for program in needs.programs if _is_asked(program, targets[0].lab))
+        wanted += [(targets[0], programs)] if programs else []
+    return [Order(place, *what) for place, what in enumerate(wanted, 1)]
+
+
+def _is_asked(program: str, lab: int) -> bool:
+    from grade.checks.host_tests import programs_for
+
+    return program in programs_for(lab)
+
+
+class Building:
+    """A context manager: what is still being built when it is left is stopped."""
+
+    def __init__(self, plan: Plan) -> None:
+        self._plan = plan
+        self.orders: list[Order] = []
+        """All builds, once they have begun."""
+        self._waiting: list[Order] = []
+        self._busy: set[str] = set()
+        self._turn = Condition()
+        self._events: SimpleQueue[Event | BaseException] = SimpleQueue()
+        self._stopper = Stopper()
+        self._prepared: dict[tuple[Path, int], Path] = {}
+        self._preparing = Lock()
+        self._kernels: dict[Target, Kernel | Exception] = {}
+        self._programs: dict[tuple[Path, int, str], Path | Exception] = {}
+        self._threads: list[Thread] = []
+
+    def begin(self, needs: Needs) -> None:
+        """Begins to build what these needs are on all targets."""
+        self.orders = orders_for(self._plan, needs)
+        self._waiting = list(self.orders)
+        # No thread that still waits for another Pagewalk's lock keeps this process from ending.
+        self._threads = [Thread(target=self._work, daemon=True) for _ in range(min(_AT_ONCE, len(self.orders)))]
+        for thread in self._threads:
+            thread.start()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        with self._turn:
+            self._waiting.clear()
+        if any(thread.is_alive() for thread in self._threads):
+            self._stopper.stop()
+        for thread in self._threads:
+            thread.join(_SECONDS_TO_STOP)
+
+    def follow(self, tell: Callable[[Event | None], None]) -> Built:
+        """Waits until everything has ended, and returns what came of it. Calls `tell` with each event, and with None
+        now and then while there is none. Raises what kept a build from being tried at all.
+        """
+        left = len(self.orders)
+        while left:
+            try:
+                event = self._events.get(timeout=1.0)
+            except Empty:
+                tell(None)
+                continue
+            if isinstance(event, BaseException):
+                raise event
+            left -= isinstance(event, Ended)
+            tell(event)
+        for thread in self._threads:
+            thread.join()  # whoever forks now has no thread but this one
+        return Built(self._kernels, self._programs)
+
+    def _work(self) -> None:
+        try:
+            while (order := self._next()) is not None:
+                self._build(order)
+                with self._turn:
+                    self._busy.remove(order.preset)
+                    self._turn.notify_all()
+                self._events.put(Ended(order))
+        except BaseException as error:  # for follow(), in the thread that can say so
+            self._events.put(error)
+
+    def _next(self) -> Order | None:
+        """The first that waits, and whose preset nobody is building; None if all have been taken."""
+        with self._turn:
+            while self._waiting:
+                free = next((order for order in self._waiting if order.preset not in self._busy), None)
+                if free is not None:
+                    self._waiting.remove(free)
+                    self._busy.add(free.preset)
+                    return free
+                self._turn.wait()
+        return None
+
+    def _build(self, order: Order) -> None:
+        target = order.target
+        manner = Manner(
+            lambda done, total, _: self._events.put(Step(order, done, total)),
+            # What the compiler says of files that a submission should not read is for nobody to see.
+            None if target.is_submission else lambda error: self._events.put(Said(order, error)),
+            os.cpu_count(),
+            self._stopper,
+        )
+        if order.programs:
+            came = target.all_host_tests(order.programs, manner, self._prepare)
+            self._programs |= {(target.root, target.lab, program): one for program, one in came.items()}
+            return
+        try:
+            self._kernels[target] = target.kernel(manner, self._prepare)
+        except (BuildError, AssertionError) as error:
+            self._kernels[target] = error
+
+    def _prepare(self, tree: Tree, lab: int) -> Path:
+        """The folder of a lab, brought up to date by whoever comes first."""
+        with self._preparing:
+            key = (tree.root, lab)
+            if key not in self._prepared:
+                self._prepared[key] = prepare(tree, lab)
+            return self._prepared[key]
+
+
+def _given(came: T | Exception) -> T:
+    if isinstance(came, Exception):
+        raise came.with_traceback(None)  # it is raised once for each milestone that it costs
+    return came

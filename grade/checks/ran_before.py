@@ -1,0 +1,75 @@
+"""Remembers how programs of host tests ran, and does not run the same program again: it would say the same.
+
+The same is the content of the program, not its name; what it was asked, and of what its judges think of as well. Only
+a run that came to its end is remembered. What was written down is judged as if it had been said just now.
+"""
+
+import hashlib
+import json
+import os
+import xml.etree.ElementTree as xml
+from collections.abc import Callable, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+
+from grade.ladder.records import Records
+from grade.ladder.trees import locked
+
+_JUDGES = (Path(__file__), Path(__file__).with_name("host_tests.py"))
+_STEERED_BY = ("GTEST_", "ASAN_", "UBSAN_", "LSAN_", "LD_")
+"""How the names of the variables begin that a program of host tests obeys."""
+
+
+@dataclass
+class HostTests:
+    """Builds the program of a name when it is called; with a folder, which remembers how programs ran."""
+
+    build: Callable[[str], Path]
+    memory: Path
+    reused: bool = False
+    """Whether a program was not run, because it had been before."""
+
+    def __call__(self, program: str) -> Path:
+        return self.build(program)
+
+
+def run_once(build: Callable[[str], Path], program: Path, asked: Sequence[str], report: Path, run: Callable[[], str]) -> str:
+    """What run() returns, and writes to the file `report`: now, or when the same program was asked the same before.
+
+    Whoever asks at the same time in another process waits for the one who runs it.
+    """
+    __tracebackhide__ = True
+    if not isinstance(build, HostTests):
+        return run()
+    with ExitStack() as stack:
+        try:
+            stack.enter_context(locked(build.memory / f"{program.name}.lock"))
+        except OSError:  # where nothing can be written, nothing is remembered
+            return run()
+        records, key = Records(build.memory), _key(program, asked)
+        if (known := records.read(*key)) is not None:
+            said = json.loads(known)
+            report.write_text(said["report"], encoding="utf-8")
+            build.reused = True
+            return said["printed"]
+        printed = run()
+        if _is_whole(report):
+            said = {"printed": printed, "report": report.read_text(encoding="utf-8")}
+            records.write(json.dumps(said), *key)
+        return printed
+
+
+def _key(program: Path, asked: Sequence[str]) -> tuple[str, ...]:
+    """Everything on which it depends what a program of host tests says."""
+    contents = (hashlib.sha256(path.read_bytes()).hexdigest() for path in (program, *_JUDGES))
+    steered = (f"{name}={value}" for name, value in sorted(os.environ.items()) if name.startswith(_STEERED_BY))
+    return (*contents, *asked, *steered)
+
+
+def _is_whole(report: Path) -> bool:
+    """Whether the program came to its end, and could write what it had to say."""
+    try:
+        return xml.parse(report).getroot() is not None
+    except (OSError, xml.ParseError):
+        return False
