@@ -3,6 +3,7 @@
 import os
 from collections.abc import Sequence
 
+import elftools.elf.elffile  # noqa: F401  # each worker would have to import it for itself
 import pytest
 from rich.text import Text
 

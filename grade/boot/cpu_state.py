@@ -2,6 +2,7 @@
 
 import re
 from dataclasses import dataclass
+from functools import lru_cache
 
 from grade.machine.machine import Machine
 
@@ -38,20 +39,24 @@ _ARM_ROOT = 0x0000_FFFF_FFFF_FFFE  # TTBRn_EL1.BADDR
 
 
 def _x86_64(machine: Machine, registers: dict[str, int]) -> CpuState:
-    text = machine.human_monitor_command("info registers")
-    # QEMU prints descriptor tables as `GDT=     ffff800000208060 00000027`, the task register as `TR =0018 ffff... ...`.
-    vectors = {name: int(re.search(rf"{name}=\s+([0-9a-f]+)", text)[1], 16) for name in ("GDT", "IDT")}
-    vectors["TSS"] = int(re.search(r"TR =[0-9a-f]+ ([0-9a-f]+)", text)[1], 16)
     return CpuState(
         pc=registers["rip"],
         sp=registers["rsp"],
         first_argument=registers["rdi"],
         translation_on=bool(registers["cr0"] & _PAGING),
         roots={"kernel": registers["cr3"] & _ROOT},
-        vectors=vectors,
+        vectors=dict(_descriptor_tables(machine.human_monitor_command("info registers"))),
         fault_address=registers.get("cr2", 0),
         registers=registers,
     )
+
+
+@lru_cache(16)
+def _descriptor_tables(text: str) -> dict[str, int]:
+    """What QEMU prints as `GDT=     ffff800000208060 00000027`, and of the task register as `TR =0018 ffff... ...`."""
+    vectors = {name: int(re.search(rf"{name}=\s+([0-9a-f]+)", text)[1], 16) for name in ("GDT", "IDT")}
+    vectors["TSS"] = int(re.search(r"TR =[0-9a-f]+ ([0-9a-f]+)", text)[1], 16)
+    return vectors
 
 
 def _aarch64(registers: dict[str, int]) -> CpuState:

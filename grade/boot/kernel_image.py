@@ -41,6 +41,7 @@ class KernelImage:
         """What names what: by name, the address and the size."""
         self.symbols = {name: value for name, (value, _) in symbols.items()}
         self._sizes = {name: size for name, (_, size) in symbols.items()}
+        self._beginnings: dict[str | tuple[str, ...], bool] = {}
 
     def va(self, symbol: str) -> int:
         """The address of `symbol` where the kernel stays. KeyError if there is none."""
@@ -49,6 +50,12 @@ class KernelImage:
     def size(self, symbol: str) -> int:
         """How many bytes `symbol` has. KeyError if there is none."""
         return self._sizes[symbol]
+
+    def has_any(self, beginning: str | tuple[str, ...]) -> bool:
+        """Whether the name of any symbol begins so. Searched once: some look again at every stop."""
+        if beginning not in self._beginnings:
+            self._beginnings[beginning] = any(symbol.startswith(beginning) for symbol in self.symbols)
+        return self._beginnings[beginning]
 
     def function(self, name: str) -> int:
         """The address of the C++ function `name` of no class, whatever its parameters (Itanium C++ ABI, 5.1)."""

@@ -84,7 +84,7 @@ class ProcessSlot:
 
 def has_areas(guest: "Guest") -> bool:
     """Whether this kernel promises memory before it gives it: from lab 5 on."""
-    return any(symbol.startswith(_OF_AREAS) for symbol in guest.image.symbols)
+    return guest.image.has_any(_OF_AREAS)
 
 
 def process_slots(guest: "Guest") -> list[ProcessSlot]:

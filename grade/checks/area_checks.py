@@ -56,7 +56,8 @@ def permissions(mapping: Mapping) -> str:
 
 def present_pages(guest: Guest, slot: ProcessSlot, area: Area) -> dict[int, Mapping]:
     """The pages of an area that are there, by address."""
-    return {mapping.va: mapping for mapping in user_mappings(guest, slot.root or 0) if mapping.va in area}
+    around = guest.walker().mappings(slot.root or 0, area.start, area.end)
+    return {mapping.va: mapping for mapping in around if mapping.va in area}
 
 
 def _check_page(guest: Guest, slot: ProcessSlot, areas: MemoryMap, mapping: Mapping) -> None:

@@ -338,6 +338,7 @@ class AreaModel:
         """The areas, with a border at each of the places that is inside one."""
         pieces = []
         for area in self.areas:
-            borders = [area.start, *(va for va in places if area.start < va < area.end), area.end]
-            pieces += [replace(area, start=start, end=end) for start, end in pairwise(borders)]
+            inside = [va for va in places if area.start < va < area.end]
+            borders = [area.start, *inside, area.end]
+            pieces += [replace(area, start=start, end=end) for start, end in pairwise(borders)] if inside else [area]
         return pieces

@@ -137,13 +137,16 @@ def _entries(walker: RadixWalker, root: int, base: int, slots: range) -> Iterato
     """Kind, frame and address of each table and page that `slots` of a root lead to; of a table met again, no entries."""
     top = walker.windows[0].top
     todo, seen = [(top, root, base, slots)], {root}
+    kinds: dict[tuple[int, int], str] = {}  # of entries that differ only in where their page is
     while todo:
         level, table, start, indexes = todo.pop()
-        entries = walker.read_table(table, _ENTRIES) or ()
+        entries, frame_bits = walker.read_table(table, _ENTRIES) or (), walker.frame_bits(level)
         for index in indexes if entries else ():
             if not (entry := entries[index]):
                 continue
-            kind, va = walker.decode(level, entry).kind, start + (index << walker.shift(level))
+            if (kind := kinds.get((level, entry & ~frame_bits))) is None:
+                kind = kinds[level, entry & ~frame_bits] = walker.decode(level, entry).kind
+            va = start + (index << walker.shift(level))
             if kind == "leaf":
                 yield kind, walker.page_address(level, entry), va % (1 << 64)
             elif kind == "table":

@@ -59,6 +59,8 @@ _INSPECTABLE = (State.PAUSED, State.ENDED)
 _STARTED = tuple(state for state in State if state is not State.NEW)
 # A timer that expires just when a step begins makes QEMU 7.2 end the step before the instruction.
 _STEP_TRIES = 8
+# Lines of QEMU's monitor that change nothing: what they say holds as long as the registers do.
+_ABOUT_REGISTERS = ("info registers",)
 _RAM_IS_THERE = (State.PAUSED, State.RUNNING, State.ENDED, State.GONE)
 
 
@@ -112,6 +114,7 @@ class Machine:
         self.deeds = Deeds()
         """What was done to the guest from outside."""
         self._registers: dict[str, int] | None = None  # as they were read since the guest stopped
+        self._told: dict[str, str] = {}  # what QEMU has said of them since, by the line of its monitor
 
     # Life
 
@@ -245,7 +248,7 @@ class Machine:
         """
         with self._using_qemu(*_RUNNABLE):
             register = self._register(name)
-            self._registers = None
+            self._forget_registers()
             self._gdb.write_register(register, value)
             if (kept := self._gdb.read_register(register)) != value:
                 raise MachineError(f"QEMU does not set {name} to {value:#x}: it is {kept:#x}")
@@ -282,8 +285,12 @@ class Machine:
     def human_monitor_command(self, line: str) -> str:
         """Run one line of QEMU's human monitor and return what it prints. Raises QmpError."""
         with self._using_qemu(*_INSPECTABLE):
-            self._registers = None
-            return self._qmp.human_monitor_command(line)
+            if line not in _ABOUT_REGISTERS:
+                self._forget_registers()
+                return self._qmp.human_monitor_command(line)
+            if line not in self._told:
+                self._told[line] = self._qmp.human_monitor_command(line)
+            return self._told[line]
 
     def cpu_time(self) -> float:
         """Return the CPU time in seconds that QEMU has used since it started."""
@@ -347,7 +354,8 @@ class Machine:
             return self._stopped(Stop(StopKind.OUTPUT, None, f"the guest had printed {until!r}"))
         if stop := self._step_off_breakpoint():
             return stop
-        self._state, self._registers = State.RUNNING, None
+        self._state = State.RUNNING
+        self._forget_registers()
         self._gdb.resume()
         return self._stopped(self._watcher.wait(until))
 
@@ -375,7 +383,8 @@ class Machine:
         return replace(stop, kind=StopKind.BREAKPOINT)
 
     def _step(self) -> Stop:
-        self._state, self._registers = State.RUNNING, None
+        self._state = State.RUNNING
+        self._forget_registers()
         self._gdb.step()
         stop = self._watcher.wait(cpu_limit=False)
         if stop.kind is StopKind.BREAKPOINT:
@@ -392,6 +401,10 @@ class Machine:
         if stop.kind is StopKind.BREAKPOINT:
             self.breakpoint_stops.append(self._last_stop_pc)
         return replace(stop, pc=self._last_stop_pc)
+
+    def _forget_registers(self) -> None:
+        self._registers = None
+        self._told.clear()
 
     def _read_registers(self) -> dict[str, int]:
         registers = self._gdb.read_general_registers()

@@ -6,8 +6,12 @@ Levels count down to 0, the table of pages. Sizes are in bytes, addresses are pl
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from .explain import explain
+
+if TYPE_CHECKING:
+    from .entry import Field
 
 # Why a walk ends without a page; these words are stable, tests and post-mortems compare them.
 FAULTS = (
@@ -51,8 +55,13 @@ class Step:
     entry_address: int
     entry: int | None
     kind: str  # 'empty' | 'table' | 'leaf' | 'reserved' | 'unreadable'
-    bits: tuple[Bit, ...]
+    fields: tuple[Field, ...]
     name: str = ""  # the manual's name of an entry at this level, such as PDPTE
+
+    @property
+    def bits(self) -> tuple[Bit, ...]:
+        """The entry's fields with their values: made when somebody asks, for most walks are only followed."""
+        return tuple(field.of(self.entry or 0) for field in self.fields)
 
     def bit(self, name: str) -> Bit:
         """Return the field called `name`; KeyError if entries of this kind have none."""

@@ -99,7 +99,14 @@ class RadixWalker(ABC):
 
     def walk(self, va: int) -> Walk:
         """Return how `va` translates for a read by the kernel; permissions do not make it a fault."""
-        return self._walk(va, with_bits=True)
+        if not self.translation_on():
+            return Walk(va, None, (), None, "translation-off")
+        window = self._window_of(va)
+        if window is None:
+            return Walk(va, None, (), None, self.outside)
+        if window.fault is not None:
+            return Walk(va, window.root, (), None, window.fault, window.detail)
+        return self._descend(window, va)
 
     def would_fault(self, va: int, access: str, user: bool) -> str | None:
         """Return why an access ('read', 'write' or 'execute') faults: one of FAULTS or REFUSALS, or None.
@@ -108,7 +115,7 @@ class RadixWalker(ABC):
         """
         if access not in ("read", "write", "execute"):
             raise ValueError(f"access is read, write or execute, not {access!r}")
-        walk = self._walk(va, with_bits=False)
+        walk = self.walk(va)
         if walk.fault is not None:
             return walk.fault
         return user_refusal(walk.mapping, access) if user else kernel_refusal(walk.mapping, access)
@@ -220,22 +227,12 @@ class RadixWalker(ABC):
         count = window.entries if level == window.top else 1 << self.index_bits
         return va >> self.shift(level) & count - 1
 
-    def _walk(self, va: int, with_bits: bool) -> Walk:
-        if not self.translation_on():
-            return Walk(va, None, (), None, "translation-off")
-        window = self._window_of(va)
-        if window is None:
-            return Walk(va, None, (), None, self.outside)
-        if window.fault is not None:
-            return Walk(va, window.root, (), None, window.fault, window.detail)
-        return self._descend(window, va, with_bits)
-
-    def _descend(self, window: Window, va: int, with_bits: bool) -> Walk:
+    def _descend(self, window: Window, va: int) -> Walk:
         steps: list[Step] = []
         path: tuple[tuple[int, int], ...] = ()
         table = window.root
         for level in range(window.top, -1, -1):
-            step, decoded = self._step(level, table, self._index(window, level, va), with_bits)
+            step, decoded = self._step(level, table, self._index(window, level, va))
             steps.append(step)
             if decoded.kind == "leaf":
                 page = self._page(step, decoded, path, va)
@@ -247,7 +244,7 @@ class RadixWalker(ABC):
             table = self.table_address(step.entry)
         raise AssertionError(f"{self.isa}: decode() calls an entry of level 0 a table")
 
-    def _step(self, level: int, table: int, index: int, with_bits: bool) -> tuple[Step, Decoded]:
+    def _step(self, level: int, table: int, index: int) -> tuple[Step, Decoded]:
         address = table + index * self.entry_bytes
         name = self.entry_name(level)
         try:
@@ -256,9 +253,7 @@ class RadixWalker(ABC):
             unreadable = Decoded("unreadable", fault="table-outside-memory")
             return Step(level, table, index, address, None, "unreadable", (), name), unreadable
         decoded = self.decode(level, entry)
-        fields = self.fields(level, decoded.kind) if with_bits else ()
-        bits = tuple(field.of(entry) for field in fields)
-        return Step(level, table, index, address, entry, decoded.kind, bits, name), decoded
+        return Step(level, table, index, address, entry, decoded.kind, self.fields(level, decoded.kind), name), decoded
 
     def _page(self, step: Step, decoded: Decoded, path: tuple[tuple[int, int], ...], va: int) -> Mapping:
         shape = self.shape(step.level, step.entry, decoded.grants, path)

@@ -45,6 +45,29 @@ def test_breakpoint_stops_there_with_the_right_registers(start, isa):
     assert machine.run().kind is StopKind.POWERED_OFF
 
 
+def test_what_qemu_says_of_the_registers_is_asked_once_for_each_stop(start, isa, monkeypatch):
+    """And anew when the guest has run, one was written, or QEMU's monitor was told something else."""
+    machine, kernel = start("loop")
+    machine.insert_breakpoint(kernel.symbols["checkpoint_loop"])
+    machine.run()
+    asked, ask = [], machine._qmp.human_monitor_command
+    monkeypatch.setattr(machine._qmp, "human_monitor_command", lambda line: asked.append(line) or ask(line))
+    register = {"x86_64": "rbx", "aarch64": "x7"}[isa]
+    reasons = {
+        "nothing": lambda: None,
+        "a run": machine.run,
+        "a step": machine.step,
+        "a register": lambda: machine.write_register(register, 0xABCDEF),
+        "another line": lambda: machine.human_monitor_command("info version"),
+    }
+    for reason, change in reasons.items():
+        change()
+        asked.clear()
+        texts = {machine.human_monitor_command("info registers") for _ in range(3)}
+        assert (len(texts), len(asked)) == (1, 1), reason
+    assert "abcdef" in texts.pop() and machine.registers()[register] == 0xABCDEF
+
+
 def test_breakpoint_at_the_first_instruction_is_hit(start):
     machine, kernel = start("hello")
     machine.insert_breakpoint(kernel.symbols["_start"])
