@@ -119,7 +119,7 @@ def submit_command(output: Path | None, force: bool) -> None:
 
 
 @pagewalk.command()
-@click.option("--quick", is_flag=True, help="Leave out the planted bugs and the variants.")
+@click.option("--quick", is_flag=True, help="Only what takes three minutes: no planted bugs, no browser, the last lab.")
 @click.option("-j", "jobs", type=click.IntRange(1), help="Tests at the same time (default: one for each core).")
 @click.option(
     "--examples",

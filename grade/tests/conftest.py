@@ -91,7 +91,7 @@ class _Gatherer:
 
     def pytest_sessionfinish(self) -> None:
         if self.outcomes:
-            write_outcomes(self.outcomes.values(), _ROOT / OUTCOMES)
-        if self.seconds:
-            (_ROOT / MINUTES).parent.mkdir(exist_ok=True)
-            (_ROOT / MINUTES).write_text(json.dumps(self.seconds), encoding="utf-8")
+            write_outcomes(self.outcomes.values(), find_root(Path(__file__)) / OUTCOMES)
+        minutes = find_root(Path(__file__)) / MINUTES
+        minutes.parent.mkdir(exist_ok=True)
+        minutes.write_text(json.dumps(self.seconds), encoding="utf-8")

@@ -417,6 +417,7 @@ def test_only_mains_own_tests_want_a_browser(debian: World) -> None:
     asked = debian.run("test").stderr
     assert "Missing: chromium chromedriver selenium" in asked
     assert "Installing: chromium chromium-driver python3-selenium" in asked
+    assert "GRADE ['test', '--quick']" in debian.run("test", "--quick").stdout, "what is quick looks at nothing"
     debian.course('isas = ["x86_64", "aarch64"]')  # where `test` only says that it is main's
     assert "chromium" not in debian.run("test").stderr
 
