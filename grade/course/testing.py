@@ -37,6 +37,8 @@ LONG = (
     "test_gdb_commands", "test_gdb_record", "test_recipes", "test_kill_point",
     # tools that nothing else needs: a browser, Doxygen
     "test_site", "test_view_page", "test_view_command",
+    # the whole of `grade`, again and again; trees of every lab; bombs
+    "test_cli", "test_cuts", "test_host_tests", "test_submission_sources",
 )  # fmt: skip
 """Files of tests that --quick leaves out: they take nine tenths of the time."""
 EXAMPLES = "PAGEWALK_EXAMPLES"
