@@ -18,7 +18,7 @@ from grade.course.cutter import cut
 from grade.grading import CANNOT_RUN, FAILED, PASSED, _exit_status
 from grade.ladder.labs import ISAS
 from grade.ladder.trees import find_root
-from grade.plugin import Collector, crashed, milestone
+from grade.plugin import Collector, crashed
 from grade.report import costs, waiting_lines
 from grade.results import Result, Status, write_json, write_junit
 from grade.run_plan import Target
@@ -214,7 +214,7 @@ def test_what_a_grade_exits_with() -> None:
 
 def test_a_milestone_whose_process_has_ended_could_not_be_judged() -> None:
     """It is among the results, so that the others cannot pass for all."""
-    mark = milestone("1.2", points=10, witness="Q").mark
+    mark = Mock(args=("1.2",), kwargs={"points": 10})
     item = Mock(nodeid="t.py::t", location=("t.py", 1, "t"), get_closest_marker=lambda name: mark)
     item.callspec.params = {"target": Target(1, "x86_64", Path("tree"), frozenset())}
     item.function.__doc__ = "Translation is on."
