@@ -12,7 +12,6 @@
 // Lab 1, boot_map.cc: makes a root that maps the kernel where it was loaded (va = pa), loads it and turns on
 // translation with everything that the permissions need.
 void turn_on_paging();
-// @from 2
 
 // Lab 2, boot_high.cc: maps the kernel a second time, at its high addresses.
 void map_high_half();
@@ -23,4 +22,3 @@ extern "C" void move_to_high_half();
 
 // Lab 2, boot_high.cc: cuts every tie to the low addresses, then takes the identity map away.
 void leave_low_half();
-// @end

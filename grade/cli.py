@@ -119,7 +119,7 @@ def submit_command(output: Path | None, force: bool) -> None:
 
 
 @pagewalk.command()
-@click.option("--quick", is_flag=True, help="Leave out the planted bugs and the variants.")
+@click.option("--quick", is_flag=True, help="Only what takes three minutes: no planted bugs, no browser, the last lab.")
 @click.option("-j", "jobs", type=click.IntRange(1), help="Tests at the same time (default: one for each core).")
 @click.option(
     "--examples",
@@ -258,19 +258,31 @@ def explain(milestone: str, isa: str, lab: int | None, script: str | None) -> No
 @json_option
 @click.option("--runs", default=20, show_default=True, type=click.IntRange(1), help="Boots for each median.")
 @click.option("--soak", type=click.IntRange(1), metavar="SECONDS", help="Only storms of processes, for so long.")
+@click.option("--only", multiple=True, metavar="WHAT", help="Only what one waits for: loop, engine, submission, first, quick, tests.")
+@click.option("--of", "measured", type=click.Path(exists=True, file_okay=False, path_type=Path), help="With --only: of the main in this folder.")
 @reports_what_is_missing
-def bench(json_file: Path | None, runs: int, soak: int | None) -> None:
-    """Measure: boots, system calls, faults, fork, walks, builds, grading, lines.
+def bench(json_file: Path | None, runs: int, soak: int | None, only: tuple[str, ...], measured: Path | None) -> None:
+    """Measure: boots, system calls, faults, fork, walks, builds, grading, lines, and how long people wait.
 
-    Counts of guest instructions are exact: the same kernel has the same. Exit status 1 if something could not be
-    measured; the reason is shown.
+    Counts of guest instructions are exact: the same kernel has the same. What people wait for is measured by the clock, on
+    trees of its own, in main alone: a student's loop after an edit, the same for the engine of lab 1, one submission more,
+    the first `grade` in a fresh clone. `--only quick` and `--only tests` time the tests themselves, which takes as long as
+    they do. Exit status 1 if something could not be measured; the reason is shown.
     """
-    from grade.bench.run import run_bench
+    from grade.bench.run import WAITS, run_bench
+
+    for name in only:
+        if name not in WAITS:
+            raise click.BadParameter(f"{name!r} is not one of {', '.join(WAITS)}", param_hint="--only")
+    if only:
+        main_tree("bench --only")
+    elif measured is not None:
+        raise click.UsageError("--of goes with --only")
     from grade.bench.soak import run_soak
 
     if soak is not None:
         sys.exit(run_soak(own_tree(), terminal(), soak))
-    sys.exit(run_bench(own_tree(), terminal(), runs, json_file))
+    sys.exit(run_bench(own_tree(), terminal(), runs, json_file, only, measured and measured.resolve()))
 
 
 @pagewalk.command("docs")

@@ -19,8 +19,6 @@ void rearm_timer();
 
 // Takes the interrupt that is pending, whichever mode it came in, and says whether there was one (traps.cc).
 bool handle_interrupt(const TrapFrame& frame);
-// @from 3
 
-// Everything that comes out of user mode (user_traps.cc).
+// From lab 3 on: everything that comes out of user mode (user_traps.cc).
 void handle_user_trap(TrapFrame& frame);
-// @end

@@ -19,8 +19,6 @@ inline constexpr unsigned kVectors = 256;
 
 // Tells the local APIC that the interrupt has been handled (timer.cc).
 void end_of_interrupt();
-// @from 3
 
-// Everything that comes out of user mode (user_traps.cc).
+// From lab 3 on: everything that comes out of user mode (user_traps.cc).
 void handle_user_trap(TrapFrame& frame);
-// @end

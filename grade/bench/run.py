@@ -10,7 +10,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict
 from functools import partial
 from pathlib import Path
@@ -18,23 +18,38 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
-from grade.bench import operations
+from grade.bench import operations, waiting
 from grade.bench.counting import Counter
 from grade.bench.figure import ALL, Figure, NotMeasured, ratio_of
 from grade.bench.idle_process import idle_process
 from grade.boot.guest import CHECKPOINT, Guest
 from grade.ladder.build import Kernel, build_kernel
+from grade.ladder.labs import ISAS
 from grade.ladder.trees import Tree, prepare
 from grade.run_plan import graded_labs
 
 Measure = Callable[[], Figure | list[Figure]]
 
 
-def run_bench(tree: Tree, console: Console, runs: int, json_file: Path | None) -> int:
-    """Measures everything, shows a table and writes {"figures": [...]}. Returns 1 if something was not measured."""
+WAITS = ("loop", "engine", "submission", "first", "quick", "tests")
+"""What people wait for, by the names in which `bench --only` groups it; the last two take as long as all tests."""
+_LONG = ("quick", "tests")
+
+
+def run_bench(
+    tree: Tree, console: Console, runs: int, json_file: Path | None, only: Sequence[str] = (), measured: Path | None = None
+) -> int:
+    """Measures everything but what is long, shows a table and writes {"figures": [...]}. 1 if something was not measured.
+
+    `only`: these groups of WAITS, and nothing else. `measured`: for them, the root of another main.
+    """
     figures: list[Figure] = []
     missing: list[str] = []
-    for what, measures in _all_measures(tree, runs):
+    groups = [] if only else list(_all_measures(tree, runs))
+    if tree.course is None:
+        chosen = only or [name for name in WAITS if name not in _LONG]
+        groups += [(f"what one waits for: {name}", [partial(_waits, name, measured or tree.root)]) for name in chosen]
+    for what, measures in groups:
         console.print(f"measuring {what} ...")
         for measure in measures:
             try:
@@ -66,6 +81,20 @@ def _all_measures(tree: Tree, runs: int) -> Iterator[tuple[str, list[Measure]]]:
         yield "./pagewalk grade", [partial(_grade, tree, "grade_warm_s", ALL)]
     shared = partial(_lines, "kernel_shared_lines", ALL, folder / "kernel")
     yield "lines", [shared, *(partial(_lines, "arch_lines", isa, folder / "arch" / isa) for isa in tree.isas)]
+
+
+def _waits(name: str, main: Path) -> list[Figure]:
+    """One group of WAITS."""
+    isa = ISAS[0]
+    measures: dict[str, Callable[[], Iterator[Figure]]] = {
+        "loop": partial(waiting.loop_figures, main, isa),
+        "engine": partial(waiting.engine_figures, main, isa),
+        "submission": partial(waiting.submission_figures, main, isa),
+        "first": partial(waiting.first_figures, main),
+        "quick": partial(waiting.tests_figures, main, quick=True),
+        "tests": partial(waiting.tests_figures, main, quick=False),
+    }
+    return list(measures[name]())
 
 
 def _walls(kernel: Kernel, lab: int, runs: int) -> Iterator[Measure]:

@@ -16,8 +16,8 @@ if TYPE_CHECKING:
 _SLOTS = "_ZN12_GLOBAL__N_17g_slotsE"  # g_slots in a namespace without a name (Itanium C++ ABI, 5.1)
 _SLOT_COUNT = 128  # kernel/mm/kernel_half.h
 _PID, _STATE, _PARENT, _ROOT = 0, 4, 8, 24
-_MAP, _MAP_SIZE = 40, 24  # from lab 5 on an address space has it, and what follows lies behind it
-_HAS_SPACE, _STACK_TOP = 40, 64
+_MAP, _HAS_MAP = 40, 56  # what an address space keeps of it; before lab 5 there is none
+_HAS_SPACE, _STACK_TOP = 64, 88
 _NAME = 16  # bytes of the name, which is the last of its members
 _OF_AREAS = "_ZN7VmaList"  # begins the functions of class VmaList, kernel/mm/vma.h
 
@@ -91,7 +91,6 @@ def process_slots(guest: "Guest") -> list[ProcessSlot]:
     """The slots in use, zombies and process 0 too, in the order of the table. None before lab 3."""
     if _SLOTS not in guest.image.symbols:
         return []
-    more = _MAP_SIZE if has_areas(guest) else 0
     base, size = guest.image.pa(_SLOTS), guest.image.size(_SLOTS)
     step = size // _SLOT_COUNT
     table = guest.read_physical(base, size)
@@ -103,7 +102,7 @@ def process_slots(guest: "Guest") -> list[ProcessSlot]:
         if not slot[_STATE]:
             continue
         parent, state = (_word(slot, _PARENT) - first) // step, slot[_STATE]
-        has_space, has_map = slot[_HAS_SPACE + more], more and slot[_MAP + 16]
+        has_space, has_map = slot[_HAS_SPACE], slot[_HAS_MAP]
         found.append(
             ProcessSlot(
                 number,
@@ -112,7 +111,7 @@ def process_slots(guest: "Guest") -> list[ProcessSlot]:
                 pids[parent] if 0 <= parent < _SLOT_COUNT else -1,
                 _word(slot, _ROOT) if has_space else None,
                 _word(slot, _MAP) if has_space and has_map else None,
-                _word(slot, _STACK_TOP + more),
+                _word(slot, _STACK_TOP),
                 slot[-_NAME:].split(b"\0")[0].decode(errors="replace"),
             )
         )

@@ -58,6 +58,15 @@ class _Suite:
 
 _TWO_VALUES = r"    Which is: {}\n  .+\n    Which is: {}"
 """How gtest prints what was found, and below it what was expected."""
+_LOOKUP = _Suite(
+    "kernel/mm/page_table_map.h",
+    "page_table_map_tests",
+    1,
+    "map-lookup-wrong",
+    (),
+    ("PageTableLookup",),
+    least_cases=36,
+)
 _MAP = _Suite(
     "kernel/mm/page_table_map.h",
     "page_table_map_tests",
@@ -70,9 +79,9 @@ _MAP = _Suite(
             "",
             _TWO_VALUES.format(r"\((\S+ size \S+ r)(w?)(x?)(u?)(g?d?)\)", r"\(\1\2?\3?\4?\5\)\n.*hardware's walk"),
         ),
-        _Sign("double-map-accepted", r"^PageTableMap/.*Refuses", _TWO_VALUES.format('"ok"', '"already-mapped"')),
-        _Sign("half-built-path", r"^PageTableMap/.*Refuses", r"^  snapshot\(table\)$"),
-        _Sign("half-built-path", r"^PageTableMapMemory/", r"^  (snapshot\(table\)|watch\.changes)$"),
+        _Sign("double-map-accepted", r"^PageTableMap\..*Refuses", _TWO_VALUES.format('"ok"', '"already-mapped"')),
+        _Sign("half-built-path", r"^PageTableMap\..*Refuses", r"^  snapshot\(table\)$"),
+        _Sign("half-built-path", r"^PageTableMapMemory\.", r"^  (snapshot\(table\)|watch\.changes)$"),
         # Of the sizes in their order the last ones are missing.
         _Sign(
             "region-end-not-mapped",
@@ -118,7 +127,7 @@ _VMA = _Suite(
     least_cases=45,
     stops_at_once=True,
 )
-_SUITES = {"PageTableUnmap": _UNMAP, "PageTable": _MAP, "Vma": _VMA}
+_SUITES = {"PageTableLookup": _LOOKUP, "PageTableUnmap": _UNMAP, "PageTable": _MAP, "Vma": _VMA}
 """By how the names of their tests begin; the first that fits."""
 JUDGED_FILES = frozenset(suite.file for suite in _SUITES.values())
 """What students write of all that host tests are built from."""
@@ -131,7 +140,7 @@ def program_of(tests: str) -> str:
 
 def programs_for(lab: int) -> list[str]:
     """Those that prove milestones on the kernel of a lab."""
-    return [suite.program for suite in _SUITES.values() if suite.lab <= lab]
+    return list(dict.fromkeys(suite.program for suite in _SUITES.values() if suite.lab <= lab))
 
 
 def check_host_tests(build: Callable[[str], Path], tests: str, scratch: Path) -> None:
@@ -230,8 +239,8 @@ def _cause(test: str, printed: str) -> str:
 
 
 def _without_format(name: str) -> str:
-    """PageTableMap/x86_64.MapsOnePage is PageTableMap.MapsOnePage for one paging format."""
-    return re.sub(r"/[^.]*", "", name)
+    """PageTableMap.MapsOnePage/x86_64 is PageTableMap.MapsOnePage for one paging format."""
+    return name.partition("/")[0]
 
 
 def _running(output: str) -> str:

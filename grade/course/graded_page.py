@@ -14,7 +14,7 @@ _INTRODUCTION = """\
 # The grader graded
 
 What the grader is examined with. `./pagewalk test` runs all of it, and ends with the same table as below, with what
-came out; `--quick` leaves bugs and variants out. This page is made by `./pagewalk test --renew-docs` from the patches in
+came out; `--quick` leaves out what takes long, bugs and variants first. This page is made by `./pagewalk test --renew-docs` from the patches in
 `labs/*/bugs` and `labs/*/variants`; a test says if it is stale. In the last column of a table of bugs, a number such as
 L1.01 stands for a bug of a real kernel that was collected before; `own` is one that we made, or met, ourselves.
 

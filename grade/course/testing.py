@@ -1,5 +1,6 @@
 """./pagewalk test: everything that can be tested, one step after the other, all of them even if one fails."""
 
+import json
 import os
 import subprocess
 import sys
@@ -23,7 +24,21 @@ from grade.ladder.trees import Tree, find_root
 
 OUTCOMES = Path("build/graded.json")
 """Where, from the root, the tests leave what they found out about the grader."""
+MINUTES = Path("build/minutes.json")
+"""Where they leave how many seconds each file of tests took."""
 _TESTS = "grade/tests"
+_MOST_SHOWN = 15
+LONG = (
+    # many kernels
+    "test_bugs", "test_variants", "test_starters", "test_holes", "test_climb", "test_kernel_builds", "test_liars",
+    "test_student_clone", "test_practice_clone", "test_submission_build", "test_submission_grade", "test_bench",
+    # long runs, and sessions of GDB
+    "test_hostile", "test_soak", "test_memory_model", "test_out_of_memory", "test_explain", "test_gdb", "test_gdb_bad_input",
+    "test_gdb_commands", "test_gdb_record", "test_recipes", "test_kill_point",
+    # tools that nothing else needs: a browser, Doxygen
+    "test_site", "test_view_page", "test_view_command",
+)  # fmt: skip
+"""Files of tests that --quick leaves out: they take nine tenths of the time."""
 EXAMPLES = "PAGEWALK_EXAMPLES"
 """Says to grade/tests/test_memory_model.py how many examples to try. Without it they are few, and always the same."""
 
@@ -40,16 +55,18 @@ def run(console: Console, *, quick: bool, jobs: int | None) -> int:
     """Runs all steps, shows a summary, and returns the exit status."""
     root = find_root(Path(__file__))
     workers = str(jobs or os.cpu_count() or 1)
-    left_out = [f"--deselect={_TESTS}/{name}" for name in ("test_bugs.py", "test_variants.py")] if quick else []
+    left_out = [f"--ignore={_TESTS}/{name}.py" for name in LONG] if quick else []
+    labs = [Tree(root).lab] if quick else []
     reference = root / "build" / "reference.json"
     _forget(root, reference)
     steps = [
         _Step("both kernels build, and each header compiles alone", lambda: _build_everything(root, console)),
+        *([] if quick else [_Step("each source file includes what it uses", lambda: _build_unprepared(root, console))]),
         _Step("host tests of the engine, under ASan and UBSan", lambda: _host_tests(root, console)),
-        _Step("the grader's own tests" + (" without bugs and variants" if quick else ", planted bugs and variants"),
+        _Step("the grader's own tests, without those that take long" if quick else "the grader's own tests, planted bugs and variants",
               lambda: _pytest(root, [_TESTS, "-n", workers, "--dist=loadgroup", *left_out])),
-        _Step("the milestones of every lab",
-              lambda: grading.run(GradeOptions(jobs=jobs, json_file=reference), console) == grading.PASSED),
+        _Step("the milestones of the last lab" if quick else "the milestones of every lab",
+              lambda: grading.run(GradeOptions(labs=labs, jobs=jobs, json_file=reference), console) == grading.PASSED),
     ]  # fmt: skip
     table = Table(title="./pagewalk test", title_justify="left")
     for column in ("", "result", "seconds"):
@@ -63,6 +80,7 @@ def run(console: Console, *, quick: bool, jobs: int | None) -> int:
         result = "[green]passed[/]" if step_passed else "[red]failed[/]"
         table.add_row(step.name, result, f"{time.monotonic() - start:.0f}")
     console.print(table)
+    _show_minutes(console, root / MINUTES)
     console.print(graded_table(corpus(root), read_outcomes(root / OUTCOMES) + references(reference)))
     return grading.PASSED if passed else grading.FAILED
 
@@ -85,7 +103,7 @@ def run_examples(jobs: int | None, examples: int) -> int:
 def _forget(root: Path, reference: Path) -> None:
     """Removes what an earlier run found out about the grader: the table shows this one."""
     reference.parent.mkdir(exist_ok=True)
-    for path in (reference, root / OUTCOMES):
+    for path in (reference, root / OUTCOMES, root / MINUTES):
         path.unlink(missing_ok=True)
 
 
@@ -98,6 +116,34 @@ def _build_everything(root: Path, console: Console) -> bool:
         console.print(str(error), markup=False)
         return False
     return True
+
+
+def _build_unprepared(root: Path, console: Console) -> bool:
+    """Builds both kernels without the precompiled header, which would hide that an #include is missing."""
+    try:
+        for isa in ISAS:
+            folder = f"build/unprepared/{isa}"
+            _run(["cmake", "--preset", isa, "-B", folder, "-DPRECOMPILED=OFF"], root)
+            _run(["cmake", "--build", folder, "--target", "kernel"], root)
+    except subprocess.CalledProcessError as error:
+        console.print(str(error), markup=False)
+        return False
+    return True
+
+
+def _show_minutes(console: Console, file: Path) -> None:
+    """Shows where the time went: the files of tests that took longest, over all workers."""
+    if not file.exists():
+        return
+    seconds: dict[str, float] = json.loads(file.read_text(encoding="utf-8"))
+    longest = sorted(seconds, key=seconds.__getitem__, reverse=True)
+    table = Table(title="where the time went, over all cores", title_justify="left")
+    for column in ("tests", "seconds"):
+        table.add_column(column, justify="right" if column == "seconds" else "left")
+    for name in longest[:_MOST_SHOWN]:
+        table.add_row(name, f"{seconds[name]:.0f}")
+    table.add_row(f"{len(longest[_MOST_SHOWN:])} others", f"{sum(seconds[name] for name in longest[_MOST_SHOWN:]):.0f}")
+    console.print(table)
 
 
 def _host_tests(root: Path, console: Console) -> bool:

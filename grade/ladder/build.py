@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import IO
 
 from grade.ladder.build_errors import Diagnostic, FirstError, find_first_error
+from grade.ladder.compiler_cache import failure_in, with_cache, without_cache
 from grade.ladder.stopper import Stopper
 from grade.ladder.trees import locked
 
@@ -257,13 +258,28 @@ def _run(job: _Job, command: list[str], lock: int, log: IO[str], variables: Mapp
     The tool gets a process group of its own, so that Ctrl-C reaches it only by way of us, and inherits the
     lock, so that no other build starts beside what may be left of this one.
     """
-    environment = os.environ | {
-        "CCACHE_BASEDIR": str(job.tree),  # cuts of one file share their object files
-        "CCACHE_NOHASHDIR": "1",
+    environment = os.environ | with_cache(job.tree) | {
         "NINJA_STATUS": "[%f/%t] ",
         "LC_ALL": "C.UTF-8",  # errors are recognised by their English wording
         **variables,
     }
+    begins = job.log.stat().st_size
+    if _exit_status(job, command, lock, log, environment) == 0:
+        return
+    if (problem := failure_in(_text_from(job.log, begins))) is not None:
+        log.write(f"ccache cannot be used ({problem}): going on without it\n")
+        begins = job.log.stat().st_size
+        if _exit_status(job, command, lock, log, without_cache(environment)) == 0:
+            return
+    raise BuildError(job.tree, job.preset, find_first_error(_text_from(job.log, begins), job.tree, job.build_dir), job.log)
+
+
+def _text_from(file: Path, offset: int) -> str:
+    return file.read_bytes()[offset:].decode("utf-8", "replace")
+
+
+def _exit_status(job: _Job, command: list[str], lock: int, log: IO[str], environment: Mapping[str, str]) -> int:
+    """Runs a tool until it ends, its output into the log."""
     try:
         process = subprocess.Popen(
             [*(job.caution.limits if job.caution else ()), *command],
@@ -281,10 +297,8 @@ def _run(job: _Job, command: list[str], lock: int, log: IO[str], variables: Mapp
     assert process.stdout is not None
     with process.stdout, (job.manner.stopper or Stopper()).watching(process):
         _follow(job, process.stdout, log)  # open until ninja has ended, which may have a last word to say
-    if process.wait() != 0:
-        log.flush()
-        first_error = find_first_error(job.log.read_text(encoding="utf-8"), job.tree, job.build_dir)
-        raise BuildError(job.tree, job.preset, first_error, job.log)
+    log.flush()
+    return process.wait()
 
 
 def _follow(job: _Job, output: IO[bytes], log: IO[str]) -> None:

@@ -45,7 +45,7 @@ _READERS = ("cc1plus", "cc1", "as", "lto", "wrapper", "lto1")
 _NO_LTO = "-DCMAKE_EXE_LINKER_FLAGS=-fno-lto"  # code hidden in an object, compiled when nobody watches
 _MOST_NAMED = 5
 _KEPT = re.compile(r"kernel\.elf|\w+_tests|\w+\.log")
-_SHARED = "host_kernel"  # what all programs of host tests are linked with (kernel/tests/host.cmake)
+_SHARED = ("host_machine", "host_engine")  # what several programs of host tests are linked with (kernel/tests/host.cmake)
 
 
 @dataclass(frozen=True)
@@ -166,6 +166,8 @@ class _Watch:
             path.mkdir(exist_ok=True)
         library = build_library(self._tree.parents[2] / "watch")
         watch = {"CCACHE_DISABLE": "1", "TMPDIR": str(temporary), **environment(library, self._records)}
+        if precompiled := [name for name in ours if name.endswith(".gch")]:
+            yield Step(precompiled)  # from the cache, which knows by it what else was compiled with it
         yield Step([unit.object for unit in self._watched], watch)
         if not self.reads_outside():
             yield Step(ours)
@@ -207,7 +209,7 @@ def _is_part(unit: _Unit, target: str) -> bool:
     """Whether the target is made of it; the kernel holds all programs of users."""
     if target == "kernel":
         return "headers.dir/" not in unit.object
-    return any(f"/{folder}.dir/" in f"/{unit.object}" for folder in (target, _SHARED))
+    return any(f"/{folder}.dir/" in f"/{unit.object}" for folder in (target, *_SHARED))
 
 
 def _is_source(unit: _Unit, run: ToolRun) -> bool:

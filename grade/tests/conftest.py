@@ -1,4 +1,4 @@
-"""Gathers what the tests find out about the grader, for the table with which `./pagewalk test` ends."""
+"""Gathers what the tests find out about the grader, and how long they take: `./pagewalk test` ends with both."""
 
 import json
 from collections.abc import Callable, Iterator
@@ -10,7 +10,7 @@ import pytest
 from grade.boot.failed_run import ELSEWHERE
 from grade.boot.guest import Guest
 from grade.course.graded import Outcome, outcome_from, write_outcomes
-from grade.course.testing import OUTCOMES
+from grade.course.testing import MINUTES, OUTCOMES
 from grade.ladder.build import Kernel, build_kernel
 from grade.ladder.labs import ISAS
 from grade.ladder.trees import find_root
@@ -57,6 +57,15 @@ def boot(kernel: Kernel) -> Iterator[Callable[..., Guest]]:
         guest.machine.close()
 
 
+_MANY_AND_SHORT = ("test_variants.py", "test_bugs.py")
+"""What comes last, so that no core is idle while another runs a long test."""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Puts the many short tests behind the few long ones; else all stay in their order."""
+    items.sort(key=lambda item: _MANY_AND_SHORT.index(item.path.name) + 1 if item.path.name in _MANY_AND_SHORT else 0)
+
+
 def pytest_configure(config: pytest.Config) -> None:
     """The process that sees the reports of all workers gathers."""
     if not hasattr(config, "workerinput"):
@@ -64,12 +73,18 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 class _Gatherer:
-    """Writes the last outcome that each test recorded. The report of a test brings it along, through xdist, too."""
+    """Writes the last outcome that each test recorded. The report of a test brings it along, through xdist, too.
+
+    And how many seconds each file of tests took, over all its workers.
+    """
 
     def __init__(self) -> None:
         self.outcomes: dict[str, Outcome] = {}
+        self.seconds: dict[str, float] = {}
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        file = report.nodeid.partition("::")[0]
+        self.seconds[file] = self.seconds.get(file, 0.0) + report.duration
         for name, value in report.user_properties:
             if name == _PROPERTY:
                 self.outcomes[report.nodeid] = outcome_from(json.loads(value))
@@ -77,3 +92,6 @@ class _Gatherer:
     def pytest_sessionfinish(self) -> None:
         if self.outcomes:
             write_outcomes(self.outcomes.values(), find_root(Path(__file__)) / OUTCOMES)
+        minutes = find_root(Path(__file__)) / MINUTES
+        minutes.parent.mkdir(exist_ok=True)
+        minutes.write_text(json.dumps(self.seconds), encoding="utf-8")

@@ -98,7 +98,9 @@ def test_bench_measures_every_figure(tmp_path: Path, monkeypatch: pytest.MonkeyP
         graded.append((tree.root, name, isa, *labs))
         return Figure(name, isa, 1.0, "s")
 
+    waited: list[tuple[str, Path]] = []
     monkeypatch.setattr(run, "_grade", grade)
+    monkeypatch.setattr(run, "_waits", lambda name, main: waited.append((name, main)) or [])
     console = Console(file=io.StringIO(), width=200)
     status = run.run_bench(Tree(ROOT), console, 1, tmp_path / "b.json")
     figures = json.loads((tmp_path / "b.json").read_text())["figures"]
@@ -112,6 +114,7 @@ def test_bench_measures_every_figure(tmp_path: Path, monkeypatch: pytest.MonkeyP
     assert {(figure["name"], figure["isa"]) for figure in figures} == expected, console.file.getvalue()
     assert RELIED_ON <= for_each
     assert status == 0, console.file.getvalue()
+    assert waited == [(name, ROOT) for name in ("loop", "engine", "submission", "first")]
     assert graded == [*((ROOT, "grade_lab_warm_s", isa, 6) for isa in ISAS), (ROOT, "grade_warm_s", "all")]
 
 

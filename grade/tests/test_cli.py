@@ -62,17 +62,17 @@ def test_a_milestone_that_passes(tmp_path: Path) -> None:
         (("grade", "--tree", "/nowhere"), "'/nowhere' does not exist"),
         (("grade", "--tree", "/"), "is not a Pagewalk tree"),
         (("grade", "1", "--json", "/nowhere/r.json"), "there is no folder /nowhere"),
-        (("grade", "1", "-k", "nothing_like_that"), "no milestone matches -k 'nothing_like_that'; for lab 1 there are 1.1"),
+        (("grade", "1", "-k", "nothing_like_that"), "no milestone matches -k 'nothing_like_that'; for lab 1 there are 1.0"),
         (("grade", "1", "--milestone", "1.2", "--milestone", "2.1"), "no milestone matches 2.1; for lab 1 there"),
-        (("grade", "2", "--milestone", "1.3"), "no milestone matches 1.3; for lab 2 there are 1.1, 1.2, 1.4"),
+        (("grade", "2", "--milestone", "1.3"), "no milestone matches 1.3; for lab 2 there are 1.0, 1.1, 1.2, 1.4"),
         (("grade", "1", "--milestone", "1.2", "-k", "engine"), "no milestone matches -k 'engine' among 1.2;"),
         (("gdb", "1.1"), "/build/host/page_table_map_tests --gtest_filter='PageTableMap*'\n"),
         (("gdb", "5.1"), "milestone 5.1 is a host test: no machine runs."),
         (("grade", "--json", "-"), "name a file; - would be one of that name"),
         (("grade", "--junit", "-"), "name a file; - would be one of that name"),
         (("gdb", "3.99"), "there is no milestone 3.99, only 3.1 to 3.11"),
-        (("gdb", "9.9"), "there is no milestone 9.9, only 1.1 to 6."),
-        (("explain", "9.9"), "there is no milestone 9.9, only 1.1 to"),
+        (("gdb", "9.9"), "there is no milestone 9.9, only 1.0 to 6."),
+        (("explain", "9.9"), "there is no milestone 9.9, only 1.0 to"),
         (("gdb", "1.3", "--lab", "6"), "milestone 1.3 is not asked of lab 6's kernel"),
         (("view", "2.1", "--lab", "9"), "there is no lab 9 to grade, only 1, 2"),
         (("gdb", "spam"), "spam is neither a lab nor a milestone"),
@@ -165,7 +165,7 @@ def test_a_tree_that_does_not_compile(tmp_path: Path) -> None:
     cost = f"Lab 1's kernel for x86_64 does not build: this costs 1.2-1.9 on x86_64 (85 points). The whole log: {log}"
     results = next(place for place, line in enumerate(rest) if line.startswith("  lab 1 "))
     assert rest[:results][-1] == cost and "this is not C++;" in rest[0]
-    assert [line.split()[3:5] for line in rest if line.startswith("  lab 1 ")] == [["1.1", "passed"]]
+    assert [line.split()[3:5] for line in rest if line.startswith("  lab 1 ")] == [["1.0", "passed"], ["1.1", "passed"]]
     assert "lab 1, x86_64, 1.2, 1.3, 1.4, 1.5, 1.6, 1.7, 1.8, 1.9: (this costs all of them)\n  shown above\n" in run.stdout
     results = {result["milestone"]: result for result in json.loads(json_file.read_text())["results"]}
     assert results["1.1"]["status"] == "passed"  # the host tests do not need that file

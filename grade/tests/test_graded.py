@@ -1,5 +1,6 @@
 """The table of the grader graded: it counts what was run, and does not hide what was not."""
 
+import json
 from io import StringIO
 from pathlib import Path
 from types import SimpleNamespace
@@ -11,9 +12,11 @@ from grade import grading
 from grade.course import testing
 from grade.course.graded import Corpus, Kind, Outcome, read_outcomes, references, table, write_outcomes
 from grade.grading import GradeOptions
+from grade.ladder.trees import find_root
 from grade.results import Result, Status, write_json
 from grade.tests import conftest
 
+ROOT = find_root(Path(__file__))
 COUNTS = [Corpus(lab=1, bugs=2, plants=3, variants=2), Corpus(lab=2, bugs=1, plants=2, variants=0)]
 CAUGHT = Outcome(Kind.BUG, 1, "x86_64", "one", is_right=True, cause_is_right=True)
 MISCAUSED = Outcome(Kind.BUG, 1, "aarch64", "one", is_right=True)
@@ -76,12 +79,13 @@ def test_the_last_outcome_of_a_test_counts(tmp_path: Path, monkeypatch: pytest.M
     properties: list[tuple[str, object]] = []
     record = conftest.record.__wrapped__(lambda name, value: properties.append((name, value)))
     record(MISSED)
-    gatherer.pytest_runtest_logreport(SimpleNamespace(nodeid="a test", user_properties=list(properties)))
+    gatherer.pytest_runtest_logreport(SimpleNamespace(nodeid="a test", duration=2.5, user_properties=list(properties)))
     assert list(gatherer.outcomes.values()) == [MISSED]
     record(CAUGHT)
-    gatherer.pytest_runtest_logreport(SimpleNamespace(nodeid="a test", user_properties=properties))
+    gatherer.pytest_runtest_logreport(SimpleNamespace(nodeid="a test", duration=2.5, user_properties=properties))
     gatherer.pytest_sessionfinish()
     assert read_outcomes(tmp_path / conftest.OUTCOMES) == [CAUGHT]
+    assert json.loads((tmp_path / conftest.MINUTES).read_text()) == {"a test": 5.0}
 
 
 def test_a_run_ends_with_the_table_of_what_it_found(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -97,6 +101,9 @@ def test_a_run_ends_with_the_table_of_what_it_found(tmp_path: Path, monkeypatch:
         write_outcomes([Outcome(Kind.STARTER, 1, "x86_64", "starter", is_right=True)], root / testing.OUTCOMES)
         return True
 
+    (tmp_path / "labs" / "1-map").mkdir(parents=True)
+    lab = 'number = 1\ntitle = "Map"\nowned = []\nadds = []\nretires = []\n'
+    (tmp_path / "labs" / "1-map" / "lab.toml").write_text(lab, encoding="utf-8")
     monkeypatch.setattr(testing, "find_root", lambda start: tmp_path)
     monkeypatch.setattr(testing, "_build_everything", lambda root, console: True)
     monkeypatch.setattr(testing, "_host_tests", lambda root, console: True)
@@ -110,6 +117,6 @@ def test_a_run_ends_with_the_table_of_what_it_found(tmp_path: Path, monkeypatch:
     assert [cell.strip() for cell in first.split("│")[1:-1]] == [
         "1", "2", "3", "not run", "not run", "1/1, 1 not run", "1/1, 1 not run", "not run"
     ]  # fmt: skip
-    assert [argument for argument in called[0] if "deselect" in argument] == [
-        "--deselect=grade/tests/test_bugs.py", "--deselect=grade/tests/test_variants.py"
-    ]  # fmt: skip
+    left_out = [argument.removeprefix("--ignore=") for argument in called[0] if "ignore" in argument]
+    assert {"grade/tests/test_bugs.py", "grade/tests/test_variants.py"} <= set(left_out)
+    assert [name for name in left_out if not (ROOT / name).is_file()] == [], "what is left out is there"

@@ -26,9 +26,10 @@ TOOLS = [
     "g++",
     "clang-format",
     "gdb-multiarch",
+    "ccache",
 ]
 # What the script itself calls.
-BASICS = ["sh", "cat", "env", "head", "uname", "readlink", "true", "ln"]
+BASICS = ["sh", "cat", "env", "head", "uname", "readlink", "true", "ln", "mkdir"]
 DEBIAN = 'NAME="Debian"\nID=debian\n'
 MODULES = ["pytest", "xdist", "click", "rich", "hypothesis", "elftools", "junitparser", "jinja2"]
 
@@ -358,6 +359,36 @@ def test_the_debugger_is_needed_by_gdb_only(debian: World) -> None:
     assert debian.calls("apt-get")[-1].endswith("qemu-system-x86 gdb-multiarch")
 
 
+def test_the_cache_comes_along_and_setup_insists_on_it(debian: World) -> None:
+    debian.remove("ccache", "qemu-system-x86_64")
+    assert "GRADE" in debian.run("grade").stdout
+    assert debian.calls("apt-get")[-1].endswith("qemu-system-x86 ccache")
+    result = debian.run("setup", "--check")
+    assert result.returncode == 2 and "Missing: ccache\n" in result.stderr
+    result = debian.run("setup")
+    assert result.returncode == 2 and "Installed, and still missing: ccache\n" in result.stderr
+
+
+def test_where_only_the_cache_is_missing_root_tries_once_to_get_it(debian: World) -> None:
+    debian.remove("ccache")
+    debian.program("apt-get", "exit 100")
+    result = debian.run("grade")
+    assert "GRADE" in result.stdout and "Going on without it" in result.stderr
+    asked = debian.calls("apt-get")
+    assert asked[-1].endswith(" ccache")
+    result = debian.run("grade")
+    assert "GRADE" in result.stdout and result.stderr == ""
+    assert debian.calls("apt-get") == asked
+
+
+def test_where_only_the_cache_is_missing_nobody_else_is_troubled(world: World) -> None:
+    world.remove("ccache")
+    world.program("sudo", "exit 0")
+    result = world.run("grade")
+    assert "GRADE" in result.stdout and result.stderr == ""
+    assert world.calls("sudo") == []
+
+
 @pytest.mark.parametrize(
     ("machine", "compilers"),
     [("amd64", "g++ g++-aarch64-linux-gnu"), ("arm64", "g++-x86-64-linux-gnu g++")],
@@ -386,6 +417,7 @@ def test_only_mains_own_tests_want_a_browser(debian: World) -> None:
     asked = debian.run("test").stderr
     assert "Missing: chromium chromedriver selenium" in asked
     assert "Installing: chromium chromium-driver python3-selenium" in asked
+    assert "GRADE ['test', '--quick']" in debian.run("test", "--quick").stdout, "what is quick looks at nothing"
     debian.course('isas = ["x86_64", "aarch64"]')  # where `test` only says that it is main's
     assert "chromium" not in debian.run("test").stderr
 

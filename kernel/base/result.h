@@ -19,11 +19,9 @@ enum class Error : std::uint8_t {
   kNoProcess,      // every process slot is taken
   kNoChild,        // the process has no such child
   kTooLong,        // an argument list or a name does not fit
-  // @from 5
-  kNoArea,        // nothing is promised at this address
-  kNotPermitted,  // what is promised there does not permit this access
-  kTooManyAreas,  // the list of areas is full
-  // @end
+  kNoArea,         // nothing is promised at this address
+  kNotPermitted,   // what is promised there does not permit this access
+  kTooManyAreas,   // the list of areas is full
 };
 
 constexpr std::string_view name(Error error) {
@@ -39,12 +37,9 @@ constexpr std::string_view name(Error error) {
     case Error::kNoProcess: return "no-process-slot";
     case Error::kNoChild: return "no-such-child";
     case Error::kTooLong: return "too-long";
-    // @from 5
     case Error::kNoArea: return "no-area";
     case Error::kNotPermitted: return "not-permitted";
-    case Error::kTooManyAreas:
-      return "too-many-areas";
-      // @end
+    case Error::kTooManyAreas: return "too-many-areas";
   }
   return "unknown";
 }

@@ -6,9 +6,8 @@
 
 #include "kernel/mm/frame.h"
 #include "kernel/mm/kernel_regions.h"
-// @from 5
-#include "kernel/mm/memory_map.h"
-// @end
+
+struct MemoryMap;  // memory_map.h, from lab 5 on
 
 class [[nodiscard]] AddressSpace {
  public:
@@ -18,21 +17,16 @@ class [[nodiscard]] AddressSpace {
   // The root that is loaded while no process runs. It is never destroyed.
   static AddressSpace of_kernel();
 
-  // @from 5
-  // As create(), with a map that promises nothing yet. kNoMemory.
+  // From lab 5 on, space_with_map.cc: as create(), with a map that promises nothing yet. kNoMemory.
   static Result<AddressSpace> create_with_map();
 
-  // What has been promised in this space. Only spaces with a map have one.
+  // From lab 5 on, space_with_map.cc: what has been promised in this space. Only spaces with a map have one.
   MemoryMap& memory() const;
   // Where that is kept.
   PhysAddr map_address() const { return map_frame_->address(); }
-  // @end
 
-  AddressSpace(AddressSpace&& other) noexcept : root_(other.root_), owned_(std::exchange(other.owned_, false)) {
-    // @from 5
-    map_frame_ = std::move(other.map_frame_);
-    // @end
-  }
+  AddressSpace(AddressSpace&& other) noexcept
+      : root_(other.root_), owned_(std::exchange(other.owned_, false)), map_frame_(std::move(other.map_frame_)) {}
   AddressSpace& operator=(AddressSpace&&) = delete;
   // Gives back the root and everything below its user half. No CPU may be using it.
   ~AddressSpace();
@@ -56,7 +50,5 @@ class [[nodiscard]] AddressSpace {
 
   PhysAddr root_;
   bool owned_ = true;
-  // @from 5
-  std::optional<OwnedFrame> map_frame_;
-  // @end
+  std::optional<OwnedFrame> map_frame_;  // of the map, from lab 5 on
 };

@@ -3,6 +3,8 @@
 
 #include "kernel/base/result.h"
 #include "kernel/mm/address_space.h"
+#include "kernel/mm/memory_map.h"
+#include "kernel/mm/page_copier.h"
 
 struct Clone {
   AddressSpace space;

@@ -4,6 +4,7 @@
 #include "kernel/base/result.h"
 #include "kernel/base/trap.h"
 #include "kernel/mm/address_space.h"
+#include "kernel/mm/memory_map.h"
 #include "kernel/mm/vma.h"
 
 // Brings the page at `va`, which is not there, for an access of that kind: with the contents and the protection that

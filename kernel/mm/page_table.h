@@ -1,5 +1,6 @@
 // The page-table engine: one piece of code for every ISA, format and memory. The format says how entries look, the
-// memory where tables are. What the functions do stands in the files included at the end: the labs write them.
+// memory where tables are. Here the functions are only declared, each with the file that says how it works. Those files
+// are compiled in one place, kernel_table.cc: whoever changes one of them compiles nothing else again.
 #pragma once
 
 #include <cstdint>
@@ -9,9 +10,7 @@
 #include "kernel/base/result.h"
 #include "kernel/mm/page_flags.h"
 #include "kernel/mm/paging_format.h"
-// @from 3
 #include "kernel/mm/stale_tlb.h"
-// @end
 #include "kernel/mm/table_memory.h"
 
 // What a virtual address translates to.
@@ -21,14 +20,8 @@ struct Mapping {
   PageFlags flags;
 };
 
-// @from 6
-// Gives a frame of its own to a copy of the page that an entry maps.
-template <typename C>
-concept PageCopier = requires(C copier, const Decoded& page) {
-  { copier(page) } -> std::same_as<Result<OwnedFrame>>;
-};
+class PageCopier;  // page_copier.h, from lab 6 on
 
-// @end
 // A tree of tables below one root, in the format F, read and written by way of the memory M.
 template <PagingFormat F, TableMemory<typename F::Entry> M = WindowTables<typename F::Entry>>
 class PageTable {
@@ -40,29 +33,27 @@ class PageTable {
 
   PhysAddr root() const { return root_; }
 
-  // Maps the page (level 0) or block (a higher level) at `va` to `pa`. Makes the tables on the way that are missing.
-  // Fails, and changes nothing, with kAlreadyMapped if any part of it is mapped, kBadAddress if the format cannot
-  // translate `va` or hold `pa`, kMisaligned if `va` or `pa` is not a multiple of the level's size, kNoMemory.
+  // Lab 1, page_table_map.h: maps the page (level 0) or block (a higher level) at `va` to `pa`. Makes the tables on the
+  // way that are missing. Fails, and changes nothing, with kAlreadyMapped if any part of it is mapped, kBadAddress if
+  // the format cannot translate `va` or hold `pa`, kMisaligned if `va` or `pa` is not a multiple of the level's size,
+  // kNoMemory.
   [[nodiscard]] Result<void> map(VirtAddr va, PhysAddr pa, PageFlags flags, unsigned level = 0);
 
-  // Maps `size` bytes from `va` to those from `pa`, with the largest blocks that both addresses permit. The range may
-  // end at the very end of the address space. Maps nothing and fails with kMisaligned if `va`, `pa` or `size` is not a
-  // multiple of the page size, with kBadAddress if the range would go on behind the end of the address space. On other
-  // failures (as above) what was mapped before the failure stays.
+  // Lab 1, page_table_map.h: maps `size` bytes from `va` to those from `pa`, with the largest blocks that both
+  // addresses permit. The range may end at the very end of the address space. Maps nothing and fails with kMisaligned
+  // if `va`, `pa` or `size` is not a multiple of the page size, with kBadAddress if the range would go on behind the
+  // end of the address space. On other failures (as above) what was mapped before the failure stays.
   [[nodiscard]] Result<void> map_range(VirtAddr va, PhysAddr pa, std::uint64_t size, PageFlags flags);
 
-  // What `va` translates to, or nothing if no leaf maps it. Never allocates.
+  // Lab 1, page_table_map.h: what `va` translates to, or nothing if no leaf maps it. Never allocates.
   std::optional<Mapping> lookup(VirtAddr va) const;
 
-  // @from 3
-  // Takes away the mapping of the page or block at `va`. Tables that are empty now are freed. kNotMapped if no leaf
-  // maps it; kBadAddress; kMisaligned if `va` is not where that page or block begins.
+  // Lab 3, page_table_unmap.h: takes away the mapping of the page or block at `va`. Tables that are empty now are
+  // freed. kNotMapped if no leaf maps it; kBadAddress; kMisaligned if `va` is not where that page or block begins.
   [[nodiscard]] Result<StaleTlb> unmap(VirtAddr va);
 
-  // Gives the page or block at `va` other flags. Errors as for unmap().
+  // Lab 3, page_table_unmap.h: gives the page or block at `va` other flags. Errors as for unmap().
   [[nodiscard]] Result<StaleTlb> protect(VirtAddr va, PageFlags flags);
-  // @end
-  // @from 5
 
   // A page or block, and where it begins.
   struct Leaf {
@@ -70,18 +61,14 @@ class PageTable {
     Mapping mapping;
   };
 
-  // The lowest leaf that maps an address from `start` on and before `end`. Takes time for the tables that there are,
-  // and not for the size of the range.
+  // From lab 5 on, page_table_find.h: the lowest leaf that maps an address from `start` on and before `end`. Takes time
+  // for the tables that there are, and not for the size of the range.
   std::optional<Leaf> find(VirtAddr start, VirtAddr end) const;
-  // @end
-  // @from 6
 
-  // Maps, for every page that `other` maps from `start` up to `end`, the frame that `copier` gives for it, with the
-  // same flags. Nothing may be mapped there yet, and no blocks there. kNoMemory, or what `copier` fails with: then what
-  // was mapped before stays.
-  template <PageCopier Copier>
-  [[nodiscard]] Result<void> map_copies(const PageTable& other, VirtAddr start, VirtAddr end, Copier copier);
-  // @end
+  // From lab 6 on, page_table_copy.h: maps, for every page that `other` maps from `start` up to `end`, the frame that
+  // `copier` gives for it, with the same flags. Nothing may be mapped there yet, and no blocks there. kNoMemory, or
+  // what `copier` fails with: then what was mapped before stays.
+  [[nodiscard]] Result<void> map_copies(const PageTable& other, VirtAddr start, VirtAddr end, PageCopier copier);
 
  private:
   // One entry of one table, and what it says.
@@ -92,7 +79,8 @@ class PageTable {
     Decoded decoded;
   };
 
-  // Walks down from the root towards `va`. Stops at `level`, or above it at the first entry that is not a table.
+  // Lab 1, page_table_map.h: walks down from the root towards `va`. Stops at `level`, or above it at the first entry
+  // that is not a table.
   Slot walk(VirtAddr va, unsigned level) const;
 
   Slot slot(PhysAddr table, unsigned level, VirtAddr va) const {
@@ -100,33 +88,17 @@ class PageTable {
     return {table, level, index, F::decode(level, memory_.read(table, index))};
   }
 
-  // @from 3
   // Whether no entry of `table` is in use.
   bool is_empty(PhysAddr table) const;
-  // @end
-  // @from 6
 
   // Two tables of the same level, for the same addresses.
   struct TablePair {
     PhysAddr to, from;
     unsigned level;
   };
-  template <PageCopier Copier>
-  Result<void> copy_entries(TablePair pair, VirtAddr first, VirtAddr last, Copier& copier);
+  Result<void> copy_entries(TablePair pair, VirtAddr first, VirtAddr last, PageCopier copier);
   Result<PhysAddr> table_below(TablePair pair, unsigned index);
-  // @end
 
   PhysAddr root_;
   [[no_unique_address]] M memory_;
 };
-
-#include "kernel/mm/page_table_map.h"
-// @from 3
-#include "kernel/mm/page_table_unmap.h"
-// @end
-// @from 5
-#include "kernel/mm/page_table_find.h"
-// @end
-// @from 6
-#include "kernel/mm/page_table_copy.h"
-// @end

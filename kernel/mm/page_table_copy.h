@@ -1,14 +1,14 @@
-// How PageTable maps copies of what another table maps. Included by page_table.h.
+// How PageTable maps copies of what another table maps.
 #pragma once
 
 #include <algorithm>
 
 #include "kernel/base/check.h"
+#include "kernel/mm/page_copier.h"
 #include "kernel/mm/page_table.h"
 
 template <PagingFormat F, TableMemory<typename F::Entry> M>
-template <PageCopier Copier>
-Result<void> PageTable<F, M>::map_copies(const PageTable& other, VirtAddr start, VirtAddr end, Copier copier) {
+Result<void> PageTable<F, M>::map_copies(const PageTable& other, VirtAddr start, VirtAddr end, PageCopier copier) {
   if (start >= end) return {};
   return copy_entries({root_, other.root_, F::kLevels - 1}, start, end - 1, copier);
 }
@@ -16,8 +16,7 @@ Result<void> PageTable<F, M>::map_copies(const PageTable& other, VirtAddr start,
 // Both tables of the pair cover the addresses from `first` to `last`. Goes down the two trees side by side, so a page
 // costs no walk from the root.
 template <PagingFormat F, TableMemory<typename F::Entry> M>
-template <PageCopier Copier>
-Result<void> PageTable<F, M>::copy_entries(TablePair pair, VirtAddr first, VirtAddr last, Copier& copier) {
+Result<void> PageTable<F, M>::copy_entries(TablePair pair, VirtAddr first, VirtAddr last, PageCopier copier) {
   const std::uint64_t size = level_size<F>(pair.level);
   for (unsigned index = table_index<F>(first, pair.level);; ++index) {
     const VirtAddr entry_last = std::min(last, VirtAddr{first.raw() | (size - 1)});

@@ -1,4 +1,4 @@
-// How PageTable looks for what is mapped in a range. Included by page_table.h.
+// How PageTable looks for what is mapped in a range.
 #pragma once
 
 #include "kernel/mm/page_table.h"

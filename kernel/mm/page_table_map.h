@@ -1,4 +1,4 @@
-// Lab 1. How PageTable maps and looks up. Included by page_table.h; you own this file.
+// Lab 1. How PageTable maps and looks up. Compiled by kernel_table.cc; you own this file.
 #pragma once
 
 #include <algorithm>

@@ -1,4 +1,4 @@
-// Lab 3. How PageTable takes mappings away and changes them. Included by page_table.h; you own this file.
+// Lab 3. How PageTable takes mappings away and changes them. Compiled by kernel_table.cc; you own this file.
 #pragma once
 
 #include <array>

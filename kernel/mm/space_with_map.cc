@@ -4,6 +4,7 @@
 #include "kernel/base/check.h"
 #include "kernel/mm/address_space.h"
 #include "kernel/mm/layout.h"
+#include "kernel/mm/memory_map.h"
 
 Result<AddressSpace> AddressSpace::create_with_map() {
   AddressSpace space = TRY(create());

@@ -4,6 +4,7 @@
 #include <optional>
 #include <span>
 
+#include "kernel/mm/memory_map.h"
 #include "kernel/proc/archive.h"
 #include "kernel/proc/scheduler.h"
 

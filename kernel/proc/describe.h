@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <string_view>
 
+#include "kernel/mm/vma.h"
 #include "kernel/proc/descriptions.h"
 #include "kernel/proc/process.h"
 #include "kernel/proc/user_arguments.h"

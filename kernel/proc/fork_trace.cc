@@ -1,6 +1,7 @@
 #include "kernel/proc/fork_trace.h"
 
 #include "kernel/base/print.h"
+#include "kernel/mm/memory_map.h"
 
 namespace {
 constinit unsigned g_forks_to_tell = 0;

@@ -22,12 +22,9 @@ Value error_number(Error error) {
     case Error::kAlreadyMapped:
     case Error::kNotMapped:
     case Error::kMisaligned: return -error_numbers::kEINVAL;
-    // @from 5
     case Error::kNoArea:
     case Error::kNotPermitted: return -error_numbers::kEFAULT;
-    case Error::kTooManyAreas:
-      return -error_numbers::kENOMEM;
-      // @end
+    case Error::kTooManyAreas: return -error_numbers::kENOMEM;
   }
   return -error_numbers::kEINVAL;
 }

@@ -1,7 +1,13 @@
 #include "kernel/tests/hardware.h"
 
+#include <algorithm>
 #include <cstring>
 
+#include "arch/aarch64/paging.h"
+#include "arch/i386/paging.h"
+#include "arch/riscv64/paging.h"
+#include "arch/x86_64/paging.h"
+#include "kernel/mm/frame_allocator.h"
 #include "kernel/mm/layout.h"
 
 namespace {
@@ -105,46 +111,78 @@ HardwareEntry read_riscv64(unsigned level, std::uint64_t entry) {
           .global = bit(entry, 5)};
 }
 
-constexpr Hardware kX86_64{
-    "x86_64",
-    4,
-    9,
-    8,
-    1,
-    {VirtAddr{0}, VirtAddr{0x0000'7fff'ffff'f000}, VirtAddr{0xffff'8000'0000'0000}, VirtAddr{0xffff'ffff'ffff'f000}},
-    {VirtAddr{0x0000'8000'0000'0000}, VirtAddr{0xffff'7fff'ffff'f000}},
-    read_x86_64};
-constexpr Hardware kAarch64{
-    "aarch64",
-    4,
-    9,
-    8,
-    2,
-    {VirtAddr{0}, VirtAddr{0x0000'ffff'ffff'f000}, VirtAddr{0xffff'0000'0000'0000}, VirtAddr{0xffff'ffff'ffff'f000}},
-    {VirtAddr{0x0001'0000'0000'0000}, VirtAddr{0xfffe'ffff'ffff'f000}},
-    read_aarch64};
-constexpr Hardware kRiscv64{
-    "riscv64",
-    3,
-    9,
-    8,
-    2,
-    {VirtAddr{0}, VirtAddr{0x0000'003f'ffff'f000}, VirtAddr{0xffff'ffc0'0000'0000}, VirtAddr{0xffff'ffff'ffff'f000}},
-    {VirtAddr{0x0000'0040'0000'0000}, VirtAddr{0xffff'ffbf'ffff'f000}},
-    read_riscv64};
-// The 64 bits of a VirtAddr hold 32 bits of address: nothing above 4 GiB translates.
-constexpr Hardware kI386{"i386",
-                         2,
-                         10,
-                         4,
-                         1,
-                         {VirtAddr{0}, VirtAddr{0x7fff'f000}, VirtAddr{0x8000'0000}, VirtAddr{0xffff'f000}},
-                         {VirtAddr{0x1'0000'0000}, VirtAddr{0xffff'ffff'ffff'f000}},
-                         read_i386};
-
-unsigned shift_of(const Hardware& hardware, unsigned level) {
-  return 12 + level * hardware.index_bits;
+// What an entry of the format F is, whatever the type of F's entries.
+template <PagingFormat F>
+std::uint64_t leaf(unsigned level, PhysAddr pa, PageFlags flags) {
+  return F::leaf(level, pa, flags);
 }
+template <PagingFormat F>
+std::uint64_t table(PhysAddr pa) {
+  return F::table(pa);
+}
+
+template <PagingFormat F>
+constexpr bool has_geometry_of(const Hardware& hardware) {
+  return hardware.levels == F::kLevels && hardware.index_bits == F::kIndexBits &&
+         hardware.entry_bytes == sizeof(typename F::Entry) && hardware.largest_leaf == F::kLargestLeaf;
+}
+
+constexpr Hardware kX86_64{.format = Format::kX86_64,
+                           .name = "x86_64",
+                           .levels = 4,
+                           .index_bits = 9,
+                           .entry_bytes = 8,
+                           .largest_leaf = 1,
+                           .edges = {VirtAddr{0}, VirtAddr{0x0000'7fff'ffff'f000}, VirtAddr{0xffff'8000'0000'0000},
+                                     VirtAddr{0xffff'ffff'ffff'f000}},
+                           .untranslatable = {VirtAddr{0x0000'8000'0000'0000}, VirtAddr{0xffff'7fff'ffff'f000}},
+                           .read = read_x86_64,
+                           .honoured = X86_64Paging::honoured,
+                           .leaf = leaf<X86_64Paging>,
+                           .table = table<X86_64Paging>};
+static_assert(has_geometry_of<X86_64Paging>(kX86_64));
+constexpr Hardware kAarch64{.format = Format::kAarch64,
+                            .name = "aarch64",
+                            .levels = 4,
+                            .index_bits = 9,
+                            .entry_bytes = 8,
+                            .largest_leaf = 2,
+                            .edges = {VirtAddr{0}, VirtAddr{0x0000'ffff'ffff'f000}, VirtAddr{0xffff'0000'0000'0000},
+                                      VirtAddr{0xffff'ffff'ffff'f000}},
+                            .untranslatable = {VirtAddr{0x0001'0000'0000'0000}, VirtAddr{0xfffe'ffff'ffff'f000}},
+                            .read = read_aarch64,
+                            .honoured = Aarch64Paging::honoured,
+                            .leaf = leaf<Aarch64Paging>,
+                            .table = table<Aarch64Paging>};
+static_assert(has_geometry_of<Aarch64Paging>(kAarch64));
+constexpr Hardware kRiscv64{.format = Format::kRiscv64,
+                            .name = "riscv64",
+                            .levels = 3,
+                            .index_bits = 9,
+                            .entry_bytes = 8,
+                            .largest_leaf = 2,
+                            .edges = {VirtAddr{0}, VirtAddr{0x0000'003f'ffff'f000}, VirtAddr{0xffff'ffc0'0000'0000},
+                                      VirtAddr{0xffff'ffff'ffff'f000}},
+                            .untranslatable = {VirtAddr{0x0000'0040'0000'0000}, VirtAddr{0xffff'ffbf'ffff'f000}},
+                            .read = read_riscv64,
+                            .honoured = Sv39Paging::honoured,
+                            .leaf = leaf<Sv39Paging>,
+                            .table = table<Sv39Paging>};
+static_assert(has_geometry_of<Sv39Paging>(kRiscv64));
+// The 64 bits of a VirtAddr hold 32 bits of address: nothing above 4 GiB translates.
+constexpr Hardware kI386{.format = Format::kI386,
+                         .name = "i386",
+                         .levels = 2,
+                         .index_bits = 10,
+                         .entry_bytes = 4,
+                         .largest_leaf = 1,
+                         .edges = {VirtAddr{0}, VirtAddr{0x7fff'f000}, VirtAddr{0x8000'0000}, VirtAddr{0xffff'f000}},
+                         .untranslatable = {VirtAddr{0x1'0000'0000}, VirtAddr{0xffff'ffff'ffff'f000}},
+                         .read = read_i386,
+                         .honoured = I386Paging::honoured,
+                         .leaf = leaf<I386Paging>,
+                         .table = table<I386Paging>};
+static_assert(has_geometry_of<I386Paging>(kI386));
 
 std::uint64_t read_raw(const Hardware& hardware, PhysAddr table, std::uint64_t index) {
   std::uint64_t entry = 0;  // the host is little-endian, as all four ISAs are
@@ -169,38 +207,31 @@ void add_table(Tree& tree, const Hardware& hardware, PhysAddr table, unsigned le
     tree.broken.push_back("a table outside RAM");
     return;
   }
-  const auto* bytes = static_cast<const std::byte*>(pointer_to(table));
-  if (!tree.tables.emplace(table, std::vector(bytes, bytes + kPageSize)).second) {
+  if (std::find(tree.tables.begin(), tree.tables.end(), table) != tree.tables.end()) {
     tree.broken.push_back("a table that two entries point to");
+  } else {
+    tree.tables.push_back(table);
+    tree.bytes.append(static_cast<const char*>(pointer_to(table)), kPageSize);
   }
-  for (std::uint64_t index = 0; index < kPageSize / hardware.entry_bytes; ++index) {
+  for (std::uint64_t index = 0; index < hardware.entries_per_table(); ++index) {
     const std::uint64_t raw = read_raw(hardware, table, index);
     const HardwareEntry entry = hardware.read(level, raw);
-    const std::uint64_t entry_va = va + (index << shift_of(hardware, level));
+    const std::uint64_t entry_va = va + index * hardware.level_size(level);
     if (entry.kind == HardwareEntry::kBroken) tree.broken.push_back("entry " + std::to_string(raw));
     if (entry.kind == HardwareEntry::kTable) add_table(tree, hardware, PhysAddr{entry.address}, level - 1, entry_va);
-    if (entry.kind == HardwareEntry::kLeaf) {
-      tree.leaves.push_back({entry_va, std::uint64_t{1} << shift_of(hardware, level), raw});
-    }
+    if (entry.kind == HardwareEntry::kLeaf) tree.leaves.push_back({entry_va, hardware.level_size(level), raw});
   }
 }
 
 }  // namespace
 
-template <>
-const Hardware& hardware_of<X86_64Paging>() {
-  return kX86_64;
-}
-template <>
-const Hardware& hardware_of<Aarch64Paging>() {
-  return kAarch64;
-}
-template <>
-const Hardware& hardware_of<Sv39Paging>() {
-  return kRiscv64;
-}
-template <>
-const Hardware& hardware_of<I386Paging>() {
+const Hardware& hardware_of(Format format) {
+  switch (format) {
+    case Format::kX86_64: return kX86_64;
+    case Format::kAarch64: return kAarch64;
+    case Format::kRiscv64: return kRiscv64;
+    case Format::kI386: break;
+  }
   return kI386;
 }
 
@@ -209,11 +240,10 @@ std::optional<Translation> translate(const Hardware& hardware, PhysAddr root, Vi
   PhysAddr table = root;
   for (unsigned level = hardware.levels; level-- > 0;) {
     if (!is_in_ram(table)) return {};
-    const std::uint64_t index = va.raw() >> shift_of(hardware, level) & ((1u << hardware.index_bits) - 1);
-    HardwareEntry entry = hardware.read(level, read_raw(hardware, table, index));
+    HardwareEntry entry = hardware.read(level, read_raw(hardware, table, hardware.index(va, level)));
     limit(entry, above);
     if (entry.kind == HardwareEntry::kLeaf) {
-      const std::uint64_t size = std::uint64_t{1} << shift_of(hardware, level);
+      const std::uint64_t size = hardware.level_size(level);
       return Translation{PhysAddr{entry.address + va.raw() % size},
                          size,
                          {.write = entry.write,
@@ -233,4 +263,21 @@ Tree tree_of(const Hardware& hardware, PhysAddr root) {
   Tree tree;
   add_table(tree, hardware, root, hardware.levels - 1, 0);
   return tree;
+}
+
+bool Tree::operator==(const Tree&) const = default;
+
+unsigned owners_of(PhysAddr frame) {
+  return frames().lock()->shares(Frame::containing(frame));
+}
+
+void Watch::look() {
+  const Tree tree = tree_of(hardware, root);
+  broken.insert(broken.end(), tree.broken.begin(), tree.broken.end());
+  for (const PhysAddr table : tree.tables) {
+    if (owners_of(table) != 1) broken.push_back("a table in a frame that is free");
+  }
+  if (tree.leaves == leaves) return;
+  ++changes;
+  leaves = tree.leaves;
 }

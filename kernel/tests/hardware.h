@@ -4,17 +4,11 @@
 
 #include <array>
 #include <compare>
-#include <cstddef>
 #include <cstdint>
-#include <map>
 #include <optional>
 #include <string>
 #include <vector>
 
-#include "arch/aarch64/paging.h"
-#include "arch/i386/paging.h"
-#include "arch/riscv64/paging.h"
-#include "arch/x86_64/paging.h"
 #include "kernel/base/addr.h"
 #include "kernel/mm/page_flags.h"
 
@@ -28,25 +22,29 @@ struct HardwareEntry {
   bool global = false, device = false;
 };
 
+enum class Format : std::uint8_t { kX86_64, kAarch64, kRiscv64, kI386 };
+
 // One ISA's format.
 struct Hardware {
+  Format format;
   const char* name;
   unsigned levels, index_bits, entry_bytes, largest_leaf;
   std::array<VirtAddr, 4> edges;           // first and last page of the lower half, first and last of the upper
   std::array<VirtAddr, 2> untranslatable;  // right behind the lower half, right before the upper
   HardwareEntry (*read)(unsigned level, std::uint64_t entry);
-};
 
-template <typename F>
-const Hardware& hardware_of();
-template <>
-const Hardware& hardware_of<X86_64Paging>();
-template <>
-const Hardware& hardware_of<Aarch64Paging>();
-template <>
-const Hardware& hardware_of<Sv39Paging>();
-template <>
-const Hardware& hardware_of<I386Paging>();
+  // What the kernel's description of the format (arch/<isa>/paging.h) has under these names. Here a test can ask for it
+  // without the type of the format, and so be compiled once for all formats.
+  PageFlags (*honoured)(PageFlags asked);
+  std::uint64_t (*leaf)(unsigned level, PhysAddr pa, PageFlags flags);
+  std::uint64_t (*table)(PhysAddr pa);
+
+  unsigned entries_per_table() const { return 1u << index_bits; }
+  std::uint64_t level_size(unsigned level) const { return kPageSize << (level * index_bits); }
+  // Of the entry for `va` in a table of `level`.
+  unsigned index(VirtAddr va, unsigned level) const { return va.raw() / level_size(level) % entries_per_table(); }
+};
+const Hardware& hardware_of(Format format);
 
 struct Translation {
   PhysAddr address;    // of the very byte that was asked for
@@ -68,12 +66,27 @@ struct Leaf {
   auto operator<=>(const Leaf&) const = default;
 };
 
-// All that the hardware can reach from a root.
+// All that the hardware can reach from a root, in the order of its walk.
 struct Tree {
-  std::map<PhysAddr, std::vector<std::byte>> tables;  // with their contents
-  std::vector<Leaf> leaves;                           // by address
-  std::vector<std::string> broken;                    // entries that the manual does not permit
+  std::vector<PhysAddr> tables;
+  std::string bytes;                // of all these tables
+  std::vector<Leaf> leaves;         // by address
+  std::vector<std::string> broken;  // entries that the manual does not permit
 
-  bool operator==(const Tree&) const = default;
+  bool operator==(const Tree&) const;
 };
 Tree tree_of(const Hardware& hardware, PhysAddr root);
+
+// How many owners `frame` has.
+unsigned owners_of(PhysAddr frame);
+
+// The hardware's walker, which may read the tables at any moment: they must be sound after every single write.
+struct Watch {
+  const Hardware& hardware;
+  PhysAddr root;
+  std::vector<Leaf> leaves = {};         // what the hardware could reach after the last write
+  unsigned changes = 0;                  // how many writes have changed that
+  std::vector<std::string> broken = {};  // what it met that must never be there
+
+  void look();
+};

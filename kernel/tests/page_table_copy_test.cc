@@ -1,112 +1,102 @@
 // Lab 6. map_copies(): which pages are copied, with what flags, and what is left when memory runs out.
-#include "kernel/tests/page_table_model.h"
+#include "kernel/tests/page_table_test.h"
 
 namespace {
-
-// Gives frames of its own, and notes of which pages it was asked for copies.
-struct Copier {
-  std::vector<PhysAddr>& asked;
-
-  Result<OwnedFrame> operator()(const Decoded& page) const {
-    asked.push_back(page.address);
-    return OwnedFrame::allocate(Zone::kWindow);
-  }
-};
 
 void free_frame(PhysAddr address) {
   const OwnedFrame freed = OwnedFrame::adopt(Frame::containing(address));
 }
 
-template <typename F>
-class PageTableCopy : public testing::Test {
+Table another_table(const Hardware& hardware) {
+  return Table(hardware, OwnedFrame::allocate_zeroed().value().release().start());
+}
+
+class PageTableCopy : public PageTableTest {
  protected:
   // Two roots of one machine, of which the first is to be copied to the second.
-  Table<F> from{first_table<F>()};
-  Table<F> to{OwnedFrame::allocate_zeroed().value().release().start()};
+  Table from = first_table(hardware), to = another_table(hardware);
   std::vector<PhysAddr> asked;
 
-  std::string_view copy(VirtAddr start, VirtAddr end) {
-    return outcome(to.map_copies(from, start, end, Copier{asked}));
-  }
+  std::string_view copy(VirtAddr start, VirtAddr end) { return outcome(to.map_copies(from, start, end, asked)); }
 };
-TYPED_TEST_SUITE(PageTableCopy, Formats, FormatName);
+INSTANTIATE_TEST_SUITE_P(, PageTableCopy, kAllFormats, kByName);
 
 constexpr PageFlags kText{.execute = true, .user = true};
 constexpr PageFlags kData{.write = true, .user = true};
 
-TYPED_TEST(PageTableCopy, MapsAnotherFrameWithTheSameFlags) {
-  ASSERT_EQ(outcome(this->from.map(kVa, kPa, kText)), "ok");
-  ASSERT_EQ(outcome(this->from.map(kVa + kPageSize, kPa + 4 * kPageSize, kData)), "ok");
-  EXPECT_EQ(this->copy(kVa, kVa + 2 * kPageSize), "ok");
-  EXPECT_EQ(this->asked, (std::vector{kPa, kPa + 4 * kPageSize}));
-  const auto text = look_up(this->to, kVa).value(), data = look_up(this->to, kVa + kPageSize).value();
-  EXPECT_EQ(text.flags, TypeParam::honoured(kText));
-  EXPECT_EQ(data.flags, TypeParam::honoured(kData));
+TEST_P(PageTableCopy, MapsAnotherFrameWithTheSameFlags) {
+  ASSERT_EQ(outcome(from.map(kVa, kPa, kText)), "ok");
+  ASSERT_EQ(outcome(from.map(kVa + kPageSize, kPa + 4 * kPageSize, kData)), "ok");
+  EXPECT_EQ(copy(kVa, kVa + 2 * kPageSize), "ok");
+  EXPECT_EQ(asked, (std::vector{kPa, kPa + 4 * kPageSize}));
+  const auto text = look_up(to, kVa).value(), data = look_up(to, kVa + kPageSize).value();
+  EXPECT_EQ(text.flags, hardware.honoured(kText));
+  EXPECT_EQ(data.flags, hardware.honoured(kData));
   EXPECT_NE(text.address, kPa);
   EXPECT_NE(data.address, text.address);
-  EXPECT_EQ(look_up(this->from, kVa).value().address, kPa) << "the original is as it was";
+  EXPECT_EQ(look_up(from, kVa).value().address, kPa) << "the original is as it was";
 }
 
-TYPED_TEST(PageTableCopy, StaysInTheRange) {
-  ASSERT_EQ(outcome(this->from.map_range(kVa, kPa, 5 * kPageSize, kData)), "ok");
-  EXPECT_EQ(this->copy(kVa + kPageSize, kVa + 3 * kPageSize), "ok");
-  EXPECT_EQ(this->asked, (std::vector{kPa + kPageSize, kPa + 2 * kPageSize}));
-  EXPECT_EQ(look_up(this->to, kVa), std::nullopt);
-  EXPECT_EQ(look_up(this->to, kVa + 3 * kPageSize), std::nullopt);
+TEST_P(PageTableCopy, StaysInTheRange) {
+  ASSERT_EQ(outcome(from.map_range(kVa, kPa, 5 * kPageSize, kData)), "ok");
+  EXPECT_EQ(copy(kVa + kPageSize, kVa + 3 * kPageSize), "ok");
+  EXPECT_EQ(asked, (std::vector{kPa + kPageSize, kPa + 2 * kPageSize}));
+  EXPECT_EQ(look_up(to, kVa), std::nullopt);
+  EXPECT_EQ(look_up(to, kVa + 3 * kPageSize), std::nullopt);
 }
 
 // Two pages whose paths part at `level`, with nothing between them, and the edges of the address space.
-TYPED_TEST(PageTableCopy, CrossesTablesOfEveryLevel) {
-  for (unsigned level = 0; level < TypeParam::kLevels; ++level) {
-    auto from = first_table<TypeParam>();
-    Table<TypeParam> to(OwnedFrame::allocate_zeroed().value().release().start());
-    const VirtAddr low{level_size<TypeParam>(level) - kPageSize}, high{level_size<TypeParam>(level)};
+TEST_P(PageTableCopy, CrossesTablesOfEveryLevel) {
+  for (unsigned level = 0; level < hardware.levels; ++level) {
+    from = first_table(hardware);
+    to = another_table(hardware);
+    const VirtAddr low{hardware.level_size(level) - kPageSize}, high{hardware.level_size(level)};
     if (level > 0) {
       ASSERT_EQ(outcome(from.map(low, kPa, kData)), "ok");
     }
     ASSERT_EQ(outcome(from.map(high, kPa + kPageSize, kData)), "ok");
-    this->asked.clear();
-    EXPECT_EQ(outcome(to.map_copies(from, VirtAddr{0}, high + kPageSize, Copier{this->asked})), "ok");
-    EXPECT_EQ(this->asked.size(), level > 0 ? 2u : 1u);
+    asked.clear();
+    EXPECT_EQ(copy(VirtAddr{0}, high + kPageSize), "ok");
+    EXPECT_EQ(asked.size(), level > 0 ? 2u : 1u);
     EXPECT_TRUE(look_up(to, high).has_value());
     EXPECT_EQ(look_up(to, low).has_value(), level > 0);
   }
 }
 
 // A second range goes into the tables that the first has made.
-TYPED_TEST(PageTableCopy, SharesTheTablesOfItsOwnRoot) {
-  ASSERT_EQ(outcome(this->from.map_range(kVa, kPa, 3 * kPageSize, kData)), "ok");
-  EXPECT_EQ(this->copy(kVa, kVa + kPageSize), "ok");
-  const std::size_t tables = tree_of(this->to).tables.size();
-  EXPECT_EQ(this->copy(kVa + 2 * kPageSize, kVa + 3 * kPageSize), "ok");
-  EXPECT_EQ(tree_of(this->to).tables.size(), tables);
-  EXPECT_EQ(tree_of(this->to).leaves.size(), 2u);
-  EXPECT_EQ(tree_of(this->to).broken, std::vector<std::string>{});
+TEST_P(PageTableCopy, SharesTheTablesOfItsOwnRoot) {
+  ASSERT_EQ(outcome(from.map_range(kVa, kPa, 3 * kPageSize, kData)), "ok");
+  EXPECT_EQ(copy(kVa, kVa + kPageSize), "ok");
+  const std::size_t tables = tree_of(to).tables.size();
+  EXPECT_EQ(copy(kVa + 2 * kPageSize, kVa + 3 * kPageSize), "ok");
+  EXPECT_EQ(tree_of(to).tables.size(), tables);
+  EXPECT_EQ(tree_of(to).leaves.size(), 2u);
+  EXPECT_EQ(tree_of(to).broken, std::vector<std::string>{});
 }
 
-TYPED_TEST(PageTableCopy, MakesNoTableForNothing) {
-  const Snapshot before = snapshot(this->to);
-  EXPECT_EQ(this->copy(kVa, kVa), "ok");
-  EXPECT_EQ(this->copy(VirtAddr{0}, kVa), "ok");
-  EXPECT_EQ(snapshot(this->to), before);
+TEST_P(PageTableCopy, MakesNoTableForNothing) {
+  const Snapshot before = snapshot(to);
+  EXPECT_EQ(copy(kVa, kVa), "ok");
+  EXPECT_EQ(copy(VirtAddr{0}, kVa), "ok");
+  EXPECT_EQ(snapshot(to), before);
 }
 
 // Every allocation may fail, of tables and of frames: what was mapped before is sound, and nothing is in use that no
 // entry leads to.
-TYPED_TEST(PageTableCopy, FailsAtEveryAllocationWithoutALoss) {
-  ASSERT_EQ(outcome(this->from.map(kVa, kPa, kData)), "ok");
-  ASSERT_EQ(outcome(this->from.map(kBlockVa, kPa, kData)), "ok");
+TEST_P(PageTableCopy, FailsAtEveryAllocationWithoutALoss) {
+  ASSERT_EQ(outcome(from.map(kVa, kPa, kData)), "ok");
+  ASSERT_EQ(outcome(from.map(kBlockVa, kPa, kData)), "ok");
   const std::uint64_t before = frame_counts().used;
   for (std::uint64_t k = 1;; ++k) {
-    Table<TypeParam> to(OwnedFrame::allocate_zeroed().value().release().start());
+    to = another_table(hardware);
     frames().lock()->fail_allocation(k);
-    const auto result = outcome(to.map_copies(this->from, VirtAddr{0}, kBlockVa + kPageSize, Copier{this->asked}));
+    const std::string_view result = copy(VirtAddr{0}, kBlockVa + kPageSize);
     frames().lock()->fail_allocation(0);
     const Tree tree = tree_of(to);
     EXPECT_EQ(tree.broken, std::vector<std::string>{});
     EXPECT_EQ(frame_counts().used, before + tree.tables.size() + tree.leaves.size());
     for (const Leaf& leaf : tree.leaves) free_frame(look_up(to, VirtAddr{leaf.va}).value().address);
-    for (const auto& [table, bytes] : tree.tables) free_frame(table);
+    for (const PhysAddr table : tree.tables) free_frame(table);
     if (result == "ok") break;
     EXPECT_EQ(result, "no-memory");
     ASSERT_LT(k, 20u);

@@ -6,18 +6,15 @@ namespace {
 constexpr VirtAddr kLastAddress{~std::uint64_t{0}};
 
 // (On Arm the upper half shows the same pages once more, for want of a second root.)
-template <typename F>
-VirtAddr end_of_lower_half() {
-  return hardware_of<F>().untranslatable[0];
+VirtAddr end_of_lower_half(const Hardware& hardware) {
+  return hardware.untranslatable[0];
 }
 
 // Where the leaf that find() gives begins, or "nothing". What it says of it must be what lookup() says of its start.
-template <typename F>
-std::string found(const Table<F>& table, VirtAddr start, VirtAddr end) {
+std::string found(const Table& table, VirtAddr start, VirtAddr end) {
   const auto leaf = table.find(start, end);
   if (!leaf) return "nothing";
-  const Mapping& mapping = leaf->mapping;
-  EXPECT_EQ((Translation{mapping.address, mapping.size, mapping.flags}), look_up(table, leaf->start));
+  EXPECT_EQ(leaf->translation, look_up(table, leaf->start));
   return testing::PrintToString(leaf->start);
 }
 
@@ -26,32 +23,30 @@ std::string at(VirtAddr va) {
 }
 
 // Where all leaves in a range begin, in the order in which find() gives them.
-template <typename F>
-std::vector<VirtAddr> all_found(const Table<F>& table, VirtAddr start, VirtAddr end) {
+std::vector<VirtAddr> all_found(const Table& table, VirtAddr start, VirtAddr end) {
   std::vector<VirtAddr> all;
   for (auto leaf = table.find(start, end); leaf && all.size() < 1000;) {
     all.push_back(leaf->start);
-    const VirtAddr behind = leaf->start + leaf->mapping.size;
+    const VirtAddr behind = leaf->start + leaf->translation.size;
     leaf = behind > leaf->start ? table.find(behind, end) : std::nullopt;
   }
   return all;
 }
 
-template <typename F>
-class PageTableFind : public testing::Test {};
-TYPED_TEST_SUITE(PageTableFind, Formats, FormatName);
+using PageTableFind = PageTableTest;
+INSTANTIATE_TEST_SUITE_P(, PageTableFind, kAllFormats, kByName);
 
 // One entry after the other of an empty root, and not one page after the other: that would take years.
-TYPED_TEST(PageTableFind, NothingInAnEmptyTree) {
-  const auto table = first_table<TypeParam>();
-  EXPECT_EQ(found(table, VirtAddr{0}, hardware_of<TypeParam>().edges[1]), "nothing");
+TEST_P(PageTableFind, NothingInAnEmptyTree) {
+  const Table table = first_table(hardware);
+  EXPECT_EQ(found(table, VirtAddr{0}, hardware.edges[1]), "nothing");
   EXPECT_EQ(found(table, VirtAddr{0}, kLastAddress), "nothing");
-  EXPECT_EQ(found(table, hardware_of<TypeParam>().edges[3], kLastAddress), "nothing");
+  EXPECT_EQ(found(table, hardware.edges[3], kLastAddress), "nothing");
 }
 
-TYPED_TEST(PageTableFind, APageFromItsFirstByteToItsLast) {
-  const VirtAddr end = end_of_lower_half<TypeParam>();
-  auto table = first_table<TypeParam>();
+TEST_P(PageTableFind, APageFromItsFirstByteToItsLast) {
+  const VirtAddr end = end_of_lower_half(hardware);
+  Table table = first_table(hardware);
   ASSERT_EQ(outcome(table.map(kVa, kPa, {.write = true, .user = true})), "ok");
   EXPECT_EQ(found(table, kVa, kVa + kPageSize), at(kVa));
   EXPECT_EQ(found(table, VirtAddr{0}, end), at(kVa));
@@ -62,11 +57,11 @@ TYPED_TEST(PageTableFind, APageFromItsFirstByteToItsLast) {
   EXPECT_EQ(found(table, kVa + kPageSize, end), "nothing");
 }
 
-TYPED_TEST(PageTableFind, ABlockFromItsFirstByteToItsLast) {
-  const VirtAddr end = end_of_lower_half<TypeParam>();
-  for (unsigned level = 1; level <= TypeParam::kLargestLeaf; ++level) {
-    const std::uint64_t size = level_size<TypeParam>(level);
-    auto table = first_table<TypeParam>();
+TEST_P(PageTableFind, ABlockFromItsFirstByteToItsLast) {
+  const VirtAddr end = end_of_lower_half(hardware);
+  for (unsigned level = 1; level <= hardware.largest_leaf; ++level) {
+    const std::uint64_t size = hardware.level_size(level);
+    Table table = first_table(hardware);
     ASSERT_EQ(outcome(table.map(kBlockVa, kBlockPa, {}, level)), "ok");
     EXPECT_EQ(found(table, kBlockVa, kBlockVa + size), at(kBlockVa)) << level;
     EXPECT_EQ(found(table, kBlockVa - 1, kBlockVa + 1), at(kBlockVa)) << level;
@@ -78,8 +73,8 @@ TYPED_TEST(PageTableFind, ABlockFromItsFirstByteToItsLast) {
   }
 }
 
-TYPED_TEST(PageTableFind, NothingInAnEmptyRange) {
-  auto table = first_table<TypeParam>();
+TEST_P(PageTableFind, NothingInAnEmptyRange) {
+  Table table = first_table(hardware);
   ASSERT_EQ(outcome(table.map_range(kVa, kPa, 3 * kPageSize, {})), "ok");
   EXPECT_EQ(found(table, kVa, kVa), "nothing");
   EXPECT_EQ(found(table, kVa + 0x800, kVa + 0x800), "nothing");
@@ -88,11 +83,11 @@ TYPED_TEST(PageTableFind, NothingInAnEmptyRange) {
 
 // Two pages whose paths part at `level`: between them are an empty entry of that level and the rest of the tables
 // below.
-TYPED_TEST(PageTableFind, GoesOnBehindHolesOfEachLevel) {
-  const VirtAddr end = end_of_lower_half<TypeParam>();
-  for (unsigned level = 0; level < TypeParam::kLevels; ++level) {
-    auto table = first_table<TypeParam>();
-    const VirtAddr next{2 * level_size<TypeParam>(level)};
+TEST_P(PageTableFind, GoesOnBehindHolesOfEachLevel) {
+  const VirtAddr end = end_of_lower_half(hardware);
+  for (unsigned level = 0; level < hardware.levels; ++level) {
+    Table table = first_table(hardware);
+    const VirtAddr next{2 * hardware.level_size(level)};
     ASSERT_EQ(outcome(table.map(VirtAddr{0}, kPa, {})), "ok");
     ASSERT_EQ(outcome(table.map(next, kPa + kPageSize, {})), "ok");
     EXPECT_EQ(found(table, VirtAddr{kPageSize}, end), at(next)) << level;
@@ -102,10 +97,10 @@ TYPED_TEST(PageTableFind, GoesOnBehindHolesOfEachLevel) {
   }
 }
 
-TYPED_TEST(PageTableFind, AllPagesAndBlocksInTheirOrder) {
-  const VirtAddr end = end_of_lower_half<TypeParam>();
-  const std::uint64_t block = level_size<TypeParam>(1);
-  auto table = first_table<TypeParam>();
+TEST_P(PageTableFind, AllPagesAndBlocksInTheirOrder) {
+  const VirtAddr end = end_of_lower_half(hardware);
+  const std::uint64_t block = hardware.level_size(1);
+  Table table = first_table(hardware);
   const std::vector<VirtAddr> pages{VirtAddr{0},
                                     kVa,
                                     kVa + kPageSize,
@@ -121,10 +116,10 @@ TYPED_TEST(PageTableFind, AllPagesAndBlocksInTheirOrder) {
   EXPECT_EQ(all_found(table, kVa + 1, kBlockVa + 1), (std::vector(expected.begin() + 1, expected.begin() + 6)));
 }
 
-TYPED_TEST(PageTableFind, TheEdgesOfBothHalves) {
-  auto table = first_table<TypeParam>();
+TEST_P(PageTableFind, TheEdgesOfBothHalves) {
+  Table table = first_table(hardware);
   map_edges(table);
-  const auto& edges = hardware_of<TypeParam>().edges;
+  const auto& edges = hardware.edges;
   EXPECT_EQ(all_found(table, VirtAddr{0}, kLastAddress), std::vector<VirtAddr>(edges.begin(), edges.end()));
   EXPECT_EQ(found(table, edges[3], kLastAddress), at(edges[3]));
   EXPECT_EQ(found(table, edges[3], edges[3] + 1), at(edges[3]));
@@ -132,27 +127,25 @@ TYPED_TEST(PageTableFind, TheEdgesOfBothHalves) {
 }
 
 // Their indices are those of pages that are mapped.
-TYPED_TEST(PageTableFind, NothingWhereAddressesDoNotTranslate) {
-  auto table = first_table<TypeParam>();
+TEST_P(PageTableFind, NothingWhereAddressesDoNotTranslate) {
+  Table table = first_table(hardware);
   map_edges(table);
-  const Hardware& hardware = hardware_of<TypeParam>();
   for (const VirtAddr va : hardware.untranslatable) EXPECT_EQ(found(table, va, va + 0xfff), "nothing") << at(va);
   EXPECT_EQ(found(table, hardware.untranslatable[0], hardware.untranslatable[1]), "nothing");
 }
 
 // Pages and blocks by chance, and in them ranges by chance.
-TYPED_TEST(PageTableFind, AgreesWithTheModel) {
-  const Hardware& hardware = hardware_of<TypeParam>();
+TEST_P(PageTableFind, AgreesWithTheModel) {
   for (unsigned round = 0; round < 20; ++round) {
     Chance chance(hardware, round);
     const VirtAddr half = hardware.edges[round % 2 == 0 ? 0 : 2];
-    auto table = first_table<TypeParam>();
+    Table table = first_table(hardware);
     PageTableModel model(hardware);
     for (unsigned leaf = 0; leaf < 12; ++leaf) {
-      const auto level = static_cast<unsigned>(chance.below(TypeParam::kLargestLeaf + 1));
-      const VirtAddr va{round_down(chance.page(half).raw(), model.size_of(level))};
-      const PhysAddr pa = chance.physical(model.size_of(level));
-      const auto expected = outcome(model.map(va, pa, TypeParam::honoured({}), level));
+      const auto level = static_cast<unsigned>(chance.below(hardware.largest_leaf + 1));
+      const VirtAddr va{round_down(chance.page(half).raw(), hardware.level_size(level))};
+      const PhysAddr pa = chance.physical(hardware.level_size(level));
+      const auto expected = outcome(model.map(va, pa, hardware.honoured({}), level));
       ASSERT_EQ(outcome(table.map(va, pa, {}, level)), expected);
     }
     for (unsigned range = 0; range < 60; ++range) {
@@ -164,7 +157,7 @@ TYPED_TEST(PageTableFind, AgreesWithTheModel) {
       EXPECT_EQ(found(table, start, end), is_there ? at(next->first) : "nothing")
           << "from " << at(start) << " to " << at(end) << " in round " << round;
     }
-    if (this->HasFailure()) return;
+    if (HasFailure()) return;
   }
 }
 

@@ -3,15 +3,14 @@
 
 namespace {
 
-template <typename F>
-class PageTableMapMemory : public testing::Test {};
-TYPED_TEST_SUITE(PageTableMapMemory, Formats, FormatName);
+using PageTableMapMemory = PageTableTest;
+INSTANTIATE_TEST_SUITE_P(, PageTableMapMemory, kAllFormats, kByName);
 
-TYPED_TEST(PageTableMapMemory, OutOfMemoryChangesNothing) {
-  for (unsigned level = 0; level <= TypeParam::kLargestLeaf; ++level) {
-    auto table = first_table<TypeParam>();
+TEST_P(PageTableMapMemory, OutOfMemoryChangesNothing) {
+  for (unsigned level = 0; level <= hardware.largest_leaf; ++level) {
+    Table table = first_table(hardware);
     const Snapshot before = snapshot(table);
-    const unsigned missing = TypeParam::kLevels - 1 - level;
+    const unsigned missing = hardware.levels - 1 - level;
     for (unsigned k = 1; k <= missing; ++k) {
       frames().lock()->fail_allocation(k);
       EXPECT_EQ(outcome(table.map(kBlockVa, kBlockPa, {}, level)), "no-memory");
@@ -24,10 +23,10 @@ TYPED_TEST(PageTableMapMemory, OutOfMemoryChangesNothing) {
 }
 
 // The same below tables that exist already.
-TYPED_TEST(PageTableMapMemory, OutOfMemoryLeavesOtherPagesAlone) {
-  auto table = first_table<TypeParam>();
+TEST_P(PageTableMapMemory, OutOfMemoryLeavesOtherPagesAlone) {
+  Table table = first_table(hardware);
   ASSERT_EQ(outcome(table.map(kBlockVa, kPa, {})), "ok");
-  const VirtAddr beside = kBlockVa + level_size<TypeParam>(1);
+  const VirtAddr beside = kBlockVa + hardware.level_size(1);
   const Snapshot before = snapshot(table);
   frames().lock()->fail_allocation(1);
   EXPECT_EQ(outcome(table.map(beside, kPa, {})), "no-memory");
@@ -35,8 +34,8 @@ TYPED_TEST(PageTableMapMemory, OutOfMemoryLeavesOtherPagesAlone) {
   EXPECT_EQ(look_up(table, beside), std::nullopt);
 }
 
-TYPED_TEST(PageTableMapMemory, OutOfMemoryWhenNoFrameIsLeft) {
-  auto table = first_table<TypeParam>();
+TEST_P(PageTableMapMemory, OutOfMemoryWhenNoFrameIsLeft) {
+  Table table = first_table(hardware);
   ASSERT_EQ(outcome(table.map(kBlockVa, kPa, {})), "ok");
   std::vector<OwnedFrame> hoard;
   while (frame_counts().window_free > 0) hoard.push_back(OwnedFrame::allocate(Zone::kWindow).value());
@@ -48,14 +47,15 @@ TYPED_TEST(PageTableMapMemory, OutOfMemoryWhenNoFrameIsLeft) {
 }
 
 // A new page appears by one write, complete; and nothing else appears or changes on the way.
-TYPED_TEST(PageTableMapMemory, TheWalkerMayLookAtAnyMoment) {
-  for (unsigned level = 0; level <= TypeParam::kLargestLeaf; ++level) {
-    Watch watch{hardware_of<TypeParam>(), first_root()};
-    auto table = watched_table<TypeParam>(watch);
-    const std::uint64_t size = level_size<TypeParam>(level);
+TEST_P(PageTableMapMemory, TheWalkerMayLookAtAnyMoment) {
+  for (unsigned level = 0; level <= hardware.largest_leaf; ++level) {
+    Watch watch{hardware, first_root()};
+    Table table(hardware, watch.root, &watch);
+    const std::uint64_t size = hardware.level_size(level);
     const VirtAddr places[] = {kBlockVa, kBlockVa + size, VirtAddr{0}, VirtAddr{size * 7}, VirtAddr{0x4000'0000}};
     for (unsigned i = 0; i < std::size(places); ++i) {
       ASSERT_EQ(outcome(table.map(places[i], kBlockPa, {.write = true}, level)), "ok");
+      EXPECT_EQ(watch.broken, std::vector<std::string>{});
       EXPECT_EQ(watch.changes, i + 1) << "map() must change what the hardware sees in one step";
       EXPECT_EQ(watch.leaves.size(), i + 1);
       EXPECT_EQ(look_up(table, places[i]).value().size, size);
@@ -64,12 +64,13 @@ TYPED_TEST(PageTableMapMemory, TheWalkerMayLookAtAnyMoment) {
   }
 }
 
-TYPED_TEST(PageTableMapMemory, TheWalkerMayLookWhileMapFails) {
-  Watch watch{hardware_of<TypeParam>(), first_root()};
-  auto table = watched_table<TypeParam>(watch);
-  for (unsigned k = 1; k < TypeParam::kLevels; ++k) {
+TEST_P(PageTableMapMemory, TheWalkerMayLookWhileMapFails) {
+  Watch watch{hardware, first_root()};
+  Table table(hardware, watch.root, &watch);
+  for (unsigned k = 1; k < hardware.levels; ++k) {
     frames().lock()->fail_allocation(k);
     EXPECT_EQ(outcome(table.map(kVa, kPa, {})), "no-memory");
+    EXPECT_EQ(watch.broken, std::vector<std::string>{});
     EXPECT_EQ(watch.changes, 0u);
   }
   expect_sound(table);

@@ -2,18 +2,18 @@
 // tests do the same to it and to the engine, thousands of times, and compare.
 #pragma once
 
+#include <algorithm>
+#include <array>
 #include <deque>
 #include <iterator>
+#include <map>
 #include <random>
-#include <sstream>
 
 #include "kernel/tests/page_table_test.h"
 
 class PageTableModel {
  public:
   explicit PageTableModel(const Hardware& hardware) : hardware_(hardware) {}
-
-  std::uint64_t size_of(unsigned level) const { return kPageSize << (level * hardware_.index_bits); }
 
   // The leaf that covers `va`, or end().
   auto find(VirtAddr va) const {
@@ -36,8 +36,8 @@ class PageTableModel {
   }
 
   Result<void> map(VirtAddr va, PhysAddr pa, PageFlags flags, unsigned level) {
-    if (!is_free(va, size_of(level))) return std::unexpected(Error::kAlreadyMapped);
-    leaves_.emplace(va, Translation{pa, size_of(level), flags});
+    if (!is_free(va, hardware_.level_size(level))) return std::unexpected(Error::kAlreadyMapped);
+    leaves_.emplace(va, Translation{pa, hardware_.level_size(level), flags});
     return {};
   }
 
@@ -47,9 +47,9 @@ class PageTableModel {
       const auto fits = [&](std::uint64_t block) {
         return (va.raw() + done) % block == 0 && (pa.raw() + done) % block == 0 && done + block <= size;
       };
-      while (!fits(size_of(level))) --level;
+      while (!fits(hardware_.level_size(level))) --level;
       TRY(map(va + done, pa + done, flags, level));
-      done += size_of(level);
+      done += hardware_.level_size(level);
     }
     return {};
   }

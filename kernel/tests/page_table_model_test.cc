@@ -4,15 +4,15 @@
 namespace {
 
 // A page table, its model, and chance that drives both.
-template <typename F>
 class Comparison {
  public:
-  Comparison(std::uint64_t seed, VirtAddr half) : chance_(hardware_of<F>(), seed), half_(half) {}
+  Comparison(const Hardware& hardware, std::uint64_t seed)
+      : hardware_(hardware), chance_(hardware, seed), half_(hardware.edges[seed % 2 == 0 ? 0 : 2]) {}
 
   void step() {
     switch (chance_.below(5)) {
       case 0: return map(0);
-      case 1: return map(static_cast<unsigned>(chance_.below(F::kLargestLeaf + 1)));
+      case 1: return map(static_cast<unsigned>(chance_.below(hardware_.largest_leaf + 1)));
       case 2: return map_range();
       default: return compare(chance_.page(half_) + chance_.below(kPageSize));
     }
@@ -31,11 +31,11 @@ class Comparison {
 
  private:
   void map(unsigned level) {
-    const std::uint64_t size = model_.size_of(level);
+    const std::uint64_t size = hardware_.level_size(level);
     const VirtAddr va{round_down(chance_.page(half_).raw(), size)};
     const PhysAddr pa = chance_.physical(size);
     const PageFlags flags = chance_.flags();
-    const auto expected = outcome(model_.map(va, pa, F::honoured(flags), level));
+    const auto expected = outcome(model_.map(va, pa, hardware_.honoured(flags), level));
     history_.add({"map", va, pa, level, expected});
     EXPECT_EQ(outcome(table_.map(va, pa, flags, level)), expected) << history_;
     compare(va);
@@ -43,13 +43,13 @@ class Comparison {
 
   // Up to two blocks and six pages, from and to addresses that permit such a block somewhere on the way.
   void map_range() {
-    const std::uint64_t block = model_.size_of(static_cast<unsigned>(chance_.below(F::kLargestLeaf + 1)));
+    const std::uint64_t block = hardware_.level_size(static_cast<unsigned>(chance_.below(hardware_.largest_leaf + 1)));
     const VirtAddr va = chance_.page(half_);
     const PhysAddr pa = chance_.physical(block) + va.raw() % block;
     const std::uint64_t wanted = block * chance_.below(3) + kPageSize * chance_.below(6);
     const std::uint64_t size = std::min(wanted, chance_.half_size() - (va - half_));
     const PageFlags flags = chance_.flags();
-    const auto expected = outcome(model_.map_range(va, pa, size, F::honoured(flags)));
+    const auto expected = outcome(model_.map_range(va, pa, size, hardware_.honoured(flags)));
     history_.add({"map_range", va, pa, size, expected});
     EXPECT_EQ(outcome(table_.map_range(va, pa, size, flags)), expected) << history_;
     if (size > 0) compare(va + (size - 1));
@@ -58,27 +58,27 @@ class Comparison {
 
   void compare(VirtAddr va) { EXPECT_EQ(look_up(table_, va), model_.lookup(va)) << history_; }
 
+  const Hardware& hardware_;
   Chance chance_;
   VirtAddr half_;
-  Table<F> table_ = first_table<F>();
-  PageTableModel model_{hardware_of<F>()};
+  Table table_ = first_table(hardware_);
+  PageTableModel model_{hardware_};
   History history_;
 };
 
-template <typename F>
-class PageTableMapModel : public testing::Test {};
-TYPED_TEST_SUITE(PageTableMapModel, Formats, FormatName);
+using PageTableMapModel = PageTableTest;
+INSTANTIATE_TEST_SUITE_P(, PageTableMapModel, kAllFormats, kByName);
 
-TYPED_TEST(PageTableMapModel, AgreesWithTheEngine) {
+TEST_P(PageTableMapModel, AgreesWithTheEngine) {
   constexpr unsigned kRounds = 20, kSteps = 200;
   for (unsigned round = 0; round < kRounds; ++round) {
-    Comparison<TypeParam> comparison(round, hardware_of<TypeParam>().edges[round % 2 == 0 ? 0 : 2]);
+    Comparison comparison(hardware, round);
     for (unsigned step = 0; step < kSteps; ++step) {
       comparison.step();
-      if (this->HasFailure()) FAIL() << "in step " << step << " of round " << round;
+      if (HasFailure()) FAIL() << "in step " << step << " of round " << round;
     }
     comparison.compare_all();
-    ASSERT_FALSE(this->HasFailure()) << "at the end of round " << round;
+    ASSERT_FALSE(HasFailure()) << "at the end of round " << round;
   }
 }
 

@@ -5,19 +5,18 @@
 
 namespace {
 
-template <typename F>
-class PageTableMapRange : public testing::Test {};
-TYPED_TEST_SUITE(PageTableMapRange, Formats, FormatName);
+using PageTableMapRange = PageTableTest;
+INSTANTIATE_TEST_SUITE_P(, PageTableMapRange, kAllFormats, kByName);
 
 using Sizes = std::vector<std::uint64_t>;
 
 // From one page below a block to one page above it, by blocks of every level on the way up and down again.
-TYPED_TEST(PageTableMapRange, ChoosesTheLargestBlocks) {
-  auto table = first_table<TypeParam>();
+TEST_P(PageTableMapRange, ChoosesTheLargestBlocks) {
+  Table table = first_table(hardware);
   Sizes sizes;
-  for (unsigned level = 0; level < TypeParam::kLargestLeaf; ++level) sizes.push_back(level_size<TypeParam>(level));
+  for (unsigned level = 0; level < hardware.largest_leaf; ++level) sizes.push_back(hardware.level_size(level));
   const std::uint64_t below = std::accumulate(sizes.begin(), sizes.end(), std::uint64_t{0});
-  const std::uint64_t block = level_size<TypeParam>(TypeParam::kLargestLeaf);
+  const std::uint64_t block = hardware.level_size(hardware.largest_leaf);
   Sizes expected = sizes;
   expected.push_back(block);
   expected.insert(expected.end(), sizes.rbegin(), sizes.rend());
@@ -32,84 +31,83 @@ TYPED_TEST(PageTableMapRange, ChoosesTheLargestBlocks) {
   expect_sound(table);
 }
 
-TYPED_TEST(PageTableMapRange, ABlockOfEachLevelIsOneLeaf) {
-  for (unsigned level = 0; level <= TypeParam::kLargestLeaf; ++level) {
-    auto table = first_table<TypeParam>();
-    const std::uint64_t size = level_size<TypeParam>(level);
+TEST_P(PageTableMapRange, ABlockOfEachLevelIsOneLeaf) {
+  for (unsigned level = 0; level <= hardware.largest_leaf; ++level) {
+    Table table = first_table(hardware);
+    const std::uint64_t size = hardware.level_size(level);
     ASSERT_EQ(outcome(table.map_range(kBlockVa, kBlockPa, size, {})), "ok");
     EXPECT_EQ(leaf_sizes(table), Sizes{size});
-    EXPECT_EQ(frame_counts().used, TypeParam::kLevels - level);
+    EXPECT_EQ(frame_counts().used, hardware.levels - level);
   }
 }
 
 // Two blocks' worth of bytes, of which one address is aligned for pages only.
-TYPED_TEST(PageTableMapRange, BothAddressesLimitTheBlocks) {
-  constexpr std::uint64_t kBlock = level_size<TypeParam>(1);
-  const Sizes pages(2 * kBlock / kPageSize, kPageSize);
-  auto table = first_table<TypeParam>();
-  ASSERT_EQ(outcome(table.map_range(kBlockVa, kBlockPa + kPageSize, 2 * kBlock, {})), "ok");
+TEST_P(PageTableMapRange, BothAddressesLimitTheBlocks) {
+  const std::uint64_t block = hardware.level_size(1);
+  const Sizes pages(2 * block / kPageSize, kPageSize);
+  Table table = first_table(hardware);
+  ASSERT_EQ(outcome(table.map_range(kBlockVa, kBlockPa + kPageSize, 2 * block, {})), "ok");
   EXPECT_EQ(leaf_sizes(table), pages);
-  EXPECT_EQ(look_up(table, kBlockVa + kBlock + 5).value().address, kBlockPa + kPageSize + kBlock + 5);
+  EXPECT_EQ(look_up(table, kBlockVa + block + 5).value().address, kBlockPa + kPageSize + block + 5);
 
-  table = first_table<TypeParam>();
-  ASSERT_EQ(outcome(table.map_range(kBlockVa + kPageSize, kBlockPa, 2 * kBlock, {})), "ok");
+  table = first_table(hardware);
+  ASSERT_EQ(outcome(table.map_range(kBlockVa + kPageSize, kBlockPa, 2 * block, {})), "ok");
   EXPECT_EQ(leaf_sizes(table), pages);
 }
 
 // An address may permit a block, but not the largest.
-TYPED_TEST(PageTableMapRange, TakesTheLevelThatFits) {
-  for (unsigned level = 0; level < TypeParam::kLargestLeaf; ++level) {
-    auto table = first_table<TypeParam>();
-    const std::uint64_t size = level_size<TypeParam>(level);
+TEST_P(PageTableMapRange, TakesTheLevelThatFits) {
+  for (unsigned level = 0; level < hardware.largest_leaf; ++level) {
+    Table table = first_table(hardware);
+    const std::uint64_t size = hardware.level_size(level);
     ASSERT_EQ(outcome(table.map_range(kBlockVa, kBlockPa + size, 3 * size, {})), "ok");
     EXPECT_EQ(leaf_sizes(table), Sizes(3, size));
   }
 }
 
-TYPED_TEST(PageTableMapRange, KeepsTheFlagsThroughout) {
-  constexpr std::uint64_t kBlock = level_size<TypeParam>(1);
+TEST_P(PageTableMapRange, KeepsTheFlagsThroughout) {
+  const std::uint64_t block = hardware.level_size(1);
   constexpr PageFlags kFlags{.write = true, .user = true, .global = true, .memory = MemoryType::kDevice};
-  auto table = first_table<TypeParam>();
-  ASSERT_EQ(outcome(table.map_range(kBlockVa, kBlockPa, kBlock + kPageSize, kFlags)), "ok");
-  EXPECT_EQ(look_up(table, kBlockVa).value().flags, TypeParam::honoured(kFlags));
-  EXPECT_EQ(look_up(table, kBlockVa + kBlock).value().flags, TypeParam::honoured(kFlags));
+  Table table = first_table(hardware);
+  ASSERT_EQ(outcome(table.map_range(kBlockVa, kBlockPa, block + kPageSize, kFlags)), "ok");
+  EXPECT_EQ(look_up(table, kBlockVa).value().flags, hardware.honoured(kFlags));
+  EXPECT_EQ(look_up(table, kBlockVa + block).value().flags, hardware.honoured(kFlags));
 }
 
-TYPED_TEST(PageTableMapRange, EndsWhereTheAddressSpaceEnds) {
-  constexpr std::uint64_t kBlock = level_size<TypeParam>(1);
-  const VirtAddr last_page = hardware_of<TypeParam>().edges[3];
-  const VirtAddr start = last_page - kBlock;  // one page, then one block
-  auto table = first_table<TypeParam>();
-  ASSERT_EQ(outcome(table.map_range(start, kBlockPa - kPageSize, kPageSize + kBlock, {})), "ok");
-  EXPECT_EQ(leaf_sizes(table), (Sizes{kPageSize, kBlock}));
-  EXPECT_EQ(look_up(table, last_page + 0xfff).value().address, kBlockPa + kBlock - 1);
+TEST_P(PageTableMapRange, EndsWhereTheAddressSpaceEnds) {
+  const std::uint64_t block = hardware.level_size(1);
+  const VirtAddr last_page = hardware.edges[3];
+  const VirtAddr start = last_page - block;  // one page, then one block
+  Table table = first_table(hardware);
+  ASSERT_EQ(outcome(table.map_range(start, kBlockPa - kPageSize, kPageSize + block, {})), "ok");
+  EXPECT_EQ(leaf_sizes(table), (Sizes{kPageSize, block}));
+  EXPECT_EQ(look_up(table, last_page + 0xfff).value().address, kBlockPa + block - 1);
 
-  table = first_table<TypeParam>();
+  table = first_table(hardware);
   ASSERT_EQ(outcome(table.map_range(last_page, kPa, kPageSize, {})), "ok");
   EXPECT_EQ(leaf_sizes(table), Sizes{kPageSize});
 }
 
-TYPED_TEST(PageTableMapRange, DoesNotGoOnAtPageZeroWhereTheAddressSpaceEnds) {
-  auto table = first_table<TypeParam>();
-  const VirtAddr last_page = hardware_of<TypeParam>().edges[3];
+TEST_P(PageTableMapRange, DoesNotGoOnAtPageZeroWhereTheAddressSpaceEnds) {
+  Table table = first_table(hardware);
+  const VirtAddr last_page = hardware.edges[3];
   EXPECT_EQ(outcome(table.map_range(last_page, kPa, 2 * kPageSize, {})), "bad-address");
   EXPECT_EQ(look_up(table, VirtAddr{}), std::nullopt);
 }
 
-TYPED_TEST(PageTableMapRange, StopsWhereTheLowerHalfEnds) {
-  const Hardware& hardware = hardware_of<TypeParam>();
-  auto table = first_table<TypeParam>();
+TEST_P(PageTableMapRange, StopsWhereTheLowerHalfEnds) {
+  Table table = first_table(hardware);
   const VirtAddr last_page = hardware.untranslatable[0] - kPageSize;
   ASSERT_EQ(outcome(table.map_range(last_page, kPa, kPageSize, {})), "ok");
 
-  table = first_table<TypeParam>();
+  table = first_table(hardware);
   EXPECT_EQ(outcome(table.map_range(last_page, kPa, 2 * kPageSize, {})), "bad-address");
   EXPECT_EQ(look_up(table, last_page).value().address, kPa) << "what was mapped before the failure stays";
   expect_sound(table);
 }
 
-TYPED_TEST(PageTableMapRange, StopsAtAPageAlreadyTaken) {
-  auto table = first_table<TypeParam>();
+TEST_P(PageTableMapRange, StopsAtAPageAlreadyTaken) {
+  Table table = first_table(hardware);
   ASSERT_EQ(outcome(table.map(kVa + 2 * kPageSize, kPa, {.write = true})), "ok");
   EXPECT_EQ(outcome(table.map_range(kVa, kBlockPa, 4 * kPageSize, {})), "already-mapped");
   EXPECT_EQ(look_up(table, kVa).value().address, kBlockPa);
@@ -118,8 +116,8 @@ TYPED_TEST(PageTableMapRange, StopsAtAPageAlreadyTaken) {
   EXPECT_EQ(look_up(table, kVa + 3 * kPageSize), std::nullopt);
 }
 
-TYPED_TEST(PageTableMapRange, RefusesWhatIsNotAligned) {
-  auto table = first_table<TypeParam>();
+TEST_P(PageTableMapRange, RefusesWhatIsNotAligned) {
+  Table table = first_table(hardware);
   const Snapshot before = snapshot(table);
   EXPECT_EQ(outcome(table.map_range(kVa, kPa, 1, {})), "misaligned");
   EXPECT_EQ(outcome(table.map_range(kVa, kPa, kPageSize + 0x800, {})), "misaligned");
@@ -128,25 +126,25 @@ TYPED_TEST(PageTableMapRange, RefusesWhatIsNotAligned) {
   EXPECT_EQ(snapshot(table), before);
 }
 
-TYPED_TEST(PageTableMapRange, NothingIsEasilyMapped) {
-  auto table = first_table<TypeParam>();
+TEST_P(PageTableMapRange, NothingIsEasilyMapped) {
+  Table table = first_table(hardware);
   const Snapshot before = snapshot(table);
   EXPECT_EQ(outcome(table.map_range(kVa, kPa, 0, {})), "ok");
   EXPECT_EQ(snapshot(table), before);
 }
 
-TYPED_TEST(PageTableMapRange, OutOfMemoryMidwayKeepsWhatIsMapped) {
-  constexpr std::uint64_t kBlock = level_size<TypeParam>(1);
-  auto table = first_table<TypeParam>();
+TEST_P(PageTableMapRange, OutOfMemoryMidwayKeepsWhatIsMapped) {
+  const std::uint64_t block = hardware.level_size(1);
+  Table table = first_table(hardware);
   // The range crosses into a second table of pages, and that one cannot be had.
-  frames().lock()->fail_allocation(TypeParam::kLevels);
-  const VirtAddr start = kBlockVa + kBlock - 2 * kPageSize;
+  frames().lock()->fail_allocation(hardware.levels);
+  const VirtAddr start = kBlockVa + block - 2 * kPageSize;
   EXPECT_EQ(outcome(table.map_range(start, kPa, 4 * kPageSize, {})), "no-memory");
   EXPECT_EQ(leaf_sizes(table), Sizes(2, kPageSize));
-  EXPECT_EQ(frame_counts().used, TypeParam::kLevels);
+  EXPECT_EQ(frame_counts().used, hardware.levels);
   expect_sound(table);
 
-  EXPECT_EQ(outcome(table.map_range(kBlockVa + kBlock, kPa, 2 * kPageSize, {})), "ok") << "now there is memory again";
+  EXPECT_EQ(outcome(table.map_range(kBlockVa + block, kPa, 2 * kPageSize, {})), "ok") << "now there is memory again";
   expect_sound(table);
 }
 

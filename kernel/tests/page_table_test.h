@@ -1,32 +1,18 @@
-// What the tests of the page-table engine share: they run over all four formats, and believe no lookup() with which
+// What the tests of the page-table engine share: each runs once for each format, and believes no lookup() with which
 // the hardware does not agree.
 #pragma once
 
 #include <gtest/gtest.h>
 
-#include <algorithm>
 #include <optional>
 #include <ostream>
 #include <string>
 #include <vector>
 
 #include "kernel/mm/frame.h"
-#include "kernel/mm/page_table.h"
 #include "kernel/tests/hardware.h"
 #include "kernel/tests/machine_test.h"
-#include "kernel/tests/test_tables.h"
-
-template <typename F>
-using Table = PageTable<F, TestTables<typename F::Entry>>;
-
-using Formats = testing::Types<X86_64Paging, Aarch64Paging, Sv39Paging, I386Paging>;
-
-struct FormatName {
-  template <typename F>
-  static std::string GetName(int) {
-    return hardware_of<F>().name;
-  }
-};
+#include "kernel/tests/table.h"
 
 // Addresses that every format translates. A block of any level, in any format, may begin at kBlockVa and kBlockPa.
 inline constexpr VirtAddr kVa{0x1234'5000};
@@ -40,46 +26,40 @@ inline PhysAddr first_root() {
   return OwnedFrame::allocate_zeroed().value().release().start();
 }
 
-template <typename F>
-Table<F> first_table() {
-  return Table<F>(first_root());
+inline Table first_table(const Hardware& hardware) {
+  return Table(hardware, first_root());
 }
 
-// The same under watch.
-template <typename F>
-Table<F> watched_table(Watch& watch) {
-  return Table<F>(watch.root, TestTables<typename F::Entry>(watch));
-}
+// A test that runs for each format: INSTANTIATE_TEST_SUITE_P(, Name, kAllFormats, kByName).
+class PageTableTest : public testing::TestWithParam<Format> {
+ protected:
+  const Hardware& hardware = hardware_of(GetParam());
+};
+inline const auto kAllFormats = testing::Values(Format::kX86_64, Format::kAarch64, Format::kRiscv64, Format::kI386);
+inline const testing::PrintToStringParamName kByName;
 
 // Maps pages at the edges of both halves. Their indices are those of the untranslatable addresses: whoever looks at
 // the indices alone takes these for mapped. (On Arm both halves have the same edges here, for want of a second root.)
-template <typename F>
-void map_edges(Table<F>& table) {
-  for (const VirtAddr edge : hardware_of<F>().edges) {
+inline void map_edges(Table& table) {
+  for (const VirtAddr edge : table.hardware().edges) {
     if (table.lookup(edge)) continue;
     EXPECT_EQ(outcome(table.map(edge, kPa, {})), "ok");
   }
 }
 
 // What lookup() says, after comparing it with what the hardware makes of `va`.
-template <typename F>
-std::optional<Translation> look_up(const Table<F>& table, VirtAddr va) {
-  const auto seen = translate(hardware_of<F>(), table.root(), va);
-  const std::optional<Mapping> mapping = table.lookup(va);
-  std::optional<Translation> found;
-  if (mapping) found = Translation{mapping->address, mapping->size, mapping->flags};
+inline std::optional<Translation> look_up(const Table& table, VirtAddr va) {
+  const std::optional<Translation> seen = translate(table.hardware(), table.root(), va), found = table.lookup(va);
   EXPECT_EQ(found, seen) << "lookup() of " << testing::PrintToString(va) << " differs from the hardware's walk";
   return found;
 }
 
-template <typename F>
-Tree tree_of(const Table<F>& table) {
-  return tree_of(hardware_of<F>(), table.root());
+inline Tree tree_of(const Table& table) {
+  return tree_of(table.hardware(), table.root());
 }
 
 // The sizes of all pages and blocks, by address.
-template <typename F>
-std::vector<std::uint64_t> leaf_sizes(const Table<F>& table) {
+inline std::vector<std::uint64_t> leaf_sizes(const Table& table) {
   std::vector<std::uint64_t> sizes;
   for (const Leaf& leaf : tree_of(table).leaves) sizes.push_back(leaf.size);
   return sizes;
@@ -93,20 +73,22 @@ struct Snapshot {
   bool operator==(const Snapshot&) const = default;
 };
 
-template <typename F>
-Snapshot snapshot(const Table<F>& table) {
+inline Snapshot snapshot(const Table& table) {
   return {tree_of(table), frame_counts().used};
 }
 
 // All frames in use are tables that the hardware can reach, and each entry is one that the manual permits.
-template <typename F>
-void expect_sound(const Table<F>& table) {
+inline void expect_sound(const Table& table) {
   const Snapshot now = snapshot(table);
   EXPECT_EQ(now.tree.broken, std::vector<std::string>{});
   EXPECT_EQ(now.frames_used, now.tree.tables.size()) << "a frame in use is no table, or a table no frame in use";
 }
 
 // How failed tests print these.
+inline void PrintTo(Format format, std::ostream* out) {
+  *out << hardware_of(format).name;
+}
+
 inline void PrintTo(const Translation& translation, std::ostream* out) {
   *out << testing::PrintToString(translation.address) << " size 0x" << std::hex << translation.size << std::dec << " "
        << testing::PrintToString(translation.flags);

@@ -1,6 +1,7 @@
 // Lab 3. unmap() and protect(): what they do, what they refuse, and what they give back.
 #include <set>
 
+#include "kernel/mm/stale_tlb.h"
 #include "kernel/tests/page_table_model.h"
 
 namespace {
@@ -11,24 +12,23 @@ std::string_view flush(Result<StaleTlb> result) {
   return outcome(result);
 }
 
-template <typename F>
-class PageTableUnmap : public testing::Test {};
-TYPED_TEST_SUITE(PageTableUnmap, Formats, FormatName);
+using PageTableUnmap = PageTableTest;
+INSTANTIATE_TEST_SUITE_P(, PageTableUnmap, kAllFormats, kByName);
 
-TYPED_TEST(PageTableUnmap, TakesOnePageAway) {
-  auto table = first_table<TypeParam>();
+TEST_P(PageTableUnmap, TakesOnePageAway) {
+  Table table = first_table(hardware);
   ASSERT_EQ(outcome(table.map_range(kVa, kPa, 3 * kPageSize, {})), "ok");
   EXPECT_EQ(flush(table.unmap(kVa + kPageSize)), "ok");
   EXPECT_EQ(look_up(table, kVa + kPageSize), std::nullopt);
   EXPECT_EQ(look_up(table, kVa).value().address, kPa);
   EXPECT_EQ(look_up(table, kVa + 2 * kPageSize).value().address, kPa + 2 * kPageSize);
-  EXPECT_EQ(frame_counts().used, TypeParam::kLevels) << "the table is still needed";
+  EXPECT_EQ(frame_counts().used, hardware.levels) << "the table is still needed";
   expect_sound(table);
 }
 
-TYPED_TEST(PageTableUnmap, GivesEmptyTablesBackButNeverTheRoot) {
-  for (unsigned level = 0; level <= TypeParam::kLargestLeaf; ++level) {
-    auto table = first_table<TypeParam>();
+TEST_P(PageTableUnmap, GivesEmptyTablesBackButNeverTheRoot) {
+  for (unsigned level = 0; level <= hardware.largest_leaf; ++level) {
+    Table table = first_table(hardware);
     const Snapshot before = snapshot(table);
     ASSERT_EQ(outcome(table.map(kBlockVa, kBlockPa, {}, level)), "ok");
     EXPECT_EQ(flush(table.unmap(kBlockVa)), "ok");
@@ -38,12 +38,12 @@ TYPED_TEST(PageTableUnmap, GivesEmptyTablesBackButNeverTheRoot) {
 }
 
 // Two pages whose paths part at `level`: unmapping one gives back the tables below that level, and no other.
-TYPED_TEST(PageTableUnmap, KeepsTablesThatAreInUse) {
-  for (unsigned level = 0; level < TypeParam::kLevels; ++level) {
-    auto table = first_table<TypeParam>();
+TEST_P(PageTableUnmap, KeepsTablesThatAreInUse) {
+  for (unsigned level = 0; level < hardware.levels; ++level) {
+    Table table = first_table(hardware);
     ASSERT_EQ(outcome(table.map(VirtAddr{0}, kPa, {})), "ok");
     const Snapshot before = snapshot(table);
-    const VirtAddr other{level_size<TypeParam>(level)};
+    const VirtAddr other{hardware.level_size(level)};
     ASSERT_EQ(outcome(table.map(other, kPa, {})), "ok");
     EXPECT_EQ(frame_counts().used, before.frames_used + level);
     EXPECT_EQ(flush(table.unmap(other)), "ok");
@@ -51,8 +51,8 @@ TYPED_TEST(PageTableUnmap, KeepsTablesThatAreInUse) {
   }
 }
 
-TYPED_TEST(PageTableUnmap, RefusesWhatIsNotMapped) {
-  auto table = first_table<TypeParam>();
+TEST_P(PageTableUnmap, RefusesWhatIsNotMapped) {
+  Table table = first_table(hardware);
   EXPECT_EQ(flush(table.unmap(kVa)), "not-mapped");
   ASSERT_EQ(outcome(table.map(kVa, kPa, {})), "ok");
   const Snapshot before = snapshot(table);
@@ -62,23 +62,23 @@ TYPED_TEST(PageTableUnmap, RefusesWhatIsNotMapped) {
   EXPECT_EQ(snapshot(table), before);
 }
 
-TYPED_TEST(PageTableUnmap, RefusesAddressesThatDoNotTranslate) {
-  auto table = first_table<TypeParam>();
+TEST_P(PageTableUnmap, RefusesAddressesThatDoNotTranslate) {
+  Table table = first_table(hardware);
   map_edges(table);
   const Snapshot before = snapshot(table);
-  for (const VirtAddr va : hardware_of<TypeParam>().untranslatable) {
+  for (const VirtAddr va : hardware.untranslatable) {
     EXPECT_EQ(flush(table.unmap(va)), "bad-address");
     EXPECT_EQ(flush(table.protect(va, {})), "bad-address");
   }
   EXPECT_EQ(snapshot(table), before);
 }
 
-TYPED_TEST(PageTableUnmap, RefusesTheMiddleOfAPageOrBlock) {
-  for (unsigned level = 0; level <= TypeParam::kLargestLeaf; ++level) {
-    auto table = first_table<TypeParam>();
+TEST_P(PageTableUnmap, RefusesTheMiddleOfAPageOrBlock) {
+  for (unsigned level = 0; level <= hardware.largest_leaf; ++level) {
+    Table table = first_table(hardware);
     ASSERT_EQ(outcome(table.map(kBlockVa, kBlockPa, {}, level)), "ok");
     const Snapshot before = snapshot(table);
-    for (const std::uint64_t offset : {std::uint64_t{8}, level_size<TypeParam>(level) / 2}) {
+    for (const std::uint64_t offset : {std::uint64_t{8}, hardware.level_size(level) / 2}) {
       EXPECT_EQ(flush(table.unmap(kBlockVa + offset)), "misaligned");
       EXPECT_EQ(flush(table.protect(kBlockVa + offset, {})), "misaligned");
     }
@@ -86,8 +86,8 @@ TYPED_TEST(PageTableUnmap, RefusesTheMiddleOfAPageOrBlock) {
   }
 }
 
-TYPED_TEST(PageTableUnmap, AFreedPlaceCanBeMappedAgain) {
-  auto table = first_table<TypeParam>();
+TEST_P(PageTableUnmap, AFreedPlaceCanBeMappedAgain) {
+  Table table = first_table(hardware);
   ASSERT_EQ(outcome(table.map(kBlockVa, kPa, {})), "ok");
   ASSERT_EQ(flush(table.unmap(kBlockVa)), "ok");
   EXPECT_EQ(outcome(table.map(kBlockVa, kBlockPa, {}, 1)), "ok") << "the table of pages must be gone";
@@ -96,8 +96,8 @@ TYPED_TEST(PageTableUnmap, AFreedPlaceCanBeMappedAgain) {
   expect_sound(table);
 }
 
-TYPED_TEST(PageTableUnmap, TheTokenFlushesTheAddress) {
-  auto table = first_table<TypeParam>();
+TEST_P(PageTableUnmap, TheTokenFlushesTheAddress) {
+  Table table = first_table(hardware);
   ASSERT_EQ(outcome(table.map_range(kVa, kPa, 2 * kPageSize, {})), "ok");
   ASSERT_EQ(flush(table.unmap(kVa)), "ok");
   EXPECT_EQ(host_cpu().flushed.back(), kVa);
@@ -106,19 +106,19 @@ TYPED_TEST(PageTableUnmap, TheTokenFlushesTheAddress) {
 }
 
 // The CPU may have remembered a table that is cut out: its frame may not be free before the flush.
-TYPED_TEST(PageTableUnmap, FlushesBeforeATableIsGivenBack) {
-  auto table = first_table<TypeParam>();
+TEST_P(PageTableUnmap, FlushesBeforeATableIsGivenBack) {
+  Table table = first_table(hardware);
   ASSERT_EQ(outcome(table.map(kVa, kPa, {})), "ok");
   std::vector<std::uint64_t> used_at_flush;
   host_cpu().on_flush = [&](VirtAddr) { used_at_flush.push_back(frame_counts().used); };
   EXPECT_EQ(flush(table.unmap(kVa)), "ok");
   ASSERT_FALSE(used_at_flush.empty());
-  EXPECT_EQ(used_at_flush.front(), TypeParam::kLevels) << "a table was given back before any flush";
+  EXPECT_EQ(used_at_flush.front(), hardware.levels) << "a table was given back before any flush";
 }
 
-TYPED_TEST(PageTableUnmap, TheWalkerMayLookAtAnyMoment) {
-  Watch watch{hardware_of<TypeParam>(), first_root()};
-  auto table = watched_table<TypeParam>(watch);
+TEST_P(PageTableUnmap, TheWalkerMayLookAtAnyMoment) {
+  Watch watch{hardware, first_root()};
+  Table table(hardware, watch.root, &watch);
   ASSERT_EQ(outcome(table.map_range(kVa, kPa, 2 * kPageSize, {})), "ok");
   watch.changes = 0;
   EXPECT_EQ(flush(table.protect(kVa, {.write = true, .global = true})), "ok");
@@ -127,18 +127,19 @@ TYPED_TEST(PageTableUnmap, TheWalkerMayLookAtAnyMoment) {
   EXPECT_EQ(flush(table.unmap(kVa + kPageSize)), "ok");
   EXPECT_EQ(watch.changes, 3u);
   EXPECT_EQ(watch.leaves, std::vector<Leaf>{});
+  EXPECT_EQ(watch.broken, std::vector<std::string>{});
   expect_sound(table);
 }
 
-TYPED_TEST(PageTableUnmap, ProtectChangesTheFlagsAlone) {
-  for (unsigned level = 0; level <= TypeParam::kLargestLeaf; ++level) {
-    auto table = first_table<TypeParam>();
-    const std::uint64_t size = level_size<TypeParam>(level);
+TEST_P(PageTableUnmap, ProtectChangesTheFlagsAlone) {
+  for (unsigned level = 0; level <= hardware.largest_leaf; ++level) {
+    Table table = first_table(hardware);
+    const std::uint64_t size = hardware.level_size(level);
     ASSERT_EQ(outcome(table.map(kBlockVa, kBlockPa, {}, level)), "ok");
     for (unsigned i = 0; i < 32; ++i) {
       const PageFlags flags = flags_from_number(i);
       EXPECT_EQ(flush(table.protect(kBlockVa, flags)), "ok");
-      EXPECT_EQ(look_up(table, kBlockVa), (Translation{kBlockPa, size, TypeParam::honoured(flags)}));
+      EXPECT_EQ(look_up(table, kBlockVa), (Translation{kBlockPa, size, hardware.honoured(flags)}));
     }
     EXPECT_EQ(leaf_sizes(table), std::vector{size});
     expect_sound(table);
@@ -149,7 +150,7 @@ TEST(StaleTlb, DroppedUnspentIsABug) {
   // The CHECK fails in a destructor, where an exception ends the program.
   EXPECT_DEATH({ const StaleTlb dropped(kVa); }, "spent_");
   EXPECT_DEATH(({
-                 auto table = first_table<X86_64Paging>();
+                 Table table = first_table(hardware_of(Format::kX86_64));
                  (void)table.map(kVa, kPa, {});
                  (void)table.unmap(kVa);
                }),
@@ -168,14 +169,14 @@ TEST(StaleTlb, IsSpentByOneOfItsTwoWays) {
 }
 
 // A page table, its model, and chance that drives both.
-template <typename F>
 class Comparison {
  public:
-  Comparison(std::uint64_t seed, VirtAddr half) : chance_(hardware_of<F>(), seed), half_(half) {}
+  Comparison(const Hardware& hardware, std::uint64_t seed)
+      : hardware_(hardware), chance_(hardware, seed), half_(hardware.edges[seed % 2 == 0 ? 0 : 2]) {}
 
   void step() {
     switch (chance_.below(6)) {
-      case 0: return map(static_cast<unsigned>(chance_.below(F::kLargestLeaf + 1)));
+      case 0: return map(static_cast<unsigned>(chance_.below(hardware_.largest_leaf + 1)));
       case 1: return map(0);
       case 2: return protect(chance_.page(half_));
       case 3: return protect(a_leaf());
@@ -210,17 +211,17 @@ class Comparison {
 
   // The root, and each table on the way to a leaf.
   std::uint64_t tables_needed() const {
-    std::set<std::pair<unsigned, std::uint64_t>> tables{{F::kLevels - 1, 0}};
+    std::set<std::pair<unsigned, std::uint64_t>> tables{{hardware_.levels - 1, 0}};
     for (const auto& [va, leaf] : model_.leaves()) {
-      for (unsigned level = 0; level < F::kLevels - 1; ++level) {
-        if (leaf.size <= model_.size_of(level)) tables.emplace(level, va.raw() / model_.size_of(level + 1));
+      for (unsigned level = 0; level < hardware_.levels - 1; ++level) {
+        if (leaf.size <= hardware_.level_size(level)) tables.emplace(level, va.raw() / hardware_.level_size(level + 1));
       }
     }
     return tables.size();
   }
 
   void map(unsigned level) {
-    const std::uint64_t size = model_.size_of(level);
+    const std::uint64_t size = hardware_.level_size(level);
     const VirtAddr va{round_down(chance_.page(half_).raw(), size)};
     const PhysAddr pa = chance_.physical(size);
     const PageFlags flags = chance_.flags();
@@ -231,7 +232,7 @@ class Comparison {
     frames().lock()->fail_allocation(0);
     history_.add({"map", va, pa, level, outcome(result)});
     if (is_free && result == std::unexpected(Error::kNoMemory)) return compare(va);
-    EXPECT_EQ(outcome(result), outcome(model_.map(va, pa, F::honoured(flags), level))) << history_;
+    EXPECT_EQ(outcome(result), outcome(model_.map(va, pa, hardware_.honoured(flags), level))) << history_;
     compare(va);
   }
 
@@ -248,31 +249,32 @@ class Comparison {
     const PageFlags flags = chance_.flags();
     history_.add({"protect", va, {}, 0, expected});
     EXPECT_EQ(flush(table_.protect(va, flags)), expected) << history_;
-    if (expected == "ok") model_.protect(va, F::honoured(flags));
+    if (expected == "ok") model_.protect(va, hardware_.honoured(flags));
     compare(va);
   }
 
   void compare(VirtAddr va) { EXPECT_EQ(look_up(table_, va), model_.lookup(va)) << history_; }
 
+  const Hardware& hardware_;
   Chance chance_;
   VirtAddr half_;
-  Table<F> table_ = first_table<F>();
-  PageTableModel model_{hardware_of<F>()};
+  Table table_ = first_table(hardware_);
+  PageTableModel model_{hardware_};
   History history_;
 };
 
-TYPED_TEST(PageTableUnmap, AgreesWithTheModel) {
+TEST_P(PageTableUnmap, AgreesWithTheModel) {
   constexpr unsigned kRounds = 10, kSteps = 500;
   for (unsigned round = 0; round < kRounds; ++round) {
-    Comparison<TypeParam> comparison(round, hardware_of<TypeParam>().edges[round % 2 == 0 ? 0 : 2]);
+    Comparison comparison(hardware, round);
     for (unsigned step = 0; step < kSteps; ++step) {
       comparison.step();
-      if (this->HasFailure()) FAIL() << "in step " << step << " of round " << round;
+      if (HasFailure()) FAIL() << "in step " << step << " of round " << round;
       if (step % 50 == 0) comparison.compare_all();
     }
     comparison.compare_all();
     comparison.unmap_all();
-    ASSERT_FALSE(this->HasFailure()) << "at the end of round " << round;
+    ASSERT_FALSE(HasFailure()) << "at the end of round " << round;
   }
 }
 

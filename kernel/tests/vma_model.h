@@ -1,10 +1,10 @@
-// What a list of areas should hold, kept in the simplest way there is: what each page is promised, in a std::map. And
-// short names for what the tests of the list are about.
+// What a list of areas should hold, kept in the simplest way there is: what each page is promised, as a letter of a
+// string. And short names for what the tests of the list are about.
 #pragma once
 
 #include <gtest/gtest.h>
 
-#include <map>
+#include <algorithm>
 #include <ostream>
 #include <string>
 #include <vector>
@@ -54,54 +54,62 @@ inline void PrintTo(const Vma& area, std::ostream* out) {
        << (area.protection.execute ? 'x' : '-') << " kind " << static_cast<unsigned>(area.kind);
 }
 
+// What each page is promised, as one letter; pages are counted from kFirst on.
 class VmaModel {
  public:
+  explicit VmaModel(std::uint64_t pages) : pages_(pages, kFree) {}
+
   bool has_page(VirtAddr start, VirtAddr end) const {
-    const auto next = pages_.lower_bound(start);
-    return next != pages_.end() && next->first < end;
+    return pages_.find_first_not_of(kFree, number(start)) < number(end);
   }
+  bool has_all_pages(VirtAddr start, VirtAddr end) const { return pages_.find(kFree, number(start)) >= number(end); }
 
-  bool has_all_pages(VirtAddr start, VirtAddr end) const {
-    for (VirtAddr page = start; page < end; page = page + kPageSize) {
-      if (!pages_.contains(page)) return false;
-    }
-    return true;
-  }
-
-  void insert(const Vma& area) {
-    for (VirtAddr page = area.start; page < area.end; page = page + kPageSize) {
-      pages_[page] = {page, page + kPageSize, area.protection, area.kind};
-    }
-  }
-
-  void remove(VirtAddr start, VirtAddr end) { pages_.erase(pages_.lower_bound(start), pages_.lower_bound(end)); }
+  void insert(const Vma& area) { fill(area.start, area.end, letter(area.protection, area.kind)); }
+  void remove(VirtAddr start, VirtAddr end) { fill(start, end, kFree); }
 
   // All pages must be there.
   void protect(VirtAddr start, VirtAddr end, Protection protection) {
-    for (VirtAddr page = start; page < end; page = page + kPageSize) pages_.at(page).protection = protection;
+    for (std::size_t page = number(start); page < number(end); ++page) {
+      pages_[page] = letter(protection, kind_of(pages_[page]));
+    }
   }
 
   // The areas that the pages make up: the only list that obeys all rules.
   Areas areas() const {
     Areas areas;
-    for (const auto& [start, page] : pages_) {
-      const bool goes_on = !areas.empty() && areas.back().end == start && areas.back().protection == page.protection &&
-                           areas.back().kind == page.kind;
-      if (goes_on) {
-        areas.back().end = page.end;
-      } else {
-        areas.push_back(page);
-      }
+    for (std::size_t first = 0; (first = pages_.find_first_not_of(kFree, first)) != std::string::npos;) {
+      const char promise = pages_[first];
+      const std::size_t end = std::min(pages_.find_first_not_of(promise, first), pages_.size());
+      areas.push_back(area(first, end, protection_of(promise), kind_of(promise)));
+      first = end;
     }
     return areas;
   }
 
-  // The lowest page from `from` on with which `count` free pages begin.
+  // The lowest page from `from` on with which `count` free pages begin. Behind the last page all are free.
   VirtAddr find_gap(VirtAddr from, std::uint64_t count) const {
-    while (has_page(from, from + count * kPageSize)) from = from + kPageSize;
-    return from;
+    return at((pages_ + std::string(count, kFree)).find(std::string(count, kFree), number(from)));
   }
 
  private:
-  std::map<VirtAddr, Vma> pages_;
+  static constexpr char kFree = '.', kPromised = '@';
+
+  static std::size_t number(VirtAddr va) { return (va - kFirst) / kPageSize; }
+
+  static char letter(Protection protection, VmaKind kind) {
+    const int bits = protection.read | protection.write << 1 | protection.execute << 2;
+    return static_cast<char>(kPromised + bits + (static_cast<int>(kind) << 3));
+  }
+  static Protection protection_of(char letter) {
+    const int bits = letter - kPromised;
+    return {.read = (bits & 1) != 0, .write = (bits & 2) != 0, .execute = (bits & 4) != 0};
+  }
+  static VmaKind kind_of(char letter) { return static_cast<VmaKind>((letter - kPromised) >> 3); }
+
+  void fill(VirtAddr start, VirtAddr end, char promise) {
+    const std::size_t count = number(end) - number(start);
+    pages_.replace(number(start), count, count, promise);
+  }
+
+  std::string pages_;
 };

@@ -12,7 +12,7 @@ namespace {
 // operations meet all the time, with many the list gets full.
 class VmaComparison {
  public:
-  VmaComparison(std::uint64_t seed, std::uint64_t pages) : random_(seed), pages_(pages) {}
+  VmaComparison(std::uint64_t seed, std::uint64_t pages) : random_(seed), pages_(pages), model_(pages) {}
 
   void step() {
     choose_range();
@@ -104,10 +104,7 @@ class VmaComparison {
 
   template <typename T>
   std::string_view note(const char* operation, const Result<T>& result) {
-    std::ostringstream line;
-    line << operation << " [" << testing::PrintToString(start_) << ", " << testing::PrintToString(end_)
-         << "): " << outcome(result);
-    history_.push_back(line.str());
+    history_.push_back({operation, start_, end_, outcome(result)});
     if (history_.size() > 12) history_.pop_front();
     return outcome(result);
   }
@@ -115,10 +112,20 @@ class VmaComparison {
   static std::string found(const Vma* area) { return area == nullptr ? "nothing" : testing::PrintToString(*area); }
 
   std::string history() const {
-    std::string all = "\nThe last operations were\n";
-    for (const std::string& line : history_) all += "  " + line + "\n";
-    return all;
+    std::ostringstream all;
+    all << "\nThe last operations were\n";
+    for (const Operation& each : history_) {
+      all << "  " << each.name << " [" << testing::PrintToString(each.start) << ", " << testing::PrintToString(each.end)
+          << "): " << each.outcome << "\n";
+    }
+    return all.str();
   }
+
+  struct Operation {
+    const char* name;
+    VirtAddr start, end;
+    std::string_view outcome;
+  };
 
   std::mt19937_64 random_;
   std::uint64_t pages_;
@@ -126,7 +133,7 @@ class VmaComparison {
   VmaModel model_;
   VirtAddr start_, end_;  // of this step's operation
   unsigned full_ = 0;
-  std::deque<std::string> history_;
+  std::deque<Operation> history_;
 };
 
 // Returns how often the list was full.

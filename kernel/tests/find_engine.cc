@@ -1,0 +1,12 @@
+// Lab 5. find() for all formats.
+#include "kernel/mm/page_table_find.h"
+#include "kernel/mm/page_table_map.h"
+#include "kernel/tests/engine.h"
+
+auto Table::find(VirtAddr start, VirtAddr end) const -> std::optional<Found> {
+  return with_engine(*this, [&](auto engine) -> std::optional<Found> {
+    const auto leaf = engine.find(start, end);
+    if (!leaf) return std::nullopt;
+    return Found{leaf->start, translation_of(leaf->mapping)};
+  });
+}
