@@ -18,8 +18,10 @@ from grade.course.cutter import cut
 from grade.grading import CANNOT_RUN, FAILED, PASSED, _exit_status
 from grade.ladder.labs import ISAS
 from grade.ladder.trees import find_root
-from grade.report import waiting_lines
+from grade.plugin import Collector, crashed
+from grade.report import costs, waiting_lines
 from grade.results import Result, Status, write_json, write_junit
+from grade.run_plan import Target
 
 ROOT = find_root(Path(__file__))
 
@@ -208,6 +210,27 @@ def test_what_a_grade_exits_with() -> None:
     assert _exit_status([passed], []) == PASSED
     assert _exit_status([passed], [waits]) == _exit_status([], [waits]) == _exit_status([], []) == FAILED
     assert _exit_status([passed, result(status=Status.ERROR)], [waits]) == CANNOT_RUN
+
+
+def test_a_milestone_whose_process_has_ended_could_not_be_judged() -> None:
+    """It is among the results, so that the others cannot pass for all."""
+    mark = Mock(args=("1.2",), kwargs={"points": 10})
+    item = Mock(nodeid="t.py::t", location=("t.py", 1, "t"), get_closest_marker=lambda name: mark)
+    item.callspec.params = {"target": Target(1, "x86_64", Path("tree"), frozenset())}
+    item.function.__doc__ = "Translation is on."
+    collector = Collector(Mock())
+    collector.pytest_runtest_logreport(crashed(item, "by signal 9"))
+    (judged,) = collector.results
+    assert (judged.status, judged.milestone, judged.title, judged.max) == (Status.ERROR, "1.2", "Translation is on", 10)
+    assert judged.message == "the grader could not judge: its process ended by signal 9"
+
+
+def test_what_a_cause_has_cost_is_said_in_ranges() -> None:
+    numbers = ("1.2", "1.4", "1.5", "1.6", "3.9", "3.10", "3.11")
+    lost = [result(lab=3, milestone=number, isa=isa, max=5) for isa in ("x86_64", "aarch64") for number in reversed(numbers)]
+    assert costs(lost[:7]) == "1.2, 1.4-1.6, 3.9-3.11 on x86_64 (35 points)"
+    assert costs(lost).startswith("1.2, 1.4-1.6, 3.9-3.11 on aarch64 and 1.2,")
+    assert costs([result(milestone="1.3", max=0)]) == "1.3 on x86_64"
 
 
 def test_what_waits_is_named_with_what_it_waits_for() -> None:
