@@ -45,7 +45,7 @@ _READERS = ("cc1plus", "cc1", "as", "lto", "wrapper", "lto1")
 _NO_LTO = "-DCMAKE_EXE_LINKER_FLAGS=-fno-lto"  # code hidden in an object, compiled when nobody watches
 _MOST_NAMED = 5
 _KEPT = re.compile(r"kernel\.elf|\w+_tests|\w+\.log")
-_SHARED = ("host_machine", "host_engine")  # what several programs of host tests are linked with (kernel/tests/host.cmake)
+_SHARED = ("host_machine",)  # what all programs of host tests are linked with (kernel/tests/host.cmake)
 
 
 @dataclass(frozen=True)

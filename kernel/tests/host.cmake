@@ -15,10 +15,10 @@ foreach(function memcpy memmove memset memcmp memchr strlen)
 endforeach()
 set_source_files_properties(kernel/base/memory.cc PROPERTIES COMPILE_DEFINITIONS "${other_names}")
 
-# What programs have in common is compiled once: a machine for all of them, the engine for those that map.
-add_library(host_machine OBJECT kernel/tests/host_isa.cc kernel/base/boot_parameters.cc kernel/base/print.cc
-  kernel/mm/frame.cc kernel/mm/frame_allocator.cc)
-add_library(host_engine OBJECT kernel/tests/map_engine.cc kernel/tests/hardware.cc)
+# What programs have in common is compiled once: the machine, which is all given. What a student writes belongs to the
+# programs that judge it, and to no other.
+add_library(host_machine OBJECT kernel/tests/hardware.cc kernel/tests/host_isa.cc kernel/base/boot_parameters.cc
+  kernel/base/print.cc kernel/mm/frame.cc kernel/mm/frame_allocator.cc)
 
 # Who judges needs no sanitizers: that halves the time to compile it. What runs most of all is optimised, too.
 function(spare_sanitizers)
@@ -35,11 +35,10 @@ function(add_tests program)
 endfunction()
 
 # A program for what one milestone judges, made of no more than it needs: so it is the same program in all labs.
-add_tests(page_table_map_tests $<TARGET_OBJECTS:host_engine> kernel/tests/page_table_map_tests.cc)
+add_tests(page_table_map_tests kernel/tests/map_engine.cc kernel/tests/page_table_map_tests.cc)
 spare_sanitizers(kernel/tests/page_table_map_tests.cc)
 # @from 3
-add_tests(page_table_unmap_tests $<TARGET_OBJECTS:host_engine> kernel/tests/unmap_engine.cc
-  kernel/tests/page_table_unmap_test.cc)
+add_tests(page_table_unmap_tests kernel/tests/unmap_engine.cc kernel/tests/page_table_unmap_test.cc)
 spare_sanitizers(kernel/tests/page_table_unmap_test.cc)
 # @end
 # @from 5
@@ -55,8 +54,8 @@ set(given kernel/base/memory.cc kernel/tests/base_test.cc kernel/tests/frame_all
 list(APPEND given kernel/proc/archive.cc kernel/proc/elf.cc kernel/tests/archive_test.cc kernel/tests/elf_test.cc)
 # @end
 # @from 5
-list(APPEND given $<TARGET_OBJECTS:host_engine> kernel/tests/find_engine.cc kernel/tests/page_table_find_test.cc
-  kernel/mm/memory_map.cc kernel/tests/memory_map_test.cc)
+list(APPEND given kernel/tests/find_engine.cc kernel/tests/page_table_find_test.cc kernel/mm/memory_map.cc
+  kernel/tests/memory_map_test.cc)
 spare_sanitizers(kernel/tests/page_table_find_test.cc)
 # @end
 # @from 6

@@ -1,5 +1,5 @@
-// The only file of the host tests that an edit of page_table_map.h compiles again: map(), map_range() and lookup() for
-// all formats.
+// map(), map_range() and lookup() for all formats. A program of host tests that needs them has this file, or one that
+// includes it: an edit of page_table_map.h compiles nothing else again.
 #include "kernel/mm/page_table_map.h"
 #include "kernel/tests/engine.h"
 
