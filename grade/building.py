@@ -5,6 +5,7 @@ once and built once: whoever grades then takes what came of it, and looks no mor
 """
 
 import os
+import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -141,7 +142,7 @@ class Building:
         """Begins to build what these needs are on all targets."""
         self.orders = orders_for(self._plan, needs)
         self._waiting = list(self.orders)
-        # No thread that still waits for another Pagewalk's lock keeps this process from ending.
+        # No thread keeps this process from ending.
         self._threads = [Thread(target=self._work, daemon=True) for _ in range(min(_AT_ONCE, len(self.orders)))]
         for thread in self._threads:
             thread.start()
@@ -152,10 +153,12 @@ class Building:
     def __exit__(self, kind: type | None, error: BaseException | None, trace: TracebackType | None) -> None:
         with self._turn:
             self._waiting.clear()
+            self._turn.notify_all()
         if any(thread.is_alive() for thread in self._threads):
             self._stopper.stop()
+        deadline = time.monotonic() + _SECONDS_TO_STOP
         for thread in self._threads:
-            thread.join(_SECONDS_TO_STOP)
+            thread.join(max(deadline - time.monotonic(), 0))
 
     def follow(self, tell: Callable[[Event | None], None]) -> Built:
         """Waits until everything has ended, and returns what came of it. Calls `tell` with each event, and with None
@@ -179,10 +182,12 @@ class Building:
     def _work(self) -> None:
         try:
             while (order := self._next()) is not None:
-                self._build(order)
-                with self._turn:
-                    self._busy.remove(order.preset)
-                    self._turn.notify_all()
+                try:
+                    self._build(order)
+                finally:
+                    with self._turn:
+                        self._busy.remove(order.preset)
+                        self._turn.notify_all()
                 self._events.put(Ended(order))
         except BaseException as error:  # for follow(), in the thread that can say so
             self._events.put(error)

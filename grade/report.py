@@ -56,7 +56,8 @@ def result_line(result: Result, *, unchanged: bool = False) -> Text:
     elif result.cause:
         line.append(f" ({result.cause})", style="red")
     if unchanged:
-        line.append(f" (host tests unchanged since they {result.status})", style="dim")
+        since = "passed" if result.status is Status.PASSED else "ran"  # what failed may be another half of the milestone
+        line.append(f" (host tests unchanged since they {since})", style="dim")
     return line
 
 
@@ -66,8 +67,8 @@ def failure_lines(result: Result, others: Sequence[Result] = ()) -> list[Text]:
 
 
 def _failure_title(same: Sequence[Result]) -> Text:
-    first, numbers = same[0], ", ".join(result.milestone for result in same)
-    title = f" {first.title}" if len(same) == 1 else " (this costs all of them)"  # the first is shown
+    first, numbers = same[0], _ranges([result.milestone for result in same])
+    title = f" {first.title}" if len(same) == 1 else " all for one reason"  # the first is shown
     return Text(f"lab {first.lab}, {first.isa}, {numbers}:{title}", style="bold red")
 
 
@@ -131,14 +132,17 @@ def _print_failures(console: Console, results: Sequence[Result], shown: Sequence
     for result in results:
         if result.status in (Status.FAILED, Status.ERROR) or "\n" in result.message:
             shared.setdefault((_essence(result.message), result.lab, result.isa), []).append(result)
-    for same in shared.values():
+    groups = [same for same in shared.values() if any(result not in shown for result in same)]
+    for same in groups:
         console.print()
-        lines = failure_lines(same[0], same[1:])
         if any(result in shown for result in same):
-            lines = [lines[0], Text("  shown above")]
-        for line in lines:
+            rest = [result for result in same if result not in shown]
+            console.print(Text(f"lab {rest[0].lab}, {rest[0].isa}, {_ranges([result.milestone for result in rest])}: "
+                               "the reason stands above", style="bold red"), soft_wrap=True)  # fmt: skip
+            continue
+        for line in failure_lines(same[0], same[1:]):
             console.print(line, soft_wrap=True)
-    if shared:
+    if groups:
         console.print()
 
 

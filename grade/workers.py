@@ -7,6 +7,7 @@ the test that it had, and another takes its place.
 import os
 import signal
 import time
+import traceback
 from collections import deque
 from collections.abc import Callable, Sequence
 from contextlib import suppress
@@ -71,7 +72,7 @@ def _take(worker: _Worker, lost: Lost) -> bool:
     config = worker.item.config
     try:
         reports = [config.hook.pytest_report_from_serializable(config=config, data=data) for data in worker.connection.recv()]
-    except (EOFError, ConnectionError):
+    except (EOFError, OSError):  # OSError: it has ended in the middle of a report
         _, status = os.waitpid(worker.pid, 0)
         worker.pid = 0
         code = os.waitstatus_to_exitcode(status)
@@ -110,6 +111,8 @@ def _be_a_copy(items: Sequence[pytest.Item], connection: Connection) -> NoReturn
         status = 0
     except (EOFError, ConnectionError, KeyboardInterrupt):
         status = 0  # whom this is a copy of has ended, or is about to
+    except BaseException:  # a mistake of ours: nobody else would see what it was
+        traceback.print_exc()
     finally:
         os._exit(status)
 
@@ -170,7 +173,7 @@ def _stop(workers: Sequence[_Worker]) -> None:
     deadline = time.monotonic() + _SECONDS_TO_STOP
     while left and (seconds := deadline - time.monotonic()) > 0:
         for connection in wait(list(left), seconds):
-            with suppress(EOFError, ConnectionError):
+            with suppress(EOFError, OSError):
                 connection.recv()
                 continue
             os.waitpid(left.pop(connection), 0)

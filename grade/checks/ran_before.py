@@ -54,7 +54,7 @@ def run_once(build: Callable[[str], Path], program: Path, asked: Sequence[str], 
             build.reused = True
             return said["printed"]
         printed = run()
-        if _is_whole(report):
+        if _is_whole(report) and _key(program, asked) == key:  # another build may have replaced it meanwhile
             said = {"printed": printed, "report": report.read_text(encoding="utf-8")}
             records.write(json.dumps(said), *key)
         return printed
