@@ -25,7 +25,7 @@ T = TypeVar("T")
 
 _AT_ONCE = 2
 """Builds: while the one links or is configured, the other keeps the cores busy."""
-_SECONDS_TO_STOP = 15.0
+_SECONDS_TO_STOP = 5.0
 
 
 @dataclass(frozen=True)
@@ -154,11 +154,16 @@ class Building:
         with self._turn:
             self._waiting.clear()
             self._turn.notify_all()
-        if any(thread.is_alive() for thread in self._threads):
-            self._stopper.stop()
+        for end in (self._stopper.stop, self._stopper.kill):
+            end()
+            self._wait_for_tools()
+
+    def _wait_for_tools(self) -> None:
+        """Waits for a while, but for no thread that waits for the lock of another Pagewalk itself."""
         deadline = time.monotonic() + _SECONDS_TO_STOP
         for thread in self._threads:
-            thread.join(max(deadline - time.monotonic(), 0))
+            while thread.is_alive() and self._stopper.is_watching and time.monotonic() < deadline:
+                thread.join(0.1)
 
     def follow(self, tell: Callable[[Event | None], None]) -> Built:
         """Waits until everything has ended, and returns what came of it. Calls `tell` with each event, and with None

@@ -24,7 +24,7 @@ class Stopper:
         with self._lock:
             self._running.add(process.pid)
             if self._has_stopped:
-                _interrupt(process.pid)
+                _signal(process.pid, signal.SIGINT)
         try:
             yield
         except BaseException:
@@ -34,22 +34,34 @@ class Stopper:
             with self._lock:
                 self._running.remove(process.pid)
 
+    @property
+    def is_watching(self) -> bool:
+        """Whether any tool runs."""
+        return bool(self._running)
+
     def stop(self) -> None:
         """Interrupts all that run, and all that are still to begin: to their threads they fail."""
+        self._end_all(signal.SIGINT)
+
+    def kill(self) -> None:
+        """Kills those that heed no interruption: ninja waits for its tools, and one may have missed it."""
+        self._end_all(signal.SIGKILL)
+
+    def _end_all(self, how: signal.Signals) -> None:
         with self._lock:
             self._has_stopped = True
             for group in self._running:
-                _interrupt(group)
+                _signal(group, how)
 
 
-def _interrupt(group: int) -> None:
+def _signal(group: int, which: signal.Signals) -> None:
     with suppress(ProcessLookupError):
-        os.killpg(group, signal.SIGINT)
+        os.killpg(group, which)
 
 
 def _end(process: subprocess.Popen) -> None:
     """Interrupts ninja, which then removes half-written files and ends; kills it if it does not."""
-    _interrupt(process.pid)
+    _signal(process.pid, signal.SIGINT)
     try:
         process.wait(_SECONDS_TO_STOP)
     except subprocess.TimeoutExpired:

@@ -14,7 +14,7 @@ from grade.building import Building, Built, Ended, Said, Step, orders_for
 from grade.course.cutter import cut
 from grade.ladder.build import BuildError, Manner
 from grade.ladder.labs import LadderError
-from grade.ladder.trees import Tree
+from grade.ladder.trees import locked
 from grade.needs import Needs
 from grade.run_plan import Plan, Target
 from grade.tests.student_trees import tiny_main
@@ -108,15 +108,32 @@ def test_what_keeps_a_build_from_being_tried_is_raised_here(main: Path) -> None:
         build(main, 1)
 
 
-def test_leaving_stops_what_runs(main: Path) -> None:
-    os.mkfifo(main / "kernel/begun")
-    script = main / "kernel/build.sh"
-    script.write_text(f"echo > {main}/kernel/begun\nsleep 600\n")
-    reader = os.open(main / "kernel/begun", os.O_RDWR)
+@pytest.mark.parametrize("heeds", [True, False])
+def test_leaving_stops_what_runs(main: Path, heeds: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What heeds no interruption is killed; ninja would wait for it."""
+    for name in ("begun", "hold"):
+        os.mkfifo(main / "kernel" / name)
+    wait = "" if heeds else "trap '' INT\n"
+    (main / "kernel/build.sh").write_text(f"{wait}echo > {main}/kernel/begun\nread line < {main}/kernel/hold\n")
+    begun, hold = (os.open(main / "kernel" / name, os.O_RDWR) for name in ("begun", "hold"))
+    if not heeds:
+        monkeypatch.setattr(building, "_SECONDS_TO_STOP", 0.5)
     with Building(Plan(targets_of(main, 1)[:1])) as process:
         process.begin(KERNEL)
-        os.read(reader, 1)
-    os.close(reader)
+        os.read(begun, 1)
+    for thread in process._threads:
+        thread.join(60)
+    assert not any(thread.is_alive() for thread in process._threads)
+    os.write(hold, b"end\n")
+
+
+def test_leaving_waits_for_no_lock_of_somebody_elses(main: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(building, "_SECONDS_TO_STOP", 600)
+    with locked(main / "build/cut/lab-1/build/x86_64.lock"):
+        with Building(Plan(targets_of(main, 1)[:1])) as process:
+            process.begin(KERNEL)
+    for thread in process._threads:
+        thread.join(60)
     assert not any(thread.is_alive() for thread in process._threads)
 
 
