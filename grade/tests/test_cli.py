@@ -318,7 +318,7 @@ def test_one_failure_of_many_milestones_is_shown_once(tmp_path: Path) -> None:
     run = pagewalk("grade", "1", "--isa", "aarch64", "--tree", str(tree))
     assert run.returncode == 1
     assert run.stdout.count("cause      parameters-not-mapped") == 1, run.stdout
-    assert "1.2, 1.3, 1.4, 1.5, 1.6, 1.7, 1.8, 1.9: (this costs all of them)\n  shown above\n" in run.stdout
+    assert run.stdout.count(": the reason stands above\n") == 1 and "1.3-1.9" in run.stdout, run.stdout
 
 
 def test_the_first_failure_is_shown_in_full_at_once(tmp_path: Path) -> None:
@@ -331,8 +331,8 @@ def test_the_first_failure_is_shown_in_full_at_once(tmp_path: Path) -> None:
     first = next(place for place, line in enumerate(lines) if " failed " in line)
     assert lines[first + 1].startswith("lab 1, aarch64, 1.1:") and lines[first + 2].startswith("  expected ")
     second = next(place for place, line in enumerate(lines) if " failed " in line and place > first)
-    assert lines[second + 1] == "" and lines[second + 2].startswith("lab 1, aarch64, 1.1:") and lines[second + 3] == "  shown above"
-    assert [line for line in lines if line.startswith("lab 1, aarch64, 1.2:")] == lines[second + 5 : second + 6]
+    assert lines[second + 1] == "" and lines[second + 2].startswith("lab 1, aarch64, 1.2:")
+    assert sum(line.startswith("lab 1, aarch64, 1.") for line in lines) == 2
     assert run.stdout.count("cause      ") == 2
 
 

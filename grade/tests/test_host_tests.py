@@ -14,8 +14,11 @@ import pytest
 
 from grade.checks.host_tests import check_host_tests, program_of, programs_for
 from grade.diagnosis.failure import Failure
-from grade.ladder.build import build_host_tests
+from grade.course.cutter import cut
+from grade.ladder.build import BuildError, build_all_host_tests, build_host_tests
 from grade.ladder.trees import Tree, find_root, prepare
+from grade.submission.include_graph import files_that_reach
+from grade.submission.watched_build import _is_part, _units
 
 ROOT = find_root(Path(__file__))
 BLOCKS = "PageTableMap.MapsABlockOfEachLevel/x86_64"
@@ -154,3 +157,18 @@ def test_no_more_is_built_than_a_milestone_needs() -> None:
 def suites_of(program: Path) -> list[str]:
     listed = subprocess.run([program, "--gtest_list_tests"], capture_output=True, text=True, check=True).stdout
     return re.findall(r"^(\w+)\.", listed, re.MULTILINE)
+
+
+def test_an_engine_that_does_not_compile_costs_no_other_program(tmp_path: Path) -> None:
+    tree = tmp_path / "lab"
+    cut(ROOT, 5, 5, tree)
+    (tree / "kernel/mm/page_table_map.h").write_text("this is no C++\n")
+    came = build_all_host_tests(tree, ["page_table_map_tests", "page_table_unmap_tests", "vma_tests"])
+    assert isinstance(came["page_table_map_tests"], BuildError) and isinstance(came["page_table_unmap_tests"], BuildError)
+    assert came["vma_tests"] == tree / "build/host/vma_tests"
+    assert files_of_program(tree, "vma_tests").isdisjoint(files_that_reach(tree, ["kernel/mm/page_table_map.h"]))
+
+
+def files_of_program(tree: Path, program: str) -> set[str]:
+    """The sources of a program, as those who watch the build of a submission see them."""
+    return {unit.source for unit in _units(tree, tree / "build/host") if _is_part(unit, program)}

@@ -68,3 +68,9 @@ def test_without_optimisation_the_kernel_builds_and_boots(tmp_path: Path, isa: s
     with Guest(kernel, "breakpoint\npeek 0\nmap 0x5000000000 0x4800000 w\nticks 5\npoweroff") as guest:
         assert guest.machine.run().kind is StopKind.POWERED_OFF, guest.machine.serial()
         assert all(guest.facts(name) for name in ("breakpoint", "fault", "map", "ticks", "poweroff"))
+
+
+@pytest.mark.parametrize("isa", ISAS)
+def test_a_folder_may_have_a_space_in_its_name(tmp_path: Path, isa: str) -> None:
+    cut(ROOT, 1, 1, tmp_path / "my labs")
+    assert build_kernel(tmp_path / "my labs", isa).elf.is_file()

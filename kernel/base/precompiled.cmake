@@ -14,12 +14,11 @@ target_compile_options(kernel PRIVATE $<$<COMPILE_LANGUAGE:CXX>:-fpch-preprocess
 # A precompiled header takes 40 MB, and ccache would read them for each file. With CCACHE_PCH_EXTSUM it reads a checksum
 # instead, of all that has gone into the header; it is made anew when one of these files changes.
 if(CCACHE)
-  set(includes ${CMAKE_BINARY_DIR}/standard_headers.cc)
   list(TRANSFORM standard_headers PREPEND "#include " OUTPUT_VARIABLE lines)
   list(JOIN lines "\n" lines)
-  file(CONFIGURE OUTPUT ${includes} CONTENT "${lines}\n")
-  execute_process(COMMAND ${CMAKE_CXX_COMPILER} ${ISA_FLAGS} -std=gnu++2b -ffreestanding -M ${includes}
-    OUTPUT_VARIABLE files COMMAND_ERROR_IS_FATAL ANY)
+  file(CONFIGURE OUTPUT standard_headers.cc CONTENT "${lines}\n")
+  execute_process(COMMAND ${CMAKE_CXX_COMPILER} ${ISA_FLAGS} -std=gnu++2b -ffreestanding -M standard_headers.cc
+    WORKING_DIRECTORY ${CMAKE_BINARY_DIR} OUTPUT_VARIABLE files COMMAND_ERROR_IS_FATAL ANY)
   string(REGEX MATCHALL "/[^ \n\\]+" files "${files}")
   set_property(DIRECTORY APPEND PROPERTY CMAKE_CONFIGURE_DEPENDS ${files})
   set(checksums "")
@@ -27,5 +26,5 @@ if(CCACHE)
     file(SHA256 ${file} checksum)
     string(APPEND checksums ${checksum})
   endforeach()
-  file(CONFIGURE OUTPUT ${CMAKE_BINARY_DIR}/CMakeFiles/kernel.dir/cmake_pch.hxx.gch.sum CONTENT "${checksums}\n")
+  file(CONFIGURE OUTPUT CMakeFiles/kernel.dir/cmake_pch.hxx.gch.sum CONTENT "${checksums}\n")
 endif()
