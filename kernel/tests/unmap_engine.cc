@@ -1,5 +1,5 @@
-// Lab 3. unmap() and protect() for all formats, with the functions of lab 1 that they are built on: in one unit, as in the
-// kernel, so that what the two headers have in common need be in one of them only.
+// Lab 3. unmap() and protect() for all formats, with the functions of lab 1 that they are built on: in one unit, as in
+// the kernel, so that what the two headers have in common need be in one of them only.
 #include "kernel/tests/map_engine.cc"
 
 #include "kernel/mm/page_table_unmap.h"
