@@ -7,7 +7,7 @@
 #include "kernel/mm/frame.h"
 #include "kernel/mm/kernel_regions.h"
 
-struct MemoryMap;  // memory_map.h, from lab 5 on
+struct MemoryMap;
 
 class [[nodiscard]] AddressSpace {
  public:

@@ -20,7 +20,7 @@ struct Mapping {
   PageFlags flags;
 };
 
-class PageCopier;  // page_copier.h, from lab 6 on
+class PageCopier;
 
 // A tree of tables below one root, in the format F, read and written by way of the memory M.
 template <PagingFormat F, TableMemory<typename F::Entry> M = WindowTables<typename F::Entry>>
