@@ -303,7 +303,7 @@ def _exit_status(job: _Job, command: list[str], lock: int, log: IO[str], environ
 
 def _follow(job: _Job, output: IO[bytes], log: IO[str]) -> None:
     room, manner, first = _MOST_LOGGED, job.manner, FirstError(job.tree, job.build_dir)
-    for line in _lines(output):
+    for line in _lines(output, manner.stopper):
         error = first.rest() if line is None else first.take(line)
         if error is not None and manner.on_error is not None:
             manner.on_error(error)
@@ -316,12 +316,17 @@ def _follow(job: _Job, output: IO[bytes], log: IO[str]) -> None:
             manner.on_progress(int(step[1]), int(step[2]), step[3])
 
 
-def _lines(output: IO[bytes]) -> Iterator[str | None]:
-    """The lines that a tool prints, without colours, and None whenever nothing has come for a moment or will any more."""
+def _lines(output: IO[bytes], stopper: Stopper | None) -> Iterator[str | None]:
+    """The lines that a tool prints, without colours, and None whenever nothing has come for a moment or will any more.
+
+    Once the tool has been killed nothing is waited for: what it had started may live on, and hold the other end.
+    """
     rest = b""
     while True:
         if not select.select([output], [], [], _MOMENT)[0]:
             yield None
+            if stopper is not None and stopper.has_killed:
+                return
             continue
         data = os.read(output.fileno(), _LONGEST_LINE)
         *whole, rest = (rest + data).split(b"\n")

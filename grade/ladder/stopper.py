@@ -17,6 +17,8 @@ class Stopper:
         self._lock = Lock()
         self._running: set[int] = set()
         self._has_stopped = False
+        self.has_killed = False
+        """Whether kill() was called: nobody needs to hear any more what a tool has to say."""
 
     @contextmanager
     def watching(self, process: subprocess.Popen) -> Iterator[None]:
@@ -24,7 +26,7 @@ class Stopper:
         with self._lock:
             self._running.add(process.pid)
             if self._has_stopped:
-                _signal(process.pid, signal.SIGINT)
+                _signal(process.pid, signal.SIGKILL if self.has_killed else signal.SIGINT)
         try:
             yield
         except BaseException:
@@ -45,6 +47,7 @@ class Stopper:
 
     def kill(self) -> None:
         """Kills those that heed no interruption: ninja waits for its tools, and one may have missed it."""
+        self.has_killed = True
         self._end_all(signal.SIGKILL)
 
     def _end_all(self, how: signal.Signals) -> None:
