@@ -68,7 +68,7 @@ def engine_figures(main: Path, isa: str) -> Iterator[Figure]:
         for lab in (1, _SUBMITTED_LAB):
             tree = _student_tree(main, lab, isa, scratch / f"lab-{lab}")
             _graded(tree, [])
-            _append(tree / _ENGINE, "// A line more.\n")
+            _append(tree / _ENGINE, _edit())
             yield from _both(f"edit_engine_lab{lab}", isa, _graded(tree, ["--milestone", "1.1"]))
 
 
@@ -88,8 +88,8 @@ def submission_figures(main: Path, isa: str) -> Iterator[Figure]:
         handed_in = []
         for name in ("one", "another"):
             folder = _student_tree(main, _SUBMITTED_LAB, isa, scratch / name)
-            _append(folder / _EDITED[_SUBMITTED_LAB], f"// Handed in by {name}.\n")
-            _append(folder / _ENGINE, f"// Handed in by {name}.\n")
+            _append(folder / _EDITED[_SUBMITTED_LAB], _edit())
+            _append(folder / _ENGINE, _edit())
             handed_in.append(folder)
         for folder in handed_in:
             run = _timed(main, ["grade", "--submission", str(folder), "--isa", isa])
@@ -111,9 +111,9 @@ def tests_figures(main: Path, *, quick: bool) -> Iterator[Figure]:
 def _after_edit(tree: Path, lab: int, isa: str, edited: str) -> Iterator[Figure]:
     file = tree / edited
     whole = file.read_text(encoding="utf-8")
-    _write(file, whole + "// A line more.\n")
+    _write(file, whole + _edit())
     yield from _both(f"edit_grade_lab{lab}", isa, _graded(tree, []))
-    _write(file, whole + "// Another line.\n")
+    _write(file, whole + _edit())
     yield from _both(f"edit_milestone_lab{lab}", isa, _graded(tree, ["--milestone", _MILESTONE[lab]]))
     yield _until_compile_error(tree, lab, isa, edited)
     right, wrong = _MISTAKES[lab]
@@ -169,6 +169,11 @@ def _graded(tree: Path, arguments: Sequence[str]) -> _Run:
 def _need_success(run: _Run) -> None:
     if run.status != 0:
         raise NotMeasured("it does not pass:\n" + "\n".join(line.text for line in run.lines[-20:]))
+
+
+def _edit() -> str:
+    """An edit that changes what is built, and that no cache has seen: a comment would not."""
+    return f"\n[[gnu::used]] static const unsigned g_edited = {time.monotonic_ns() % 2**32}u;\n"
 
 
 def _write(file: Path, text: str) -> None:
