@@ -78,8 +78,10 @@ def first_figures(main: Path) -> Iterator[Figure]:
         clone = scratch / "pagewalk"
         subprocess.run(["git", "clone", "--quiet", str(main), str(clone)], check=True)
         cold = os.environ | {"CCACHE_DIR": str(scratch / "ccache")}
-        yield from _both("grade_first", ALL, _timed(clone, ["grade"], cold))
-        yield from _both("grade_again", ALL, _timed(clone, ["grade"], cold))
+        for name in ("grade_first", "grade_again"):
+            run = _timed(clone, ["grade"], cold)
+            _need_success(run)
+            yield from _both(name, ALL, run)
 
 
 def submission_figures(main: Path, isa: str) -> Iterator[Figure]:

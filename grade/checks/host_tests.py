@@ -62,7 +62,7 @@ _LOOKUP = _Suite(
     "kernel/mm/page_table_map.h",
     "page_table_map_tests",
     1,
-    "map-lookup-wrong",
+    "lookup-wrong",
     (),
     ("PageTableLookup",),
     least_cases=36,

@@ -44,6 +44,7 @@ CAUSES: dict[str, Cause] = {
     "stack-overflow": Cause("The kernel stack ran out.", ""),
     "wrong-answer": Cause("What the kernel says is not what its memory and registers hold.", ""),
     # The engine.
+    "lookup-wrong": Cause("walk or lookup do not find what stands in tables that are right.", _MAP),
     "map-lookup-wrong": Cause("map, map_range or lookup do not do what page_table.h promises.", _MAP),
     "double-map-accepted": Cause("A page that was taken has been mapped again.", _MAP),
     "half-built-path": Cause("A map that failed left tables or entries behind.", _MAP),
