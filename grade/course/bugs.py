@@ -37,9 +37,12 @@ class Verdict:
         return self.cause_seen == self.bug.causes[self.isa]
 
 
-def check(tree: Path, bug: Bug, isa: str) -> Verdict:
-    """Plants the bug and runs the milestones that must fail, with the tests of `tree`."""
-    results = grade_planted(tree, bug, isa, bug.fails)
+def check(tree: Path, bug: Bug) -> list[Verdict]:
+    """Plants the bug and runs the milestones that must fail, with the tests of `tree`: a verdict for each of its ISAs."""
+    return [_verdict(bug, isa, results) for isa, results in grade_planted(tree, bug, bug.fails).items()]
+
+
+def _verdict(bug: Bug, isa: str, results: dict[str, dict]) -> Verdict:
     failed = tuple(m for m in bug.fails if m in results and results[m]["status"] == Status.FAILED)
     messages = [f"{m} {r['status']}: {r['cause'] or ''}\n{r['message']}" for m, r in results.items()]
     first = results.get(bug.fails[0])

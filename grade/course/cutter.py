@@ -18,7 +18,7 @@ import os
 import re
 import shutil
 import subprocess
-from collections.abc import Container, Iterator, Sequence
+from collections.abc import Container, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache, partial
 from pathlib import Path, PurePosixPath
@@ -46,6 +46,7 @@ _NEVER_CUT = (
 _PATCHES = re.compile(r"labs/[^/]+/(bugs|variants)/")
 _LENT = re.compile(rf"(labs/[^/]+/){LENT_FOLDER}(.+)")
 _NOT_SOURCE = {"build", ".git", "__pycache__", ".pytest_cache", ".hypothesis"}
+_AS_IT_IS: Mapping[str, bytes | None] = {}
 
 
 @dataclass(frozen=True)
@@ -85,10 +86,12 @@ def render(
     *,
     with_grader: bool = False,
     turned: Container[str] = frozenset(),
+    changes: Mapping[str, bytes | None] = _AS_IT_IS,
 ) -> dict[str, tuple[bytes, int]]:
     """The tree of lab `lab` with the reference code of labs 1..`solved`: content and mode of each file, by path.
 
     `turned`: functions of this lab for which the opposite holds, so that one hole can be filled, or left open, alone.
+    `changes`: what files of main are taken to contain, whatever they do contain; None for one that is taken not to exist.
     LadderError if the lab does not exist; MarkerError if a marker is wrong.
     """
     labs = load_labs(tree)
@@ -101,15 +104,17 @@ def render(
     files = {COURSE_FILE: (course.encode(), 0o644)}  # first, so that a half-written cut can be told for a cut
     later, loans = [upper for upper in labs if upper.number > lab], loans_of(labs)
     elsewhere = {path for known in labs for path in known.owned_for(set(ISAS) - set(isas))}
-    for source in sorted(_source_files(tree)):
+    for source in sorted({*_source_files(tree), *changes}):
         path = _path_in_cut(source, loans, lab)
         if path is None or path in elsewhere or path.startswith(_NEVER_CUT):
             continue
         if path.startswith(_GRADER) and not with_grader:
             continue
-        if not any(upper.brings(path) for upper in later):
-            content = _cut_file(tree, request, source, (tree / source).read_bytes())
-            files[path] = (content, (tree / source).stat().st_mode & 0o777)
+        if any(upper.brings(path) for upper in later):
+            continue
+        whole = changes[source] if source in changes else (tree / source).read_bytes()
+        if whole is not None:
+            files[path] = (_cut_file(tree, request, source, whole), _mode(tree / source))
     if with_grader:
         cut_file = partial(_cut_file, tree, request)
         packs = bug_packs(tree, files, (lab, isas), _written_by_students(tree, labs), cut_file)
@@ -126,13 +131,14 @@ def cut(
     *,
     with_grader: bool = False,
     turned: Container[str] = frozenset(),
+    changes: Mapping[str, bytes | None] = _AS_IT_IS,
 ) -> None:
     """Makes `into` what render() says.
 
     Touches no file whose content is right already, and neither build/ nor .git in `into`. LadderError if `into`
     holds something else than a cut.
     """
-    files = render(tree, lab, solved, isas, with_grader=with_grader, turned=turned)
+    files = render(tree, lab, solved, isas, with_grader=with_grader, turned=turned, changes=changes)
     _check_target(into)
     remove_others(into, files.keys())
     for path, (content, mode) in files.items():
@@ -209,6 +215,10 @@ def _source_files(tree: Path) -> Iterator[str]:
     for path in listed:
         if path.split("/")[0] not in _NOT_SOURCE and not path.startswith(cuts) and (tree / path).is_file():
             yield path
+
+
+def _mode(path: Path) -> int:
+    return path.stat().st_mode & 0o777 if path.exists() else 0o644
 
 
 def _git_files(tree: Path) -> list[str] | None:

@@ -166,7 +166,7 @@ def _grade(
     place = tree / "build" / "planted" / f"lab-{lab}-{worker}"
     with locked(place.with_name(place.name + ".turn")):
         cut(tree, lab, solved, place, turned=turned)
-        results = run_milestones(tree, place, lab, isa, tuple(milestones))
+        results = run_milestones(tree, place, lab, [isa], milestones)
     return {result["milestone"]: result for result in results}
 
 

@@ -5,7 +5,7 @@ A patch belongs to one lab. It is planted into that lab's solved cut, which is t
 
 import os
 import shutil
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -14,29 +14,35 @@ from grade.ladder.trees import locked
 from grade.practice.milestones import run_milestones
 from grade.practice.patch import Patch
 
-_NOT_PLANTED = shutil.ignore_patterns(
-    "build", "grade", "bugs", "variants", "__pycache__", ".git", ".?*_cache", ".hypothesis"
-)
-
 
 def plant(tree: Path, patch: Patch, into: Path) -> Path:
     """Makes `into` the solved tree of the patch's lab with the patch in it. PatchError if the diff does not fit."""
-    with locked(into.with_name(into.name + ".lock")), TemporaryDirectory(prefix="pagewalk-patch-") as folder:
-        copy = Path(folder) / "main"
-        shutil.copytree(tree, copy, ignore=_NOT_PLANTED)
-        patch.apply(copy)
-        cut(copy, patch.lab, patch.lab, into)
+    with locked(into.with_name(into.name + ".lock")):
+        cut(tree, patch.lab, patch.lab, into, changes=_changed(tree, patch))
     return into
 
 
-def grade_planted(tree: Path, patch: Patch, isa: str, milestones: Sequence[str] = ()) -> dict[str, dict]:
+def _changed(tree: Path, patch: Patch) -> Mapping[str, bytes | None]:
+    """What the files that the patch changes contain with it; None for one that it removes."""
+    with TemporaryDirectory(prefix="pagewalk-patch-") as folder:
+        copy = Path(folder) / "main"
+        copy.mkdir()
+        for name in patch.changed_files():
+            if (tree / name).is_file():
+                (copy / name).parent.mkdir(parents=True, exist_ok=True)
+                shutil.copyfile(tree / name, copy / name)
+        patch.apply(copy)
+        return {name: (copy / name).read_bytes() if (copy / name).exists() else None for name in patch.changed_files()}
+
+
+def grade_planted(tree: Path, patch: Patch, milestones: Sequence[str] = ()) -> dict[str, dict[str, dict]]:
     """Plants the patch below <tree>/build/planted and runs milestones with the tests of `tree`; all if none is named.
 
-    Returns the results by milestone, as they are in the JSON file. The patches of a lab take turns in one folder for
-    each worker of pytest: what a patch does not touch is not built again.
+    Returns the results by ISA and milestone, as they are in the JSON file. The patches of a lab take turns in one folder
+    for each worker of pytest: what a patch does not touch is not built again.
     """
     place = tree / "build" / "planted" / f"lab-{patch.lab}-{os.environ.get('PYTEST_XDIST_WORKER', 'alone')}"
     with locked(place.with_name(place.name + ".turn")):
         planted = plant(tree, patch, place)
-        results = run_milestones(tree, planted, patch.lab, isa, milestones)
-    return {result["milestone"]: result for result in results}
+        results = run_milestones(tree, planted, patch.lab, patch.isas, milestones)
+    return {isa: {result["milestone"]: result for result in results if result["isa"] == isa} for isa in patch.isas}

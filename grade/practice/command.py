@@ -98,7 +98,7 @@ def explain_bug(tree: Tree, bug: Bug, isa: str, console: Console) -> None:
     failures = tree.root / "build" / _FOLDER / f"{code}.failed"
     lab = planted.lab
     for milestone in bug.fails:
-        run_milestones(tree.root, planted.root, lab, isa, [milestone], failures)
+        run_milestones(tree.root, planted.root, lab, [isa], [milestone], failures)
         failed = load(lab, milestone, isa, failures)
         if failed is not None:
             case = case_of(failed)

@@ -12,9 +12,9 @@ from grade.ladder.labs import load_labs
 
 
 def run_milestones(
-    tree: Path, graded: Path, lab: int, isa: str, milestones: Sequence[str] = (), failures: Path | None = None
+    tree: Path, graded: Path, lab: int, isas: Sequence[str], milestones: Sequence[str] = (), failures: Path | None = None
 ) -> list[dict]:
-    """Grades the kernel of `lab` in the cut tree `graded` with the tests of `tree`, in a process of its own.
+    """Grades the kernels of `lab` in the cut tree `graded` with the tests of `tree`, in a process of its own.
 
     Returns the results as they are in the JSON file; all milestones if none is named. What failed is kept in the folder
     `failures` (grade/boot/failed_run.py), or not at all.
@@ -24,7 +24,7 @@ def run_milestones(
     with TemporaryDirectory(prefix="pagewalk-results-") as folder:
         results = Path(folder) / "results.json"
         command = [sys.executable, "-m", "pytest", *folders, "-q", "--tb=short", "-p", "no:cacheprovider"]
-        command += [f"--rootdir={tree}", f"--tree={graded}", f"--lab={lab}", f"--isa={isa}"]
+        command += [f"--rootdir={tree}", f"--tree={graded}", f"--lab={lab}", *(f"--isa={isa}" for isa in isas)]
         command += [f"--failures={failures}"] if failures is not None else ["--forget-failures"]
         command += [f"--milestone={number}" for number in milestones] + [f"--results-json={results}"]
         # The options of a pytest that called us are not for this one.

@@ -73,13 +73,13 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 class _Gatherer:
-    """Writes the last outcome that each test recorded. The report of a test brings it along, through xdist, too.
+    """Writes the last outcome that each test recorded of each kernel. The report of a test brings it along, through xdist, too.
 
     And how many seconds each file of tests took, over all its workers.
     """
 
     def __init__(self) -> None:
-        self.outcomes: dict[str, Outcome] = {}
+        self.outcomes: dict[tuple[str, str, str], Outcome] = {}
         self.seconds: dict[str, float] = {}
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
@@ -87,7 +87,8 @@ class _Gatherer:
         self.seconds[file] = self.seconds.get(file, 0.0) + report.duration
         for name, value in report.user_properties:
             if name == _PROPERTY:
-                self.outcomes[report.nodeid] = outcome_from(json.loads(value))
+                outcome = outcome_from(json.loads(value))
+                self.outcomes[report.nodeid, outcome.name, outcome.isa] = outcome
 
     def pytest_sessionfinish(self) -> None:
         if self.outcomes:

@@ -104,7 +104,8 @@ def test_planting_again_touches_no_file(tmp_path: Path) -> None:
 def check_one(name: str, folder: Path, **changes: object) -> Verdict:
     """The verdict on a bug of the course, with another header, built apart from it."""
     bug = next(bug for bug in load_bugs(ROOT) if bug.name == name)
-    return check(ROOT, replace(bug, name=f"{bug.name}-{folder.name}", **changes), "x86_64")
+    [verdict] = check(ROOT, replace(bug, name=f"{bug.name}-{folder.name}", isas=("x86_64",), **changes))
+    return verdict
 
 
 def test_a_wrong_cause_is_noticed() -> None:
@@ -120,7 +121,7 @@ def test_a_milestone_that_passes_is_missing() -> None:
 
 
 def test_a_change_without_effect_is_not_caught(tmp_path: Path) -> None:
-    verdict = check(ROOT, replace(read(tmp_path, HEADER + DIFF), name="no-effect", fails=("1.2",)), "x86_64")
+    [verdict] = check(ROOT, replace(read(tmp_path, HEADER + DIFF), name="no-effect", isas=("x86_64",), fails=("1.2",)))
     assert not verdict.caught and verdict.missing == ("1.2",)
 
 

@@ -151,7 +151,7 @@ def test_frames_that_are_freed_while_they_are_mapped(isa: str) -> None:
 
 def milestone_on(planted: Tree, bug: Bug, isa: str, folder: Path) -> Case:
     """The bug's first milestone, failed there."""
-    run_milestones(ROOT, planted.root, bug.lab, isa, [bug.fails[0]], folder)
+    run_milestones(ROOT, planted.root, bug.lab, [isa], [bug.fails[0]], folder)
     failed = load(bug.lab, bug.fails[0], isa, folder)
     assert failed is not None
     return case_of(failed)

@@ -1,6 +1,7 @@
 """The table of the grader graded: it counts what was run, and does not hide what was not."""
 
 import json
+from dataclasses import replace
 from io import StringIO
 from pathlib import Path
 from types import SimpleNamespace
@@ -78,13 +79,15 @@ def test_the_last_outcome_of_a_test_counts(tmp_path: Path, monkeypatch: pytest.M
     gatherer = conftest._Gatherer()
     properties: list[tuple[str, object]] = []
     record = conftest.record.__wrapped__(lambda name, value: properties.append((name, value)))
-    record(MISSED)
+    begun, elsewhere = replace(CAUGHT, is_right=False), replace(CAUGHT, isa="aarch64")
+    record(begun)
     gatherer.pytest_runtest_logreport(SimpleNamespace(nodeid="a test", duration=2.5, user_properties=list(properties)))
-    assert list(gatherer.outcomes.values()) == [MISSED]
+    assert list(gatherer.outcomes.values()) == [begun]
+    record(elsewhere)
     record(CAUGHT)
     gatherer.pytest_runtest_logreport(SimpleNamespace(nodeid="a test", duration=2.5, user_properties=properties))
     gatherer.pytest_sessionfinish()
-    assert read_outcomes(tmp_path / conftest.OUTCOMES) == [CAUGHT]
+    assert read_outcomes(tmp_path / conftest.OUTCOMES) == [CAUGHT, elsewhere]
     assert json.loads((tmp_path / conftest.MINUTES).read_text()) == {"a test": 5.0}
 
 
