@@ -18,7 +18,7 @@ from grade.course.generated_docs import renew
 from grade.course.graded import corpus, read_outcomes, references
 from grade.course.graded import table as graded_table
 from grade.grading import GradeOptions
-from grade.ladder.build import BuildError, build_host_tests, build_kernel
+from grade.ladder.build import BuildError, build_all_host_tests, build_kernel
 from grade.ladder.labs import ISAS
 from grade.ladder.trees import Tree, find_root
 
@@ -62,8 +62,8 @@ def run(console: Console, *, quick: bool, jobs: int | None) -> int:
     reference = root / "build" / "reference.json"
     _forget(root, reference)
     steps = [
-        _Step("both kernels build, and each header compiles alone", lambda: _build_everything(root, console)),
-        *([] if quick else [_Step("each source file includes what it uses", lambda: _build_unprepared(root, console))]),
+        _Step("both kernels build" if quick else "both kernels build, and each file includes what it uses",
+              lambda: _build_everything(root, console, quick=quick)),
         _Step("host tests of the engine, under ASan and UBSan", lambda: _host_tests(root, console)),
         _Step("the grader's own tests, without those that take long" if quick else "the grader's own tests, planted bugs and variants",
               lambda: _pytest(root, [_TESTS, "-n", workers, "--dist=loadgroup", *left_out])),
@@ -109,25 +109,13 @@ def _forget(root: Path, reference: Path) -> None:
         path.unlink(missing_ok=True)
 
 
-def _build_everything(root: Path, console: Console) -> bool:
+def _build_everything(root: Path, console: Console, *, quick: bool) -> bool:
     try:
         for isa in ISAS:
             build_kernel(root, isa)
-            _run(["cmake", "--build", f"build/{isa}", "--target", "headers"], root)
+            if not quick:
+                _run(["cmake", "--build", f"build/{isa}", "--target", "alone"], root)
     except (BuildError, subprocess.CalledProcessError) as error:
-        console.print(str(error), markup=False)
-        return False
-    return True
-
-
-def _build_unprepared(root: Path, console: Console) -> bool:
-    """Builds both kernels without the precompiled header, which would hide that an #include is missing."""
-    try:
-        for isa in ISAS:
-            folder = f"build/unprepared/{isa}"
-            _run(["cmake", "--preset", isa, "-B", folder, "-DPRECOMPILED=OFF"], root)
-            _run(["cmake", "--build", folder, "--target", "kernel"], root)
-    except subprocess.CalledProcessError as error:
         console.print(str(error), markup=False)
         return False
     return True
@@ -149,11 +137,13 @@ def _show_minutes(console: Console, file: Path) -> None:
 
 
 def _host_tests(root: Path, console: Console) -> bool:
+    built = build_all_host_tests(root, (*programs_for(Tree(root).lab), "given_tests"))
+    if errors := [str(came) for came in built.values() if isinstance(came, BuildError)]:
+        console.print("\n".join(errors), markup=False)
+        return False
     try:
-        for program in (*programs_for(Tree(root).lab), "given_tests"):
-            build_host_tests(root, program)
-        _run(["ctest", "--preset", "host", "--quiet"], root)
-    except (BuildError, subprocess.CalledProcessError) as error:
+        _run(["ctest", "--preset", "host", "--quiet", f"--parallel={os.cpu_count() or 1}"], root)
+    except subprocess.CalledProcessError as error:
         console.print(str(error), markup=False)
         return False
     return True

@@ -24,6 +24,10 @@ add_library(host_machine OBJECT kernel/tests/hardware.cc kernel/tests/host_isa.c
 function(spare_sanitizers)
   set_source_files_properties(${ARGN} PROPERTIES COMPILE_OPTIONS -fno-sanitize=all)
 endfunction()
+# Where the variables of a test are judged, AddressSanitizer is to see who reads or writes beyond one.
+function(spare_undefined)
+  set_source_files_properties(${ARGN} PROPERTIES COMPILE_OPTIONS -fno-sanitize=undefined)
+endfunction()
 set_source_files_properties(kernel/tests/hardware.cc PROPERTIES COMPILE_OPTIONS "-fno-sanitize=all;-O2")
 set_source_files_properties(kernel/mm/frame_allocator.cc PROPERTIES COMPILE_OPTIONS -O2)
 
@@ -43,20 +47,22 @@ spare_sanitizers(kernel/tests/page_table_unmap_test.cc)
 # @end
 # @from 5
 add_tests(vma_tests kernel/mm/vma.cc kernel/tests/vma_tests.cc)
-# The lists that are judged are variables of these tests: AddressSanitizer is to see who writes beyond one.
-set_source_files_properties(kernel/tests/vma_tests.cc PROPERTIES COMPILE_OPTIONS -fno-sanitize=undefined)
+spare_undefined(kernel/tests/vma_tests.cc)
 # @end
 
 # What no milestone judges, for it is given.
 set(given kernel/base/memory.cc kernel/tests/base_test.cc kernel/tests/frame_allocator_test.cc
   kernel/tests/frame_test.cc kernel/tests/memory_test.cc)
+spare_undefined(kernel/tests/base_test.cc kernel/tests/frame_allocator_test.cc kernel/tests/frame_test.cc kernel/tests/memory_test.cc)
 # @from 3
 list(APPEND given kernel/proc/archive.cc kernel/proc/elf.cc kernel/tests/archive_test.cc kernel/tests/elf_test.cc)
+spare_undefined(kernel/tests/archive_test.cc kernel/tests/elf_test.cc)
 # @end
 # @from 5
 list(APPEND given kernel/tests/find_engine.cc kernel/tests/page_table_find_test.cc kernel/mm/memory_map.cc
   kernel/tests/memory_map_test.cc)
 spare_sanitizers(kernel/tests/page_table_find_test.cc)
+spare_undefined(kernel/tests/memory_map_test.cc)
 # @end
 # @from 6
 list(APPEND given kernel/tests/copy_engine.cc kernel/tests/page_table_copy_test.cc)
