@@ -108,7 +108,7 @@ def test_a_run_ends_with_the_table_of_what_it_found(tmp_path: Path, monkeypatch:
     lab = 'number = 1\ntitle = "Map"\nowned = []\nadds = []\nretires = []\n'
     (tmp_path / "labs" / "1-map" / "lab.toml").write_text(lab, encoding="utf-8")
     monkeypatch.setattr(testing, "find_root", lambda start: tmp_path)
-    monkeypatch.setattr(testing, "_build_everything", lambda root, console: True)
+    monkeypatch.setattr(testing, "_build_everything", lambda root, console, quick: True)
     monkeypatch.setattr(testing, "_host_tests", lambda root, console: True)
     monkeypatch.setattr(testing, "_pytest", starter_is_right)
     monkeypatch.setattr(grading, "run", reference_passes)
