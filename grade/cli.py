@@ -120,7 +120,7 @@ def submit_command(output: Path | None, force: bool) -> None:
 
 @pagewalk.command()
 @click.option("--quick", is_flag=True, help="Only what takes three minutes: no planted bugs, no browser, the last lab.")
-@click.option("-j", "jobs", type=click.IntRange(1), help="Tests at the same time (default: one for each core).")
+@click.option("-j", "jobs", type=click.IntRange(1), help="Tests at the same time (default: one more than there are cores).")
 @click.option(
     "--examples",
     type=click.IntRange(1),

@@ -4,11 +4,16 @@ import json
 import os
 import subprocess
 import sys
+import threading
 from collections.abc import Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from grade.ladder.labs import load_labs
+
+_JUDGE = "grade.practice.judge"
+_OWN = threading.local()
+"""Each thread has a judge of its own, from its first request on; it ends with us."""
 
 
 def run_milestones(
@@ -22,14 +27,34 @@ def run_milestones(
     labs = [known for known in load_labs(tree) if known.number <= lab]
     folders = [str(known.folder) for known in labs if any(known.folder.glob("test_*.py"))]
     with TemporaryDirectory(prefix="pagewalk-results-") as folder:
-        results = Path(folder) / "results.json"
-        command = [sys.executable, "-m", "pytest", *folders, "-q", "--tb=short", "-p", "no:cacheprovider"]
-        command += [f"--rootdir={tree}", f"--tree={graded}", f"--lab={lab}", *(f"--isa={isa}" for isa in isas)]
-        command += [f"--failures={failures}"] if failures is not None else ["--forget-failures"]
-        command += [f"--milestone={number}" for number in milestones] + [f"--results-json={results}"]
-        # The options of a pytest that called us are not for this one.
-        environment = {name: value for name, value in os.environ.items() if not name.startswith("PYTEST_")}
-        run = subprocess.run(command, cwd=tree, env=environment, capture_output=True, text=True, check=False)
+        results, output = Path(folder) / "results.json", Path(folder) / "output.txt"
+        options = [*folders, "-q", "--tb=short", "-p", "no:cacheprovider", f"--rootdir={tree}"]
+        options += [f"--tree={graded}", f"--lab={lab}", *(f"--isa={isa}" for isa in isas)]
+        options += [f"--failures={failures}"] if failures is not None else ["--forget-failures"]
+        options += [f"--milestone={number}" for number in milestones] + [f"--results-json={results}"]
+        _run_pytest(options, tree, output)
         if not results.exists():
-            raise RuntimeError(f"pytest gave no results:\n{(run.stdout + run.stderr)[-4000:]}")
+            said = output.read_text(encoding="utf-8", errors="replace") if output.exists() else ""
+            raise RuntimeError(f"pytest gave no results:\n{said[-4000:]}")
         return json.loads(results.read_text(encoding="utf-8"))["results"]
+
+
+def _run_pytest(options: Sequence[str], folder: Path, output: Path) -> None:
+    # The options of a pytest that called us are not for this one.
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("PYTEST_")}
+    request = {"options": options, "folder": str(folder), "environment": environment, "output": str(output)}
+    judge = _judge(folder)
+    judge.stdin.write(f"{json.dumps(request)}\n".encode())
+    judge.stdin.flush()
+    if not judge.stdout.readline():
+        raise RuntimeError(f"{_JUDGE} has ended with status {judge.wait()}")
+
+
+def _judge(tree: Path) -> subprocess.Popen:
+    """The judge of this thread, which has the grader of `tree`."""
+    known = getattr(_OWN, "judges", {})
+    _OWN.judges = known
+    if tree not in known or known[tree].poll() is not None:
+        command = [sys.executable, "-m", _JUDGE]
+        known[tree] = subprocess.Popen(command, cwd=tree, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+    return known[tree]

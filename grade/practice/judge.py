@@ -1,0 +1,50 @@
+"""Grades in copies of itself: a process that has read at once what takes longer to read than many a milestone to judge.
+
+    python3 -m grade.practice.judge
+
+One request a line comes in, as JSON: pytest's options, the folder to run in, the environment, and the file for what it
+prints. One line goes out for each that is done. The end of its input is its end.
+"""
+
+import json
+import os
+import signal
+import sys
+from collections.abc import Mapping, Sequence
+from typing import NoReturn
+
+import pytest
+import xdist.plugin  # noqa: F401
+from grade import after_failure, report  # noqa: F401
+from grade.checks import execve_checks, map_checks  # noqa: F401
+
+
+def serve() -> None:
+    """Answers requests until there are no more."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the copy, and for whoever asks
+    for line in sys.stdin:
+        pid = os.fork()
+        if pid == 0:
+            _grade(**json.loads(line))
+        os.waitpid(pid, 0)
+        print(flush=True)
+
+
+def _grade(options: Sequence[str], folder: str, environment: Mapping[str, str], output: str) -> NoReturn:
+    status = 1
+    try:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+        nothing = os.open(os.devnull, os.O_RDONLY)
+        said = os.open(output, os.O_WRONLY | os.O_CREAT, 0o600)
+        for descriptor, source in ((0, nothing), (1, said), (2, said)):
+            os.dup2(source, descriptor)
+        os.chdir(folder)
+        os.environ.clear()
+        os.environ.update(environment)
+        status = int(pytest.main([*options]))
+    finally:
+        os._exit(status)
+
+
+if __name__ == "__main__":
+    serve()
