@@ -102,7 +102,7 @@ def test_identity_is_gone(boot: Boot, image: KernelImage) -> None:
 @milestone("2.5", points=15, witness="KQ")
 def test_traps_return(boot: Boot) -> None:
     """Exceptions and 1000 timer interrupts are taken and returned from"""
-    guest = boot("breakpoint\npeek 0\ncheckpoint before\nticks 1000\ncheckpoint after", cpu_budget=10.0, idle_backstop=_PATIENCE)
+    guest = boot("breakpoint\npeek 0\ncheckpoint before\nticks 1000\ncheckpoint after", cpu_budget=5.0, idle_backstop=_PATIENCE)
     before = guest.run_to("before")
     check_own_root(guest)
     faulted = bool(guest.facts("breakpoint")) and bool(guest.facts("fault"))
