@@ -23,8 +23,9 @@ from grade.cli_common import (
     terminal,
 )
 from grade.ladder.labs import ISAS, LadderError
+from grade.version import PAGEWALK
 
-ONLY_IN_MAIN = {"test", "cut", "handout"}
+ONLY_IN_MAIN = {"test", "carry", "cut", "handout"}
 ONLY_HANDED_OUT = {"status", "submit"}
 
 
@@ -50,6 +51,7 @@ class _Commands(click.Group):
     context_settings={"help_option_names": ["-h", "--help"]},
     epilog="./pagewalk setup [--check] installs what is missing, or only says what is. Every other command does so by itself.",
 )
+@click.version_option(PAGEWALK, "--version", prog_name="Pagewalk", message="%(prog)s %(version)s")
 def pagewalk() -> None:
     """Pagewalk, a teaching operating system about paging."""
 
@@ -140,6 +142,16 @@ def test(quick: bool, jobs: int | None, examples: int | None, renew_docs: bool) 
     if examples is not None:
         sys.exit(run_examples(jobs, examples))
     sys.exit(run(terminal(), quick=quick, jobs=jobs))
+
+
+@pagewalk.command()
+@click.option("--since", default="HEAD", show_default=True, metavar="COMMIT", help="A commit at which the patches still fitted.")
+def carry(since: str) -> None:
+    """Carry planted bugs and variants over what has changed in the files that they are made for."""
+    tree = main_tree("carry")
+    from grade.course.carry import carry_over
+
+    sys.exit(carry_over(tree.root, since, terminal()))
 
 
 @pagewalk.command()

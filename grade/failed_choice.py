@@ -11,10 +11,9 @@ from grade.run_plan import all_milestones, milestones_for, plan
 
 
 def choose_failed(tree: Tree, milestone: str, isa: str, lab: int | None) -> FailedRun:
-    """The run in which a milestone failed last; '' is whichever failed last of all. LadderError if there is none.
+    """Returns the last failed run of a milestone, or of any milestone if it is ''. LadderError if there is none.
 
-    If of all another one is better looked at first, that is said on the error channel. Its kernel may have changed
-    since: refuse_changed().
+    Says on stderr if another failure should be looked at first. The kernel may have changed since then: refuse_changed().
     """
     if not milestone:
         if (failed := latest()) is None:

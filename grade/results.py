@@ -7,6 +7,8 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
+from grade.version import PAGEWALK
+
 VERSION = 1
 
 NOT_WRITTEN = "not written yet: "
@@ -53,9 +55,9 @@ class Result:
 
 
 def write_json(results: Sequence[Result], path: Path, submission: dict[str, Any] | None = None) -> None:
-    """Writes {"version": 1, "results": [...]}, sorted; and "submission", what was graded, if it was handed in."""
+    """Writes {"version": 1, "pagewalk": "1.1.0", "results": [...]}, sorted; and "submission", what was graded, if it was handed in."""
     ordered = sorted(results, key=lambda result: result.sort_key)
-    document = {"version": VERSION, "results": [asdict(result) for result in ordered]}
+    document = {"version": VERSION, "pagewalk": PAGEWALK, "results": [asdict(result) for result in ordered]}
     if submission is not None:
         document["submission"] = submission
     path.write_text(json.dumps(document, indent=1) + "\n", encoding="utf-8")

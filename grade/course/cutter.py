@@ -36,7 +36,9 @@ _GRADER = ("grade/",)
 _EDITOR, _MAIN_TASK = ".vscode/", "main alone"
 _NEVER_CUT = (
     ".ci/",
+    ".github/",
     "CHANGELOG.md",
+    "CONTRIBUTING.md",
     "docs/graded.md",  # how the grader is examined, and how grades are defended
     "docs/instructor.md",
     "grade/course/",  # what only main can do

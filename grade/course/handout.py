@@ -30,7 +30,7 @@ _FIRST_DAY = 1_767_225_600  # 2026-01-01, in Unix time: every commit's date, so 
 
 @dataclass(frozen=True)
 class Wishes:
-    """What whoever publishes asks for. None: as it was published before, and if it was not, the default."""
+    """What to publish. None means as it was published last time, or the default if it never was."""
 
     isas: tuple[str, ...] | None = None
     name: str | None = None

@@ -1,4 +1,4 @@
-"""Files written into a folder: those that are right stay untouched, those that are not wanted go, each is there whole."""
+"""Writes files into a folder: leaves those that are right untouched, removes those not wanted, and never leaves half a file."""
 
 import os
 import tempfile
@@ -8,7 +8,7 @@ from pathlib import Path
 from grade.ladder.labs import LadderError
 
 KEPT = ("build", ".git")
-"""What a folder has at its top that is nobody's to remove."""
+"""Names at the top of a folder that nobody may remove."""
 
 
 def remove_others(into: Path, wanted: Container[str]) -> None:

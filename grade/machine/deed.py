@@ -18,12 +18,12 @@ class Deed:
 
 
 class Deeds(list[Deed]):
-    """All of them, in order. Of a test that writes megabytes none is kept."""
+    """A machine's deeds, in order. None are kept of a test that writes megabytes."""
 
     _bytes = 0
 
     def note(self, deed: Deed) -> None:
-        """One more."""
+        """Adds a deed."""
         self._bytes += len(deed.data)
         if self._bytes <= _MOST_BYTES:
             self.append(deed)

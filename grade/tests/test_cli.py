@@ -22,6 +22,7 @@ from grade.plugin import Collector, crashed
 from grade.report import costs, waiting_lines
 from grade.results import Result, Status, write_json, write_junit
 from grade.run_plan import Target
+from grade.version import PAGEWALK
 
 ROOT = find_root(Path(__file__))
 
@@ -42,7 +43,7 @@ def test_a_milestone_that_passes(tmp_path: Path) -> None:
     assert run.returncode == 0, run.stdout + run.stderr
     assert "passed 15/15" in run.stdout
     document = json.loads(json_file.read_text())
-    assert document["version"] == 1
+    assert (document["version"], document["pagewalk"]) == (1, PAGEWALK)
     (result,) = document["results"]
     assert result.pop("duration") > 0
     assert result == {
@@ -127,7 +128,7 @@ def test_a_folder_that_takes_no_files_is_named() -> None:
     assert run.returncode == 2 and run.stderr == "Error: No such file or directory: /proc/nobody\n", run.stderr
 
 
-@pytest.mark.parametrize("command", ["grade", "status", "submit", "test", "run", "gdb", "bench", "cut", "handout"])
+@pytest.mark.parametrize("command", ["grade", "status", "submit", "test", "run", "gdb", "bench", "carry", "cut", "handout"])
 def test_every_command_has_help(command: str) -> None:
     run = pagewalk(command, "--help")
     assert run.returncode == 0 and f"Usage: ./pagewalk {command}" in run.stdout

@@ -205,7 +205,7 @@ def formatted(path: str, text: str) -> str:
 
 def is_for_students(path: str) -> bool:
     """What the ladder has of main. Of grade/ it has what the clone needs to grade itself, as the climb shows."""
-    for_instructors = ("docs/instructor.md", "docs/graded.md", "CHANGELOG.md")
+    for_instructors = ("docs/instructor.md", "docs/graded.md", "CHANGELOG.md", "CONTRIBUTING.md", ".github/")
     return not path.startswith((".ci/", "grade/", *for_instructors)) and not re.match(r"labs/[^/]+/[^/]+/", path)
 
 

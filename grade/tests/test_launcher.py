@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from grade.tests.terminals import pseudo_terminal
+from grade.version import PAGEWALK
 
 LAUNCHER = Path(__file__).parents[2] / "pagewalk"
 SHELLS = [["dash"], ["bash", "--posix"], ["busybox", "sh"]]
@@ -170,6 +171,13 @@ def test_the_first_python_that_will_do(world: World) -> None:
     assert "  python3  " in world.run("setup", VIRTUAL_ENV="/venv").stdout
     system.write_text("#!/bin/sh\nexit 2\n", encoding="utf-8")  # one that does not know -P
     assert "  python3  " in world.run("setup").stdout
+
+
+def test_the_version_needs_no_tools(world: World) -> None:
+    (world.root / "usr/bin/python3").unlink()
+    shutil.copy(LAUNCHER.parent / "grade" / "version.py", world.tree / "grade" / "version.py")
+    result = world.run("--version")
+    assert (result.returncode, result.stdout) == (0, f"Pagewalk {PAGEWALK}\n"), result.stderr
 
 
 # --- help and setup ----------------------------------------------------------------------------------------
