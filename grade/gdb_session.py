@@ -15,7 +15,8 @@ from pathlib import Path
 
 from grade.boot.failed_run import FailedRun
 from grade.boot.guest import CHECKPOINT, Recipe, machine_for
-from grade.boot.kernel_image import DEBUG_ROOT, KernelImage
+from grade.boot.definitions import DEBUG_ROOT
+from grade.boot.kernel_image import KernelImage
 from grade.boot.way import Way
 from grade.failed_choice import choose_failed, refuse_changed
 from grade.failing_point import Death, death_at, go_before, go_to_failure, is_unreachable

@@ -25,9 +25,9 @@ from grade.ladder.labs import LadderError
 from grade.ladder.trees import Tree, prepare
 from grade.machine.stop import StopKind
 
-_LAST_PID, _TICKS = "_ZN12_GLOBAL__N_110g_last_pidE", "_ZN12_GLOBAL__N_17g_ticksE"
+_LAST_PID, _TICKS = ("kernel/proc/process.cc", "g_last_pid"), ("kernel/base/clock.cc", "g_ticks")
 _FORK = 6  # the lab that brings user/stress.cc
-_PIDS = 998  # kernel/proc/process.h: from 2 to 999
+_FIRST_PID = 2  # 1 is nobody's
 _TIMER = 1000  # microseconds: ten times as often as usual, so that much is interrupted
 
 _LEGS_OF_ONE_GUEST = 200
@@ -81,7 +81,7 @@ class SoakGuest:
     def leg(self) -> None:
         """One more leg; a Failure if anything is wrong."""
         __tracebackhide__ = True
-        start, ticks, last_pid = time.monotonic(), self._word(_TICKS), self._word(_LAST_PID, 4)
+        start, ticks, last_pid = time.monotonic(), self._number(_TICKS), self._number(_LAST_PID)
         ends = len(self.guest.facts("exit"))
         seed = self._random.randrange(1 << 31)
         fail = self._random.randrange(*_ALLOCATIONS) if self.done.legs % 2 else 0
@@ -92,8 +92,9 @@ class SoakGuest:
         self.done.seconds += time.monotonic() - start
         self.done.legs += 1
         self.done.rounds += self._rounds
-        self.done.processes += (self._word(_LAST_PID, 4) - last_pid) % _PIDS
-        self.done.ticks += self._word(_TICKS) - ticks
+        pids = self.guest.image.defined.constant("kLargestPid") + 1 - _FIRST_PID
+        self.done.processes += (self._number(_LAST_PID) - last_pid) % pids
+        self.done.ticks += self._number(_TICKS) - ticks
         self.done.failures += fail > 0
 
     def _look_on_the_way(self) -> None:
@@ -138,8 +139,9 @@ class SoakGuest:
         wanted = f"the {len(self._before)} frames are in use that were before: {what}"
         expect(frames == self._before, "frames-leaked", wanted, f"{len(frames)} are, not all of them the same")
 
-    def _word(self, symbol: str, size: int = 8) -> int:
-        return self.guest.read_word(self.guest.image.pa(symbol), size)
+    def _number(self, variable: tuple[str, str]) -> int:
+        va, size = self.guest.image.hidden(*variable)
+        return self.guest.read_word(va - self.guest.offset, size)
 
 
 def run_soak(tree: Tree, console: Console, seconds: int) -> int:

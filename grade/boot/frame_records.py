@@ -1,6 +1,5 @@
 """Which frames are in use, and when the allocator fails: by its records in guest RAM (kernel/mm/frame_allocator.h)."""
 
-import struct
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -9,12 +8,7 @@ from grade.boot.layout import PAGE
 if TYPE_CHECKING:
     from grade.boot.guest import Guest
 
-_ALLOCATOR = "_ZN12_GLOBAL__N_18g_framesE"  # g_frames in a namespace without a name (Itanium C++ ABI, 5.1)
-_LOCK = 8  # bytes before the allocator in its Guarded
-_FIRST = "<Q"  # first_: where the records are, and the first frame that has one
-_ZONE = "<QQQIxxxxQ"  # start, fresh, end, free_list, returned
-_FAIL_AFTER = _LOCK + 8 + 2 * struct.calcsize(_ZONE) + 8  # fail_after_, behind total_
-_RECORD = 8  # shares and next_free, four bytes each
+_ALLOCATOR = ("kernel/mm/frame_allocator.cc", "g_frames")
 FILL_OF_FREED = 0xCC
 """The byte that the kernel fills frames with that are given back: kPoison in kernel/mm/frame.cc."""
 
@@ -42,16 +36,16 @@ class FrameRecords:
 
 def frame_records(guest: "Guest") -> FrameRecords:
     """The records as they are now."""
-    at = guest.image.pa(_ALLOCATOR) + _LOCK
-    (first,) = struct.unpack(_FIRST, guest.read_physical(at, 8))
+    allocator, defined = _allocator(guest), guest.image.defined
+    first, zone_record, record = _first(guest), defined.record("FrameAllocator::ZoneState"), defined.record("FrameRecord")
     shares: dict[int, int] = {}
     never_used, free, zones = [], [], []
-    for number in range(2):
-        zone = at + 8 + number * struct.calcsize(_ZONE)
-        start, fresh, end, _, _ = struct.unpack(_ZONE, guest.read_physical(zone, struct.calcsize(_ZONE)))
-        records = guest.read_physical(first + (start - first) // PAGE * _RECORD, (fresh - start) // PAGE * _RECORD)
-        counted = ((start + i * PAGE, count) for i, (count, _) in enumerate(struct.iter_unpack("<II", records)))
-        held = {frame: count for frame, count in counted if count}
+    for place in defined.record("FrameAllocator")["zones_"].places():
+        zone = guest.read_physical(allocator + place, zone_record.size)
+        start, fresh, end = (zone_record[name].read(zone) for name in ("start", "fresh", "end"))
+        records = guest.read_physical(first + (start - first) // PAGE * record.size, (fresh - start) // PAGE * record.size)
+        counts = (record["shares"].read(records, at) for at in range(0, len(records), record.size))
+        held = {start + number * PAGE: count for number, count in enumerate(counts) if count}
         shares |= held
         never_used.append(range(fresh, end, PAGE))
         free.append((end - start) // PAGE - len(held))
@@ -61,20 +55,35 @@ def frame_records(guest: "Guest") -> FrameRecords:
 
 def fail_allocation(guest: "Guest", k: int) -> None:
     """Makes the k-th allocation from now fail, as the monitor's command `fail` does; 0 takes it back."""
-    data = struct.pack("<Q", k)
-    guest.machine.write_physical(guest.image.pa(_ALLOCATOR) + _FAIL_AFTER, data)
-    guest.machine.note_deed(guest.image.va(_ALLOCATOR) + _FAIL_AFTER, data)
+    field, data = _fail_after(guest), k.to_bytes(8, "little")
+    guest.machine.write_physical(field, data)
+    guest.machine.note_deed(field + guest.offset, data)
 
 
 def allocations_to_failure(guest: "Guest") -> int:
     """How many allocations there are to go until one fails; 0 if it has failed, or if none is to."""
-    return guest.read_word(guest.image.pa(_ALLOCATOR) + _FAIL_AFTER)
+    return guest.read_word(_fail_after(guest))
 
 
 def record_address(guest: "Guest", frame: int) -> int:
     """Where the record of a frame is: the number of its shares comes first."""
-    (first,) = struct.unpack(_FIRST, guest.read_physical(guest.image.pa(_ALLOCATOR) + _LOCK, 8))
-    return first + (frame - first) // PAGE * _RECORD
+    first = _first(guest)
+    return first + (frame - first) // PAGE * guest.image.defined.record("FrameRecord").size
+
+
+def _allocator(guest: "Guest") -> int:
+    """Where the allocator is, physically: in a Guarded, beside its lock."""
+    va, _ = guest.image.hidden(*_ALLOCATOR)
+    return va - guest.offset + guest.image.defined.record("Guarded<FrameAllocator>")["data_"].offset
+
+
+def _first(guest: "Guest") -> int:
+    """Where the records are, and the first frame that has one."""
+    return guest.read_word(_allocator(guest) + guest.image.defined.record("FrameAllocator")["first_"].offset)
+
+
+def _fail_after(guest: "Guest") -> int:
+    return _allocator(guest) + guest.image.defined.record("FrameAllocator")["fail_after_"].offset
 
 
 def is_fill_of_freed(number: int) -> bool:

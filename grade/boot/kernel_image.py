@@ -5,25 +5,41 @@ import subprocess
 from functools import cached_property
 from pathlib import Path
 
+from grade.boot.definitions import DEBUG_ROOT, KERNEL_DEFINITIONS, Definitions, definitions_in
 from grade.boot.once_per_file import once_per_file
-
-DEBUG_ROOT = "/pagewalk"
-"""What the debug information calls the folder of the tree (CMakeLists.txt)."""
 
 _SECONDS = 20
 
 
+Symbols = dict[str, tuple[int, int]]
+"""Address and size, by name."""
+
+
 @once_per_file
-def _read(elf: Path) -> tuple[int, int, dict[str, tuple[int, int]]]:
-    """Where the kernel is loaded, where it stays, and of each symbol the address and the size."""
+def _read(elf: Path) -> tuple[int, int, Symbols, Symbols]:
+    """Where the kernel is loaded, where it stays, its symbols, and those that belong to one source file alone.
+
+    These are called by the file's name, too: `process.cc:g_slots`. Of twins there is none.
+    """
     from elftools.elf.elffile import ELFFile  # GDB's Python, which may lack it, has image_of() instead
 
+    symbols: Symbols = {}
+    hidden: Symbols = {}
+    twins, file_name = set(), ""
     with elf.open("rb") as file:
         parsed = ELFFile(file)
         load = next(segment for segment in parsed.iter_segments() if segment["p_type"] == "PT_LOAD")
-        table = parsed.get_section_by_name(".symtab")
-        symbols = {s.name: (s["st_value"], s["st_size"]) for s in table.iter_symbols() if s.name}
-    return load["p_paddr"], load["p_vaddr"], symbols
+        for symbol in parsed.get_section_by_name(".symtab").iter_symbols():
+            kind, place = symbol["st_info"], (symbol["st_value"], symbol["st_size"])
+            if kind["type"] == "STT_FILE":
+                file_name = symbol.name  # of the local symbols that follow (System V ABI, 4.18)
+            elif symbol.name:
+                symbols[symbol.name] = place
+                if kind["bind"] == "STB_LOCAL":
+                    name = f"{file_name}:{symbol.name}"
+                    twins |= {name} & hidden.keys()
+                    hidden[name] = place
+    return load["p_paddr"], load["p_vaddr"], symbols, {name: hidden[name] for name in hidden.keys() - twins}
 
 
 class KernelImage:
@@ -32,16 +48,30 @@ class KernelImage:
     def __init__(self, isa: str, elf: Path) -> None:
         self.isa = isa
         self.elf = elf
-        self.load_address, va, symbols = _read(elf)
-        self.set_symbols(symbols)
+        self.load_address, va, symbols, hidden = _read(elf)
+        self.set_symbols(symbols, hidden)
         self.offset: int = va - self.load_address
         """va - pa of the kernel where it stays: 0 for lab 1's, the start of the higher half from lab 2 on."""
 
-    def set_symbols(self, symbols: dict[str, tuple[int, int]]) -> None:
-        """What names what: by name, the address and the size."""
+    def set_symbols(self, symbols: Symbols, hidden: Symbols) -> None:
+        """What names what; `hidden` are those of one source file alone."""
         self.symbols = {name: value for name, (value, _) in symbols.items()}
         self._sizes = {name: size for name, (_, size) in symbols.items()}
-        self._beginnings: dict[str | tuple[str, ...], bool] = {}
+        self.hidden_symbols = hidden
+
+    @cached_property
+    def defined(self) -> Definitions:
+        """What the given headers define: layouts of records, constants, enumerations."""
+        return definitions_in(self.elf, KERNEL_DEFINITIONS)
+
+    def system_call(self, name: str) -> int:
+        """The number of the system call that is called so: `sched_yield`. KeyError if there is none."""
+        words = "".join(word.capitalize() for word in name.split("_"))
+        return self.defined.constant(f"system_calls::k{words}")
+
+    def hidden(self, source: str, name: str) -> tuple[int, int] | None:
+        """Address and size of a variable in a namespace without a name of a source file (Itanium C++ ABI, 5.1)."""
+        return self.hidden_symbols.get(f"{Path(source).name}:_ZN12_GLOBAL__N_1{len(name)}{name}E")
 
     def va(self, symbol: str) -> int:
         """The address of `symbol` where the kernel stays. KeyError if there is none."""
@@ -50,12 +80,6 @@ class KernelImage:
     def size(self, symbol: str) -> int:
         """How many bytes `symbol` has. KeyError if there is none."""
         return self._sizes[symbol]
-
-    def has_any(self, beginning: str | tuple[str, ...]) -> bool:
-        """Whether the name of any symbol begins so. Searched once: some look again at every stop."""
-        if beginning not in self._beginnings:
-            self._beginnings[beginning] = any(symbol.startswith(beginning) for symbol in self.symbols)
-        return self._beginnings[beginning]
 
     def function(self, name: str) -> int:
         """The address of the C++ function `name` of no class, whatever its parameters (Itanium C++ ABI, 5.1)."""

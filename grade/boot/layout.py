@@ -5,11 +5,6 @@ from dataclasses import dataclass
 from grade.boot.kernel_image import KernelImage
 
 PAGE = 4096
-WINDOW_SIZE = 32 << 20
-PARAMETERS_SIZE = 64 << 10
-TEMP_WINDOW = 1 << 40
-"""Where temporary mappings begin, above the kernel's offset; from lab 4 on (kernel/mm/kernel_half.h)."""
-TEMP_SLOTS = 64
 
 
 @dataclass(frozen=True)
@@ -65,12 +60,45 @@ BOARDS = {
 
 
 @dataclass(frozen=True)
+class UserLayout:
+    """Where things are in the user half, the same for every process (kernel/mm/user_layout.h)."""
+
+    end: int
+    """The first address behind all that a process may have."""
+    stack_top: int
+    stack_size: int
+    stack_limit: int
+    """The lowest address that the stack may grow to, from lab 5 on."""
+    map_start: int
+    """Where mmap begins to look for room."""
+
+    @property
+    def stack_start(self) -> int:
+        """The lowest address of the stack with which a process begins."""
+        return self.stack_top - self.stack_size
+
+    @property
+    def stack(self) -> range:
+        """The pages of the stack with which a process begins."""
+        return range(self.stack_start, self.stack_top, PAGE)
+
+
+@dataclass(frozen=True)
 class Layout:
-    """Where everything of one kernel is, physically, and what must stay unmapped."""
+    """Where everything of one kernel is, physically, and what must stay unmapped; and virtually what comes and goes."""
 
     regions: tuple[Region, ...]
     guards: tuple[Region, ...]
     ram_base: int
+    window_end: int
+    """The physical address behind the RAM that the kernel reaches at all times."""
+    stack_size: int
+    """Of a kernel stack; below it lies a guard of the same size."""
+    most_processes: int
+    """At one time. 0 before lab 3."""
+    temp_slots: range
+    """The virtual addresses of temporary mappings; none before lab 4."""
+    user: UserLayout
 
     def region_at(self, pa: int) -> Region | None:
         """The region or guard that holds `pa`."""
@@ -90,13 +118,14 @@ class Layout:
 
 def layout_of(image: KernelImage) -> Layout:
     """The layout of a linked kernel."""
-    board = BOARDS[image.isa]
-    pa = image.pa
+    board, constants = BOARDS[image.isa], image.defined.constants
+    pa, guard = image.pa, constants["layout::kKernelStackSize"]
 
     def part(name: str, start: int, end: int, **permissions: bool) -> Region:
         return Region(name, start, end - start, **permissions)
 
-    window_end = board.ram_base + WINDOW_SIZE
+    window_end = board.ram_base + constants["layout::kWindowSize"]
+    temp_start, temp_count = constants.get("layout::kTempWindow", 0), constants.get("layout::kTempSlots", 0)
     return Layout(
         regions=(
             part("text", pa("image_start"), pa("text_end"), execute=True),
@@ -104,14 +133,21 @@ def layout_of(image: KernelImage) -> Layout:
             part("data", pa("data_start"), pa("data_end"), write=True),
             part("boot-stack", pa("boot_stack"), pa("boot_stack_end"), write=True),
             part("emergency-stack", pa("emergency_stack"), pa("emergency_stack_end"), write=True),
-            Region("parameters", board.parameters, PARAMETERS_SIZE),
+            Region("parameters", board.parameters, constants["kBootParametersSize"]),
             part("frames", pa("image_end"), window_end, write=True),
             *board.devices,
         ),
         guards=(
             Region("page-0", 0, PAGE),
-            part("boot-stack-guard", pa("boot_stack") - 0x4000, pa("boot_stack")),
-            part("emergency-stack-guard", pa("emergency_stack") - 0x4000, pa("emergency_stack")),
+            part("boot-stack-guard", pa("boot_stack") - guard, pa("boot_stack")),
+            part("emergency-stack-guard", pa("emergency_stack") - guard, pa("emergency_stack")),
         ),
         ram_base=board.ram_base,
+        window_end=window_end,
+        stack_size=constants["layout::kKernelStackSize"],
+        most_processes=constants.get("layout::kMaxProcesses", 0),
+        temp_slots=range(temp_start, temp_start + temp_count * PAGE, PAGE),
+        user=UserLayout(
+            *(constants.get(f"layout::kUser{name}", 0) for name in ("End", "StackTop", "StackSize", "StackLimit", "MapStart"))
+        ),
     )

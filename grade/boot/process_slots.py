@@ -1,9 +1,5 @@
-"""The processes of a guest and what each was promised, read from the kernel's own records in guest RAM.
+"""The processes of a guest and what each was promised, read from the kernel's own records in guest RAM."""
 
-The offsets are those of struct Process (kernel/proc/process.h) and of what it holds.
-"""
-
-import struct
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -13,24 +9,7 @@ from grade.diagnosis.failure import expect
 if TYPE_CHECKING:
     from grade.boot.guest import Guest
 
-_SLOTS = "_ZN12_GLOBAL__N_17g_slotsE"  # g_slots in a namespace without a name (Itanium C++ ABI, 5.1)
-_SLOT_COUNT = 128  # kernel/mm/kernel_half.h
-_PID, _STATE, _PARENT, _ROOT = 0, 4, 8, 24
-_MAP, _HAS_MAP = 40, 56  # what an address space keeps of it; before lab 5 there is none
-_HAS_SPACE, _STACK_TOP = 64, 88
-_NAME = 16  # bytes of the name, which is the last of its members
-_OF_AREAS = "_ZN7VmaList"  # begins the functions of class VmaList, kernel/mm/vma.h
-
-STATES = ("free", "ready", "running", "sleeping", "waiting", "zombie")
-KINDS = ("anonymous", "image", "heap", "stack", "thread")
-"""As kernel/mm/vma.h numbers them."""
-
-_MOST_AREAS = 128
-_COUNT = "<Q"  # count_
-_AREA = "<QQBBBBxxxx"  # start, end, read, write, execute, kind
-_HEAP = 8 + 130 * struct.calcsize(_AREA)  # heap_start and heap_end, behind the list
-_FILE_PARTS = _HEAP + 16  # of struct FilePart: where it goes; where it is, and its size
-_FILE_PART, _FILE_PART_COUNT = "<QQQ", 8
+_SLOTS = ("kernel/proc/process.cc", "g_slots")
 
 
 @dataclass(frozen=True)
@@ -84,35 +63,38 @@ class ProcessSlot:
 
 def has_areas(guest: "Guest") -> bool:
     """Whether this kernel promises memory before it gives it: from lab 5 on."""
-    return guest.image.has_any(_OF_AREAS)
+    return "MemoryMap" in guest.image.defined.records
 
 
 def process_slots(guest: "Guest") -> list[ProcessSlot]:
     """The slots in use, zombies and process 0 too, in the order of the table. None before lab 3."""
-    if _SLOTS not in guest.image.symbols:
+    image = guest.image
+    where = image.hidden(*_SLOTS)
+    if where is None:
         return []
-    base, size = guest.image.pa(_SLOTS), guest.image.size(_SLOTS)
-    step = size // _SLOT_COUNT
-    table = guest.read_physical(base, size)
-    pids = [int.from_bytes(table[at : at + 4], "little") for at in range(0, size, step)]
-    first = guest.image.va(_SLOTS)
+    first, size = where
+    record, states = image.defined.record("Process"), image.defined.enumerators("ProcessState")
+    pid, state, parent, stack_top = (record[name] for name in ("pid", "state", "parent", "stack_top"))
+    has_space, root = record["space.has_value"], record["space.root_"]
+    has_map, map_frame = record["space.map_frame_.has_value"], record["space.map_frame_.frame_"]
+    table = guest.read_physical(first - image.offset, size)
+    beginnings = range(0, len(table), record.size)
     found = []
-    for number in range(_SLOT_COUNT):
-        slot = table[number * step : (number + 1) * step]
-        if not slot[_STATE]:
+    for number, at in enumerate(beginnings):
+        if not (now := state.read(table, at)):
             continue
-        parent, state = (_word(slot, _PARENT) - first) // step, slot[_STATE]
-        has_space, has_map = slot[_HAS_SPACE], slot[_HAS_MAP]
+        of_parent, name = parent.read(table, at) - first, record["name"].bytes_in(table, at)
+        is_there = bool(has_space.read(table, at))
         found.append(
             ProcessSlot(
                 number,
-                pids[number],
-                STATES[state] if state < len(STATES) else f"no state: {state}",  # the kernel may have written anything
-                pids[parent] if 0 <= parent < _SLOT_COUNT else -1,
-                _word(slot, _ROOT) if has_space else None,
-                _word(slot, _MAP) if has_space and has_map else None,
-                _word(slot, _STACK_TOP),
-                slot[-_NAME:].split(b"\0")[0].decode(errors="replace"),
+                pid.read(table, at),
+                states.get(now, f"no state: {now}"),  # the kernel may have written anything
+                pid.read(table, of_parent) if of_parent in beginnings else -1,
+                root.read(table, at) if is_there else None,
+                map_frame.read(table, at) if is_there and has_map.read(table, at) else None,
+                stack_top.read(table, at),
+                name.split(b"\0")[0].decode(errors="replace"),
             )
         )
     return found
@@ -131,19 +113,18 @@ def memory_map(guest: "Guest", slot: ProcessSlot) -> MemoryMap:
     """What the process was promised; a Failure if the list cannot be one."""
     __tracebackhide__ = True
     expect(slot.map is not None, "vma-list-broken", f"{slot} has a list of areas", "it has none")
-    data = guest.read_physical(slot.map, PAGE)
-    (count,) = struct.unpack_from(_COUNT, data)
-    expect(count <= _MOST_AREAS, "vma-list-broken", f"{slot} has at most {_MOST_AREAS} areas", f"{count}")
-    areas = []
-    for number in range(count):
-        start, end, *may, kind = struct.unpack_from(_AREA, data, 8 + number * struct.calcsize(_AREA))
-        protection = "".join(letter if yes else "-" for letter, yes in zip("rwx", may, strict=True))
-        expect(kind < len(KINDS), "vma-list-broken", f"area {number} of {slot} is of a known kind", f"{kind}")
-        areas.append(Area(start, end, protection, KINDS[kind]))
-    parts = struct.iter_unpack(_FILE_PART, data[_FILE_PARTS:][: _FILE_PART_COUNT * struct.calcsize(_FILE_PART)])
-    file_parts = tuple(part for part in parts if part[2])
-    return MemoryMap(slot.map, tuple(areas), *struct.unpack_from("<QQ", data, _HEAP), file_parts)
-
-
-def _word(data: bytes, at: int) -> int:
-    return int.from_bytes(data[at : at + 8], "little")
+    defined, data = guest.image.defined, guest.read_physical(slot.map, PAGE)
+    record, most = defined.record("MemoryMap"), defined.constant("VmaList::kMost")
+    count = record["areas.count_"].read(data)
+    expect(count <= most, "vma-list-broken", f"{slot} has at most {most} areas", f"{count}")
+    areas, kinds = [], defined.enumerators("VmaKind")
+    area, letters = defined.record("Vma"), (("protection.read", "r"), ("protection.write", "w"), ("protection.execute", "x"))
+    for number, at in enumerate(record["areas.areas_"].places()[:count]):
+        protection = "".join(letter if area[name].read(data, at) else "-" for name, letter in letters)
+        kind = area["kind"].read(data, at)
+        expect(kind in kinds, "vma-list-broken", f"area {number} of {slot} is of a known kind", f"{kind}")
+        areas.append(Area(area["start"].read(data, at), area["end"].read(data, at), protection, kinds[kind]))
+    heap = (record[name].read(data) for name in ("heap_start", "heap_end"))
+    part, fields = defined.record("FilePart"), ("start", "bytes.data", "bytes.size")
+    file_parts = (tuple(part[name].read(data, at) for name in fields) for at in record["file"].places())
+    return MemoryMap(slot.map, tuple(areas), *heap, tuple(one for one in file_parts if one[2]))

@@ -8,11 +8,6 @@ from grade.boot.layout import PAGE
 if TYPE_CHECKING:
     from grade.boot.guest import Guest
 
-STACK_SIZE = 16 << 10  # of a kernel stack; a guard of the same size lies below it (kernel/mm/layout.h)
-USER_STACK_TOP = 1 << 30  # kernel/mm/user_layout.h
-USER_STACK_SIZE = 16 << 10
-
-
 @dataclass(frozen=True)
 class Process:
     """A process that lives, as the kernel describes it: given code, but a weak witness.
@@ -23,6 +18,8 @@ class Process:
     pid: int
     root: int
     stack: int
+    """The upper end of its kernel stack, of so many bytes."""
+    stack_size: int
     program: str
 
     def __str__(self) -> str:
@@ -31,12 +28,12 @@ class Process:
     @property
     def stack_pages(self) -> range:
         """The pages of its kernel stack."""
-        return range(self.stack - STACK_SIZE, self.stack, PAGE)
+        return range(self.stack - self.stack_size, self.stack, PAGE)
 
     @property
     def guard_pages(self) -> range:
         """The pages below it that nobody may map."""
-        return range(self.stack - 2 * STACK_SIZE, self.stack - STACK_SIZE, PAGE)
+        return range(self.stack - 2 * self.stack_size, self.stack - self.stack_size, PAGE)
 
 
 def processes(guest: "Guest") -> list[Process]:
@@ -46,7 +43,7 @@ def processes(guest: "Guest") -> list[Process]:
         pid = int(fact.values.get("pid", "0"))
         if fact.name == "process" and pid != 0 and "root" in fact.values:
             root, stack = int(fact.values["root"], 0), int(fact.values["stack"], 0)
-            found[pid] = Process(pid, root, stack, fact.values["program"])
+            found[pid] = Process(pid, root, stack, guest.layout.stack_size, fact.values["program"])
         elif fact.name in ("exit", "killed"):
             found.pop(pid, None)
     return list(found.values())

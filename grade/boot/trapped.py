@@ -21,14 +21,20 @@ _ARGUMENTS = {
 }
 RESULT_REGISTER = {"x86_64": "rax", "aarch64": "x0"}
 
-TRAP_FRAME = {  # of arch/<isa>/trap_frame.h: size, and where pc and sp of the interrupted code are
-    "x86_64": (176, 136, 160),
-    "aarch64": (288, 256, 280),
-}
+_PC_AND_SP = {"x86_64": ("rip", "rsp"), "aarch64": ("elr", "sp_el0")}  # arch/<isa>/trap_frame.h
 GENERAL_REGISTERS = {
     "x86_64": ("rax", "rbx", "rcx", "rdx", "rsi", "rdi", "rbp", *(f"r{i}" for i in range(8, 16))),
     "aarch64": tuple(f"x{i}" for i in range(31)),
 }
+
+
+@dataclass(frozen=True)
+class TrapFrame:
+    """What the kernel keeps of interrupted code, in bytes: how much, and where pc and sp are in it."""
+
+    size: int
+    pc_at: int
+    sp_at: int
 
 
 @dataclass(frozen=True)
@@ -51,6 +57,12 @@ class SystemCall:
     trap: Trap
     number: int
     arguments: tuple[int, ...]
+
+
+def trap_frame_of(guest: Guest) -> TrapFrame:
+    """How this kernel keeps it."""
+    record = guest.image.defined.record("TrapFrame")
+    return TrapFrame(record.size, *(record[name].offset for name in _PC_AND_SP[guest.isa]))
 
 
 def read_trap(guest: Guest) -> Trap:
@@ -84,17 +96,18 @@ def run_to_user_tick(guest: Guest, what: str) -> Trap:
             return trap
 
 
-def run_to_system_call(guest: Guest, number: int, what: str) -> SystemCall:
-    """Runs until a process makes this system call."""
+def run_to_system_call(guest: Guest, name: str, what: str) -> SystemCall:
+    """Runs until a process makes the system call of this name."""
     __tracebackhide__ = True
+    number = guest.image.system_call(name)
     while True:
         guest.run_to_address(_vector(guest, _SYSTEM_CALL, _LOWER_LEVEL_SYNCHRONOUS), what)
         trap = read_trap(guest)
         if guest.isa == "aarch64" and _exception_class(trap) != _CLASS_SVC64:
             continue
-        name, arguments = _ARGUMENTS[guest.isa]
+        number_in, arguments = _ARGUMENTS[guest.isa]
         registers = trap.cpu.registers
-        if registers[name] == number:
+        if registers[number_in] == number:
             return SystemCall(trap, number, tuple(registers[argument] for argument in arguments))
 
 

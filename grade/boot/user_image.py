@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from pathlib import Path
 
+from grade.boot.definitions import Definitions, definitions_in
 from grade.boot.layout import PAGE
 from grade.boot.once_per_file import once_per_file
 
@@ -38,10 +39,13 @@ class UserImage:
     def __init__(self, elf: Path) -> None:
         from elftools.elf.elffile import ELFFile  # GDB's Python may lack it
 
+        self.elf = elf
         with elf.open("rb") as file:
             parsed = ELFFile(file)
             table = parsed.get_section_by_name(".symtab")
-            self.symbols: dict[str, int] = {s.name: s["st_value"] for s in table.iter_symbols() if s.name}
+            symbols = {s.name: (s["st_value"], s["st_size"]) for s in table.iter_symbols() if s.name}
+            self.symbols: dict[str, int] = {name: value for name, (value, _) in symbols.items()}
+            self._sizes = {name: size for name, (_, size) in symbols.items()}
             self.segments = tuple(
                 Segment(s["p_vaddr"], s["p_memsz"], s.data(), bool(s["p_flags"] & 2), bool(s["p_flags"] & 1))
                 for s in parsed.iter_segments("PT_LOAD")
@@ -56,6 +60,14 @@ class UserImage:
     def va(self, symbol: str) -> int:
         """The address of `symbol`, the same in every process that runs the program. KeyError if there is none."""
         return self.symbols[symbol]
+
+    def size(self, symbol: str) -> int:
+        """How many bytes `symbol` has. KeyError if there is none."""
+        return self._sizes[symbol]
+
+    def defined(self, source: str) -> Definitions:
+        """What one of its source files defines, as far as it uses it."""
+        return definitions_in(self.elf, source)
 
 
 def user_image(kernel_elf: Path, program: str) -> UserImage:

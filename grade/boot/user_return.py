@@ -9,8 +9,7 @@ from dataclasses import dataclass
 from grade.boot.cpu_state import CpuState, is_user_mode
 from grade.boot.guest import Guest
 from grade.boot.process_slots import ProcessSlot, process_slots
-from grade.boot.processes import STACK_SIZE
-from grade.boot.trapped import GENERAL_REGISTERS, RESULT_REGISTER, TRAP_FRAME, Trap
+from grade.boot.trapped import GENERAL_REGISTERS, RESULT_REGISTER, Trap, trap_frame_of
 from grade.diagnosis.failure import expect, fail
 
 _MOST_STEPS = 64  # twice as many as trap_return has instructions
@@ -73,12 +72,12 @@ def thread_pointer(guest: Guest) -> dict[str, int]:
 def run_to_turn(guest: Guest, what: str, pids: set[int] | None = None) -> ProcessSlot:
     """Runs until one of these processes, or any at all, is about to go back to user mode."""
     __tracebackhide__ = True
-    idle = guest.layout.region("boot-stack")  # process 0's
+    idle, size = guest.layout.region("boot-stack"), guest.layout.stack_size  # of process 0; of the others
     while True:
         sp = guest.run_to_address(guest.image.va("trap_return"), what).sp
         if idle.pa <= sp - guest.offset < idle.end:
             continue
-        slot = next((s for s in process_slots(guest) if s.pid and s.stack_top - STACK_SIZE < sp < s.stack_top), None)
+        slot = next((s for s in process_slots(guest) if s.pid and s.stack_top - size < sp < s.stack_top), None)
         wanted = "the registers to load lie on the kernel stack of a process"
         expect(slot is not None, "child-frame-misplaced", wanted, f"sp is {sp:#x}", guest.walk(sp))
         if pids is None or slot.pid in pids:
@@ -88,7 +87,7 @@ def run_to_turn(guest: Guest, what: str, pids: set[int] | None = None) -> Proces
 def go_to_user_mode(guest: Guest, slot: ProcessSlot) -> UserReturn:
     """Leads a process whose turn it is on to user mode."""
     __tracebackhide__ = True
-    frame, sp = slot.stack_top - TRAP_FRAME[guest.isa][0], guest.cpu().sp
+    frame, sp = slot.stack_top - trap_frame_of(guest).size, guest.cpu().sp
     wanted = f"the registers to load of {slot} lie at the top of its kernel stack, at {frame:#x}"
     expect(sp == frame, "child-frame-misplaced", wanted, f"the kernel takes them from {sp:#x}")
     for _ in range(_MOST_STEPS):

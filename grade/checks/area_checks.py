@@ -4,21 +4,20 @@ from itertools import pairwise
 
 from grade.boot.frame_records import frame_records
 from grade.boot.guest import Guest
-from grade.boot.layout import PAGE
+from grade.boot.layout import PAGE, UserLayout
 from grade.boot.process_slots import Area, MemoryMap, ProcessSlot, memory_map, process_slots
 from grade.checks.process_checks import user_mappings, walk_in
 from grade.diagnosis.failure import expect, fail
 from grade.walker import Mapping
 
 _FAULT = "kernel/mm/fault.cc"
-_USER_END = 0x7FFF_FFFF_F000  # kernel/mm/user_layout.h
 
 
 def check_areas(guest: Guest, slot: ProcessSlot) -> MemoryMap:
     """The list is sorted, half-open, disjoint and merged, and every page of the user's follows an area of it."""
     __tracebackhide__ = True
     areas = memory_map(guest, slot)
-    check_list(areas, str(slot))
+    check_list(areas, str(slot), guest.layout.user)
     for mapping in user_mappings(guest, slot.root or 0):
         _check_page(guest, slot, areas, mapping)
     in_use = areas.frame in frame_records(guest).in_use
@@ -33,12 +32,12 @@ def check_all_areas(guest: Guest) -> dict[int, MemoryMap]:
     return {slot.pid: check_areas(guest, slot) for slot in slots}
 
 
-def check_list(areas: MemoryMap, owner: str) -> None:
+def check_list(areas: MemoryMap, owner: str, user: UserLayout) -> None:
     """What vma.h says of every list."""
     __tracebackhide__ = True
     for area in areas.areas:
         whole = area.start % PAGE == 0 and area.end % PAGE == 0
-        right = whole and PAGE <= area.start < area.end <= _USER_END
+        right = whole and PAGE <= area.start < area.end <= user.end
         expect(right, "vma-list-broken", f"the areas of {owner} are whole pages of the user half", f"{area}")
     for below, above in pairwise(areas.areas):
         wanted = f"the areas of {owner} are sorted, and none overlaps the next"

@@ -4,31 +4,27 @@ It keeps the rules of kernel/mm/vma.h, fault.h and kernel/proc/memory_calls.h in
 user/vmascript.cc carries out the same operations; afterwards both must agree (area_script.py).
 """
 
+import errno
 import struct
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from itertools import pairwise
 
-from grade.boot.layout import PAGE
+from grade.boot.kernel_image import KernelImage
+from grade.boot.layout import PAGE, UserLayout, layout_of
 from grade.boot.process_slots import Area, MemoryMap
 
-USER_END = 0x7FFF_FFFF_F000  # kernel/mm/user_layout.h
-STACK_TOP = 1 << 30
-STACK_LIMIT = STACK_TOP - (1 << 20)
-MAP_START = 4 << 30
-MOST_AREAS = 128
+LOAD, STORE, CALL, SWEEP = DEEDS = "load", "store", "call", "sweep"
+"""What the program does by itself; all else is a system call."""
 
-BRK, MUNMAP, MMAP, MPROTECT = 214, 215, 222, 226  # kernel/proc/system_call_numbers.h
-LOAD, STORE, CALL, SWEEP = 10_001, 10_002, 10_003, 10_004  # user/vmascript.cc
-_NAMES = {BRK: "brk", MUNMAP: "munmap", MMAP: "mmap", MPROTECT: "mprotect"}
-_NAMES |= {LOAD: "load", STORE: "store", CALL: "call", SWEEP: "sweep"}
-
+# Linux's (include/uapi/asm-generic/mman-common.h).
 READ, WRITE, EXECUTE = 1, 2, 4
 SHARED, PRIVATE, FIXED, ANONYMOUS, FIXED_NOREPLACE = 1, 2, 0x10, 0x20, 0x10_0000
 _TYPE_MASK = 0xF
 _MASK = (1 << 64) - 1
 
-EPERM, EBADF, ENOMEM, EACCES, EEXIST, ENODEV, EINVAL, EOPNOTSUPP = -1, -9, -12, -13, -17, -19, -22, -95
+_NAMES = ("EPERM", "EBADF", "ENOMEM", "EACCES", "EEXIST", "ENODEV", "EINVAL", "EOPNOTSUPP")
+EPERM, EBADF, ENOMEM, EACCES, EEXIST, ENODEV, EINVAL, EOPNOTSUPP = (-getattr(errno, name) for name in _NAMES)  # Linux's
 
 NO_AREA, NOT_PERMITTED, TOO_MANY_AREAS = "no-area", "not-permitted", "too-many-areas"
 """Why an access gets a process killed, as @killed says."""
@@ -36,38 +32,38 @@ NO_AREA, NOT_PERMITTED, TOO_MANY_AREAS = "no-area", "not-permitted", "too-many-a
 
 @dataclass(frozen=True)
 class Operation:
-    """One step of a script: a system call by its number, or LOAD, STORE, CALL, SWEEP."""
+    """One step of a script: a system call by its name, or one of DEEDS."""
 
-    kind: int
+    kind: str
     arguments: tuple[int, ...]
 
-    def encoded(self) -> bytes:
-        """As struct Operation in user/vmascript.cc, its result not known yet."""
-        words = [self.kind, *self.arguments, *[0] * (6 - len(self.arguments)), 0]
+    def encoded(self, number: int) -> bytes:
+        """As struct Operation in user/vmascript.cc, its result not known yet. `number` is what stands for its kind."""
+        words = [number, *self.arguments, *[0] * (6 - len(self.arguments)), 0]
         return struct.pack("<8Q", *(word & _MASK for word in words))
 
     def __str__(self) -> str:
-        return f"{_NAMES.get(self.kind, self.kind)}({', '.join(f'{word & _MASK:#x}' for word in self.arguments)})"
+        return f"{self.kind}({', '.join(f'{word & _MASK:#x}' for word in self.arguments)})"
 
 
 def mmap(hint: int, size: int, protection: int = READ | WRITE, flags: int = PRIVATE | ANONYMOUS) -> Operation:
     """Maps `size` bytes of zeros."""
-    return Operation(MMAP, (hint, size, protection, flags, -1, 0))
+    return Operation("mmap", (hint, size, protection, flags, -1, 0))
 
 
 def munmap(start: int, size: int) -> Operation:
     """Takes away what is mapped in a range."""
-    return Operation(MUNMAP, (start, size))
+    return Operation("munmap", (start, size))
 
 
 def mprotect(start: int, size: int, protection: int) -> Operation:
     """Changes what may be done with a range."""
-    return Operation(MPROTECT, (start, size, protection))
+    return Operation("mprotect", (start, size, protection))
 
 
 def brk(end: int) -> Operation:
     """Moves the end of the heap."""
-    return Operation(BRK, (end,))
+    return Operation("brk", (end,))
 
 
 def load(va: int) -> Operation:
@@ -123,14 +119,17 @@ class AreaModel:
     areas: list[Area]
     heap_start: int
     heap_end: int
+    user: UserLayout
+    most_areas: int
     words: dict[int, int] = field(default_factory=dict)
     touched: set[int] = field(default_factory=set)
     """The pages that operations have brought and not dropped again."""
 
     @classmethod
-    def of(cls, memory: MemoryMap) -> "AreaModel":
-        """The model of a process as it is now."""
-        return cls(list(memory.areas), memory.heap_start, memory.heap_end)
+    def of(cls, memory: MemoryMap, image: KernelImage) -> "AreaModel":
+        """The model of a process as it is now, on this kernel."""
+        most = image.defined.constant("VmaList::kMost")
+        return cls(list(memory.areas), memory.heap_start, memory.heap_end, layout_of(image).user, most)
 
     # --- looking ---
 
@@ -155,7 +154,7 @@ class AreaModel:
         area = self.area_of(va) or self._grown_stack(va)
         if area is None:
             return NO_AREA
-        if self.area_of(va) is None and len(_merged([*self.areas, area])) > MOST_AREAS:
+        if self.area_of(va) is None and len(_merged([*self.areas, area])) > self.most_areas:
             return TOO_MANY_AREAS
         return None if letter in area.protection else NOT_PERMITTED
 
@@ -168,28 +167,28 @@ class AreaModel:
         """
         a, b, *_ = (*operation.arguments, 0)
         match operation.kind:
-            case kind if kind == MMAP:
+            case "mmap":
                 return self._mmap(*operation.arguments)
-            case kind if kind == MUNMAP:
+            case "munmap":
                 return self._munmap(a, b)
-            case kind if kind == MPROTECT:
+            case "mprotect":
                 return self._mprotect(*operation.arguments)
-            case kind if kind == BRK:
+            case "brk":
                 return self._brk(a)
-            case kind if kind == LOAD:
+            case "load":
                 self._touch(a)
                 word = self.word(a)
                 return word if word is None or word < 1 << 63 else word - (1 << 64)
-            case kind if kind == STORE:
+            case "store":
                 self._touch(a)
                 self.words[a] = b & _MASK
                 return 0
-            case kind if kind == SWEEP:
+            case "sweep":
                 for va in range(a, a + b * PAGE, PAGE):
                     self._touch(va)
                     self.words[va] = operation.arguments[2] & _MASK
                 return 0
-            case kind if kind == CALL:
+            case "call":
                 self._touch(a)
         return None
 
@@ -223,7 +222,7 @@ class AreaModel:
         """What the stack grows by if `va` is touched; None if it does not."""
         above = next((area for area in self.areas if area.end > va), None)
         start = va // PAGE * PAGE
-        if above is None or above.kind != "stack" or start < STACK_LIMIT:
+        if above is None or above.kind != "stack" or start < self.user.stack_limit:
             return None
         return replace(above, start=start, end=above.start) if self.is_free(start - PAGE, above.start) else None
 
@@ -246,14 +245,14 @@ class AreaModel:
         if start % PAGE:
             return EINVAL
         end = start + _round_up(size)
-        if end > USER_END:
+        if end > self.user.end:
             return ENOMEM
         if start < PAGE:
             return EPERM
         if flags & FIXED_NOREPLACE and not self.is_free(start, end):
             return EEXIST
         if not self.is_free(start, end):
-            if len(self.areas) + 2 > MOST_AREAS:
+            if len(self.areas) + 2 > self.most_areas:
                 return ENOMEM
             self._take_away(start, end)
         return start if self._put(Area(start, end, protection, "anonymous")) else ENOMEM
@@ -261,7 +260,7 @@ class AreaModel:
     def _map_anywhere(self, hint: int, size: int, protection: str) -> int:
         wanted = hint // PAGE * PAGE
         end = wanted + size
-        is_good = wanted >= PAGE and end <= USER_END and self.is_free(wanted, end) and not self._takes_guard(end)
+        is_good = wanted >= PAGE and end <= self.user.end and self.is_free(wanted, end) and not self._takes_guard(end)
         start = wanted if is_good else self.gap(size)
         if start is None or not self._put(Area(start, start + size, protection, "anonymous")):
             return ENOMEM
@@ -269,14 +268,14 @@ class AreaModel:
 
     def gap(self, size: int) -> int | None:
         """The lowest address for mmap where `size` bytes are free."""
-        for start in sorted([MAP_START, *(area.end for area in self.areas if area.end > MAP_START)]):
+        for start in sorted([self.user.map_start, *(area.end for area in self.areas if area.end > self.user.map_start)]):
             if self.is_free(start, start + size):
-                return start if start + size <= USER_END else None
+                return start if start + size <= self.user.end else None
         return None
 
     def _munmap(self, start: int, size: int) -> int:
         end = start + _round_up(size)
-        if start % PAGE or end > USER_END or start == end:
+        if start % PAGE or end > self.user.end or start == end:
             return EINVAL
         return 0 if self._take_away(start, end) else ENOMEM
 
@@ -286,20 +285,20 @@ class AreaModel:
             return EINVAL
         if size == 0:
             return 0
-        if end > USER_END:
+        if end > self.user.end:
             return ENOMEM
         if protection & WRITE and protection & EXECUTE:
             return EACCES
         inside = [piece for piece in self._split_at(start, end) if start <= piece.start < end]
         covered = sum(piece.end - piece.start for piece in inside) == end - start
-        if not covered or len(self._split_at(start, end)) > MOST_AREAS:
+        if not covered or len(self._split_at(start, end)) > self.most_areas:
             return ENOMEM
         outside = [piece for piece in self._split_at(start, end) if piece not in inside]
         self.areas = _merged([*outside, *(replace(piece, protection=letters(protection)) for piece in inside)])
         return 0
 
     def _brk(self, end: int) -> int:
-        if not self.heap_start <= end <= USER_END:
+        if not self.heap_start <= end <= self.user.end:
             return self.heap_end
         old, new = _round_up(self.heap_end), _round_up(end)
         if new > old:
@@ -320,14 +319,14 @@ class AreaModel:
     def _put(self, area: Area) -> bool:
         """False if it cannot be, for then there would be too many areas."""
         together = _merged([*self.areas, area])
-        if len(together) <= MOST_AREAS:
+        if len(together) <= self.most_areas:
             self.areas = together
-        return len(together) <= MOST_AREAS
+        return len(together) <= self.most_areas
 
     def _take_away(self, start: int, end: int) -> bool:
         """False if it cannot be, for then there would be too many areas."""
         left = [piece for piece in self._split_at(start, end) if not start <= piece.start < end]
-        if len(left) > MOST_AREAS:
+        if len(left) > self.most_areas:
             return False
         self.areas = left
         self.touched = {page for page in self.touched if not start <= page < end}

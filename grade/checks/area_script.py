@@ -8,10 +8,10 @@ from grade.boot.frame_records import frame_records
 from grade.boot.guest import Guest
 from grade.boot.layout import PAGE
 from grade.boot.process_slots import Area, memory_map
-from grade.boot.processes import USER_STACK_TOP
 from grade.boot.user_image import loaded_pages, user_image
 from grade.checks.area_checks import check_areas, permissions, present_pages
-from grade.checks.area_model import CALL, LOAD, NOT_PERMITTED, STORE, SWEEP, AreaModel, Operation
+from grade.checks.area_model import CALL, DEEDS, LOAD, NOT_PERMITTED, STORE, SWEEP, AreaModel, Operation
+from grade.checks.area_steps import Places
 from grade.checks.demand_checks import check_promised, run_or_end, running_slot
 from grade.checks.process_checks import walk_in
 from grade.checks.user_memory import read_user, write_user
@@ -19,8 +19,7 @@ from grade.diagnosis.failure import expect, fail
 from grade.machine.facts import Fact
 
 PROGRAM = "vmascript"
-MOST_OPERATIONS = 256  # g_operations in user/vmascript.cc
-_SIZE = 64  # of struct Operation
+_SOURCE = "user/vmascript.cc"
 _FAULT = "kernel/mm/fault.cc"
 
 
@@ -30,15 +29,22 @@ class AreaScript:
     def __init__(self, guest: Guest) -> None:
         """Runs the process that is started next to where it can be given operations."""
         __tracebackhide__ = True
-        self.guest = guest
-        self.program = user_image(Path(guest.recipe.elf), PROGRAM)
-        self._pages = loaded_pages(self.program)
+        self._meet(guest)
         what = f"{PROGRAM} comes to its first operation"
         while run_or_end(guest, self.program.va("call_comes"), what) is None:
             if running_slot(guest).program == PROGRAM:
                 self._check_alive(what)
         self.slot = running_slot(guest)
-        self.model = AreaModel.of(memory_map(guest, self.slot))
+        self.model = AreaModel.of(memory_map(guest, self.slot), guest.image)
+
+    def _meet(self, guest: Guest) -> None:
+        """What the build says of the kernel and of the program."""
+        self.guest, self.places = guest, Places(guest.layout.user)
+        self.program = user_image(Path(guest.recipe.elf), PROGRAM)
+        self._pages = loaded_pages(self.program)
+        defined = self.program.defined(_SOURCE)
+        self._deeds, self._operation = defined.enumerations["Deed"], defined.record("Operation")
+        self.most_operations = self.program.size("g_operations") // self._operation.size
 
     @property
     def root(self) -> int:
@@ -119,9 +125,9 @@ class AreaScript:
     def hand_over(self, operations: Sequence[Operation]) -> None:
         """Writes them into the program's memory."""
         __tracebackhide__ = True
-        if not 0 < len(operations) <= MOST_OPERATIONS:
-            raise ValueError(f"{len(operations)} operations; there is room for 1 to {MOST_OPERATIONS}")
-        data = b"".join(operation.encoded() for operation in operations)
+        if not 0 < len(operations) <= self.most_operations:
+            raise ValueError(f"{len(operations)} operations; there is room for 1 to {self.most_operations}")
+        data = b"".join(operation.encoded(self._number_of(operation.kind)) for operation in operations)
         write_user(self.guest, self.root, self.program.va("g_operations"), data)
         write_user(self.guest, self.root, self.program.va("g_count"), len(operations).to_bytes(8, "little"))
 
@@ -133,8 +139,12 @@ class AreaScript:
     def results(self, count: int) -> list[int]:
         """What the first of them came to."""
         __tracebackhide__ = True
-        data = read_user(self.guest, self.root, self.program.va("g_operations"), count * _SIZE)
-        return [int.from_bytes(data[at - 8 : at], "little", signed=True) for at in range(_SIZE, len(data) + 1, _SIZE)]
+        size, result = self._operation.size, self._operation["result"]
+        data = read_user(self.guest, self.root, self.program.va("g_operations"), count * size)
+        return [result.read_signed(data, at) for at in range(0, len(data), size)]
+
+    def _number_of(self, kind: str) -> int:
+        return self._deeds[f"k{kind.capitalize()}"] if kind in DEEDS else self.guest.image.system_call(kind)
 
     def check(self, when: str) -> None:
         """The list is the model's, the pages follow it, those are there that were touched, and hold what they must."""
@@ -188,7 +198,7 @@ class AreaScript:
         area = self.model.area_of(page)
         if area is None or area.kind == "thread" or (area.kind == "image" and "w" in area.protection):
             return
-        if page == USER_STACK_TOP - PAGE:  # where the program's own stack is
+        if page == self.guest.layout.user.stack_top - PAGE:  # where the program's own stack is
             return
         wanted = bytearray(self._pages[page] if area.kind == "image" else bytes(PAGE))
         for va in range(page, page + PAGE, 8):
@@ -211,7 +221,7 @@ class AreaScript:
         last = operations[-1]
         context = "; before it: " + ", ".join(map(str, operations[-4:-1])) if len(operations) > 1 else ""
         cause, walk = "memory-call-wrong", None
-        if last.kind in (LOAD, STORE, CALL, SWEEP):
+        if last.kind in DEEDS:
             cause = "wrong-user-bytes" if right else "user-page-not-cleared"
             walk = walk_in(self.guest, self.root, last.arguments[0])
         fail(cause, f"{last} returns {right & (1 << 64) - 1:#x}{context}", f"{seen & (1 << 64) - 1:#x}", walk)

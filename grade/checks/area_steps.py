@@ -4,19 +4,15 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from grade.boot.kernel_image import KernelImage
-from grade.boot.layout import PAGE
-from grade.boot.processes import USER_STACK_TOP
+from grade.boot.layout import PAGE, UserLayout
 from grade.boot.user_image import UserImage
 from grade.checks.area_model import (
     ANONYMOUS,
     EXECUTE,
     FIXED,
     FIXED_NOREPLACE,
-    MAP_START,
     PRIVATE,
     READ,
-    STACK_LIMIT,
-    USER_END,
     WRITE,
     Operation,
     brk,
@@ -33,54 +29,74 @@ from grade.checks.demand_checks import heap_start
 Step = tuple[str, list[Operation]]
 """What has happened then, and the operations."""
 
-ONE, TWO = MAP_START, MAP_START + 64 * PAGE
-"""Where mmap finds room first, and a place not far from there."""
-
-FAR = MAP_START + (1 << 39) + (1 << 30) + (1 << 21)
-"""An address that needs tables of its own at every level."""
-
 _REPLACE = PRIVATE | ANONYMOUS | FIXED
 _NOREPLACE = PRIVATE | ANONYMOUS | FIXED_NOREPLACE
-_UNDER_STACK = STACK_LIMIT + 64 * PAGE
-"""Where something is mapped that the stack must not come near to: the page behind it stays free."""
+
+
+@dataclass(frozen=True)
+class Places:
+    """Addresses for the steps of a process whose half is laid out like this."""
+
+    user: UserLayout
+
+    @property
+    def one(self) -> int:
+        """Where mmap finds room first."""
+        return self.user.map_start
+
+    @property
+    def two(self) -> int:
+        """A place not far from there."""
+        return self.one + 64 * PAGE
+
+    @property
+    def far(self) -> int:
+        """An address that needs tables of its own at every level."""
+        return self.one + (1 << 39) + (1 << 30) + (1 << 21)
+
+    @property
+    def under_stack(self) -> int:
+        """Where something is mapped that the stack must not come near to: the page behind it stays free."""
+        return self.user.stack_limit + 64 * PAGE
+
 
 
 # --- step by step ----------------------------------------------------------------------------------------------------
 
-def mmap_steps() -> list[Step]:
+def mmap_steps(places: Places) -> list[Step]:
     """Places chosen, asked for and taken, and what munmap leaves."""
     return [
-        ("mmap has chosen a place", [mmap(0, 3 * PAGE), sweep(ONE, 3, 0x11)]),
-        ("mmap has taken a hint", [mmap(ONE + 16 * PAGE, PAGE + 1), store(ONE + 17 * PAGE, 1)]),
-        ("a hint was taken already, and two areas became one", [mmap(ONE + 16 * PAGE, PAGE), store(ONE + 3 * PAGE, 2)]),
-        ("munmap has taken the middle out of an area", [munmap(ONE + PAGE, PAGE)]),
-        ("the hole is filled again", [mmap(ONE + PAGE, PAGE, 3, _NOREPLACE), load(ONE + PAGE), load(ONE)]),
-        ("mmap was not to replace anything", [mmap(ONE + 4 * PAGE, 13 * PAGE, 3, _NOREPLACE), load(ONE)]),
-        ("mmap has replaced two pages", [mmap(ONE + PAGE, 2 * PAGE, READ, _REPLACE), load(ONE + PAGE), load(ONE)]),
-        ("a gap was too small", [munmap(ONE + PAGE, PAGE), mmap(0, 2 * PAGE), mmap(0, PAGE)]),
-        ("munmap has gone over areas and gaps", [munmap(ONE - PAGE, 18 * PAGE), munmap(ONE, PAGE)]),
+        ("mmap has chosen a place", [mmap(0, 3 * PAGE), sweep(places.one, 3, 0x11)]),
+        ("mmap has taken a hint", [mmap(places.one + 16 * PAGE, PAGE + 1), store(places.one + 17 * PAGE, 1)]),
+        ("a hint was taken already, and two areas became one", [mmap(places.one + 16 * PAGE, PAGE), store(places.one + 3 * PAGE, 2)]),
+        ("munmap has taken the middle out of an area", [munmap(places.one + PAGE, PAGE)]),
+        ("the hole is filled again", [mmap(places.one + PAGE, PAGE, 3, _NOREPLACE), load(places.one + PAGE), load(places.one)]),
+        ("mmap was not to replace anything", [mmap(places.one + 4 * PAGE, 13 * PAGE, 3, _NOREPLACE), load(places.one)]),
+        ("mmap has replaced two pages", [mmap(places.one + PAGE, 2 * PAGE, READ, _REPLACE), load(places.one + PAGE), load(places.one)]),
+        ("a gap was too small", [munmap(places.one + PAGE, PAGE), mmap(0, 2 * PAGE), mmap(0, PAGE)]),
+        ("munmap has gone over areas and gaps", [munmap(places.one - PAGE, 18 * PAGE), munmap(places.one, PAGE)]),
     ]
 
 
-def mprotect_steps() -> list[Step]:
+def mprotect_steps(places: Places) -> list[Step]:
     """A part, all, what is not there: neighbours stay as they are."""
-    middle = TWO + 2 * PAGE
+    middle = places.two + 2 * PAGE
     return [
-        ("five pages are in use", [mmap(TWO, 5 * PAGE), sweep(TWO, 5, 0x22)]),
-        ("mprotect is in the middle", [mprotect(middle, PAGE, READ), sweep(TWO, 2, 3), sweep(middle + PAGE, 2, 4)]),
+        ("five pages are in use", [mmap(places.two, 5 * PAGE), sweep(places.two, 5, 0x22)]),
+        ("mprotect is in the middle", [mprotect(middle, PAGE, READ), sweep(places.two, 2, 3), sweep(middle + PAGE, 2, 4)]),
         ("mprotect has changed it back", [mprotect(middle, PAGE, READ | WRITE), load(middle), store(middle, 5)]),
-        ("mprotect has changed the beginning", [mprotect(TWO, 2 * PAGE, READ), store(middle, 6)]),
-        ("mprotect has changed all of it", [mprotect(TWO, 5 * PAGE, READ), load(middle)]),
-        ("mprotect has taken all rights and given them back", [mprotect(TWO, 5 * PAGE, 0), mprotect(TWO, 5 * PAGE, 3)]),
-        ("the bytes are looked at", [load(TWO), load(middle), store(middle, 7)]),
-        ("mprotect was to change pages that are not there", [mprotect(TWO, 6 * PAGE, READ), store(TWO, 8)]),
-        ("there is a hole", [munmap(middle, PAGE), mprotect(TWO, 5 * PAGE, READ), store(TWO, 9)]),
-        ("untouched pages were made read-only", [mmap(ONE, 2 * PAGE), mprotect(ONE, 2 * PAGE, READ), load(ONE)]),
-        ("all is unmapped", [munmap(ONE, 128 * PAGE)]),
+        ("mprotect has changed the beginning", [mprotect(places.two, 2 * PAGE, READ), store(middle, 6)]),
+        ("mprotect has changed all of it", [mprotect(places.two, 5 * PAGE, READ), load(middle)]),
+        ("mprotect has taken all rights and given them back", [mprotect(places.two, 5 * PAGE, 0), mprotect(places.two, 5 * PAGE, 3)]),
+        ("the bytes are looked at", [load(places.two), load(middle), store(middle, 7)]),
+        ("mprotect was to change pages that are not there", [mprotect(places.two, 6 * PAGE, READ), store(places.two, 8)]),
+        ("there is a hole", [munmap(middle, PAGE), mprotect(places.two, 5 * PAGE, READ), store(places.two, 9)]),
+        ("untouched pages were made read-only", [mmap(places.one, 2 * PAGE), mprotect(places.one, 2 * PAGE, READ), load(places.one)]),
+        ("all is unmapped", [munmap(places.one, 128 * PAGE)]),
     ]
 
 
-def brk_steps(heap: int) -> list[Step]:
+def brk_steps(places: Places, heap: int) -> list[Step]:
     """Within a page, across its border, into something else."""
     return [
         ("the heap has a hundred bytes", [brk(0), brk(heap + 100), store(heap + 96, 0x33)]),
@@ -93,31 +109,31 @@ def brk_steps(heap: int) -> list[Step]:
         ("it has shrunk into a page", [brk(heap + 3 * PAGE + 8), load(heap + 3 * PAGE + 16)]),
         ("something is in its way", [mmap(heap + 6 * PAGE, PAGE, 3, _REPLACE), brk(heap + 7 * PAGE), store(heap, 5)]),
         ("it touches what is in its way", [brk(heap + 6 * PAGE), store(heap + 6 * PAGE - 8, 6)]),
-        ("it was to begin before its start", [brk(heap - PAGE), brk(USER_END + PAGE)]),
+        ("it was to begin before its start", [brk(heap - PAGE), brk(places.user.end + PAGE)]),
         ("it is empty", [brk(heap), munmap(heap + 6 * PAGE, PAGE)]),
     ]
 
 
-def far_steps() -> list[Step]:
+def far_steps(places: Places) -> list[Step]:
     """Across the border between two tables of every level; more than there is RAM; more areas than there can be."""
-    many = [mprotect(TWO + number * 2 * PAGE, PAGE, READ) for number in range(70)]
+    many = [mprotect(places.two + number * 2 * PAGE, PAGE, READ) for number in range(70)]
     return [
-        ("pages on both sides of a border are in use", [mmap(FAR - 2 * PAGE, 4 * PAGE), sweep(FAR - 2 * PAGE, 4, 6)]),
-        ("mprotect has crossed it", [mprotect(FAR - PAGE, 2 * PAGE, READ), load(FAR), store(FAR + PAGE, 1)]),
-        ("munmap has crossed it", [munmap(FAR - PAGE, 2 * PAGE), load(FAR + PAGE)]),
-        ("a page behind an empty table is in use", [mmap(2 * FAR - 3 * PAGE, 6 * PAGE), store(2 * FAR, 1)]),
-        ("mprotect has come to it", [mprotect(2 * FAR - 3 * PAGE, 6 * PAGE, READ), load(2 * FAR)]),
-        ("munmap has come to it", [munmap(2 * FAR - 3 * PAGE, 6 * PAGE)]),
-        ("a terabyte is promised", [mmap(ONE, 1 << 40), store(FAR + 2 * PAGE, 7), store(2 * FAR, 8)]),
-        ("it is gone", [munmap(ONE, 2 << 40)]),
-        ("there are as many areas as there can be", [mmap(TWO, 140 * PAGE), *many, load(TWO)]),
-        ("they are gone", [munmap(TWO, 140 * PAGE)]),
+        ("pages on both sides of a border are in use", [mmap(places.far - 2 * PAGE, 4 * PAGE), sweep(places.far - 2 * PAGE, 4, 6)]),
+        ("mprotect has crossed it", [mprotect(places.far - PAGE, 2 * PAGE, READ), load(places.far), store(places.far + PAGE, 1)]),
+        ("munmap has crossed it", [munmap(places.far - PAGE, 2 * PAGE), load(places.far + PAGE)]),
+        ("a page behind an empty table is in use", [mmap(2 * places.far - 3 * PAGE, 6 * PAGE), store(2 * places.far, 1)]),
+        ("mprotect has come to it", [mprotect(2 * places.far - 3 * PAGE, 6 * PAGE, READ), load(2 * places.far)]),
+        ("munmap has come to it", [munmap(2 * places.far - 3 * PAGE, 6 * PAGE)]),
+        ("a terabyte is promised", [mmap(places.one, 1 << 40), store(places.far + 2 * PAGE, 7), store(2 * places.far, 8)]),
+        ("it is gone", [munmap(places.one, 2 << 40)]),
+        ("there are as many areas as there can be", [mmap(places.two, 140 * PAGE), *many, load(places.two)]),
+        ("they are gone", [munmap(places.two, 140 * PAGE)]),
     ]
 
 
-def own_steps(image: UserImage, heap: int) -> list[Step]:
+def own_steps(places: Places, image: UserImage, heap: int) -> list[Step]:
     """On the program's own pages, those that it does not need just now."""
-    text, zeros, stack = image.va("g_text"), image.va("g_zeros"), USER_STACK_TOP - 3 * PAGE
+    text, zeros, stack = image.va("g_text"), image.va("g_zeros"), places.user.stack_top - 3 * PAGE
     return [
         ("a page of the file has no rights", [mprotect(text + PAGE, PAGE, 0)]),
         ("it may be read again", [mprotect(text + PAGE, PAGE, READ), load(text + PAGE), load(text + 2 * PAGE)]),
@@ -149,47 +165,47 @@ class Refused:
     before: tuple[Operation, ...] = ()
 
 
-def refused_accesses(kernel_image: KernelImage, image: UserImage) -> list[Refused]:
+def refused_accesses(places: Places, kernel_image: KernelImage, image: UserImage) -> list[Refused]:
     """Outside all areas, against their protection, in page 0, in the kernel's half, below the stack."""
     text, constants, variables = image.entry, image.va("g_text"), image.va("g_strings")
     kernel, high = kernel_image.va("image_start"), kernel_image.va("data_start")
     behind, below = heap_start(image), min(segment.va for segment in image.segments)
-    pages, far = mmap(ONE, 2 * PAGE), mmap(FAR, PAGE, READ)
-    secret = (mmap(ONE, 3 * PAGE), sweep(ONE, 3, 1), mprotect(ONE + PAGE, PAGE, 0))
-    under = (mmap(_UNDER_STACK, PAGE, READ | WRITE, _REPLACE), store(_UNDER_STACK + 2 * PAGE, 3))
+    pages, far = mmap(places.one, 2 * PAGE), mmap(places.far, PAGE, READ)
+    secret = (mmap(places.one, 3 * PAGE), sweep(places.one, 3, 1), mprotect(places.one + PAGE, PAGE, 0))
+    under = (mmap(places.under_stack, PAGE, READ | WRITE, _REPLACE), store(places.under_stack + 2 * PAGE, 3))
     return [
-        Refused(load(ONE - 8), (pages,)),
-        Refused(load(ONE + 2 * PAGE), (pages,)),
+        Refused(load(places.one - 8), (pages,)),
+        Refused(load(places.one + 2 * PAGE), (pages,)),
         *(Refused(operation) for operation in (load(0), store(8, 1), call(0), load(PAGE - 8))),
         *(Refused(operation) for operation in (load(kernel), store(high, 1), call(kernel))),
-        *(Refused(operation) for operation in (load(behind), store(below - 8, 1), call(1 << 29), load(USER_END))),
+        *(Refused(operation) for operation in (load(behind), store(below - 8, 1), call(1 << 29), load(places.user.end))),
         *(Refused(operation) for operation in (store(text, 1), store(constants, 1), call(variables), call(constants))),
-        Refused(call(USER_STACK_TOP - 2 * PAGE)),
-        Refused(call(ONE), (pages,)),
-        Refused(store(FAR, 1), (far,)),
-        Refused(store(FAR, 1), (far, load(FAR))),
-        Refused(load(ONE + PAGE), secret),
+        Refused(call(places.user.stack_top - 2 * PAGE)),
+        Refused(call(places.one), (pages,)),
+        Refused(store(places.far, 1), (far,)),
+        Refused(store(places.far, 1), (far, load(places.far))),
+        Refused(load(places.one + PAGE), secret),
         Refused(store(behind + PAGE, 1), (brk(behind + 1), store(behind, 1))),
-        Refused(load(USER_STACK_TOP)),
-        Refused(load(STACK_LIMIT - 8), (store(STACK_LIMIT, 1),)),
-        Refused(store(STACK_LIMIT - PAGE, 1)),
-        Refused(load(_UNDER_STACK + 2 * PAGE - 8), under),
+        Refused(load(places.user.stack_top)),
+        Refused(load(places.user.stack_limit - 8), (store(places.user.stack_limit, 1),)),
+        Refused(store(places.user.stack_limit - PAGE, 1)),
+        Refused(load(places.under_stack + 2 * PAGE - 8), under),
     ]
 
 
-def _in_use(pages: int) -> list[Operation]:
+def _in_use(places: Places, pages: int) -> list[Operation]:
     """Pages that have been written to."""
-    return [mmap(ONE, pages * PAGE), sweep(ONE, pages, 1)]
+    return [mmap(places.one, pages * PAGE), sweep(places.one, pages, 1)]
 
 
-TIGHTENED: list[Callable[[str, int], list[Operation]]] = [
-    lambda isa, heap: [*_in_use(1), mprotect(ONE, PAGE, READ), load(ONE), store(ONE, 2)],
-    lambda isa, heap: [*_in_use(3), mprotect(ONE + PAGE, PAGE, READ), sweep(ONE, 1, 3), store(ONE + PAGE, 2)],
-    lambda isa, heap: [*_in_use(3), mprotect(ONE, 3 * PAGE, 0), load(ONE + 2 * PAGE)],
-    lambda isa, heap: [*_in_use(1), munmap(ONE, PAGE), load(ONE)],
-    lambda isa, heap: [*_in_use(4), munmap(ONE + PAGE, 2 * PAGE), load(ONE), load(ONE + 2 * PAGE)],
-    lambda isa, heap: [brk(heap + 2 * PAGE), sweep(heap, 2, 1), brk(heap + PAGE - 8), load(heap), store(heap + PAGE, 2)],
-    lambda isa, heap: [*code_at(isa, ONE), mprotect(ONE, PAGE, READ | WRITE), load(ONE), call(ONE)],
+TIGHTENED: list[Callable[[Places, str, int], list[Operation]]] = [
+    lambda places, isa, heap: [*_in_use(places, 1), mprotect(places.one, PAGE, READ), load(places.one), store(places.one, 2)],
+    lambda places, isa, heap: [*_in_use(places, 3), mprotect(places.one + PAGE, PAGE, READ), sweep(places.one, 1, 3), store(places.one + PAGE, 2)],
+    lambda places, isa, heap: [*_in_use(places, 3), mprotect(places.one, 3 * PAGE, 0), load(places.one + 2 * PAGE)],
+    lambda places, isa, heap: [*_in_use(places, 1), munmap(places.one, PAGE), load(places.one)],
+    lambda places, isa, heap: [*_in_use(places, 4), munmap(places.one + PAGE, 2 * PAGE), load(places.one), load(places.one + 2 * PAGE)],
+    lambda places, isa, heap: [brk(heap + 2 * PAGE), sweep(heap, 2, 1), brk(heap + PAGE - 8), load(heap), store(heap + PAGE, 2)],
+    lambda places, isa, heap: [*code_at(isa, places.one), mprotect(places.one, PAGE, READ | WRITE), load(places.one), call(places.one)],
 ]
 """Each ends with an access that the CPU knew a moment ago, and that is not permitted any more. In one go: no switch of
 processes in between has the CPU forget."""

@@ -5,9 +5,8 @@ from itertools import pairwise
 
 from grade.boot.cpu_state import CpuState
 from grade.boot.guest import Guest
-from grade.boot.layout import PAGE
+from grade.boot.layout import PAGE, UserLayout
 from grade.boot.process_slots import Area, ProcessSlot, memory_map, process_slots
-from grade.boot.processes import USER_STACK_SIZE, USER_STACK_TOP
 from grade.boot.user_image import ThreadVariables, UserImage
 from grade.checks.area_checks import check_list
 from grade.checks.process_checks import live_root, user_mappings, walk_in
@@ -15,7 +14,6 @@ from grade.diagnosis import diagnose
 from grade.diagnosis.failure import expect, fail
 from grade.machine.stop import StopKind
 
-MAP_START = 4 << 30  # kernel/mm/user_layout.h
 _WORD = 8
 
 
@@ -57,13 +55,13 @@ def frames_of(guest: Guest, root: int) -> frozenset[int]:
 # --- what a list must be ---------------------------------------------------------------------------------------------
 
 
-def promised_areas(image: UserImage, isa: str) -> list[Area]:
+def promised_areas(image: UserImage, isa: str, user: UserLayout) -> list[Area]:
     """What a process is promised that is going to run this program: by the program's file, and a stack."""
     areas = _image_areas(image)
     if image.thread is not None:
         size = -(-_thread_block(image.thread, isa) // PAGE) * PAGE
-        areas.append(Area(MAP_START, MAP_START + size, "rw-", "thread"))
-    areas.append(Area(USER_STACK_TOP - USER_STACK_SIZE, USER_STACK_TOP, "rw-", "stack"))
+        areas.append(Area(user.map_start, user.map_start + size, "rw-", "thread"))
+    areas.append(Area(user.stack_start, user.stack_top, "rw-", "stack"))
     return sorted(areas, key=lambda area: area.start)
 
 
@@ -101,7 +99,7 @@ def check_promised(guest: Guest, slot: ProcessSlot, wanted: Iterable[Area], when
     """The list of a process is exactly this one."""
     __tracebackhide__ = True
     memory, right = memory_map(guest, slot), list(wanted)
-    check_list(memory, f"{slot}, {when}")
+    check_list(memory, f"{slot}, {when}", guest.layout.user)
     seen = list(memory.areas)
     if seen == right:
         return

@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from grade.boot.frame_records import frame_records
 from grade.boot.guest import Guest
 from grade.boot.layout import PAGE
-from grade.boot.processes import USER_STACK_TOP
 from grade.boot.user_image import UserImage
 from grade.checks.area_model import Operation
 from grade.checks.area_script import AreaScript
@@ -18,7 +17,6 @@ from grade.diagnosis.diagnose import unexpected_end
 from grade.diagnosis.failure import expect, fail
 from grade.machine.stop import StopKind
 
-_EXECVE = 221  # kernel/proc/system_call_numbers.h
 _EXECUTE, _LOAD = "kernel/proc/execute.cc", "kernel/proc/load.cc"
 POINTERS = 256
 """Where in g_strings, behind a program's name, the pointers to its arguments are written."""
@@ -42,7 +40,7 @@ def state_of(script: AreaScript) -> State:
     guest, symbols = script.guest, ("g_count", "g_done", "g_operations", "g_strings")
     written = {script.program.va(symbol) & -PAGE for symbol in symbols}
     operations = script.program.va("g_operations") & -PAGE
-    written |= {USER_STACK_TOP - PAGE, *range(operations, operations + 6 * PAGE, PAGE)}
+    written |= {guest.layout.user.stack_top - PAGE, *range(operations, operations + 6 * PAGE, PAGE)}
     slot = running_slot(guest)
     return State(live_root(guest), slot.program, memory_of(guest, slot, written), frame_records(guest).in_use)
 
@@ -78,7 +76,7 @@ def execute(script: AreaScript, program: UserImage, pointers: tuple[int, int], w
     """Has an execve made. Its result, behind it; or None where `program` begins."""
     __tracebackhide__ = True
     guest, returned, begun = script.guest, script.program.va("call_returned"), program.entry
-    script.hand_over([Operation(_EXECVE, (*pointers, 0))])
+    script.hand_over([Operation("execve", (*pointers, 0))])
     ended = guest.image.function("end_current")
     for va in (returned, begun, ended):
         guest.machine.insert_breakpoint(va)

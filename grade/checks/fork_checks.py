@@ -7,7 +7,6 @@ from grade.boot.frame_records import frame_records
 from grade.boot.guest import Guest
 from grade.boot.layout import PAGE
 from grade.boot.process_slots import ProcessSlot, memory_map, process_slots
-from grade.boot.processes import STACK_SIZE
 from grade.boot.trapped import RESULT_REGISTER, SystemCall, run_to_system_call
 from grade.boot.user_return import UserReturn, go_to_user_mode, run_to_turn, trapped_registers
 from grade.checks.area_checks import permissions
@@ -16,7 +15,6 @@ from grade.checks.process_checks import live_root, user_mappings, user_tables, w
 from grade.diagnosis.failure import expect, fail
 from grade.walker import Mapping
 
-FORK = 1001  # kernel/proc/system_call_numbers.h
 _FORK_FILE = "kernel/proc/fork.cc"
 _CLONE_FILE = "kernel/mm/clone.cc"
 _FREE_RESULT = {"x86_64": None, "aarch64": "x0"}
@@ -54,7 +52,7 @@ def running(guest: Guest) -> ProcessSlot:
 def run_to_birth(guest: Guest, what: str) -> Birth:
     """Runs to the next fork, and through it, as far as somebody is about to come back to user mode."""
     __tracebackhide__ = True
-    call = run_to_system_call(guest, FORK, what)
+    call = run_to_system_call(guest, "fork", what)
     if (register := _FREE_RESULT[guest.isa]) is not None:
         guest.machine.write_register(register, secrets.randbits(63) | 1)
     parent = running(guest)
@@ -70,11 +68,11 @@ def run_to_birth(guest: Guest, what: str) -> Birth:
         seen = f"fork returned {back.result}, and there is no new process"
         cause = "child-never-runs" if back.result > 0 else "fork-refused"
         fail(cause, f"{parent} gets a child, which is ready to run", seen)
-    _check_complete(parent, born[0])
+    _check_complete(parent, born[0], guest.layout.stack_size)
     return Birth(call, registers, memory, parent, born[0], turn)
 
 
-def _check_complete(parent: ProcessSlot, child: ProcessSlot) -> None:
+def _check_complete(parent: ProcessSlot, child: ProcessSlot, stack_size: int) -> None:
     """The child has all that every process has."""
     __tracebackhide__ = True
     expect(child.parent == parent.pid, "fork-incomplete", f"{child} is the child of {parent}", f"of {child.parent}")
@@ -83,7 +81,7 @@ def _check_complete(parent: ProcessSlot, child: ProcessSlot) -> None:
     wanted = f"{child} has the name of {parent}"
     expect(child.program == parent.program, "fork-incomplete", wanted, f"it is called {child.program}")
     slots = child.number - parent.number
-    wanted = parent.stack_top + slots * 2 * STACK_SIZE
+    wanted = parent.stack_top + slots * 2 * stack_size
     words = f"the kernel stack of {child} ends at {wanted:#x}, {slots} slots from that of {parent}"
     expect(child.stack_top == wanted, "child-frame-misplaced", words, f"at {child.stack_top:#x}")
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 
 from grade.boot.frame_records import frame_records
 from grade.boot.guest import Guest
-from grade.boot.layout import PAGE, TEMP_SLOTS, TEMP_WINDOW
+from grade.boot.layout import PAGE
 from grade.boot.process_slots import ProcessSlot, has_areas, process_slots
 from grade.checks.process_checks import live_root
 from grade.diagnosis.failure import expect
@@ -109,9 +109,8 @@ def ledger_of(
 def _uses(guest: Guest, kernel_root: int, processes: dict[int, str]) -> Iterator[tuple[str, int, str]]:
     """Kind, frame and words of each entry that leads to a frame of the allocator's, and of each root."""
     walker, offset = guest.walker(), guest.offset
-    is_split = "high" in walker.halves
+    windows, is_split = guest.layout.temp_slots, "high" in walker.halves
     user_slots = range(_ENTRIES if is_split else _ENTRIES // 2)
-    window = range(offset + TEMP_WINDOW, offset + TEMP_WINDOW + TEMP_SLOTS * PAGE)
     upper_root = walker.roots()["high"] if is_split else kernel_root
     upper = range(_ENTRIES) if is_split else range(_ENTRIES // 2, _ENTRIES)
     for root in {kernel_root, upper_root}:
@@ -119,7 +118,7 @@ def _uses(guest: Guest, kernel_root: int, processes: dict[int, str]) -> Iterator
     for kind, frame, va in _entries(walker, upper_root, -1 << 48, upper):
         if kind == "table":
             yield _TABLE, frame, f"the kernel's table for {va:#x}"
-        elif va - frame != offset and va not in window:
+        elif va - frame != offset and va not in windows:
             yield _STACK_PAGE, frame, f"page {va:#x} of a kernel stack"
     for kind, frame, va in _entries(walker, kernel_root, 0, user_slots):
         if kind == "table":  # the monitor's command `map` makes such; what they lead to is not the allocator's

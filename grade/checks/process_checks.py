@@ -3,8 +3,8 @@
 from collections.abc import Iterable
 
 from grade.boot.guest import Guest
-from grade.boot.layout import PAGE
-from grade.boot.processes import STACK_SIZE, USER_STACK_SIZE, USER_STACK_TOP, Process, processes
+from grade.boot.layout import PAGE, UserLayout
+from grade.boot.processes import Process, processes
 from grade.boot.promises import awaited_page, promised_pages
 from grade.boot.user_image import UserImage
 from grade.diagnosis.failure import expect, fail
@@ -88,7 +88,7 @@ def check_loaded(guest: Guest, process: Process) -> None:
 def check_kernel_stacks(guest: Guest, master: int, roots: Iterable[int], alive: list[Process]) -> None:
     """In each root: of the stack area exactly the pages of living processes' stacks, as in the master root."""
     __tracebackhide__ = True
-    low = min(process.stack for process in alive) - 2 * STACK_SIZE
+    low = min(process.stack for process in alive) - 2 * guest.layout.stack_size
     high = max(process.stack for process in alive)
     owners = {va: process for process in alive for va in process.stack_pages}
     in_master = kernel_mappings_in(guest, master, low, high)
@@ -156,10 +156,10 @@ def check_user_half(guest: Guest, process: Process, image: UserImage) -> None:
     promised = promised_pages(guest, process.root)
     zero = walk_in(guest, process.root, 0)
     expect(zero.mapping is None, "null-page-mapped", f"{process} has nothing at address 0", "a page is mapped", zero)
-    wanted = _wanted_pages(image)
+    wanted = _wanted_pages(image, guest.layout.user)
     for va, permissions in wanted.items():
         walk = walk_in(guest, process.root, va)
-        cause = "user-stack-not-mapped" if va >= USER_STACK_TOP - USER_STACK_SIZE else "user-page-not-mapped"
+        cause = "user-stack-not-mapped" if va >= guest.layout.user.stack_start else "user-page-not-mapped"
         seen = _permissions(pages[va]) if va in pages else promised.get(va, "")
         expect(seen != "", cause, f"{process} has a page at {va:#x}", "nothing is mapped there", walk)
         expect(seen == permissions, "wrong-user-permission", f"page {va:#x} of {process} is {permissions}", seen, walk)
@@ -182,9 +182,9 @@ def _check_root_is_clean(guest: Guest, process: Process) -> None:
         expect(entry == 0, "root-not-cleared", wanted, f"{entry:#x}", walk_in(guest, process.root, slot << 39))
 
 
-def _wanted_pages(image: UserImage) -> dict[int, str]:
+def _wanted_pages(image: UserImage, user: UserLayout) -> dict[int, str]:
     """The pages that a program has got, or was promised, when it has just been loaded, with their permissions."""
-    pages = {va: "RW-" for va in range(USER_STACK_TOP - USER_STACK_SIZE, USER_STACK_TOP, PAGE)}
+    pages = {va: "RW-" for va in user.stack}
     for segment in image.segments:
         permissions = f"R{'W' if segment.write else '-'}{'X' if segment.execute else '-'}"
         pages.update({va: permissions for va in range(segment.va & -PAGE, segment.end, PAGE)})

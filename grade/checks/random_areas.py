@@ -4,19 +4,14 @@ import random
 from collections.abc import Iterator
 from copy import deepcopy
 
-from grade.boot.layout import PAGE
-from grade.boot.processes import USER_STACK_SIZE
+from grade.boot.layout import PAGE, UserLayout
 from grade.checks.area_model import (
     ANONYMOUS,
     EXECUTE,
     FIXED,
     FIXED_NOREPLACE,
-    MAP_START,
     PRIVATE,
     READ,
-    STACK_LIMIT,
-    STACK_TOP,
-    USER_END,
     WRITE,
     AreaModel,
     Operation,
@@ -37,16 +32,12 @@ _BORDER = 512 * PAGE
 """What one table of pages translates: the arena lies on both sides of such a border."""
 
 
-_BELOW_THE_STACK = (STACK_TOP - STACK_LIMIT - USER_STACK_SIZE) // PAGE
-"""Pages, from the stack's limit on. Those above them are the program's own stack from the beginning."""
-
-
 class RandomAreas:
     """Makes operations from a seed. None of them gets the process killed."""
 
-    def __init__(self, seed: int) -> None:
-        self._random = random.Random(seed)
-        self._arenas = [MAP_START, MAP_START + 8 * _BORDER - _ARENA // 2 * PAGE, USER_END - _ARENA * PAGE]
+    def __init__(self, seed: int, user: UserLayout) -> None:
+        self._random, self._user = random.Random(seed), user
+        self._arenas = [user.map_start, user.map_start + 8 * _BORDER - _ARENA // 2 * PAGE, user.end - _ARENA * PAGE]
 
     def operations(self, model: AreaModel, count: int) -> Iterator[Operation]:
         """That many, for a process as `model` has it, which stays as it is."""
@@ -80,11 +71,12 @@ class RandomAreas:
         return start, size - self._random.choice((0, 0, 1, PAGE - 1))
 
     def _touch(self, model: AreaModel) -> Operation:
-        """Of a word that was written before, or of any in an area, and seldom of one below the stack."""
+        """Reads or writes a word: one that was written before, any in an area or, rarely, one below the stack."""
         if model.words and self._random.random() < 0.4:
             return load(self._random.choice(sorted(model.words)))
         areas = [area for area in model.areas if area.kind in ("anonymous", "heap")]
-        va = STACK_LIMIT + self._random.randrange(_BELOW_THE_STACK) * PAGE
+        below_the_stack = range(self._user.stack_limit, self._user.stack_start, PAGE)
+        va = self._random.choice(below_the_stack)
         if areas and self._random.random() < 0.9:
             area = self._random.choice(areas)
             va = area.start + self._random.randrange((area.end - area.start) // PAGE) * PAGE

@@ -9,9 +9,9 @@ from dataclasses import dataclass
 from grade.boot.cpu_state import CpuState
 from grade.boot.guest import Guest
 from grade.boot.layout import PAGE
-from grade.boot.processes import STACK_SIZE, Process, processes
+from grade.boot.processes import Process, processes
 from grade.boot.promises import is_awaited
-from grade.boot.trapped import GENERAL_REGISTERS, TRAP_FRAME, Trap
+from grade.boot.trapped import GENERAL_REGISTERS, Trap, trap_frame_of
 from grade.checks.process_checks import check_loaded, live_root
 from grade.diagnosis.failure import expect, fail
 from grade.diagnosis.fault_cause import Access
@@ -39,7 +39,7 @@ def run_into_user_mode(guest: Guest, what: str) -> Entry:
     cpu, pc, sp = _run_to_trap_return(guest, what)
     while pc >= guest.offset:
         cpu, pc, sp = _run_to_trap_return(guest, what)
-    size, _, _ = TRAP_FRAME[guest.isa]
+    size = trap_frame_of(guest).size
     process = next((p for p in processes(guest) if p.stack == cpu.sp + size), None)
     if process is None:
         fail("trap-stack-not-set", "the registers to load lie at the top of a process's stack", f"at {cpu.sp:#x}")
@@ -54,12 +54,12 @@ def run_into_user_mode(guest: Guest, what: str) -> Entry:
 def _run_to_trap_return(guest: Guest, what: str) -> tuple[CpuState, int, int]:
     """Runs until the kernel is about to return from a trap, and says to which pc and sp."""
     __tracebackhide__ = True
-    _, pc_at, sp_at = TRAP_FRAME[guest.isa]
+    frame = trap_frame_of(guest)
     cpu = guest.run_to_address(guest.image.va("trap_return"), what)
     walk = guest.walk(cpu.sp)
     wanted = "the registers to load are on a stack that is in the root"
     expect(walk.pa is not None, "kernel-stack-not-in-root", wanted, f"{cpu.sp:#x} is not mapped", walk)
-    return cpu, guest.read_word(walk.pa + pc_at), guest.read_word(walk.pa + sp_at)
+    return cpu, guest.read_word(walk.pa + frame.pc_at), guest.read_word(walk.pa + frame.sp_at)
 
 
 def _check_user_can(guest: Guest, process: Process, va: int, access: Access) -> None:
@@ -120,10 +120,10 @@ def _needs(guest: Guest, cpu: CpuState, stack: int) -> Iterator[tuple[str, int, 
     yield "the code that runs", cpu.pc, Access.EXECUTE, "code-not-in-root"
     yield "the way back to user mode", guest.image.va("trap_return"), Access.EXECUTE, "code-not-in-root"
     yield "the end of the text", guest.image.va("text_end") - 1, Access.EXECUTE, "code-not-in-root"
-    size, _, _ = TRAP_FRAME[guest.isa]
+    size = trap_frame_of(guest).size
     for va in (cpu.sp, cpu.sp - size):
         yield "the stack in use", va, Access.WRITE, "kernel-stack-not-in-root"
-    for va in range(stack - STACK_SIZE, stack, PAGE):
+    for va in range(stack - guest.layout.stack_size, stack, PAGE):
         yield "the next process's kernel stack", va, Access.WRITE, "kernel-stack-not-in-root"
     emergency = guest.image.va("emergency_stack_end") - 8
     yield "the emergency stack", emergency, Access.WRITE, "kernel-stack-not-in-root"
@@ -170,7 +170,7 @@ def check_registers_kept(guest: Guest, tick: Trap) -> None:
 def check_root_of_parent(guest: Guest, parent: Process, returns: int) -> None:
     """At so many returns to user mode: the root of `parent` is loaded if it is its turn, and not if it is its children's."""
     __tracebackhide__ = True
-    size, _, _ = TRAP_FRAME[guest.isa]
+    size = trap_frame_of(guest).size
     for number in range(returns):
         what = f"return {number + 1} to user mode"
         cpu, pc, _ = _run_to_trap_return(guest, what)

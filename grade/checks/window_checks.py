@@ -4,13 +4,12 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from grade.boot.guest import Guest
-from grade.boot.layout import PAGE, TEMP_SLOTS, TEMP_WINDOW
+from grade.boot.layout import PAGE
 from grade.diagnosis.diagnose import unexpected_end
 from grade.diagnosis.failure import expect, fail
 from grade.machine.stop import StopKind
 from grade.walker import RadixWalker
 
-_SIZE = TEMP_SLOTS * 8
 _TEMP_MAP = "kernel/mm/temp_map.cc"
 
 
@@ -25,7 +24,7 @@ class WindowWrite:
 
 def slot_address(guest: Guest, slot: int) -> int:
     """The virtual address of a slot."""
-    return guest.offset + TEMP_WINDOW + slot * PAGE
+    return guest.layout.temp_slots.start + slot * PAGE
 
 
 def walkers_of_kernel_half(guest: Guest, roots: Iterable[int] = ()) -> dict[int, RadixWalker]:
@@ -57,16 +56,22 @@ def window_table(guest: Guest, roots: Iterable[int] = ()) -> int:
 
 def window_entries(guest: Guest, table: int) -> list[int]:
     """The entries of all slots."""
-    data = guest.read_physical(table, _SIZE)
-    return [int.from_bytes(data[at : at + 8], "little") for at in range(0, _SIZE, 8)]
+    data = guest.read_physical(table, _size(guest))
+    return [int.from_bytes(data[at : at + 8], "little") for at in range(0, len(data), 8)]
+
+
+def _size(guest: Guest) -> int:
+    """Of the part of the table that has the slots."""
+    return len(guest.layout.temp_slots) * 8
 
 
 def check_all_slots_empty(guest: Guest, when: str, roots: Iterable[int] = ()) -> None:
     """No window is open, neither in the loaded root nor in `roots`."""
     __tracebackhide__ = True
     table = window_table(guest, roots)
-    if any(guest.read_physical(table, _SIZE)):
-        slot, entry = next((slot, entry) for slot, entry in enumerate(window_entries(guest, table)) if entry)
+    entries = window_entries(guest, table)
+    if any(entries):
+        slot, entry = next((slot, entry) for slot, entry in enumerate(entries) if entry)
         walk = guest.walk(slot_address(guest, slot))
         seen = f"that of slot {slot} is {entry:#x}: its window was not closed, or left its entry behind"
         fail("temp-slot-not-emptied", f"{when}, the entry of every slot is 0", seen, walk)
@@ -96,10 +101,10 @@ def window_writes(guest: Guest, table: int, end: int, what: str) -> Iterator[Win
     machine.insert_breakpoint(end)
     while True:
         before = window_entries(guest, table)
-        machine.insert_watchpoint(place, _SIZE)
+        machine.insert_watchpoint(place, _size(guest))
         stop = guest.last_stop = machine.run()
         if not stop.kind.is_final:
-            machine.remove_watchpoint(place, _SIZE)
+            machine.remove_watchpoint(place, _size(guest))
         if stop.kind is not StopKind.WATCHPOINT:
             break
         if window_entries(guest, table) == before:  # QEMU 7.2 stops before the write on aarch64, after it on x86_64

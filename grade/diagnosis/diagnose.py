@@ -79,9 +79,9 @@ def _check_code_is_high(guest: "Guest", wanted: str, pc: int | None = None) -> N
 
 
 def _reported_end(guest: "Guest", wanted: str) -> None:
-    """Raises what the first report of an end says; returns if the kernel reported none.
+    """Raises the failure that the kernel's first report of an end describes; returns if there is no such report.
 
-    A process that was killed for no fault of its own says more than what came of it.
+    A process killed through no fault of its own tells more than what happened after it.
     """
     __tracebackhide__ = True
     for fact in guest.facts("todo"):

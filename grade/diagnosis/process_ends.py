@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from grade.boot.processes import STACK_SIZE, USER_STACK_SIZE, USER_STACK_TOP, processes
+from grade.boot.processes import processes
 from grade.boot.user_image import user_image
 from grade.diagnosis.failure import Failure
 from grade.machine.facts import Fact
@@ -21,7 +21,6 @@ PROGRAMS_THAT_FORK = ("offspring", "twin", "mirror", "heirloom", "dynasty", "mul
 
 _RSP0 = 4  # in the TSS, Intel SDM vol. 3, figure 7-11
 _PAGE = 4096
-_SLOTS = 128  # layout::kMaxProcesses
 _IN_ROOT = {
     "vectors": "vectors-not-in-root",
     "code": "code-not-in-root",
@@ -41,7 +40,7 @@ def missing_in_root(guest: "Guest", fact: Fact, wanted: str) -> Failure:
         cause = "user-access-to-kernel" if walk.mapping.user else "kernel-stack-not-as-in-master"
     elif walk.pa is not None and walk.pa == walker.walk(va).pa:
         cause = "kernel-half-differs"  # it is there, but found by tables that are not the kernel's own
-    seen = f"the root {root:#x}, about to be loaded, has not the kernel's own {fact.values['what']} at {va:#x}"
+    seen = f"the root {root:#x}, about to be loaded, lacks the kernel's own {fact.values['what']} at {va:#x}"
     return Failure(cause, wanted, seen, walk.explain())
 
 
@@ -53,7 +52,7 @@ def cause_in_process_root(guest: "Guest", va: int, root: int | None, what: str) 
     living = processes(guest)
     if va < guest.offset or not living:
         return None
-    if _is_guard(va, living[0].stack):
+    if _is_guard(guest, va, living[0].stack):
         return "stack-overflow"
     if any(va & -_PAGE in process.stack_pages for process in living):
         return "kernel-stack-not-in-root"
@@ -69,9 +68,10 @@ def cause_in_process_root(guest: "Guest", va: int, root: int | None, what: str) 
     return "code-not-in-root" if region is not None and region.name == "text" else "kernel-half-differs"
 
 
-def _is_guard(va: int, stack: int) -> bool:
+def _is_guard(guest: "Guest", va: int, stack: int) -> bool:
     """Whether `va` is in a guard of the area in which `stack` is one. The slots are alike: a guard, then a stack."""
-    return abs(va - stack) < _SLOTS * 2 * STACK_SIZE and (va - stack) % (2 * STACK_SIZE) < STACK_SIZE
+    size, slots = guest.layout.stack_size, guest.layout.most_processes
+    return abs(va - stack) < slots * 2 * size and (va - stack) % (2 * size) < size
 
 
 def trap_without_stack(guest: "Guest", cpu: "CpuState", wanted: str) -> Failure | None:
@@ -158,7 +158,7 @@ def _is_meant(guest: "Guest", killed: Fact, report: Fact) -> bool:
 
 def _is_own(guest: "Guest", killed: Fact, address: int) -> bool:
     """Whether the program has been given a page there."""
-    if USER_STACK_TOP - USER_STACK_SIZE <= address < USER_STACK_TOP:
+    if address & -_PAGE in guest.layout.user.stack:
         return True
     image = user_image(Path(guest.recipe.elf), killed.values["program"])
     return any(segment.va <= address < segment.end for segment in image.segments)
@@ -171,7 +171,8 @@ def _cause_of_kill(guest: "Guest", killed: Fact, report: Fact) -> str:
     if report.name != "fault":
         return "process-killed"
     address, missing = int(report.values["address"], 0), report.values["cause"] == "not-present"
-    if USER_STACK_TOP - USER_STACK_SIZE <= address < USER_STACK_TOP + _PAGE:
+    user = guest.layout.user
+    if user.stack_start <= address < user.stack_top + _PAGE:
         return "user-stack-not-mapped" if missing else "wrong-user-permission"
     if not _is_own(guest, killed, address):
         return "process-killed"

@@ -2,7 +2,7 @@
 
 from typing import TYPE_CHECKING
 
-from grade.boot.layout import PAGE, TEMP_SLOTS, TEMP_WINDOW
+from grade.boot.layout import PAGE
 from grade.boot.processes import processes
 from grade.diagnosis.causes import CAUSES
 from grade.walker import Walk
@@ -17,8 +17,9 @@ _DEEP = 1024
 
 def cause_in_window(guest: "Guest", walk: Walk) -> str | None:
     """What a kernel fault among the temporary mappings says of them; None if it was elsewhere, or says nothing."""
-    slot, offset = divmod(walk.va - guest.offset - TEMP_WINDOW, PAGE)
-    if guest.offset == 0 or not 0 <= slot <= TEMP_SLOTS:
+    slots = guest.layout.temp_slots
+    slot, offset = divmod(walk.va - slots.start, PAGE)
+    if not slots or not 0 <= slot <= len(slots):
         return None
     if walk.mapping is not None:  # x86: SMAP keeps the kernel from what users may touch
         return "temp-window-open-to-users" if walk.mapping.user else None
@@ -37,7 +38,7 @@ def file_in_window(guest: "Guest", walk: Walk, cause: str) -> str:
     The causes of maps in general name the file that builds the kernel's map.
     """
     is_leaf = bool(walk.steps) and walk.steps[-1].level == 0 and walk.steps[-1].entry != 0
-    inside = guest.offset > 0 and 0 <= walk.va - guest.offset - TEMP_WINDOW < TEMP_SLOTS * PAGE
+    inside = walk.va & -PAGE in guest.layout.temp_slots
     general = CAUSES[cause].file.startswith("arch/") or cause in ("access-flag-clear", "reserved-bit-set")
     return "kernel/mm/temp_map.cc" if inside and is_leaf and general else ""
 

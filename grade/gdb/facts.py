@@ -5,7 +5,8 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from grade.boot.kernel_image import KernelImage
+from grade.boot.definitions import Definitions
+from grade.boot.kernel_image import KernelImage, Symbols
 
 
 @dataclass(frozen=True)
@@ -19,7 +20,7 @@ class RecordingFacts:
 
 @dataclass(frozen=True)
 class KernelFacts:
-    """A linked kernel, and the machine it runs on. `symbols` has the address and the size of each.
+    """A linked kernel, and the machine it runs on. `symbols` and `hidden` are KernelImage's.
 
     `recorded` is the command that starts the same session with a recording.
     """
@@ -30,7 +31,9 @@ class KernelFacts:
     load_address: int
     offset: int
     ram_mib: int
-    symbols: dict[str, tuple[int, int]]
+    symbols: Symbols
+    hidden: Symbols
+    defined: Definitions
     recorded: str
     recording: RecordingFacts | None
 
@@ -41,7 +44,17 @@ def write_facts(
     """Writes the facts of a kernel to a file."""
     symbols = {name: (value, image.size(name)) for name, value in image.symbols.items()}
     facts = KernelFacts(
-        image.isa, str(image.elf), str(tree), image.load_address, image.offset, ram_mib, symbols, recorded, recording
+        isa=image.isa,
+        elf=str(image.elf),
+        tree=str(tree),
+        load_address=image.load_address,
+        offset=image.offset,
+        ram_mib=ram_mib,
+        symbols=symbols,
+        hidden=image.hidden_symbols,
+        defined=image.defined,
+        recorded=recorded,
+        recording=recording,
     )
     path.write_text(json.dumps(asdict(facts)), encoding="utf-8")
 
@@ -49,8 +62,8 @@ def write_facts(
 def read_facts(path: Path) -> KernelFacts:
     """What write_facts() wrote."""
     facts = json.loads(path.read_text(encoding="utf-8"))
-    recording = facts.pop("recording")
-    return KernelFacts(**facts, recording=RecordingFacts(**recording) if recording else None)
+    recording, defined = facts.pop("recording"), Definitions.from_dict(facts.pop("defined"))
+    return KernelFacts(**facts, defined=defined, recording=RecordingFacts(**recording) if recording else None)
 
 
 def image_of(facts: KernelFacts) -> KernelImage:
@@ -58,5 +71,6 @@ def image_of(facts: KernelFacts) -> KernelImage:
     image = object.__new__(KernelImage)
     image.isa, image.elf = facts.isa, Path(facts.elf)
     image.load_address, image.offset = facts.load_address, facts.offset
-    image.set_symbols({name: (value, size) for name, (value, size) in facts.symbols.items()})
+    image.set_symbols(facts.symbols, facts.hidden)
+    image.defined = facts.defined
     return image

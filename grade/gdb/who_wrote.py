@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import gdb
 from grade.boot.guest import Guest
-from grade.boot.layout import PAGE, TEMP_SLOTS, TEMP_WINDOW
+from grade.boot.layout import PAGE
 from grade.gdb.command import PagingCommand, address, usage
 from grade.gdb.guest import GdbGuest
 from grade.gdb.rewind import Timeline
@@ -129,10 +129,7 @@ def _ways_to(guest: Guest, place: Place) -> list[int]:
     """The virtual addresses by which code can write there: before paging, in the linear map, in a window, or mapped now."""
     ways = {place.pa, place.pa + guest.offset} | ({place.va} if place.va is not None else set())
     ways |= {va for _, va, _ in places_of(guest, place.pa)}
-    if guest.offset and any(symbol.startswith(_OF_WINDOWS) for symbol in guest.image.symbols):
-        window = guest.offset + TEMP_WINDOW + place.pa % PAGE
-        ways |= {window + slot * PAGE for slot in range(TEMP_SLOTS)}
-    return sorted(ways)
+    return sorted(ways | {window + place.pa % PAGE for window in guest.layout.temp_slots})
 
 
 def _since(walker: RadixWalker, place: Place, then: int, now: int) -> str:

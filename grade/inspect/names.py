@@ -1,9 +1,8 @@
 """What lies at a virtual address, by name: a region of the kernel's, a stack, a window, an area of a process."""
 
 from grade.boot.guest import Guest
-from grade.boot.layout import PAGE, TEMP_SLOTS, TEMP_WINDOW
+from grade.boot.layout import PAGE
 from grade.boot.process_slots import MemoryMap, has_areas, memory_map, process_slots
-from grade.boot.processes import STACK_SIZE, USER_STACK_SIZE, USER_STACK_TOP
 from grade.diagnosis.failure import Failure
 from grade.inspect.spaces import Space
 from grade.walker import Mapping
@@ -34,11 +33,11 @@ class Names:
 
     def _of_kernel(self, va: int) -> str:
         guest = self._guest
-        window = guest.offset + TEMP_WINDOW
-        if guest.offset and window <= va < window + TEMP_SLOTS * PAGE:
-            return f"window {(va - window) // PAGE}"
+        windows = guest.layout.temp_slots
+        if va & -PAGE in windows:
+            return f"window {windows.index(va & -PAGE)}"
         for top, slot in self._stacks.items():
-            if top - STACK_SIZE <= va < top:
+            if top - guest.layout.stack_size <= va < top:
                 return "boot-stack" if slot.pid == 0 else f"kernel stack of {slot.pid} ({slot.program})"
         region = guest.layout.region_of(va, guest.offset)
         return region.name if region is not None else ""
@@ -47,7 +46,7 @@ class Names:
         if self._areas is not None:
             area = self._areas.area_of(va)
             return area.kind if area is not None else ""
-        return "stack" if USER_STACK_TOP - USER_STACK_SIZE <= va < USER_STACK_TOP else ""
+        return "stack" if va & -PAGE in self._guest.layout.user.stack else ""
 
 
 def _areas_of(guest: Guest, space: Space) -> MemoryMap | None:

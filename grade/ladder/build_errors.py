@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from grade.boot.kernel_image import DEBUG_ROOT
+from grade.boot.definitions import DEBUG_ROOT
 
 _LONGEST_SHOWN = 400
 _EXCERPT = re.compile(r"\s*\d*\s*\|")

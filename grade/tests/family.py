@@ -10,12 +10,11 @@ from grade.boot.process_slots import memory_map
 from grade.checks.area_model import AreaModel, Operation, store
 from grade.diagnosis.failure import expect
 from grade.tests.census import take_census
-from grade.tests.puppets import WAIT, Puppet
+from grade.tests.puppets import Puppet
 
 if TYPE_CHECKING:
     from grade.tests.puppets import Stage
 
-EXIT, EXECVE, FORK = 93, 221, 1001  # kernel/proc/system_call_numbers.h
 NO_HANG = 1
 ANY = -1
 NO_CHILD, NO_MEMORY, BAD_ADDRESS = -10, -12, -14  # Linux's ECHILD, ENOMEM and EFAULT
@@ -56,7 +55,7 @@ class Family:
         """`log` is for those who say what the family does."""
         self.stage, self.guest, self.log = stage, stage.guest, log
         pid = self._first = stage.start()
-        self._fresh = AreaModel.of(memory_map(self.guest, stage.slots()[pid]))  # of any process that begins the program
+        self._fresh = AreaModel.of(memory_map(self.guest, stage.slots()[pid]), self.guest.image)  # of any process that begins the program
         self.members = {pid: Member(pid, stage.nursery, deepcopy(self._fresh))}
 
     def actors(self) -> list[Member]:
@@ -86,7 +85,7 @@ class Family:
     def fork(self, member: Member, fail: int = 0) -> None:
         """The member has a child, which is like it; or an allocation fails, and nothing has changed."""
         __tracebackhide__ = True
-        (pid,) = self.stage.play(member.pid, [Operation(FORK, ())], fail)
+        (pid,) = self.stage.play(member.pid, [Operation("fork", ())], fail)
         if self._has_failed(fail):
             expect(pid == NO_MEMORY, "wrong-answer", f"fork without memory returns {NO_MEMORY}", f"{pid}")
             return
@@ -99,7 +98,7 @@ class Family:
     def execute(self, member: Member, fail: int = 0) -> None:
         """The member begins the program anew; or an allocation fails, and nothing has changed, or it is killed."""
         __tracebackhide__ = True
-        operation = Operation(EXECVE, (self.stage.write_name(member.pid), 0, 0))
+        operation = Operation("execve", (self.stage.write_name(member.pid), 0, 0))
         results = self._try(member, [operation], fail)
         has_failed = self._has_failed(fail)
         if results is None and has_failed:
@@ -113,14 +112,14 @@ class Family:
     def exit(self, member: Member, code: int) -> None:
         """The member ends."""
         __tracebackhide__ = True
-        self.stage.tell(member.pid, [Operation(EXIT, (code,))])
+        self.stage.tell(member.pid, [Operation("exit", (code,))])
         self._see_end(member, code << 8)
 
     def wait(self, member: Member, target: int, options: int, status: int) -> None:
         """The member waits for a child, `target` or ANY; how that ended goes to `status`, if it is not 0."""
         __tracebackhide__ = True
         wait = Wait(target, status)
-        operation = Operation(WAIT, (target, status, options))
+        operation = Operation("wait4", (target, status, options))
         children = self._awaited(member, wait)
         if any(child.status is not None for child in children):
             self._return_from_wait(member, wait, self.stage.play(member.pid, [operation])[0])

@@ -11,7 +11,7 @@ from typing import Self
 from grade.boot.frame_records import fail_allocation, frame_records
 from grade.boot.guest import Guest
 from grade.boot.process_slots import ProcessSlot, process_slots
-from grade.boot.user_image import loaded_pages, user_image
+from grade.boot.user_image import user_image
 from grade.checks.area_model import AreaModel, Operation
 from grade.checks.area_script import AreaScript
 from grade.checks.user_memory import read_user, write_user
@@ -21,7 +21,6 @@ from grade.ladder.build import Kernel
 from grade.machine.stop import StopKind
 from grade.tests.census import take_census
 
-YIELD, WAIT, SPAWN = 124, 260, 1000  # kernel/proc/system_call_numbers.h
 PROGRAM = "vmascript"
 
 _MOST_STOPS = 400  # until it is a process's turn; there are a few processes
@@ -35,8 +34,8 @@ class Puppet(AreaScript):
 
     def __init__(self, stage: "Stage", slot: ProcessSlot, model: AreaModel | None = None) -> None:
         """Unlike its base, runs nothing."""
-        self.guest, self.program, self._pages = stage.guest, stage.program, stage.pages
-        self.slot, self.model = slot, model or AreaModel([], 0, 0)
+        self._meet(stage.guest)
+        self.slot, self.model = slot, model or AreaModel([], 0, 0, stage.guest.layout.user, 0)
 
 
 class Stage:
@@ -45,7 +44,6 @@ class Stage:
     def __init__(self, kernel: Kernel) -> None:
         self.guest = Guest(kernel, f"checkpoint ready\nrun {PROGRAM}", cpu_budget=600.0, idle_backstop=20.0)
         self.program = user_image(Path(self.guest.recipe.elf), PROGRAM)
-        self.pages = loaded_pages(self.program)
         self._call = self.program.va("call_comes")
         self._asking = 0  # the process that asks for operations where the guest has stopped
         self._told: dict[int, int] = {}  # how many operations each process was told to do
@@ -74,7 +72,7 @@ class Stage:
         __tracebackhide__ = True
         self._told.clear()
         self._results.clear()
-        (pid,) = self.play(self.nursery, [Operation(SPAWN, (self.write_name(self.nursery), 0))])
+        (pid,) = self.play(self.nursery, [Operation("spawn", (self.write_name(self.nursery), 0))])
         expect(pid > 0, "wrong-answer", "the nursery can start a process", f"spawn returns {pid}")
         self._run_to_call(pid)
         self._results.clear()
@@ -84,7 +82,7 @@ class Stage:
         """Has the nursery wait for the end of a process that it has started; the status."""
         __tracebackhide__ = True
         status = self.program.va("g_strings") + _STATUS
-        (result,) = self.play(self.nursery, [Operation(WAIT, (pid, status))])
+        (result,) = self.play(self.nursery, [Operation("wait4", (pid, status))])
         expect(result == pid, "wrong-answer", f"wait4 returns the child {pid}", f"{result}")
         return int.from_bytes(read_user(self.guest, self.slots()[self.nursery].root, status, 4), "little")
 
@@ -128,7 +126,7 @@ class Stage:
         for _ in range(_MOST_STOPS):
             if reached():
                 return
-            self._hand_over(self._asking, [Operation(YIELD, ())])
+            self._hand_over(self._asking, [Operation("sched_yield", ())])
             self._told[self._asking] = 0  # nobody wants to know what came of it
             self._go_on()
         seen = ", ".join(map(str, self.slots().values()))

@@ -36,7 +36,6 @@ ROOT = find_root(Path(__file__))
 DOCUMENT = ROOT / "docs" / "postmortems.md"
 STORY = re.compile(r"^## (.+)$|^\./pagewalk bug (\S+) --explain$", re.MULTILINE)
 
-WRITE = 64  # kernel/proc/system_call_numbers.h
 
 Boot = Callable[..., Guest]
 
@@ -106,7 +105,7 @@ def fault_of(guest: Guest, address: int) -> First:
 def test_a_list_of_areas_without_areas_has_none(boot: Boot) -> None:
     guest = boot("run hello")
     guest.run_to_address(guest.image.function("run_monitor"), "the monitor")
-    run_to_system_call(guest, WRITE, "hello's first write")
+    run_to_system_call(guest, "write", "hello's first write")
     first = fault_of(guest, 0x700000)
     has = len(memory_map(guest, slot_of(guest, 2)).areas)
     assert promise_lines(first)[0].endswith(f"has 0x700000. It has {has}:")

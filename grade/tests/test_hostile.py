@@ -11,7 +11,7 @@ import pytest
 
 from grade.boot.guest import Guest
 from grade.boot.kernel_image import KernelImage
-from grade.boot.layout import PAGE, WINDOW_SIZE
+from grade.boot.layout import PAGE
 from grade.ladder.build import Kernel, build_kernel
 from grade.ladder.trees import find_root
 from grade.machine.stop import StopKind
@@ -25,6 +25,7 @@ NO_EXECUTABLE, AGAIN, NO_MEMORY = 8, 11, 12  # and errors
 USER_END = 0x7FFF_FFFF_F000  # kernel/mm/user_layout.h
 STACK_TOP, STACK_LIMIT = 0x4000_0000, 0x3FF0_0000
 STACKS_OFFSET, STACKS_SIZE = (512 << 30) + (1 << 30) - (256 << 10), 128 * 32768  # kernel/mm/kernel_half.h
+WINDOW_SIZE = 32 << 20
 WINDOWS_OFFSET, WINDOWS_SIZE = 1 << 40, 64 * PAGE
 
 _TYPED = 0.2  # seconds in which what was sent is in the serial port of a machine that stands still

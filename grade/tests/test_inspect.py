@@ -9,7 +9,7 @@ import pytest
 
 from grade.boot.frame_records import record_address
 from grade.boot.guest import Guest
-from grade.boot.kernel_image import DEBUG_ROOT
+from grade.boot.definitions import DEBUG_ROOT
 from grade.boot.layout import PAGE
 from grade.boot.process_slots import memory_map, slot_of
 from grade.boot.trapped import run_to_system_call
@@ -28,7 +28,6 @@ from grade.ladder.build import Kernel
 from grade.ladder.trees import find_root
 
 ROOT = find_root(Path(__file__))
-FORK, WRITE = 1001, 64  # kernel/proc/system_call_numbers.h
 TEXT, STACK = 0x400000, (1 << 30) - PAGE  # of a user program
 
 Boot = Callable[..., Guest]
@@ -39,7 +38,7 @@ def hello(boot: Boot) -> Guest:
     """A process that is about to write."""
     guest = boot("checkpoint ready", "run hello")
     guest.run_to("ready")
-    run_to_system_call(guest, WRITE, "hello's first write")
+    run_to_system_call(guest, "write", "hello's first write")
     return guest
 
 
@@ -188,7 +187,7 @@ def test_a_lost_frame_is_named(hello: Guest) -> None:
 def test_differences_between_moments_and_between_processes(boot: Boot) -> None:
     guest = boot("checkpoint ready", "run twin")
     guest.run_to("ready")
-    run_to_system_call(guest, FORK, "the fork of twin")
+    run_to_system_call(guest, "fork", "the fork of twin")
     before = map_of(guest, live_space(guest))
     assert diff_lines(before, map_of(guest, live_space(guest))) == []
     text = guest.walk(TEXT)

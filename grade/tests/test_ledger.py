@@ -18,7 +18,6 @@ from grade.ladder.build import Kernel
 from grade.ladder.trees import find_root
 
 ROOT = find_root(Path(__file__))
-WRITE, WAIT = 64, 260  # kernel/proc/system_call_numbers.h
 
 Boot = Callable[..., Guest]
 
@@ -29,7 +28,7 @@ def test_it_balances_at_system_calls_of_parents_and_children(boot: Boot) -> None
     before = check_ledger(guest)
     seen = set()
     for number in range(6):
-        run_to_system_call(guest, WAIT if number % 2 else WRITE, f"system call {number}")
+        run_to_system_call(guest, "wait4" if number % 2 else "write", f"system call {number}")
         ledger = check_frames(guest)
         assert len(ledger.maps) == sum(slot.map is not None for slot in process_slots(guest))
         seen |= {slot.program for slot in process_slots(guest)} if len(ledger.maps) > 2 else set()

@@ -24,11 +24,8 @@ from grade.checks.area_model import (
     ANONYMOUS,
     FIXED,
     FIXED_NOREPLACE,
-    MAP_START,
     PRIVATE,
     READ,
-    STACK_LIMIT,
-    STACK_TOP,
     WRITE,
     Operation,
     brk,
@@ -82,9 +79,9 @@ class Place:
             return (pages[self.page % len(pages)] if pages else ARENA) + self.offset
         start = {
             "arena": ARENA,
-            "maps": MAP_START,
+            "maps": memory.user.map_start,
             "heap": memory.heap_start,
-            "stack": STACK_LIMIT - PAGE,
+            "stack": memory.user.stack_limit - PAGE,
             "text": family.stage.program.va("g_text"),
         }[self.region]
         return start + self.page * PAGE + self.offset
@@ -96,7 +93,7 @@ class Place:
 def spared(family: Family, at: int, pages: int) -> int:
     """As many bytes of so many pages as may be taken away from the program without doing it harm."""
     text_end = family.stage.program.va("g_text") + TEXT_PAGES * PAGE
-    ends = [end for end in (text_end, STACK_TOP - OWN_STACK) if at < end]
+    ends = [end for end in (text_end, family.guest.layout.user.stack_top - OWN_STACK) if at < end]
     return min(pages * PAGE, ends[0] - at) if ends else pages * PAGE
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from grade.boot.guest import Guest
-from grade.boot.layout import PAGE, WINDOW_SIZE
+from grade.boot.layout import PAGE
 from grade.diagnosis.failure import Failure
 from grade.ladder.build import Kernel, build_kernel
 from grade.ladder.labs import ISAS
@@ -42,7 +42,7 @@ def boot(kernel: Kernel) -> Iterator[Boot]:
 
 def ram(guest: Guest, frame: int) -> int:
     """The address of a frame beyond the window."""
-    return guest.layout.ram_base + WINDOW_SIZE + frame * PAGE
+    return guest.layout.window_end + frame * PAGE
 
 
 def values(guest: Guest, name: str, key: str) -> list[str | None]:

@@ -28,7 +28,6 @@ from grade.view.tables import Tables
 from grade.view.text import frame_lines, print_picture
 from grade.walker import RadixWalker
 
-WRITE = 64  # kernel/proc/system_call_numbers.h
 TEXT, STACK_PAGE = 0x400000, (1 << 30) - PAGE  # of a user program
 MOST_BYTES = 2 << 20
 SUBJECT = Subject("a test")
@@ -41,7 +40,7 @@ def living(boot: Boot) -> Guest:
     """A process that is about to write."""
     guest = boot("run hello")
     guest.run_to_address(guest.image.function("run_monitor"), "the monitor")
-    run_to_system_call(guest, WRITE, "hello's first write")
+    run_to_system_call(guest, "write", "hello's first write")
     return guest
 
 

@@ -22,7 +22,6 @@ from grade.view.page import write_page
 from grade.view.picture import Subject
 from grade.walker.explain import size_text
 
-WRITE = 64  # kernel/proc/system_call_numbers.h
 TEXT, STACK = 0x400000, (1 << 30) - PAGE  # of a user program
 _OPTIONS = ("--headless=new", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--disable-background-networking")
 _MOST_TABS = 60
@@ -46,7 +45,7 @@ def stopped(kernel: Kernel, tmp_path_factory: pytest.TempPathFactory) -> Iterato
     path = tmp_path_factory.mktemp("view") / "view.html"
     with Guest(kernel, "run hello", cpu_budget=30.0, idle_backstop=10.0) as guest:
         guest.run_to_address(guest.image.function("run_monitor"), "the monitor")
-        run_to_system_call(guest, WRITE, "hello's first write")
+        run_to_system_call(guest, "write", "hello's first write")
         write_page(guest, Subject("A test"), path)
         yield guest, path
 

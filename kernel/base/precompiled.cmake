@@ -3,8 +3,9 @@
 
 set(standard_headers <cstdint> <cstddef> <array> <string_view> <algorithm> <optional> <span> <utility> <cstring> <concepts>
   <expected> <type_traits> <atomic>)
-# memory.cc defines what <cstring> declares as built in, standard_library.cc what the library throws.
-set(not_precompiled kernel/base/memory.cc kernel/base/standard_library.cc)
+# memory.cc defines what <cstring> declares as built in, standard_library.cc what the library throws; definitions.cc is
+# compiled with other options.
+set(not_precompiled kernel/base/memory.cc kernel/base/standard_library.cc kernel/definitions.cc)
 
 set_source_files_properties(${not_precompiled} PROPERTIES SKIP_PRECOMPILE_HEADERS ON)
 list(APPEND CMAKE_CXX_COMPILE_OPTIONS_USE_PCH ${hidden})

@@ -9,7 +9,7 @@ from grade.boot.frame_records import frame_records
 from grade.boot.guest import Guest
 from grade.boot.kernel_image import KernelImage
 from grade.boot.layout import PAGE, layout_of
-from grade.boot.processes import STACK_SIZE, USER_STACK_TOP, Process, processes
+from grade.boot.processes import Process, processes
 from grade.boot.promises import is_awaited
 from grade.boot.trapped import (
     result_register,
@@ -55,7 +55,6 @@ _PATIENCE = 10.0
 _LOW_PAGE = 0x5000_0000_0000
 """A user address that no program uses."""
 
-_WRITE, _YIELD, _GETPID = 64, 124, 172  # kernel/proc/system_call_numbers.h
 _ILLEGAL_INSTRUCTION, _SEGMENTATION = 4, 11  # signals
 
 
@@ -74,7 +73,7 @@ def test_first_process(boot: Boot) -> None:
     guest = boot("checkpoint ready\nrun hello\ncheckpoint after\npoweroff")
     guest.run_to("ready")
     run_into_user_mode(guest, "the first entry into user mode")
-    call = run_to_system_call(guest, _WRITE, "the first write of hello")
+    call = run_to_system_call(guest, "write", "the first write of hello")
     guest.run_to_address(call.trap.pc, "the return from write")
     _, text, size = call.arguments
     given = bytes(user_word(guest, live_root(guest), text + i) & 0xFF for i in range(size))
@@ -167,7 +166,7 @@ def test_ticks_in_user_mode(boot: Boot, kernel: Kernel) -> None:
     expect(rising, "user-makes-no-progress", "the process goes on between ticks", f"steps at each: {steps}")
     check_registers_kept(guest, run_to_user_tick(guest, "one more tick"))
     _poke_user(guest, program.va("g_go_on"), 1)
-    call = run_to_system_call(guest, _GETPID, "the system call after the ticks")
+    call = run_to_system_call(guest, "getpid", "the system call after the ticks")
     expect(call.trap.user, "wrong-result", "the system call comes from user mode", "it comes from the kernel")
     trap = run_to_undefined_instruction(guest, "the undefined instruction")
     expected = program.va("undefined_instruction")
@@ -344,7 +343,7 @@ def test_switches(boot: Boot, kernel: Kernel) -> None:
     guest.run_to("ready")
     owner = dict(zip(tags, living(guest, 4), strict=True))
     for number in range(12):
-        call = run_to_system_call(guest, _YIELD, f"sampled system call {number + 1}")
+        call = run_to_system_call(guest, "sched_yield", f"sampled system call {number + 1}")
         tag = call.arguments[0]
         check_loaded(guest, owner[tag])
         seen = user_word(guest, live_root(guest), program.va("g_tag"))
@@ -485,7 +484,7 @@ def _move_up(guest: Guest, process: Process) -> None:
     """Puts all that a process has into the last of the root's user slots: it owns the whole user half, not only where
     programs happen to be. The process must not run any more.
     """
-    top, below = walk_in(guest, process.root, USER_STACK_TOP - PAGE).steps[:2]
+    top, below = walk_in(guest, process.root, guest.layout.user.stack_top - PAGE).steps[:2]
     last = 511 if "user" in guest.cpu().roots else 255
     for step, slot in ((top, last), (below, 510)):
         guest.machine.write_physical(step.table + 8 * slot, step.entry.to_bytes(8, "little"))
@@ -532,7 +531,7 @@ def test_stack_overflow(boot: Boot) -> None:
     guest.run_to("ready")
     _, neighbour, victim = living(guest, 3)
     cpu = guest.run_to_address(guest.image.function("handle_system_call"), "a system call of hello")
-    inside = victim.stack - STACK_SIZE <= cpu.sp < victim.stack
+    inside = victim.stack - victim.stack_size <= cpu.sp < victim.stack
     wanted = f"the system call of {victim} runs on its kernel stack, below {victim.stack:#x}"
     expect(inside, "trap-stack-not-set", wanted, f"sp is {cpu.sp:#x}")
     for va in victim.guard_pages:
@@ -567,8 +566,8 @@ def _check_overflow_report(guest: Guest, stop: Stop, victim: Process) -> None:
     if not reports or stop.kind is not StopKind.POWERED_OFF:
         diagnose.unexpected_end(guest, stop, f"a report that the kernel stack of {victim} ran out")
     sp = int(reports[0].values["sp"], 0)
-    near = victim.stack - 2 * STACK_SIZE <= sp <= victim.stack - STACK_SIZE + PAGE
-    wanted = f"@stack-overflow with an sp at the lower end of the stack, {victim.stack - STACK_SIZE:#x}"
+    near = victim.stack - 2 * victim.stack_size <= sp <= victim.stack - victim.stack_size + PAGE
+    wanted = f"@stack-overflow with an sp at the lower end of the stack, {victim.stack - victim.stack_size:#x}"
     expect(near, "fault-misreported", wanted, f"{sp:#x}")
     emergency, now = guest.layout.region("emergency-stack"), guest.cpu().sp - guest.offset
     wanted = f"the report came from the emergency stack, below {emergency.end + guest.offset:#x}"

@@ -1,12 +1,13 @@
 """Lab 4: frames beyond the window, one page at a time."""
 
+import errno
 from collections.abc import Callable
 from pathlib import Path
 
 from grade.boot.guest import Guest
 from grade.boot.kernel_image import KernelImage
-from grade.boot.layout import PAGE, TEMP_SLOTS, TEMP_WINDOW, layout_of
-from grade.boot.processes import USER_STACK_SIZE, USER_STACK_TOP, Process, processes
+from grade.boot.layout import PAGE, layout_of
+from grade.boot.processes import Process, processes
 from grade.boot.promises import is_awaited
 from grade.boot.user_image import UserImage, loaded_pages, user_image
 from grade.checks.ledger import check_ledger
@@ -30,11 +31,10 @@ _GREETING_SIZE = 14
 _STATUS_OF_CHILD = bytes((0, 0x5A, 0, 0))
 """What user/border.cc's child leaves: its exit code, as wait4 reports it."""
 
-_BAD_ADDRESS = -14  # Linux's EFAULT, kernel/proc/error_numbers.h
-_NO_SLOT = -12  # its ENOMEM: of calls that only copy, it says that no slot was free
+_BAD_ADDRESS = -errno.EFAULT
+_NO_SLOT = -errno.ENOMEM  # of calls that only copy, it says that no slot was free
 _USER_COPY = "kernel/mm/user_copy.cc"
 _SEGMENTATION_FAULT = 11
-_ATTEMPT_SIZE = 48  # of struct Attempt in user/pointers.cc
 _CALLS_PER_ADDRESS = 6
 
 
@@ -227,7 +227,7 @@ def _check_loaded_pages(guest: Guest, process: Process) -> None:
     __tracebackhide__ = True
     for va, wanted in loaded_pages(_program(guest, process.program)).items():
         _check_page(guest, process.root, va, wanted, process)
-    for va in range(USER_STACK_TOP - USER_STACK_SIZE, USER_STACK_TOP - PAGE, PAGE):
+    for va in guest.layout.user.stack[:-1]:
         _check_page(guest, process.root, va, bytes(PAGE))
 
 
@@ -265,7 +265,7 @@ def _misplaced(guest: Guest, process: Process) -> str:
     They are what is written last when a program is loaded, to one page. A wrong copy does not bring them to a page of
     the program's segments: the window did.
     """
-    top = USER_STACK_TOP - PAGE
+    top = guest.layout.user.stack_top - PAGE
     name = process.program.encode() + b"\0"
     pages = {mapping.va: mapping.pa for mapping in user_mappings(guest, process.root)}
     tails = {va: guest.read_physical(pa + PAGE - 512, 512) for va, pa in pages.items()}
@@ -368,19 +368,20 @@ def _kernel_addresses(image: KernelImage) -> list[int]:
     layout = layout_of(image)
     regions = [layout.region(name) for name in ("text", "data", "boot-stack", "frames")]
     device = next(region for region in layout.regions if region.device)
-    return [region.pa + image.offset for region in (*regions, device)] + [image.offset + TEMP_WINDOW]
+    return [region.pa + image.offset for region in (*regions, device)] + [layout.temp_slots.start]
 
 
 def _attempts(guest: Guest, root: int, program: UserImage) -> list[tuple[str, int, int, int]]:
     """The list in the program's memory: call, address, the most that may be done, result."""
     __tracebackhide__ = True
     count = int.from_bytes(read_user(guest, root, program.va("g_count"), 8), "little")
-    data = read_user(guest, root, program.va("g_attempts"), count * _ATTEMPT_SIZE)
+    attempt = program.defined("user/pointers.cc").record("Attempt")
+    data = read_user(guest, root, program.va("g_attempts"), count * attempt.size)
     attempts = []
-    for at in range(0, len(data), _ATTEMPT_SIZE):
-        numbers = [int.from_bytes(data[at + place : at + place + 8], "little") for place in (24, 32, 40)]
-        call = data[at : at + 24].split(b"\0")[0].decode()
-        attempts.append((call, numbers[0], numbers[1], _signed(numbers[2])))
+    for at in range(0, len(data), attempt.size):
+        call = attempt["call"].bytes_in(data, at).split(b"\0")[0].decode(errors="replace")
+        address, most = (attempt[name].read(data, at) for name in ("address", "most"))
+        attempts.append((call, address, most, attempt["result"].read_signed(data, at)))
     return attempts
 
 
@@ -399,13 +400,13 @@ def _check_nothing_leaked(guest: Guest, allowed: int) -> None:
 @milestone("4.5", points=5, witness="WK")
 def test_window_is_private(boot: Boot, image: KernelImage) -> None:
     """A window is the kernel's alone: a user access to it kills the process"""
-    frames, last = _free_frames(image), TEMP_SLOTS - 1
-    va = image.offset + TEMP_WINDOW + last * PAGE
+    frames, slots = _free_frames(image), layout_of(image).temp_slots
+    last, va = len(slots) - 1, slots[-1]
     kinds = ("read", "write", "jump")
     lines = [f"start intruder {kind} {va:#x}\ncheckpoint {kind}\nwait" for kind in kinds]
-    guest = boot("\n".join([f"windows {frames:#x} {TEMP_SLOTS}", *lines, "checkpoint end"]))
+    guest = boot("\n".join([f"windows {frames:#x} {len(slots)}", *lines, "checkpoint end"]))
     _windows(guest)
-    for slot in range(TEMP_SLOTS):
+    for slot in range(len(slots)):
         check_private(guest, slot)
     table = window_table(guest)
     place, leaf = table + 8 * last, guest.read_physical(table + 8 * last, 8)
@@ -458,7 +459,7 @@ def _check_intruders_died(guest: Guest, va: int, kinds: tuple[str, ...]) -> None
 @milestone("4.6", points=15, witness="WK")
 def test_slots(boot: Boot, image: KernelImage) -> None:
     """Slots are distinct and coexist, too many are refused, and after every system call all are empty in every root"""
-    frames, count = _free_frames(image), TEMP_SLOTS + 1
+    frames, count = _free_frames(image), len(layout_of(image).temp_slots) + 1
     words = " ".join(f"{address:#x}" for address in _kernel_addresses(image))
     lines = ["checkpoint ready", *(f"windows {frames + number * count * PAGE:#x} {count}" for number in (0, 1))]
     lines += ["checkpoint closed", *(f"fail {number}\nrun hello" for number in (4, 9, 14)), "fail 0"]
@@ -496,14 +497,15 @@ def _check_windows(guest: Guest, windows: list[Fact], marked: tuple[int, list[in
     twice = next((va for va in addresses if addresses.count(va) > 1), None)
     seen = f"two of them are at {twice or 0:#x}"
     expect(twice is None, "temp-slot-shared", "windows that are open at one time have different slots", seen)
-    lost = f"{TEMP_SLOTS} windows can be open at one time"
-    expect(len(opened) >= TEMP_SLOTS, "temp-slot-lost", lost, f"{len(opened)} are")
-    refused = len(opened) == TEMP_SLOTS and windows[-1].values["result"] == "no-slot"
+    slots = guest.layout.temp_slots
+    lost = f"{len(slots)} windows can be open at one time"
+    expect(len(opened) >= len(slots), "temp-slot-lost", lost, f"{len(opened)} are")
+    refused = len(opened) == len(slots) and windows[-1].values["result"] == "no-slot"
     expect(refused, "temp-slot-shared", "one more window is refused: no-slot", windows[-1].line)
     entries = window_entries(guest, table)
     for number, (fact, va) in enumerate(zip(opened, addresses, strict=True)):
         walk, pa = guest.walk(va), frames + number * PAGE
-        in_table = slot_address(guest, 0) <= va < slot_address(guest, TEMP_SLOTS)
+        in_table = slots.start <= va < slots.stop
         expect(in_table, "wrong-answer", "a window is among the temporary mappings", f"it is at {va:#x}", walk)
         expect(walk.pa == pa, "wrong-frame", f"the window at {va:#x} shows {pa:#x}", f"{walk.pa or 0:#x}", walk)
         value = int(fact.values["value"], 0)
@@ -542,12 +544,12 @@ def test_older_root(boot: Boot) -> None:
 def test_used_again(boot: Boot, image: KernelImage) -> None:
     """A slot that is used again shows the new frame"""
     frames, order = _free_frames(image), (0, 1, 0, 2, 1)
-    addresses = [image.offset + TEMP_WINDOW + slot * PAGE for slot in range(TEMP_SLOTS)]
-    lines = [f"windows {frames:#x} {TEMP_SLOTS}", *(f"peek {va:#x}" for va in addresses), "checkpoint closed"]
+    addresses = list(layout_of(image).temp_slots)
+    lines = [f"windows {frames:#x} {len(addresses)}", *(f"peek {va:#x}" for va in addresses), "checkpoint closed"]
     lines += [f"windows {frames + number * PAGE:#x}" for number in order]
     guest = boot("\n".join(["checkpoint ready", *lines, "start border 4000 100", "checkpoint started", "wait"]))
     guest.run_to("ready")
-    marks = _mark(guest, frames, TEMP_SLOTS)
+    marks = _mark(guest, frames, len(addresses))
     _check_all_closed(guest, addresses)
     for number in order:
         (fact,) = _windows(guest)
@@ -566,7 +568,7 @@ def _check_all_closed(guest: Guest, addresses: list[int]) -> None:
     """Windows were open at all these addresses, and are not any more: not even the TLB knows them."""
     __tracebackhide__ = True
     opened = [int(fact.values["va"], 0) for fact in _windows(guest) if fact.values["result"] == "ok"]
-    expect(sorted(opened) == addresses, "temp-slot-lost", f"{TEMP_SLOTS} windows are open", f"{len(opened)} are")
+    expect(sorted(opened) == addresses, "temp-slot-lost", f"{len(addresses)} windows are open", f"{len(opened)} are")
     guest.run_to("closed")
     for fact in guest.facts("peek"):
         va = int(fact.values["va"], 0)
@@ -574,7 +576,7 @@ def _check_all_closed(guest: Guest, addresses: list[int]) -> None:
         walk = guest.walk(va)
         fail("stale-temp-mapping" if walk.mapping is None else "temp-slot-not-emptied", wanted, fact.line, walk)
     faults = {int(fact.values["address"], 0) for fact in guest.facts("fault")}
-    expect(faults == set(addresses), "wrong-answer", f"{TEMP_SLOTS} reads that fault", f"{len(faults)}")
+    expect(faults == set(addresses), "wrong-answer", f"{len(addresses)} reads that fault", f"{len(faults)}")
 
 
 def _check_one_call(guest: Guest) -> None:

@@ -1,8 +1,10 @@
 """Lab 5: what a process was promised, and how its pages follow."""
 
+import errno
 import random
 import struct
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 from grade.boot.frame_records import allocations_to_failure, fail_allocation, frame_records
@@ -10,17 +12,14 @@ from grade.boot.guest import Guest
 from grade.boot.kernel_image import KernelImage
 from grade.boot.layout import PAGE, layout_of
 from grade.boot.process_slots import ProcessSlot, memory_map, process_slots
-from grade.boot.processes import USER_STACK_TOP
 from grade.boot.user_image import UserImage, loaded_pages, user_image
 from grade.checks.area_checks import check_areas, present_pages
-from grade.checks.area_model import CALL, READ, STACK_LIMIT, STORE, AreaModel, Operation, brk, load, mmap, store, sweep
+from grade.checks.area_model import CALL, READ, STORE, AreaModel, Operation, brk, load, mmap, store, sweep
 from grade.checks.area_script import AreaScript
 from grade.checks.area_steps import (
     ANSWER,
-    FAR,
-    ONE,
     TIGHTENED,
-    TWO,
+    Places,
     brk_steps,
     code_at,
     far_steps,
@@ -42,8 +41,8 @@ from grade.plugin import milestone
 Boot = Callable[..., Guest]
 
 _FAULT, _LOAD, _EXECUTE = "kernel/mm/fault.cc", "kernel/proc/load.cc", "kernel/proc/execute.cc"
-_READ, _WRITE, _NANOSLEEP, _YIELD, _WAIT4, _SPAWN = 63, 64, 101, 124, 260, 1000  # kernel/proc/system_call_numbers.h
-_NO_ENTRY, _TOO_BIG, _NOT_EXECUTABLE, _NO_MEMORY, _BAD_ADDRESS = -2, -7, -8, -12, -14  # kernel/proc/error_numbers.h
+_NAMES = ("ENOENT", "E2BIG", "ENOEXEC", "ENOMEM", "EFAULT")
+_NO_ENTRY, _TOO_BIG, _NOT_EXECUTABLE, _NO_MEMORY, _BAD_ADDRESS = (-getattr(errno, name) for name in _NAMES)
 
 
 # --- what several milestones need ------------------------------------------------------------------------------------
@@ -97,7 +96,7 @@ def _life(guest: Guest) -> AreaScript:
     for _ in range(_MOST_YIELDS):
         if not any(slot.state == "ready" for slot in process_slots(guest)):
             return script
-        script.system_call(Operation(_YIELD, ()), [], "a yield, for another process to fall asleep")
+        script.system_call(Operation("sched_yield", ()), [], "a yield, for another process to fall asleep")
         script.go_on()
     fail("user-makes-no-progress", "the program sleep falls asleep", f"it had the CPU {_MOST_YIELDS} times, and did not")
 
@@ -125,7 +124,7 @@ def test_loader_registers_everything(boot: Boot) -> None:
         guest.run_to(name)
         image = _program(guest, name)
         slot = _started(guest, name)
-        wanted = promised_areas(image, guest.isa)
+        wanted = promised_areas(image, guest.isa, guest.layout.user)
         check_promised(guest, slot, wanted, f"before {name} has run")
         memory = check_areas(guest, slot)
         right = (heap_start(image),) * 2
@@ -134,7 +133,7 @@ def test_loader_registers_everything(boot: Boot) -> None:
         expect(seen == right, "wrong-answer", words, f"at {seen[0]:#x} and {seen[1]:#x}", file=_LOAD)
         _check_told(guest, slot)
         _run_to_end(guest, name)
-        model = AreaModel(wanted, heap_start(image), heap_start(image))
+        model = AreaModel.of(replace(memory, areas=tuple(wanted)), guest.image)
         for operation in _LATER.get(name, []):
             model.apply(operation(model))
         check_promised(guest, slot, model.areas, f"when {name} has run")
@@ -174,7 +173,7 @@ def _check_file_pages(guest: Guest, slot: ProcessSlot, image: UserImage) -> None
         if walk.pa is None or area is None or ("w" in area.protection and not counted):
             continue
         wanted = bytearray(content)
-        for at in range(max(va, counted), min(va + PAGE, counted + 8 * _COUNTED), 8) if counted else ():
+        for at in range(max(va, counted), min(va + PAGE, counted + image.size("g_counted")), 8) if counted else ():
             word = int.from_bytes(wanted[at - va : at - va + 8], "little") + 1 & (1 << 64) - 1
             wanted[at - va : at - va + 8] = word.to_bytes(8, "little")
         seen = guest.read_physical(walk.pa, PAGE)
@@ -182,9 +181,6 @@ def _check_file_pages(guest: Guest, slot: ProcessSlot, image: UserImage) -> None
         if at is not None:
             words = f"{va + at:#x} of {slot} holds {wanted[at : at + 8].hex()}, as in the file"
             fail("wrong-user-bytes", words, seen[at : at + 8].hex(), walk, _FAULT)
-
-
-_COUNTED = 1400  # words of g_counted in user/sharedpage.cc: each becomes one more
 
 
 # --- pages on demand -------------------------------------------------------------------------------------------------
@@ -226,7 +222,7 @@ def _check_first_pages(guest: Guest, name: str) -> None:
     """Of a program that has been started only the arguments are there; then the code on the way to main()."""
     __tracebackhide__ = True
     slot, image = _started(guest, name), _program(guest, name)
-    arguments, first = USER_STACK_TOP - PAGE, image.entry & -PAGE
+    arguments, first = guest.layout.user.stack_top - PAGE, image.entry & -PAGE
     _check_present(guest, slot, {arguments}, {arguments}, f"before {name} runs, only the page of its arguments is there")
     guest.run_to_address(image.va("main"), f"main() of {name}")
     code = {image.va(function) & -PAGE for function in ("start_program", "main")}
@@ -262,15 +258,15 @@ def _check_present(guest: Guest, slot: ProcessSlot, least: set[int], most: set[i
 def _check_touches(script: AreaScript) -> None:
     """Page by page: AreaScript looks after each batch at what is there and what it holds."""
     __tracebackhide__ = True
-    text, heap, stack = script.program.va("g_text"), script.model.heap_start, USER_STACK_TOP - 4 * PAGE
+    text, heap, stack = script.program.va("g_text"), script.model.heap_start, script.guest.layout.user.stack_top - 4 * PAGE
     script.play([mmap(0, 8 * PAGE)], "when mmap has promised eight pages")
-    script.play([load(ONE + 3 * PAGE + 8)], "when one of them has been read")
-    script.play([store(ONE + 5 * PAGE - 8, 0x5EED)], "when another has been written to")
+    script.play([load(script.places.one + 3 * PAGE + 8)], "when one of them has been read")
+    script.play([store(script.places.one + 5 * PAGE - 8, 0x5EED)], "when another has been written to")
     script.play([brk(heap + 6 * PAGE)], "when brk has promised six pages")
     script.play([store(heap + 2 * PAGE, 1), load(heap + 4 * PAGE)], "when two of them have been touched")
     script.play([load(stack + 16), store(stack + PAGE, 7)], "when the stack has been touched further down")
     script.play([load(text + 2 * PAGE)], "when a page of the file has been read")
-    script.play([mmap(FAR, 3 * PAGE, READ), load(FAR + PAGE)], "when a page that may only be read has been read")
+    script.play([mmap(script.places.far, 3 * PAGE, READ), load(script.places.far + PAGE)], "when a page that may only be read has been read")
 
 
 def _check_resident(script: AreaScript) -> None:
@@ -278,23 +274,21 @@ def _check_resident(script: AreaScript) -> None:
     __tracebackhide__ = True
     guest, slot, place = script.guest, script.slot, script.program.va("g_strings")
     areas = memory_map(guest, slot).areas
-    size = struct.calcsize(_DESCRIPTION)
-    script.hand_over([Operation(_DESCRIBE_AREA, (i, place + i * size)) for i in range(len(areas) + 1)])
+    record = guest.image.defined.record("AreaDescription")
+    script.hand_over([Operation("describe_area", (i, place + i * record.size)) for i in range(len(areas) + 1)])
     expect(script.run("descriptions of areas"), "process-killed", f"{slot} is told of its areas", "it is killed")
     results = script.results(len(areas) + 1)
     wanted = [1] * len(areas) + [0]
     expect(results == wanted, "wrong-result", f"describe_area returns {wanted}", f"{results}")
     script.check("while it is told of its areas")
-    told = struct.iter_unpack(_DESCRIPTION, read_user(guest, slot.root or 0, place, len(areas) * size))
-    for area, (start, end, present, *may, kind) in zip(areas, told, strict=True):
+    told = read_user(guest, slot.root or 0, place, len(areas) * record.size)
+    for area, at in zip(areas, range(0, len(told), record.size), strict=True):
+        start, end, present, *may = (record[name].read(told, at) for name in ("start", "end", "present", "read", "write", "execute"))
         protection = "".join(letter if yes else "-" for letter, yes in zip("rwx", may, strict=True))
-        seen = f"{start:#x}-{end:#x} {protection} {kind.split(bytes(1))[0].decode()}, {present} pages"
+        kind = record["kind"].bytes_in(told, at).split(bytes(1))[0].decode(errors="replace")
+        seen = f"{start:#x}-{end:#x} {protection} {kind}, {present} pages"
         right = f"{area}, {len(present_pages(guest, slot, area))} pages"
         expect(seen == right, "wrong-answer", f"the kernel says of an area: {right}", seen)
-
-
-_DESCRIBE_AREA = 1004  # kernel/proc/system_call_numbers.h
-_DESCRIPTION = "<QQQBBB13s"  # struct AreaDescription in kernel/proc/descriptions.h
 
 
 # --- accesses that nothing permits -----------------------------------------------------------------------------------
@@ -303,7 +297,7 @@ _DESCRIPTION = "<QQQBBB13s"  # struct AreaDescription in kernel/proc/description
 @milestone("5.4", points=15, witness="KW")
 def test_refused_accesses(boot: Boot, image: KernelImage) -> None:
     """An access outside all areas, or against their protection, kills that process only; the stack has its limits"""
-    refused = refused_accesses(image, user_image(image.elf, "vmascript"))
+    refused = refused_accesses(Places(layout_of(image).user), image, user_image(image.elf, "vmascript"))
     guest = boot(_lives(len(refused)), cpu_budget=6.0)
     guest.run_to("ready")
     for number, case in enumerate(refused):
@@ -323,7 +317,7 @@ def _check_others(guest: Guest) -> None:
     sleeper = next((slot for slot in process_slots(guest) if slot.program == "sleep"), None)
     asleep = sleeper is not None and sleeper.state == "sleeping"
     expect(asleep, "process-killed", "the process that slept meanwhile still does", f"{sleeper}")
-    check_promised(guest, sleeper, promised_areas(_program(guest, "sleep"), guest.isa), "after others were killed")
+    check_promised(guest, sleeper, promised_areas(_program(guest, "sleep"), guest.isa, guest.layout.user), "after others were killed")
     check_areas(guest, sleeper)
     ended = guest.fact("exit")
     expect(ended.values["status"] == "0", "process-killed", "hello, run after them, exits with 0", ended.line)
@@ -354,10 +348,11 @@ def test_memory_calls(boot: Boot) -> None:
     guest.run_to("ready")
     for number, make in enumerate(TIGHTENED):
         script = _life(guest)
-        script.play_to_death(make(guest.isa, script.model.heap_start), f"end{number}")
+        script.play_to_death(make(script.places, guest.isa, script.model.heap_start), f"end{number}")
     script = _life(guest)
     heap = script.model.heap_start
-    steps = [*mmap_steps(), *mprotect_steps(), *brk_steps(heap), *far_steps(), *own_steps(script.program, heap)]
+    at = script.places
+    steps = [*mmap_steps(at), *mprotect_steps(at), *brk_steps(at, heap), *far_steps(at), *own_steps(at, script.program, heap)]
     for what, operations in steps:
         before = {mapping.va: mapping.pa for mapping in user_mappings(guest, script.root)}
         script.play(operations, f"when {what}")
@@ -382,10 +377,10 @@ def _check_given_back(script: AreaScript, before: dict[int, int], what: str) -> 
 def _check_code(script: AreaScript) -> None:
     """What was written may be executed, once the page permits it."""
     __tracebackhide__ = True
-    operations = code_at(script.guest.isa, ONE)
+    operations = code_at(script.guest.isa, script.places.one)
     result = script.play(operations)[-1]
-    walk = walk_in(script.guest, script.root, ONE)
-    expect(result == ANSWER, "wrong-user-bytes", f"the function at {ONE:#x} returns {ANSWER}", f"{result}", walk)
+    walk = walk_in(script.guest, script.root, script.places.one)
+    expect(result == ANSWER, "wrong-user-bytes", f"the function at {script.places.one:#x} returns {ANSWER}", f"{result}", walk)
 
 
 # --- system calls ----------------------------------------------------------------------------------------------------
@@ -401,7 +396,7 @@ def test_system_calls(boot: Boot) -> None:
     guest.run_to("ready")
     script = _life(guest)
     heap = script.model.heap_start
-    script.play([mmap(ONE, 16 * PAGE), mmap(TWO, 2 * PAGE, READ), mmap(TWO + 8 * PAGE, PAGE, 0), brk(heap + 4 * PAGE)])
+    script.play([mmap(script.places.one, 16 * PAGE), mmap(script.places.two, 2 * PAGE, READ), mmap(script.places.two + 8 * PAGE, PAGE, 0), brk(heap + 4 * PAGE)])
     _check_children(script, heap)
     _check_writes(script, heap)
     _check_typed(script)
@@ -425,20 +420,20 @@ def _call(script: AreaScript, operation: Operation, touches: list[tuple[int, int
 def _check_children(script: AreaScript, heap: int) -> None:
     """spawn gets its strings, nanosleep its time, and wait4 puts a status, where nothing is yet."""
     __tracebackhide__ = True
-    text, border = script.program.va("g_text"), ONE + 2 * PAGE - 2
+    text, border = script.program.va("g_text"), script.places.one + 2 * PAGE - 2
     what = "spawn with a name in the program's file and arguments in the heap"
     pointers = heap + 2 * PAGE - 8
-    child = script.system_call(Operation(_SPAWN, (text, pointers)), [(text, 1), (pointers, 8)], what)
+    child = script.system_call(Operation("spawn", (text, pointers)), [(text, 1), (pointers, 8)], what)
     cause = "promised-page-refused" if child == _BAD_ADDRESS else "wrong-result"
     expect(child > 0, cause, f"{what} starts a child", f"it returns {child}", file=_FAULT)
     script.check(f"after {what}")
     script.go_on()
     script.model.put(border, _STATUS)
     what = "wait4 with a status across the border of two pages"
-    _call(script, Operation(_WAIT4, (child, border, 0, 0)), [(border, 4)], child, what)
+    _call(script, Operation("wait4", (child, border, 0, 0)), [(border, 4)], child, what)
     zeros = script.program.va("g_zeros")
     what = "nanosleep with a time in two pages of zeros"
-    _call(script, Operation(_NANOSLEEP, (zeros + PAGE - 8, 0)), [(zeros + PAGE - 8, 16)], 0, what)
+    _call(script, Operation("nanosleep", (zeros + PAGE - 8, 0)), [(zeros + PAGE - 8, 16)], 0, what)
 
 
 def _check_execve(script: AreaScript) -> None:
@@ -460,14 +455,14 @@ def _check_writes(script: AreaScript, heap: int) -> None:
     """write prints the file's bytes, and zeros."""
     __tracebackhide__ = True
     text = script.program.va("g_text") + 2 * PAGE - 60
-    below = USER_STACK_TOP - 8 * PAGE - 30
+    below = script.guest.layout.user.stack_top - 8 * PAGE - 30
     places = {"the program's file": text, "the heap": heap + 4 * PAGE - 90, "the stack, which grows": below}
-    places["what mmap gave"] = ONE + 5 * PAGE - 50
-    places["what mmap gave to be read"] = TWO + 10
+    places["what mmap gave"] = script.places.one + 5 * PAGE - 50
+    places["what mmap gave to be read"] = script.places.two + 10
     for name, va in places.items():
         before, size = len(script.guest.machine.serial()), 90
         what = f"write of {size} bytes of {name}"
-        _call(script, Operation(_WRITE, (1, va, size)), [(va, size)], size, what)
+        _call(script, Operation("write", (1, va, size)), [(va, size)], size, what)
         printed = script.guest.machine.serial()[before:]
         pages, first = loaded_pages(script.program), va & -PAGE
         data = b"".join(pages.get(page, bytes(PAGE)) for page in (first, first + PAGE))
@@ -480,12 +475,12 @@ def _check_typed(script: AreaScript) -> None:
     """What is typed comes into pages that nobody has touched. A read may return before all of it has arrived."""
     __tracebackhide__ = True
     awaited = b""
-    for va in (ONE + 8 * PAGE, USER_STACK_TOP - 12 * PAGE):
+    for va in (script.places.one + 8 * PAGE, script.guest.layout.user.stack_top - 12 * PAGE):
         letters = random_letters(4)
         awaited += letters
         script.guest.machine.send(letters.decode())
         what = f"read into {va:#x}, when {letters.decode()} has been typed"
-        result = script.system_call(Operation(_READ, (0, va, 8)), [(va, 8)], what)
+        result = script.system_call(Operation("read", (0, va, 8)), [(va, 8)], what)
         walk = walk_in(script.guest, script.root, va)
         cause = "promised-page-refused" if result == _BAD_ADDRESS else "wrong-result"
         expect(0 < result <= 8, cause, f"{what}, returns how many letters there are", f"{result}", walk, _FAULT)
@@ -498,21 +493,21 @@ def _check_typed(script: AreaScript) -> None:
 def _check_bad_buffers(script: AreaScript) -> None:
     """What the process could not touch itself it cannot have touched for it."""
     __tracebackhide__ = True
-    read_only, nothing, hole = TWO + PAGE, TWO + 8 * PAGE, TWO + 32 * PAGE
+    read_only, nothing, hole = script.places.two + PAGE, script.places.two + 8 * PAGE, script.places.two + 32 * PAGE
     constants = script.program.va("g_text")
     what = "spawn, so that there is a child to wait for"
-    child = script.system_call(Operation(_SPAWN, (constants, 0)), [], what)
+    child = script.system_call(Operation("spawn", (constants, 0)), [], what)
     script.go_on()
-    script.play([store(ONE + 16 * PAGE - 8, 0)])
+    script.play([store(script.places.one + 16 * PAGE - 8, 0)])
     calls = {
-        "read into a page that may only be read": Operation(_READ, (0, read_only, 8)),
-        "wait4 with a status among constants": Operation(_WAIT4, (child, constants, 0, 0)),
-        "write of a page without any rights": Operation(_WRITE, (1, nothing, 8)),
-        "write of what is in no area": Operation(_WRITE, (1, hole, 8)),
-        "nanosleep with a time below the stack's limit": Operation(_NANOSLEEP, (STACK_LIMIT - 16, 0)),
-        "write of page 0": Operation(_WRITE, (1, 8, 8)),
-        "nanosleep with a time that ends in a hole": Operation(_NANOSLEEP, (ONE + 16 * PAGE - 8, 0)),
-        "spawn with a name in a hole": Operation(_SPAWN, (hole, 0)),
+        "read into a page that may only be read": Operation("read", (0, read_only, 8)),
+        "wait4 with a status among constants": Operation("wait4", (child, constants, 0, 0)),
+        "write of a page without any rights": Operation("write", (1, nothing, 8)),
+        "write of what is in no area": Operation("write", (1, hole, 8)),
+        "nanosleep with a time below the stack's limit": Operation("nanosleep", (script.places.user.stack_limit - 16, 0)),
+        "write of page 0": Operation("write", (1, 8, 8)),
+        "nanosleep with a time that ends in a hole": Operation("nanosleep", (script.places.one + 16 * PAGE - 8, 0)),
+        "spawn with a name in a hole": Operation("spawn", (hole, 0)),
     }
     for what, operation in calls.items():
         result = script.system_call(operation, [], what)
@@ -520,7 +515,7 @@ def _check_bad_buffers(script: AreaScript) -> None:
         expect(result == _BAD_ADDRESS, cause, f"{what} returns {_BAD_ADDRESS}", f"{result}", file=_FAULT)
         script.check(f"after {what}")
         script.go_on()
-    _call(script, Operation(_WAIT4, (child, 0, 0, 0)), [], child, "wait4 for the child, which no bad pointer has lost")
+    _call(script, Operation("wait4", (child, 0, 0, 0)), [], child, "wait4 for the child, which no bad pointer has lost")
 
 
 # --- another program -------------------------------------------------------------------------------------------------
@@ -554,8 +549,8 @@ def _use_memory(script: AreaScript) -> None:
     """The old program has a heap, memory from mmap and a larger stack: nothing of that may live on."""
     __tracebackhide__ = True
     heap = script.model.heap_start
-    script.play([brk(heap + 3 * PAGE), sweep(heap, 3, 1), mmap(0, 4 * PAGE), sweep(ONE, 3, 2)])
-    script.play([mmap(FAR, 2 * PAGE, READ), load(FAR), store(USER_STACK_TOP - 9 * PAGE, 3)])
+    script.play([brk(heap + 3 * PAGE), sweep(heap, 3, 1), mmap(0, 4 * PAGE), sweep(script.places.one, 3, 2)])
+    script.play([mmap(script.places.far, 2 * PAGE, READ), load(script.places.far), store(script.guest.layout.user.stack_top - 9 * PAGE, 3)])
 
 
 def _check_bad_executes(script: AreaScript) -> None:
@@ -616,7 +611,7 @@ def _check_new_program(script: AreaScript, before: State, letters: bytes) -> Non
     expect(root != before.root, "wrong-root-loaded", f"the old root {before.root:#x} is not loaded any more", "it is")
     slot = running_slot(guest)
     expect(slot.pid == script.slot.pid, "wrong-result", f"the process is still number {script.slot.pid}", f"{slot.pid}")
-    check_promised(guest, slot, promised_areas(image, guest.isa), "after execve")
+    check_promised(guest, slot, promised_areas(image, guest.isa, guest.layout.user), "after execve")
     memory = check_areas(guest, slot)
     seen, right = (memory.heap_start, memory.heap_end), (heap_start(image),) * 2
     expect(seen == right, "vma-unexpected", f"the heap is empty, at {right[0]:#x}", f"{seen[0]:#x}-{seen[1]:#x}")
@@ -655,9 +650,9 @@ def _check_itself_again(guest: Guest) -> None:
     expect(result is None, "wrong-result", f"{what}, and begins", f"execve returns {result}", file=_EXECUTE)
     again = AreaScript(guest)
     expect(again.root != old, "wrong-root-loaded", f"when {what}, its root is a new one", f"still {old:#x}")
-    check_promised(guest, again.slot, promised_areas(again.program, guest.isa), f"when {what}")
+    check_promised(guest, again.slot, promised_areas(again.program, guest.isa, guest.layout.user), f"when {what}")
     heap = again.model.heap_start
-    again.play([brk(0), mmap(0, 2 * PAGE), load(ONE), brk(heap + PAGE), load(heap), load(USER_STACK_TOP - 3 * PAGE)])
+    again.play([brk(0), mmap(0, 2 * PAGE), load(again.places.one), brk(heap + PAGE), load(heap), load(guest.layout.user.stack_top - 3 * PAGE)])
     check_frames(guest)
     again.finish("end1")
 
@@ -672,7 +667,7 @@ def test_random_operations(boot: Boot) -> None:
     guest.run_to("ready")
     for number in range(2):
         seed = random.randrange(1 << 32)
-        script, areas = _life(guest), RandomAreas(seed)
+        script, areas = _life(guest), RandomAreas(seed, guest.layout.user)
         for batch in range(10):
             operations = list(areas.operations(script.model, 100))
             script.play(operations, f"after batch {batch} of seed {seed}")
@@ -698,7 +693,8 @@ def test_no_memory(boot: Boot, image: KernelImage) -> None:
     guest.run_to("ready")
     lives = iter(range(_MOST_FAULTS))
     text = user_image(image.elf, "vmascript").va("g_text") + PAGE
-    for operation in (store(FAR, 1), load(text), store(USER_STACK_TOP - 40 * PAGE, 1)):
+    places = Places(guest.layout.user)
+    for operation in (store(places.far, 1), load(text), store(places.user.stack_top - 40 * PAGE, 1)):
         k = 1
         while not _touch_without_memory(_life(guest), operation, k, f"end{next(lives)}"):
             k += 1
@@ -714,7 +710,7 @@ def _touch_without_memory(script: AreaScript, operation: Operation, k: int, chec
     """Has the k-th allocation of a fault fail. Whether the fault did not need so many."""
     __tracebackhide__ = True
     guest = script.guest
-    script.play([mmap(FAR, PAGE), load(script.program.va("g_strings"))])
+    script.play([mmap(script.places.far, PAGE), load(script.program.va("g_strings"))])
     before = frame_records(guest).in_use
     fail_allocation(guest, k)
     script.hand_over([operation])
@@ -761,15 +757,15 @@ def _check_call_without_memory(script: AreaScript, checkpoint: str) -> None:
     """A system call that finds no memory for a page fails, and can be made again."""
     __tracebackhide__ = True
     guest = script.guest
-    script.play([mmap(FAR, 2 * PAGE), load(script.program.va("g_strings"))])
+    script.play([mmap(script.places.far, 2 * PAGE), load(script.program.va("g_strings"))])
     for k in range(1, _MOST_FRAMES):
         before, what = frame_records(guest).in_use, f"write of a promised page whose allocation {k} fails"
         fail_allocation(guest, k)
-        result = script.system_call(Operation(_WRITE, (1, FAR + 8, 8)), [], what)
+        result = script.system_call(Operation("write", (1, script.places.far + 8, 8)), [], what)
         is_spent = allocations_to_failure(guest) == 0
         fail_allocation(guest, 0)
         if result == 8 and not is_spent:
-            script.model.bring(FAR, PAGE)
+            script.model.bring(script.places.far, PAGE)
             script.check("after a write for which there was memory")
             script.go_on()
             script.finish(checkpoint)
@@ -785,8 +781,8 @@ def _check_exhaustion(script: AreaScript, checkpoint: str) -> None:
     """A process that touches more pages than there are frames gets all of them, and is killed."""
     __tracebackhide__ = True
     guest = script.guest
-    script.play([mmap(ONE, 1 << 30)])
-    script.hand_over([sweep(ONE, 1 << 18, 1)])
+    script.play([mmap(script.places.one, 1 << 30)])
+    script.hand_over([sweep(script.places.one, 1 << 18, 1)])
     survived = script.run("touches of more pages than there are frames")
     beyond = frame_records(guest).free[1]
     wanted = "a process that needs more frames than there are is killed"

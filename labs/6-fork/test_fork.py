@@ -1,5 +1,6 @@
 """Lab 6: a process that makes another one like itself."""
 
+import errno
 import random
 import secrets
 from collections.abc import Callable
@@ -15,7 +16,6 @@ from grade.boot.user_image import UserImage, loaded_pages, user_image
 from grade.boot.user_return import go_to_user_mode, run_to_turn, thread_pointer
 from grade.checks.area_checks import check_areas
 from grade.checks.fork_checks import (
-    FORK,
     Birth,
     check_copy,
     check_holdings,
@@ -52,10 +52,8 @@ _PATIENCE = 10.0
 _BYSTANDER = "start tag 1 1000000"
 """Calls the kernel whenever it has the CPU: a fork that gives it away has company."""
 
-_EXIT, _WAIT = 93, 260  # kernel/proc/system_call_numbers.h
-_AGAIN, _NO_MEMORY = -11, -12  # kernel/proc/error_numbers.h
+_AGAIN, _NO_MEMORY = -errno.EAGAIN, -errno.ENOMEM
 _KILLED = 9  # a signal
-_SLOTS = 128  # kernel/mm/kernel_half.h
 
 
 # --- what several milestones need ------------------------------------------------------------------------------------
@@ -117,7 +115,7 @@ def test_fork_returns_twice(boot: Boot) -> None:
     check_results(birth, *run_to_both(guest, birth))
     _put(guest, parent.root, program.va("g_pause"), 0)
     _run_to_stop(guest, program, "call_comes", "the call of wait4")
-    call = run_to_system_call(guest, _WAIT, "the call of wait4")
+    call = run_to_system_call(guest, "wait4", "the call of wait4")
     turn = run_to_turn(guest, "the end of wait4", {parent.pid})
     back = go_to_user_mode(guest, turn)
     wanted = f"wait4({child.pid}) returns {child.pid}"
@@ -345,7 +343,7 @@ def test_first_root(boot: Boot) -> None:
         check_own_root(back)
     _put(guest, slot.root, program.va("g_pause"), 0)
     births.append(run_to_birth(guest, "the second fork of offspring"))
-    family = [_as_process(birth.child) for birth in births] + [_as_process(slot)]
+    family = [_as_process(guest, birth.child) for birth in births] + [_as_process(guest, slot)]
     for process in family:
         check_kernel_half(guest, master, process)
     roots = [process.root for process in family]
@@ -361,8 +359,8 @@ def test_first_root(boot: Boot) -> None:
     _check_end(guest, slot.pid, "it has waited for both children")
 
 
-def _as_process(slot: ProcessSlot) -> Process:
-    return Process(slot.pid, slot.root, slot.stack_top, slot.program)
+def _as_process(guest: Guest, slot: ProcessSlot) -> Process:
+    return Process(slot.pid, slot.root, slot.stack_top, guest.layout.stack_size, slot.program)
 
 
 # --- many processes --------------------------------------------------------------------------------------------------
@@ -442,12 +440,12 @@ def test_blocked_parent(boot: Boot) -> None:
     seen = ", ".join(f"{frames[pid]:#x} in {slot}" for pid, slot in family.items())
     expect(len(set(frames.values())) == 3, "fork-page-shared", f"{status:#x} is another frame in each process", seen)
 
-    run_to_system_call(guest, _WAIT, "the call of wait4")
+    run_to_system_call(guest, "wait4", "the call of wait4")
     run_to_turn(guest, "the turn of a child, while its parent waits", {first.pid, second.pid})
     state = slot_of(guest, parent.pid).state
     expect(state == "waiting", "wrong-result", f"wait4 blocks {parent}, whose child lives", f"it is {state}")
     _put(guest, first.root, go, 1)
-    run_to_system_call(guest, _EXIT, f"the end of {first}")
+    run_to_system_call(guest, "exit", f"the end of {first}")
     expect(live_root(guest) == first.root, "wrong-root-loaded", f"{first} ends on its own root", f"{running(guest)}")
     turn = run_to_turn_on_own_root(guest, "the end of wait4", parent.pid)
     back = go_to_user_mode(guest, turn)
@@ -459,7 +457,7 @@ def test_blocked_parent(boot: Boot) -> None:
         wanted = f"the frame {frames[pid]:#x}, where {family[pid]} has {status:#x}, stays as it is: {marks[pid]:#x}"
         expect(seen == marks[pid], "status-not-delivered", wanted, f"{seen:#x}")
     _put(guest, second.root, go, 1)
-    run_to_system_call(guest, _EXIT, f"the end of {second}")
+    run_to_system_call(guest, "exit", f"the end of {second}")
     run_to_turn_on_own_root(guest, "the end of the second wait4", parent.pid)
     guest.run_to("end")
     _check_end(guest, parent.pid, "it has waited for both children")
@@ -476,9 +474,6 @@ def _check_status(guest: Guest, parent: ProcessSlot, wanted: tuple[int, int]) ->
 
 # --- fork and execve -------------------------------------------------------------------------------------------------
 
-_INITIAL = 0x1217  # of t_initial in user/heirloom.cc; t_zero begins with 0
-
-
 @milestone("6.8", points=5, witness="WQ")
 def test_thread_variables(boot: Boot) -> None:
     """A forked child inherits its thread-local variables, in memory of its own; after execve they are fresh"""
@@ -487,7 +482,8 @@ def test_thread_variables(boot: Boot) -> None:
     guest.run_to("ready")
     before = holdings(guest)
     program = _program(guest, "heirloom")
-    parent = _check_variables(guest, program, "a program that begins", (_INITIAL, 0))
+    fresh = int.from_bytes(program.thread.content, "little"), 0  # t_initial and t_zero in user/heirloom.cc
+    parent = _check_variables(guest, program, "a program that begins", fresh)
     inherited = secrets.randbits(62), secrets.randbits(62) + 1
     places = [_word(guest, parent.root, program.va(name)) for name in ("g_initial", "g_zero")]
     pointer = thread_pointer(guest)
@@ -503,7 +499,7 @@ def test_thread_variables(boot: Boot) -> None:
         seen, walk = _word(guest, parent.root, va), walk_in(guest, parent.root, va)
         wanted = f"{va:#x} stays {value:#x} in {parent} when {child} writes to it"
         expect(seen == value, "fork-not-isolated", wanted, f"{seen:#x}", walk)
-    new = _check_variables(guest, program, "a program that execve has begun", (_INITIAL, 0), child.pid)
+    new = _check_variables(guest, program, "a program that execve has begun", fresh, child.pid)
     expect(new.root != child.root, "wrong-root-loaded", "execve begins in a new root", "it is the old one")
     _check_variables(guest, program, "the parent, at last", inherited, parent.pid)
     guest.run_to("end")
@@ -557,7 +553,7 @@ def test_failed_allocations(boot: Boot) -> None:
         _run_to_stop(guest, program, "call_comes", f"fork {k + 1} of multiply")
         before = holdings(guest)
         fail_allocation(guest, k)
-        run_to_system_call(guest, FORK, f"fork {k + 1} of multiply")
+        run_to_system_call(guest, "fork", f"fork {k + 1} of multiply")
         memory = memory_of(guest, parent)
         run_to_turn(guest, f"the end of fork {k + 1} of multiply")
         left = allocations_to_failure(guest)
@@ -639,9 +635,9 @@ def _run_to_refusal(guest: Guest, result: int) -> list[int]:
     """Runs until fork refuses, for the reason that is meant, and with nothing lost; the children that there are."""
     __tracebackhide__ = True
     program = _program(guest, "multitude")
-    returned, children = 1, []
+    returned, children, most = 1, [], guest.layout.most_processes
     while returned > 0:
-        expect(len(children) < _SLOTS, "process-number-wrong", f"{_SLOTS} processes at most", f"{children}")
+        expect(len(children) < most, "process-number-wrong", f"{most} processes at most", f"{children}")
         parent = _run_to_stop(guest, program, "call_comes", f"fork {len(children) + 1} of multitude")
         guest.run_to_address(program.va("call_returned"), f"the end of fork {len(children) + 1}")
         value = guest.cpu().first_argument
@@ -655,7 +651,7 @@ def _run_to_refusal(guest: Guest, result: int) -> list[int]:
     slots = {slot.pid for slot in process_slots(guest)}
     wanted = f"all {len(children)} children are there"
     expect(slots == {0, parent.pid, *children}, "process-slot-lost", wanted, f"{sorted(slots)}")
-    free = frame_records(guest).free[1] if result == _NO_MEMORY else _SLOTS - len(slots)
+    free = frame_records(guest).free[1] if result == _NO_MEMORY else most - len(slots)
     needed = len(user_mappings(guest, parent.root)) if result == _NO_MEMORY else 1
     what = "frames beyond the window" if result == _NO_MEMORY else "slots"
     wanted = f"fork refuses only when fewer {what} are free than the {needed} that it needs"
