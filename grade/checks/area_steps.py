@@ -60,7 +60,6 @@ class Places:
         return self.user.stack_limit + 64 * PAGE
 
 
-
 # --- step by step ----------------------------------------------------------------------------------------------------
 
 def mmap_steps(places: Places) -> list[Step]:

@@ -10,6 +10,10 @@ import pytest
 from grade.boot.definitions import KERNEL_DEFINITIONS, Definitions, definitions_in
 from grade.boot.kernel_image import KernelImage
 from grade.ladder.build import Kernel
+from grade.ladder.labs import ISAS, load_labs, owner_of
+from grade.ladder.trees import find_root
+
+ROOT = find_root(Path(__file__))
 
 SOURCE = """
 #include <array>
@@ -119,6 +123,17 @@ def test_another_file_is_not_mistaken_for_it(tmp_path: Path) -> None:
     assert definitions_in(program, "sub/other.cc").constant("sizes::kSlots") == 13
     with pytest.raises(KeyError, match="0 times"):
         definitions_in(program, "other.cc")
+
+
+@pytest.mark.parametrize("isa", ISAS)
+def test_no_student_writes_what_is_looked_up(isa: str) -> None:
+    """What the grader takes from there it believes: none of these headers may be a student's."""
+    command = [f"{isa}-linux-gnu-g++", "-I.", f"-DPAGEWALK_ISA_{isa}", "-std=gnu++2b", "-ffreestanding", "-MM", KERNEL_DEFINITIONS]
+    rule = subprocess.run(command, cwd=ROOT, check=True, capture_output=True, text=True).stdout
+    included = {str(Path(name)) for name in rule.replace("\\\n", " ").split()[1:]}
+    assert f"arch/{isa}/trap_frame.h" in included and "kernel/proc/process.h" in included
+    assert not [file for file in included if owner_of(load_labs(ROOT), file) is not None]
+    assert owner_of(load_labs(ROOT), "kernel/mm/page_table_map.h") is not None, "one that a student owns would be found"
 
 
 def test_what_the_kernel_defines(kernel: Kernel) -> None:

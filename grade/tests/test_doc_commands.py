@@ -20,7 +20,7 @@ from grade.tests.test_shell import PROMPT, Console
 
 ROOT = find_root(Path(__file__))
 LABS = len(Tree(ROOT).labs)
-DOCUMENTS = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md")), *sorted(ROOT.glob("labs/*/README.md"))]
+DOCUMENTS = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md")), *sorted(ROOT.glob("labs/*/README.md"))]
 
 
 def milestones(files: dict[str, str]) -> frozenset[str]:
