@@ -16,7 +16,7 @@ from rich.console import Console
 from grade.ladder.files import write_whole
 from grade.ladder.git import Repository
 from grade.ladder.labs import LadderError
-from grade.practice.patch import PatchError, apply, patches_in
+from grade.practice.patch import Patch, PatchError, patches_in
 
 _KINDS = ("bugs", "variants")
 
@@ -45,17 +45,15 @@ def carried(tree: Path, since: str) -> Iterator[Outcome]:
     repository = Repository(tree)
     if repository.commit(since) is None:
         raise LadderError(f"{since} is no commit: the one at which the patches still applied is asked for, such as HEAD~1")
-    for path in (path for kind in _KINDS for path, _ in patches_in(tree, kind)):
-        text = path.read_text(encoding="utf-8")
-        header, diff = text[: text.index("diff --git ")], text[text.index("diff --git ") :]
-        names = sorted(line.split()[2].removeprefix("a/") for line in diff.splitlines() if line.startswith("diff --git "))
+    for path, lab in (one for kind in _KINDS for one in patches_in(tree, kind)):
+        patch = Patch(path.stem, lab.number, path, ())
         with TemporaryDirectory(prefix="pagewalk-carry-") as folder:
-            work = _Work(Path(folder), tuple(names))
+            work = _Work(Path(folder), tuple(sorted(patch.changed_files())))
             work.copy_now(tree)
-            if work.fits(path, diff, "now"):
+            if work.fits(patch, "now"):
                 continue
             work.copy_then(repository, since)
-            if not work.fits(path, diff, "then"):
+            if not work.fits(patch, "then"):
                 yield Outcome(path, f"it does not fit {since} either")
                 continue
             if conflict := work.merge():
@@ -64,7 +62,7 @@ def carried(tree: Path, since: str) -> Iterator[Outcome]:
             if not (fresh := work.diff()):
                 yield Outcome(path, "main itself now has what it changes")
                 continue
-            write_whole(path, (header + fresh).encode())
+            write_whole(path, (patch.text.removesuffix(patch.diff) + fresh).encode())
             yield Outcome(path)
 
 
@@ -85,13 +83,13 @@ class _Work:
             if repository.ask("cat-file", "-e", f"{since}:{name}") is not None:
                 self._put("then", name, repository.blobs([f"{since}:{name}"])[0])
 
-    def fits(self, path: Path, diff: str, when: str) -> bool:
+    def fits(self, patch: Patch, when: str) -> bool:
         """Applies the patch to a copy, `now-patched` or `then-patched`. False if it does not fit."""
         patched = self.folder / f"{when}-patched"
         (self.folder / when).mkdir(exist_ok=True)
         shutil.copytree(self.folder / when, patched)
         try:
-            apply(path, diff, patched)
+            patch.apply(patched)
         except PatchError:
             return False
         return True
