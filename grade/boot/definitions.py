@@ -6,7 +6,6 @@ nothing of them is left out. It is given, so what other files call by the same n
 
 from __future__ import annotations
 
-import posixpath
 import re
 import struct
 from collections.abc import Iterable, Iterator, Mapping
@@ -27,7 +26,7 @@ KERNEL_DEFINITIONS = "kernel/definitions.cc"
 
 # What of a compile unit is read without pyelftools: DWARF 5, 7.5.
 _UNIT, _VERSION = struct.Struct("<IHBBI"), 5  # length, version, type, size of addresses, where its abbreviations are
-_NAME, _FOLDER = b"\x03", b"\x1b"  # DW_AT_name, DW_AT_comp_dir
+_NAME = b"\x03"  # DW_AT_name
 _STRING, _STRINGS = b"\x08", (b"\x0e", b"\x1f")  # DW_FORM_string; DW_FORM_strp and DW_FORM_line_strp
 _SIZES = {b"\x0b": 1, b"\x05": 2, b"\x06": 4, b"\x07": 8, b"\x17": 4, b"\x19": 0, b"": 0} | dict.fromkeys(_STRINGS, 4)
 _LEB128 = rb"[\x80-\xff]*[\x00-\x7f]"
@@ -164,20 +163,21 @@ def _source_of(info: bytes, at: int, abbreviations: int, forms: bytes, strings: 
     declaration = _DECLARATION.match(forms, abbreviations)
     while declaration is not None and declaration[1] != code[0]:
         declaration = _DECLARATION.match(forms, declaration.end())
-    at, names = code.end(), {_NAME: b"", _FOLDER: b""}
+    at = code.end()
     for attribute, form in _PAIR.findall(declaration[2]) if declaration is not None else ():
+        text = b""
         if form in _STRINGS:
             start = int.from_bytes(info[at : at + 4], "little")
             table = strings if form == _STRINGS[0] else line_strings
             text = table[start : table.index(0, start)]
-        else:
-            text = info[at : info.index(0, at)] if form == _STRING else b""
-        if attribute in names:
-            names[attribute] = text
+        elif form == _STRING:
+            text = info[at : info.index(0, at)]
+        if attribute == _NAME:
+            return text.decode()
         if form not in _SIZES and form != _STRING:
             break
         at += len(text) + 1 if form == _STRING else _SIZES[form]
-    return posixpath.normpath(posixpath.join(*(names[key].decode() for key in (_FOLDER, _NAME)))).removeprefix(f"{DEBUG_ROOT}/")
+    return ""
 
 
 class _Unit:

@@ -1,6 +1,5 @@
 """The kernel's ELF file: its symbols, its offset, and the source line behind an address."""
 
-import os
 import subprocess
 from functools import cached_property
 from pathlib import Path
@@ -130,7 +129,7 @@ class KernelImage:
         except (OSError, subprocess.CalledProcessError):
             return self.nearest(high)
         function, line = _of_the_tree(run.stdout.splitlines())
-        line = os.path.normpath(line.partition(" ")[0]).removeprefix(DEBUG_ROOT + "/")
+        line = line.partition(" ")[0].removeprefix(DEBUG_ROOT + "/")
         return f"{function} at {line}" if not line.startswith("??") else self.nearest(high)
 
     def nearest(self, va: int) -> str:

@@ -156,7 +156,7 @@ def _frames() -> list[str]:
     lines, frame = [], gdb.newest_frame()
     while frame is not None and len(lines) < _MOST_FRAMES and (not lines or frame.name()):
         sal = frame.find_sal()
-        where = f" at {sal.symtab.filename.removeprefix('../../')}:{sal.line}" if sal.symtab is not None else ""
+        where = f" at {sal.symtab.filename}:{sal.line}" if sal.symtab is not None else ""
         who = f"{frame.name() or hex(frame.pc())}{where}"
         if any(line.endswith(f" {who}") for line in lines):
             break  # GDB goes round in circles, where code has moved from low to high addresses

@@ -1,6 +1,5 @@
 """Finds in what cmake, ninja and the compilers print the first error, also while they are still printing."""
 
-import os
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -111,9 +110,8 @@ def _from_root(name: str, tree: Path, build_dir: Path) -> str:
 
     Compilers name it from the build folder, CMake from the tree, and the linker as the debug information does.
     """
-    plain = os.path.normpath(name)
-    if plain.startswith(f"{DEBUG_ROOT}/") and not Path(plain).exists():
-        return plain.removeprefix(f"{DEBUG_ROOT}/")
+    if name.startswith(f"{DEBUG_ROOT}/") and not Path(name).exists():
+        return name.removeprefix(f"{DEBUG_ROOT}/")
     path = (build_dir / name).resolve()
     if not path.exists():
         return name

@@ -12,6 +12,8 @@ _PREFIX = "CCACHE_"
 def with_cache(tree: Path) -> dict[str, str]:
     """Returns the variables of the environment with which builds of `tree` share objects with those of other trees."""
     return {
+        "CCACHE_NAMESPACE": "pagewalk 1.1",  # by which it tells our objects from older ones that name files otherwise
+        "CCACHE_DEPEND": "1",  # what it has not seen yet is compiled at once: a hit by way of the preprocessor is rare
         "CCACHE_BASEDIR": str(tree),
         "CCACHE_NOHASHDIR": "1",
         "CCACHE_SLOPPINESS": "pch_defines,time_macros",  # without these it leaves alone what has a precompiled header

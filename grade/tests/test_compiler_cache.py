@@ -11,7 +11,10 @@ from pathlib import Path
 import pytest
 
 from grade.ladder.build import build_kernel
+from grade.ladder.compiler_cache import with_cache, without_cache
+from grade.ladder.labs import ISAS
 
+REPO = Path(__file__).resolve().parents[2]
 pytestmark = pytest.mark.skipif(shutil.which("ccache") is None, reason="needs ccache")
 
 # Like the real tree's: a launcher, and a precompiled header.
@@ -157,3 +160,23 @@ def test_two_builds_share_a_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     trees = [tiny_tree(tmp_path / name) for name in ("one", "two", "three", "four")]
     with ThreadPoolExecutor(len(trees)) as pool:
         assert list(pool.map(said_by, trees)) == ["right\n"] * len(trees)
+
+
+@pytest.mark.parametrize("isa", ISAS)
+def test_objects_are_the_same_with_a_cache_and_without(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, isa: str) -> None:
+    """And in every folder: GDB shows students the names of their files from the root of the tree."""
+    monkeypatch.setenv("CCACHE_DIR", str(tmp_path / "cache"))
+    objects = [f"CMakeFiles/user_library.dir/user/lib/{name}.obj" for name in ("expect.cc", f"{isa}/instructions.S")]
+    made = []
+    for folder, ccache in (("short", without_cache(os.environ)), ("a/longer/name", os.environ | with_cache(tmp_path / "a/longer/name"))):
+        tree = tmp_path / folder
+        for name in ("kernel", "arch", "user"):
+            shutil.copytree(REPO / name, tree / name)
+        for name in ("CMakeLists.txt", "CMakePresets.json"):
+            shutil.copy(REPO / name, tree / name)
+        subprocess.run(["cmake", "--preset", isa], cwd=tree, check=True, capture_output=True)
+        subprocess.run(["ninja", "-C", tree / "build" / isa, *objects], env=ccache, check=True, capture_output=True)
+        made.append([(tree / "build" / isa / name).read_bytes() for name in objects])
+    for one, other in zip(*made, strict=True):
+        assert one == other
+    assert b"\0user/lib/expect.cc\0" in made[0][0] and b"/pagewalk/user" not in made[0][0]
