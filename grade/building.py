@@ -6,7 +6,7 @@ once and built once: whoever grades then takes what came of it, and looks no mor
 
 import os
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from queue import Empty, SimpleQueue

@@ -22,7 +22,8 @@ from grade.cli_common import (
     reports_what_is_missing,
     terminal,
 )
-from grade.ladder.labs import ISAS, LadderError
+from grade.isa import ISAS
+from grade.ladder.labs import LadderError
 from grade.version import PAGEWALK
 
 ONLY_IN_MAIN = {"test", "carry", "cut", "handout"}

@@ -9,8 +9,9 @@ from pathlib import Path
 import click
 from rich.console import Console
 
+from grade.isa import ISAS
 from grade.ladder.build import BuildError
-from grade.ladder.labs import COURSE_FILE, ISAS, LadderError
+from grade.ladder.labs import COURSE_FILE, LadderError
 from grade.ladder.trees import Tree, find_root
 from grade.machine.qemu_version import ToolMissing, ToolTooOld
 from grade.program_run import BadProgram

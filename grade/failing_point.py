@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, replace
 
-from grade.boot.cpu_state import is_user_mode, read_cpu_state
+from grade.boot.cpu_state import read_cpu_state
 from grade.boot.failed_run import FailedRun
 from grade.boot.kernel_image import KernelImage
 from grade.boot.way import Way
@@ -88,9 +88,9 @@ def is_unreachable(machine: DebuggedMachine) -> bool:
     """Whether the CPU is about to fetch code that is not there: if it is a handler's, it will be there for ever."""
     cpu = read_cpu_state(machine)
     # A program's page may yet come: that is the kernel's to see to.
-    if is_user_mode(cpu):
+    if cpu.is_user:
         return False
-    walker = walker_for(machine.platform.isa, machine.memory, cpu.registers)
+    walker = walker_for(machine.isa.name, machine.memory, cpu.registers)
     return walker.translation_on() and walker.would_fault(cpu.pc, "execute", user=False) is not None
 
 

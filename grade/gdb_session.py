@@ -13,9 +13,9 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from grade.boot.definitions import DEBUG_ROOT
 from grade.boot.failed_run import FailedRun
 from grade.boot.guest import CHECKPOINT, Recipe, machine_for
-from grade.boot.definitions import DEBUG_ROOT
 from grade.boot.kernel_image import KernelImage
 from grade.boot.way import Way
 from grade.failed_choice import choose_failed, refuse_changed
@@ -292,6 +292,6 @@ def _death(session: Session) -> Death | None:
         _go(machine, session)
         if machine.state is State.PAUSED and not is_unreachable(machine):
             return None
-        pc = machine.registers()[machine.platform.program_counter]
+        pc = machine.registers()[machine.isa.registers.pc]
     with machine_for(session.recipe, _CPU_BUDGET, _IDLE_BACKSTOP, DebuggedMachine) as machine:
         return death_at(machine, pc, Way() if session.failed is None else session.failed.way)

@@ -11,7 +11,8 @@ from rich.console import Console
 
 from grade.building import Building
 from grade.cli_common import CANNOT_RUN, INTERRUPTED
-from grade.ladder.labs import ISAS, LadderError
+from grade.isa import ISAS
+from grade.ladder.labs import LadderError
 from grade.ladder.trees import Tree, find_root
 from grade.machine.qemu_version import require
 from grade.needs import Needs, all_needs, needs_of

@@ -11,7 +11,6 @@ from grade.machine.machine import Machine, MachineError
 from grade.machine.stop import Stop, StopKind
 
 _END_OF_A_PROCESS = "end_current"  # kernel/proc/process.h
-_FIRST_ARGUMENT = {"x86_64": "rdi", "aarch64": "x0"}  # System V ABI for AMD64, 3.2.3; AAPCS64, 6.8.2
 _SIGNAL = 0x7F  # in a status; 0 if the process called exit
 
 
@@ -27,7 +26,7 @@ def go_to_kill(machine: Machine, image: KernelImage, pid: int) -> Stop:
     if at is not None:
         machine.insert_breakpoint(at)
     while (stop := machine.run()).kind is StopKind.BREAKPOINT:
-        killed = bool(machine.read_register(_FIRST_ARGUMENT[machine.platform.isa]) & _SIGNAL)
+        killed = bool(machine.read_register(machine.isa.registers.arguments[0]) & _SIGNAL)
         if killed and last_killed(machine).get("pid") == str(pid):
             machine.remove_breakpoint(stop.pc)
             break

@@ -25,8 +25,9 @@ from grade.building import NOTHING_BUILT, Built
 from grade.checks.ran_before import HostTests
 from grade.diagnosis.failure import Failure, NotWritten
 from grade.diagnosis.process_ends import kill_behind
+from grade.isa import ISAS
 from grade.ladder.build import BuildError, Kernel
-from grade.ladder.labs import ISAS, LadderError
+from grade.ladder.labs import LadderError
 from grade.ladder.trees import Tree, find_root
 from grade.results import Result, Status, write_json, write_junit
 from grade.run_plan import Target

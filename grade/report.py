@@ -10,7 +10,7 @@ from rich.text import Text
 
 from grade.diagnosis.causes import CAUSES
 from grade.diagnosis.failure import Failure
-from grade.ladder.labs import ISAS
+from grade.isa import ISAS
 from grade.results import NOT_WRITTEN, Result, Status
 from grade.run_plan import Target
 
@@ -73,7 +73,7 @@ def _failure_title(same: Sequence[Result]) -> Text:
 
 
 def costs(results: Sequence[Result]) -> str:
-    """What one cause has cost, in a few words: 1.1, 3.1-3.11 on x86_64 (100 points)."""
+    """What one cause has cost, in a few words: 1.1, 3.1-3.11 on one ISA (100 points)."""
     by_isa: dict[str, list[str]] = {}
     for result in sorted(results, key=lambda result: result.sort_key):
         by_isa.setdefault(result.isa, []).append(result.milestone)

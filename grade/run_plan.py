@@ -6,8 +6,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
 
+from grade.isa import ISAS
 from grade.ladder.build import Kernel, Manner, build_all_host_tests, build_host_tests, build_kernel
-from grade.ladder.labs import ISAS, LadderError
+from grade.ladder.labs import LadderError
 from grade.ladder.trees import Tree, find_root, place_of, prepare, with_tests_of
 
 Prepare = Callable[[Tree, int], Path]

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from itertools import accumulate
 from pathlib import Path
 
-from grade.ladder.labs import ISAS
+from grade.isa import ISAS
 from grade.results import Result
 from grade.run_plan import Target
 

@@ -46,7 +46,7 @@ def ratio_of(figure: Figure, figures: Iterable[Figure]) -> Ratio | None:
 
 _TARGETS: dict[str, dict[str, float]] = {
     "boot_wall_ms": {ALL: 60},
-    "null_syscall_insns": {"x86_64": 150, "aarch64": 250},
+    "null_syscall_insns": {ALL: 150},
     "yield_round_trip_insns": {ALL: 1500},
     "spawn_exit_wait_insns": {ALL: 200_000},
     "fork_exit_wait_insns": {ALL: 60_000},

@@ -23,8 +23,8 @@ from grade.bench.counting import Counter
 from grade.bench.figure import ALL, Figure, NotMeasured, ratio_of
 from grade.bench.idle_process import idle_process
 from grade.boot.guest import CHECKPOINT, Guest
+from grade.isa import ISAS
 from grade.ladder.build import Kernel, build_kernel
-from grade.ladder.labs import ISAS
 from grade.ladder.trees import Tree, prepare
 from grade.run_plan import graded_labs
 

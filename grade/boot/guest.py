@@ -8,15 +8,20 @@ A guest that ends otherwise than it should raises a Failure that says why (grade
 """
 
 import secrets
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Self
 
-from grade.boot.cpu_state import GATE_SIZE, CpuState, gate_target, read_cpu_state
+from grade.boot.cpu_state import read_cpu_state
 from grade.boot.kernel_image import KernelImage
 from grade.boot.layout import Layout, layout_of
 from grade.diagnosis import diagnose
 from grade.diagnosis.failure import expect, fail
+from grade.isa import isa_called
+from grade.isa.registers import CpuState
+from grade.isa.traps import Event, Unmapped
 from grade.ladder.build import Kernel
 from grade.machine.boot_parameters import BootParameters
 from grade.machine.facts import Fact
@@ -26,10 +31,6 @@ from grade.walker import RadixWalker, Walk, walker_for
 
 CHECKPOINT = "checkpoint_reached"
 _PROMPT = "pagewalk> "  # kernel/monitor/monitor.cc: the script has ended, and no process has a turn
-_BREAKPOINT = 3  # Intel SDM vol. 3, table 6-1
-_TIMER = 32  # arch/x86_64/traps.h
-_CURRENT_LEVEL_SYNCHRONOUS = 0x200  # Arm ARM D1.3.1, table D1-7
-_CURRENT_LEVEL_INTERRUPT = 0x280
 
 
 @dataclass(frozen=True)
@@ -68,7 +69,7 @@ class Guest:
         """Describes the guest. `cpu_budget` and `idle_backstop` are in seconds, as for Machine."""
         self.image = KernelImage(kernel.isa, kernel.elf)
         self.layout: Layout = layout_of(self.image)
-        self.isa = kernel.isa
+        self.isa = isa_called(kernel.isa)
         self.tree = kernel.tree
         self.recipe = Recipe(
             kernel.isa, str(kernel.elf), script, secrets.randbits(63), ram_mib, fail_allocation, cpu, el2
@@ -124,7 +125,7 @@ class Guest:
 
     def walker(self) -> RadixWalker:
         """Our own walk, from the real root registers, of the real RAM."""
-        return walker_for(self.isa, self.machine.memory, self.machine.registers())
+        return walker_for(self.isa.name, self.machine.memory, self.machine.registers())
 
     def walk(self, va: int) -> Walk:
         """How `va` translates now."""
@@ -141,27 +142,20 @@ class Guest:
         expect(bool(found), "wrong-answer", f"the kernel prints @{name}", "it does not")
         return found[-1]
 
-    def breakpoint_vector(self) -> int:
-        """Where the CPU goes on a breakpoint instruction of the kernel, as its registers and tables say."""
-        vectors = self.cpu().vectors
-        if "VBAR" in vectors:
-            return vectors["VBAR"] + _CURRENT_LEVEL_SYNCHRONOUS
-        return self.interrupt_handler(_BREAKPOINT)
+    def handler(self, event: Event, *, of_user: bool = False) -> int:
+        """Where the CPU goes on that event, of the kernel or of user code, as its registers and tables say."""
+        __tracebackhide__ = True
+        with self.reading_traps():
+            return self.isa.traps.handler(self, event, of_user=of_user)
 
-    def timer_vector(self) -> int:
-        """Where the CPU goes on a timer interrupt."""
-        vectors = self.cpu().vectors
-        if "VBAR" in vectors:
-            return vectors["VBAR"] + _CURRENT_LEVEL_INTERRUPT
-        return self.interrupt_handler(_TIMER)
-
-    def interrupt_handler(self, vector: int) -> int:
-        """The handler in the gate of an x86 vector."""
-        gate = self.cpu().vectors["IDT"] + vector * GATE_SIZE
-        pa = self.walk(gate).pa
-        if pa is None:
-            fail("vectors-not-mapped", f"the IDT's gate {vector} at {gate:#x}", "it is not mapped", self.walk(gate))
-        return gate_target(self.read_physical(pa, GATE_SIZE))
+    @contextmanager
+    def reading_traps(self) -> Iterator[None]:
+        """What the CPU itself needs to take traps, and is not mapped, is a Failure."""
+        __tracebackhide__ = True
+        try:
+            yield
+        except Unmapped as missing:
+            fail(missing.cause, missing.wanted, missing.seen, self.walk(missing.va))
 
     def kernel_tables(self) -> dict[int, int]:
         """Every table of the kernel's linear map, root included: frame address to level."""

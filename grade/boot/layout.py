@@ -3,60 +3,10 @@
 from dataclasses import dataclass
 
 from grade.boot.kernel_image import KernelImage
+from grade.isa import isa_called
+from grade.isa.board import Region
 
 PAGE = 4096
-
-
-@dataclass(frozen=True)
-class Region:
-    """Physical memory `pa` .. `pa + size` that the kernel maps with one set of permissions."""
-
-    name: str
-    pa: int
-    size: int
-    write: bool = False
-    execute: bool = False
-    device: bool = False
-
-    @property
-    def end(self) -> int:
-        """The first physical address after it."""
-        return self.pa + self.size
-
-    @property
-    def permissions(self) -> str:
-        """As a person writes them: R-X, RW- ..."""
-        return f"R{'W' if self.write else '-'}{'X' if self.execute else '-'}"
-
-
-@dataclass(frozen=True)
-class Board:
-    """The parts of a machine that the kernel must know. Sources: QEMU's documentation of microvm and virt."""
-
-    ram_base: int
-    parameters: int
-    devices: tuple[Region, ...]
-
-
-BOARDS = {
-    "x86_64": Board(
-        0,
-        0x180000,
-        (
-            Region("local-apic", 0xFEE00000, PAGE, write=True, device=True),
-            Region("power", 0xFEA00000, PAGE, write=True, device=True),
-        ),
-    ),
-    "aarch64": Board(
-        0x4000_0000,
-        0x4018_0000,
-        (
-            Region("gic-distributor", 0x0800_0000, PAGE, write=True, device=True),
-            Region("gic-cpu", 0x0801_0000, PAGE, write=True, device=True),
-            Region("uart", 0x0900_0000, PAGE, write=True, device=True),
-        ),
-    ),
-}
 
 
 @dataclass(frozen=True)
@@ -118,7 +68,7 @@ class Layout:
 
 def layout_of(image: KernelImage) -> Layout:
     """The layout of a linked kernel."""
-    board, constants = BOARDS[image.isa], image.defined.constants
+    board, constants = isa_called(image.isa).board, image.defined.constants
     pa, guard = image.pa, constants["layout::kKernelStackSize"]
 
     def part(name: str, start: int, end: int, **permissions: bool) -> Region:
@@ -133,7 +83,7 @@ def layout_of(image: KernelImage) -> Layout:
             part("data", pa("data_start"), pa("data_end"), write=True),
             part("boot-stack", pa("boot_stack"), pa("boot_stack_end"), write=True),
             part("emergency-stack", pa("emergency_stack"), pa("emergency_stack_end"), write=True),
-            Region("parameters", board.parameters, constants["kBootParametersSize"]),
+            Region("parameters", board.parameters_address, constants["kBootParametersSize"]),
             part("frames", pa("image_end"), window_end, write=True),
             *board.devices,
         ),

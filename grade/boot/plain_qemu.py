@@ -4,8 +4,8 @@ import os
 from typing import BinaryIO
 
 from grade.boot.guest import Recipe
+from grade.isa import isa_called
 from grade.machine.boot_parameters import BootParameters
-from grade.machine.platform import platform_of
 from grade.machine.qemu_process import board_options, memory_file
 from grade.machine.qemu_version import require
 
@@ -20,8 +20,8 @@ def parameters_file(recipe: Recipe) -> BinaryIO:
 
 def command_line(recipe: Recipe, parameters: BinaryIO) -> list[str]:
     """QEMU's command line, but for the serial port and how to start. QEMU must inherit `parameters`."""
-    platform, size = platform_of(recipe.isa), recipe.ram_mib << 20
-    board = board_options(
-        platform, recipe.elf, size, parameters.fileno(), cpu=recipe.cpu or platform.cpu, el2=recipe.el2
+    board, size = isa_called(recipe.isa).board, recipe.ram_mib << 20
+    options = board_options(
+        board, recipe.elf, size, parameters.fileno(), cpu=recipe.cpu or board.cpu, el2=recipe.el2
     )
-    return [os.fspath(require(recipe.isa)), *board]
+    return [os.fspath(require(recipe.isa)), *options]

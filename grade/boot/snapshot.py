@@ -12,23 +12,23 @@ from pathlib import Path
 from grade.boot.guest import Guest, Recipe
 from grade.boot.kernel_image import KernelImage
 from grade.boot.layout import layout_of
+from grade.isa import isa_called
 from grade.machine.facts import Fact, parse_facts
 from grade.machine.machine import MachineError
-from grade.machine.platform import platform_of
 from grade.machine.stop import Stop, StopKind
 from grade.walker.memory import MappedMemory
 
 _RAM, _STATE, _SERIAL = "ram", "state.json", "serial"
-_MONITOR = ("info registers",)  # what cpu_state.py asks of QEMU's monitor
+_MONITOR = ("info registers",)  # what an ISA's registers ask of QEMU's monitor
 
 
 class SavedMachine:
     """What Guest needs of a machine, from files."""
 
     def __init__(self, folder: Path, state: dict) -> None:
-        self.platform = platform_of(state["recipe"]["isa"])
+        self.isa = isa_called(state["recipe"]["isa"])
         with (folder / _RAM).open("rb") as ram:
-            self.memory = MappedMemory(mmap.mmap(ram.fileno(), 0, access=mmap.ACCESS_READ), self.platform.ram_base)
+            self.memory = MappedMemory(mmap.mmap(ram.fileno(), 0, access=mmap.ACCESS_READ), self.isa.board.ram_base)
         self._registers: dict[str, int] = state["registers"]
         self._monitor: dict[str, str] = state["monitor"]
         self._serial = (folder / _SERIAL).read_text(encoding="utf-8", errors="replace")
@@ -64,7 +64,7 @@ class SavedGuest(Guest):
         self.recipe = Recipe(**state["recipe"])
         self.image = KernelImage(self.recipe.isa, Path(self.recipe.elf))
         self.layout = layout_of(self.image)
-        self.isa = self.recipe.isa
+        self.isa = isa_called(self.recipe.isa)
         self.tree = Path(state["tree"])
         self.machine = SavedMachine(folder, state)
         stop = state["last_stop"]

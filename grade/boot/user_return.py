@@ -6,18 +6,14 @@ led on, instruction by instruction, until it is in user mode and nothing has bee
 
 from dataclasses import dataclass
 
-from grade.boot.cpu_state import CpuState, is_user_mode
 from grade.boot.guest import Guest
 from grade.boot.process_slots import ProcessSlot, process_slots
-from grade.boot.trapped import GENERAL_REGISTERS, RESULT_REGISTER, Trap, trap_frame_of
+from grade.boot.trapped import Trap, trap_frame_of
 from grade.diagnosis.failure import expect, fail
+from grade.isa import Isa
+from grade.isa.registers import CpuState
 
 _MOST_STEPS = 64  # twice as many as trap_return has instructions
-_THREAD_POINTER = {"x86_64": "fs_base", "aarch64": "tpidr_el0"}
-_SEGMENTS = {"x86_64": ("ds", "es", "fs", "gs"), "aarch64": ()}
-_FLAGS = {"x86_64": ("eflags", 0x24_4CD5), "aarch64": ("cpsr", 0xF << 28)}  # those that are the user's
-# RFLAGS.IF, on; PSTATE.DAIF, all off (Intel SDM vol. 1, 3.4.3; Arm ARM C5.2.2).
-_INTERRUPTS = {"x86_64": ("eflags", 1 << 9, 1 << 9), "aarch64": ("cpsr", 0xF << 6, 0)}
 
 
 @dataclass(frozen=True)
@@ -29,43 +25,42 @@ class UserReturn:
     root: int
     registers: dict[str, int]
     """All that the process has, but pc and sp: general registers, flags, segments, thread pointer."""
-    isa: str
+    isa: Isa
 
     @property
     def result(self) -> int:
         """Of the system call that it comes back from, as a signed number."""
-        value = self.registers[RESULT_REGISTER[self.isa]]
+        value = self.registers[self.isa.registers.result]
         return value - (1 << 64) if value >> 63 else value
 
     @property
     def thread_pointer(self) -> int:
         """By which it finds its thread-local variables; 0 if it has none."""
-        return self.registers[_THREAD_POINTER[self.isa]]
+        return self.registers[self.isa.registers.thread_pointer]
 
     @property
     def interrupts_on(self) -> bool:
         """Whether the timer can interrupt it."""
-        name, mask, wanted = _INTERRUPTS[self.isa]
-        return self.cpu.registers[name] & mask == wanted
+        bits = self.isa.registers.interrupts
+        return bits.of(self.cpu.registers) == bits.wanted
 
 
 def user_registers(guest: Guest) -> dict[str, int]:
     """What a process has in registers, but pc and sp."""
-    registers = guest.cpu().registers
-    flags, users = _FLAGS[guest.isa]
-    names = (*GENERAL_REGISTERS[guest.isa], *_SEGMENTS[guest.isa])
-    return {name: registers[name] for name in names} | {flags: registers[flags] & users} | thread_pointer(guest)
+    registers, names = guest.cpu().registers, guest.isa.registers
+    flags = {names.flags.register: names.flags.of(registers)}
+    return {name: registers[name] for name in (*names.general, *names.segments)} | flags | thread_pointer(guest)
 
 
 def trapped_registers(guest: Guest, trap: Trap) -> dict[str, int]:
     """What a process had in them when it was interrupted. The guest is at the entrance of the handler."""
-    flags, users = _FLAGS[guest.isa]
-    return user_registers(guest) | {flags: trap.flags & users}
+    flags = guest.isa.registers.flags
+    return user_registers(guest) | {flags.register: trap.flags & flags.mask}
 
 
 def thread_pointer(guest: Guest) -> dict[str, int]:
     """The register by which user code finds its thread-local variables, with its name."""
-    name = _THREAD_POINTER[guest.isa]
+    name = guest.isa.registers.thread_pointer
     return {name: guest.machine.read_register(name)}
 
 
@@ -93,7 +88,7 @@ def go_to_user_mode(guest: Guest, slot: ProcessSlot) -> UserReturn:
     for _ in range(_MOST_STEPS):
         guest.machine.step()
         cpu = guest.cpu()
-        if is_user_mode(cpu):
+        if cpu.is_user:
             root = cpu.roots.get("user", cpu.roots["kernel"])
             return UserReturn(slot, cpu, root, user_registers(guest), guest.isa)
         if cpu.pc < guest.offset:

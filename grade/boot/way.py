@@ -78,7 +78,7 @@ class Way:
 
 def _write(machine: Machine, va: int, data: bytes) -> None:
     """Page by page. Frames may be others this time: ticks come when they come. What is not mapped is left out."""
-    walker = walker_for(machine.platform.isa, machine.memory, machine.registers())
+    walker = walker_for(machine.isa.name, machine.memory, machine.registers())
     while data:
         part = min(len(data), PAGE - va % PAGE)
         if (pa := walker.walk(va).pa) is not None:

@@ -25,6 +25,7 @@ from grade.checks.area_model import (
     sweep,
 )
 from grade.checks.demand_checks import heap_start
+from grade.isa import Isa
 
 Step = tuple[str, list[Operation]]
 """What has happened then, and the operations."""
@@ -144,13 +145,11 @@ def own_steps(places: Places, image: UserImage, heap: int) -> list[Step]:
 
 
 ANSWER = 42
-_CODE = {"x86_64": 0xC3_0000_002A_B8, "aarch64": 0xD65F_03C0_5280_0540}
-"""A function that returns it: mov eax, 42; ret, and mov w0, #42; ret."""
 
 
-def code_at(isa: str, va: int) -> list[Operation]:
-    """Writes that function to a page of its own."""
-    return [mmap(va, PAGE, READ | WRITE, _REPLACE), store(va, _CODE[isa]), mprotect(va, PAGE, READ | EXECUTE), call(va)]
+def code_at(isa: Isa, va: int) -> list[Operation]:
+    """Writes a function that returns it to a page of its own."""
+    return [mmap(va, PAGE, READ | WRITE, _REPLACE), store(va, isa.code.returning_42), mprotect(va, PAGE, READ | EXECUTE), call(va)]
 
 
 # --- up to an access that must kill the process ----------------------------------------------------------------------

@@ -3,15 +3,17 @@
 from collections.abc import Iterable
 from itertools import pairwise
 
-from grade.boot.cpu_state import CpuState
 from grade.boot.guest import Guest
 from grade.boot.layout import PAGE, UserLayout
 from grade.boot.process_slots import Area, ProcessSlot, memory_map, process_slots
-from grade.boot.user_image import ThreadVariables, UserImage
+from grade.boot.user_image import UserImage
 from grade.checks.area_checks import check_list
 from grade.checks.process_checks import live_root, user_mappings, walk_in
 from grade.diagnosis import diagnose
 from grade.diagnosis.failure import expect, fail
+from grade.isa import Isa
+from grade.isa.code import rounded_up
+from grade.isa.registers import CpuState
 from grade.machine.stop import StopKind
 
 _WORD = 8
@@ -55,11 +57,11 @@ def frames_of(guest: Guest, root: int) -> frozenset[int]:
 # --- what a list must be ---------------------------------------------------------------------------------------------
 
 
-def promised_areas(image: UserImage, isa: str, user: UserLayout) -> list[Area]:
+def promised_areas(image: UserImage, isa: Isa, user: UserLayout) -> list[Area]:
     """What a process is promised that is going to run this program: by the program's file, and a stack."""
     areas = _image_areas(image)
     if image.thread is not None:
-        size = -(-_thread_block(image.thread, isa) // PAGE) * PAGE
+        size = rounded_up(isa.code.thread_block(image.thread.size, image.thread.alignment), PAGE)
         areas.append(Area(user.map_start, user.map_start + size, "rw-", "thread"))
     areas.append(Area(user.stack_start, user.stack_top, "rw-", "stack"))
     return sorted(areas, key=lambda area: area.start)
@@ -85,14 +87,6 @@ def _image_areas(image: UserImage) -> list[Area]:
             start = areas.pop().start
         areas.append(Area(start, va + PAGE, protection, "image"))
     return areas
-
-
-def _thread_block(variables: ThreadVariables, isa: str) -> int:
-    """How many bytes the block has: the variables and what the thread pointer points to (docs/processes.md)."""
-    if isa == "x86_64":  # variables, then a word that points to itself
-        alignment = max(variables.alignment, _WORD)
-        return -(-variables.size // alignment) * alignment + _WORD
-    return -(-2 * _WORD // variables.alignment) * variables.alignment + variables.size  # two words, then variables
 
 
 def check_promised(guest: Guest, slot: ProcessSlot, wanted: Iterable[Area], when: str) -> None:

@@ -7,18 +7,17 @@ from grade.boot.frame_records import frame_records
 from grade.boot.guest import Guest
 from grade.boot.layout import PAGE
 from grade.boot.process_slots import ProcessSlot, memory_map, process_slots
-from grade.boot.trapped import RESULT_REGISTER, SystemCall, run_to_system_call
+from grade.boot.trapped import SystemCall, run_to_system_call
 from grade.boot.user_return import UserReturn, go_to_user_mode, run_to_turn, trapped_registers
 from grade.checks.area_checks import permissions
 from grade.checks.memory_state import Memory, check_same_memory, memory_of, promises_of
 from grade.checks.process_checks import live_root, user_mappings, user_tables, walk_in
 from grade.diagnosis.failure import expect, fail
+from grade.isa.registers import Registers
 from grade.walker import Mapping
 
 _FORK_FILE = "kernel/proc/fork.cc"
 _CLONE_FILE = "kernel/mm/clone.cc"
-_FREE_RESULT = {"x86_64": None, "aarch64": "x0"}
-"""Where a result goes that no number and no argument of the system call has been: a 0 there would be no witness."""
 
 _SHOWN = 8  # bytes of a page that a report shows
 
@@ -53,8 +52,9 @@ def run_to_birth(guest: Guest, what: str) -> Birth:
     """Runs to the next fork, and through it, as far as somebody is about to come back to user mode."""
     __tracebackhide__ = True
     call = run_to_system_call(guest, "fork", what)
-    if (register := _FREE_RESULT[guest.isa]) is not None:
-        guest.machine.write_register(register, secrets.randbits(63) | 1)
+    registers = guest.isa.registers
+    if registers.result != registers.call_number:  # then what is there is no argument of fork: a 0 would be no witness
+        guest.machine.write_register(registers.result, secrets.randbits(63) | 1)
     parent = running(guest)
     registers, memory = trapped_registers(guest, call.trap), memory_of(guest, parent)
     before = {slot.pid for slot in process_slots(guest)}
@@ -230,17 +230,17 @@ def check_same_registers(birth: Birth, parent: UserReturn, child: UserReturn) ->
         expect(back.cpu.sp == sp, cause, f"{back.slot} goes on with the stack pointer {sp:#x}", seen)
         wanted = f"{back.slot} goes on with interrupts on: or no tick would ever end its turn"
         expect(back.interrupts_on, "child-not-in-user-mode", wanted, "they are off")
-    kept = {name: value for name, value in birth.registers.items() if name != RESULT_REGISTER[parent.isa]}
+    kept = {name: value for name, value in birth.registers.items() if name != parent.isa.registers.result}
     for back in (child, parent):
         for name, value in kept.items():
             seen = back.registers[name]
-            cause = _cause_of_register(name) if back is child else "registers-not-kept"
+            cause = _cause_of_register(back.isa.registers, name) if back is child else "registers-not-kept"
             expect(seen == value, cause, f"{back.slot} has in {name} what fork was called with, {value:#x}", f"{seen:#x}")
 
 
-def _cause_of_register(name: str) -> str:
+def _cause_of_register(registers: Registers, name: str) -> str:
     """Which part of fork forgot it: the copy of the trap frame, or save_registers()."""
-    outside_frame = name in ("ds", "es", "fs", "gs", "fs_base", "tpidr_el0")
+    outside_frame = name in (*registers.segments, registers.thread_pointer)
     return "child-spare-registers-wrong" if outside_frame else "child-registers-wrong"
 
 

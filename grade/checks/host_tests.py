@@ -239,7 +239,7 @@ def _cause(test: str, printed: str) -> str:
 
 
 def _without_format(name: str) -> str:
-    """PageTableMap.MapsOnePage/x86_64 is PageTableMap.MapsOnePage for one paging format."""
+    """PageTableMap.MapsOnePage/ISA is PageTableMap.MapsOnePage for one paging format."""
     return name.partition("/")[0]
 
 

@@ -5,7 +5,6 @@ from dataclasses import dataclass, field
 
 from grade.boot.frame_records import frame_records
 from grade.boot.guest import Guest
-from grade.boot.layout import PAGE
 from grade.boot.process_slots import ProcessSlot, has_areas, process_slots
 from grade.checks.process_checks import live_root
 from grade.diagnosis.failure import expect

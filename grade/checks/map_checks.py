@@ -1,17 +1,15 @@
 """What must hold of the kernel's own map, read out of the tables: used by the milestones of several labs."""
 
 from collections.abc import Iterator
+from typing import NoReturn
 
 from grade.boot.guest import Guest
-from grade.boot.layout import PAGE, Region
+from grade.boot.layout import PAGE
 from grade.diagnosis.failure import expect, fail
-from grade.diagnosis.fault_cause import Access, Attempt, cause_of_fault, cause_of_hole
-from grade.walker import Mapping, RadixWalker, coalesce
-
-_PAGE_FAULT = 14  # Intel SDM vol. 3, table 6-1
-_NXE = 1 << 11  # EFER, Intel SDM vol. 3, 2.2.1
-_WRITE_PROTECT = 1 << 16  # CR0, 2.5
-_PAGE_SIZE = 1 << 7  # in an entry of a higher table; in the table of pages the same bit is PAT (table 4-19)
+from grade.diagnosis.fault_cause import Attempt, cause_of_fault, cause_of_hole
+from grade.isa.board import Region
+from grade.isa.paging import Problem
+from grade.walker import Access, Mapping, RadixWalker, Walk, coalesce
 
 
 def kernel_mappings(guest: Guest) -> list[Mapping]:
@@ -85,28 +83,29 @@ def check_census(guest: Guest) -> None:
     walker = guest.walker()
     mappings = kernel_mappings(guest)
     for mapping in mappings:
-        _check_leaf(walker, mapping)
+        _check_leaf(guest, walker, mapping)
     for region, mapping in _by_region(guest, mappings):
         _check_region_leaf(walker, region, mapping)
 
 
 def _check_control_registers(guest: Guest) -> None:
     __tracebackhide__ = True
-    if guest.isa != "x86_64":
-        return
-    registers = guest.cpu().registers
-    expect(bool(registers["efer"] & _NXE), "nx-not-enabled", "EFER.NXE is 1", f"EFER is {registers['efer']:#x}")
-    expect(bool(registers["cr0"] & _WRITE_PROTECT), "write-protect-off", "CR0.WP is 1", f"CR0 is {registers['cr0']:#x}")
+    for problem in guest.isa.paging.problems_of_settings(guest.cpu().registers):
+        _fail_for(problem)
 
 
-def _check_leaf(walker: RadixWalker, mapping: Mapping) -> None:
+def _fail_for(problem: Problem, walk: Walk | None = None) -> NoReturn:
+    __tracebackhide__ = True
+    fail(problem.cause, problem.wanted, problem.seen, walk)
+
+
+def _check_leaf(guest: Guest, walker: RadixWalker, mapping: Mapping) -> None:
     """What must hold of any page of the kernel."""
     __tracebackhide__ = True
     where = f"{mapping.va:#x}"
     walk = walker.walk(mapping.va)
-    page_size_bit = walker.isa == "x86_64" and mapping.level == 0 and bool(mapping.entry & _PAGE_SIZE)
-    wanted = f"bit 7 of the entry of page {where} is clear"
-    expect(not page_size_bit, "page-size-bit-in-page", wanted, "it is set", walk)
+    if (problem := guest.isa.paging.problem_of_page(mapping)) is not None:
+        _fail_for(problem, walk)
     expect(walk.fault != "access-flag", "access-flag-clear", f"the access flag of {where} is set", "it is clear", walk)
     expect(not mapping.user, "user-access-to-kernel", f"user code may not touch {where}", "it may", walk)
     executable = mapping.kernel_execute or mapping.user_execute
@@ -141,31 +140,16 @@ def check_everything_high(guest: Guest) -> None:
     __tracebackhide__ = True
     cpu = guest.cpu()
     held = [("pc", cpu.pc, "pc-still-low"), ("sp", cpu.sp, "stack-still-low")]
-    held += [(name, va, _low_cause(name)) for name, va in cpu.vectors.items()]
     for name, va, cause in held:
         _check_high(guest, name, va, cause)
-    if guest.isa == "x86_64":
-        _check_high(guest, "the page-fault handler", guest.interrupt_handler(_PAGE_FAULT), "vectors-still-low")
-        stack = _emergency_stack(guest)
-        _check_high(guest, "the emergency stack in the TSS", stack, "descriptor-tables-still-low")
+    with guest.reading_traps():
+        for one in guest.isa.traps.addresses_held(guest, cpu):
+            _check_high(guest, one.what, one.va, one.cause)
 
 
 def _check_high(guest: Guest, name: str, va: int, cause: str) -> None:
     __tracebackhide__ = True
     expect(va >= guest.offset, cause, f"{name} is at or above {guest.offset:#x}", f"it is {va:#x}", guest.walk(va))
-
-
-def _low_cause(register: str) -> str:
-    return "vectors-still-low" if register == "VBAR" else "descriptor-tables-still-low"
-
-
-def _emergency_stack(guest: Guest) -> int:
-    """IST1, at byte 36 of the TSS (Intel SDM vol. 3, figure 7-11)."""
-    __tracebackhide__ = True
-    entry = guest.cpu().vectors["TSS"] + 36
-    walk = guest.walk(entry)
-    expect(walk.pa is not None, "descriptor-tables-still-low", f"the TSS at {entry - 36:#x} is mapped", "it is not", walk)
-    return guest.read_word(walk.pa)
 
 
 def check_low_half_is_given_back(guest: Guest) -> None:

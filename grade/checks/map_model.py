@@ -5,16 +5,16 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from grade.boot.layout import BOARDS, PAGE
+from grade.boot.layout import PAGE
 from grade.checks.map_checks import check_own_root
 from grade.diagnosis.failure import expect
+from grade.isa import Isa
 
 if TYPE_CHECKING:
     from grade.boot.guest import Guest
 
-# Where user roots begin and end: the lower half of the address space, above what any lab's identity map uses.
+# Where user roots begin: the lower half of the address space, above what any lab's identity map uses.
 _LOW = 1 << 40
-_HIGH = {"x86_64": 1 << 47, "aarch64": 1 << 48}
 _FLAGS = ("r", "w", "x", "wu", "xu", "ru")
 
 
@@ -22,13 +22,13 @@ _FLAGS = ("r", "w", "x", "wu", "xu", "ru")
 class MapModel:
     """The pages that were mapped, by address; `commands` makes random ones that often collide."""
 
-    isa: str
+    isa: Isa
     random: random.Random
     pages: dict[int, tuple[int, str]] = field(default_factory=dict)
 
     def commands(self, count: int) -> Iterator[tuple[str, dict[str, str]]]:
         """Monitor commands, each with the values that the answer must have."""
-        bases = [_LOW, _HIGH[self.isa] - 64 * PAGE, *(self._page() for _ in range(3))]
+        bases = [_LOW, self.isa.paging.user_end - 64 * PAGE, *(self._page() for _ in range(3))]
         for _ in range(count):
             va = self.random.choice(bases) + self.random.randrange(64) * PAGE
             if self.random.random() < 0.5:
@@ -37,10 +37,10 @@ class MapModel:
                 yield self._lookup(va + self.random.randrange(PAGE))
 
     def _page(self) -> int:
-        return self.random.randrange(_LOW, _HIGH[self.isa] - 64 * PAGE) // PAGE * PAGE
+        return self.random.randrange(_LOW, self.isa.paging.user_end - 64 * PAGE) // PAGE * PAGE
 
     def _map(self, va: int) -> tuple[str, dict[str, str]]:
-        pa = BOARDS[self.isa].ram_base + (64 << 20) + self.random.randrange(4096) * PAGE
+        pa = self.isa.board.ram_base + (64 << 20) + self.random.randrange(4096) * PAGE
         flags = self.random.choice(_FLAGS)
         result = "already-mapped" if va in self.pages else "ok"
         self.pages.setdefault(va, (pa, flags))
@@ -78,7 +78,7 @@ def play(boot: "Callable[..., Guest]", model: MapModel, operations: int) -> None
 def _check_tables(guest: "Guest", model: MapModel) -> None:
     __tracebackhide__ = True
     walker = guest.walker()
-    found = {m.va: m for m in walker.mappings(low=_LOW, high=_HIGH[model.isa])}
+    found = {m.va: m for m in walker.mappings(low=_LOW, high=model.isa.paging.user_end)}
     for va, (pa, flags) in model.pages.items():
         mapping = found.get(va)
         wanted = f"{va:#x} maps {pa:#x} with {flags}"

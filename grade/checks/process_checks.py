@@ -12,7 +12,6 @@ from grade.diagnosis.process_ends import killed_process, refused_start
 from grade.walker import Mapping, Walk
 
 USER_END = 1 << 47  # of what the lower half translates
-_ACCESSED_OR_DIRTY = 0x60  # set by the CPU in any entry, Intel SDM vol. 3, 4.8
 
 
 def living(guest: Guest, at_least: int) -> list[Process]:
@@ -128,7 +127,7 @@ def check_kernel_half(guest: Guest, master: int, process: Process) -> None:
     if "user" in guest.cpu().roots:
         return
     for slot in range(256, 512):
-        ours, theirs = (guest.read_word(root + 8 * slot) & ~_ACCESSED_OR_DIRTY for root in (process.root, master))
+        ours, theirs = (guest.read_word(root + 8 * slot) & ~guest.isa.paging.set_by_cpu for root in (process.root, master))
         if ours == theirs:
             continue
         walk = walk_in(guest, process.root, slot << 39 | 0xFFFF << 48)

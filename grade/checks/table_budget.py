@@ -1,20 +1,19 @@
 """How many tables a map needs at the least, counted from the regions alone."""
 
 from grade.boot.layout import PAGE, Layout
+from grade.isa import Isa
 
 _INDEX_BITS = 9
 _LEVELS = 4
-# The largest leaf: 2 MiB on x86_64, where not every CPU has 1 GiB pages; 1 GiB on aarch64.
-_LARGEST_LEAF = {"x86_64": 1, "aarch64": 2}
 
 
-def tables_needed(isa: str, layout: Layout, offset: int) -> int:
+def tables_needed(isa: Isa, layout: Layout, offset: int) -> int:
     """The number of tables, root included, when every leaf is as large as its region's alignment allows."""
     tables: set[tuple[int, int]] = {(_LEVELS - 1, 0)}
     for region in layout.regions:
         at = region.pa
         while at < region.end:
-            level = _leaf_level(at, region.end, _LARGEST_LEAF[isa])
+            level = _leaf_level(at, region.end, isa.paging.largest_leaf)
             for above in range(level, _LEVELS - 1):
                 tables.add((above, at + offset >> _shift(above + 1)))
             at += 1 << _shift(level)

@@ -107,7 +107,7 @@ def window_writes(guest: Guest, table: int, end: int, what: str) -> Iterator[Win
             machine.remove_watchpoint(place, _size(guest))
         if stop.kind is not StopKind.WATCHPOINT:
             break
-        if window_entries(guest, table) == before:  # QEMU 7.2 stops before the write on aarch64, after it on x86_64
+        if window_entries(guest, table) == before:  # QEMU 7.2 stops before the write on Arm, after it on x86
             machine.step()
         roots = guest.cpu().roots
         after = window_entries(guest, table)

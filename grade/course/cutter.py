@@ -26,9 +26,10 @@ from pathlib import Path, PurePosixPath
 from grade.course.bug_packs import bug_packs, lines_of
 from grade.course.markers import COMMENTS, FromPart, HolePart, Marker, MarkerError, Parser, Part, flat
 from grade.course.one_isa import with_commands_for
+from grade.isa import ISAS
 from grade.ladder.files import KEPT, remove_others, update
 from grade.ladder.git import Repository
-from grade.ladder.labs import COURSE_FILE, ISA_FIELD, ISAS, LENT_FOLDER, Lab, LadderError, Loan, load_labs, loans_of, owner_of
+from grade.ladder.labs import COURSE_FILE, ISA_FIELD, LENT_FOLDER, Lab, LadderError, Loan, load_labs, loans_of, owner_of
 from grade.ladder.records import Records
 
 _MARKED = ("kernel/", "arch/", "user/", "labs/", "CMakeLists.txt", "README.md", "docs/")

@@ -12,7 +12,7 @@ from pathlib import Path
 from rich.table import Table
 
 from grade.course.variants import load_variants
-from grade.ladder.labs import ISAS
+from grade.isa import ISAS
 from grade.ladder.trees import Tree
 from grade.practice.bugs import load_bugs
 from grade.results import Status

@@ -6,7 +6,8 @@ from pathlib import Path
 
 from grade.course.graded import Corpus, corpus
 from grade.course.variants import load_variants
-from grade.ladder.labs import ISAS, Lab, load_labs
+from grade.isa import ISAS
+from grade.ladder.labs import Lab, load_labs
 from grade.practice.bug import Bug
 from grade.practice.bugs import load_bugs
 

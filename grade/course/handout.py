@@ -17,8 +17,9 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from grade.course.cutter import render
+from grade.isa import ISAS
 from grade.ladder.git import GitError, Repository
-from grade.ladder.labs import COURSE_FILE, ISAS, LadderError, owner_of
+from grade.ladder.labs import COURSE_FILE, LadderError, owner_of
 from grade.ladder.trees import Tree, read_course
 
 _ADDRESS = re.compile(r"\w+:/|\w[\w.@-]*:")  # Path has made one / of the two in https://

@@ -13,7 +13,8 @@ from pathlib import Path
 from threading import current_thread
 
 from grade.course.cutter import cut, holes
-from grade.ladder.labs import ISAS, Lab, LadderError, load_labs
+from grade.isa import ISAS
+from grade.ladder.labs import Lab, LadderError, load_labs
 from grade.ladder.trees import locked
 from grade.practice.milestones import run_milestones
 from grade.results import Status

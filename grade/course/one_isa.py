@@ -6,13 +6,7 @@ command for another would be wrong, and the story that the page tells of it hold
 
 import re
 
-from grade.ladder.labs import ISAS
-
-_RECORDED_ON = {
-    "x86_64": re.compile(r"(?<!--isa )x86_64|\b(?:[re][abcd]x|[re][is]p|cr[0234]|PML4E)\b|0xffff8[0-9a-f]{11}"),
-    "aarch64": re.compile(r"(?<!--isa )aarch64|\b(?:TTBR|VBAR|ELR|SCTLR|x\d+ =)|0xffff0[0-9a-f]{11}|0x4[0-7][0-9a-f]{6}\b"),
-}
-"""What only that CPU's output has: its name, its registers, the addresses of its kernel and of its RAM."""
+from grade.isa import ISAS, isa_called
 
 _SAMPLE = re.compile(r"(?:^(?:(?!```).+\n)*.*:\n\n)?^(```.*\n(?:.*\n)*?```)$", re.MULTILINE)
 """A block, with the paragraph that leads to it."""
@@ -22,7 +16,7 @@ def with_commands_for(isa: str, page: str) -> str:
     """The page; what follows a command that is changed keeps its column."""
     out, end = [], 0
     for sample in _SAMPLE.finditer(page):
-        if any(_RECORDED_ON[other].search(sample[1]) for other in ISAS if other != isa):
+        if any(isa_called(other).recorded_on.search(sample[1]) for other in ISAS if other != isa):
             out += [_renamed(isa, page[end : sample.start()]), sample[0]]
             end = sample.end()
     return "".join([*out, _renamed(isa, page[end:])])

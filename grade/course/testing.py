@@ -18,8 +18,8 @@ from grade.course.generated_docs import renew
 from grade.course.graded import corpus, read_outcomes, references
 from grade.course.graded import table as graded_table
 from grade.grading import GradeOptions
+from grade.isa import ISAS
 from grade.ladder.build import BuildError, build_all_host_tests, build_kernel
-from grade.ladder.labs import ISAS
 from grade.ladder.trees import Tree, find_root
 
 OUTCOMES = Path("build/graded.json")

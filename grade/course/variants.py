@@ -5,7 +5,7 @@ one asks for more than the handout does. A header, then a diff that `git apply` 
 
     Variant: one sentence that says what is done differently; more lines
         are indented.
-    ISAs: x86_64 aarch64
+    ISAs: NAME NAME
     Loses: 1.9                      optional: milestones that it may rightly fail, and must
 
 All milestones that hold on that kernel are run. But host tests take long: those of earlier labs are left out where the
@@ -18,7 +18,8 @@ from pathlib import Path
 
 from grade.checks.host_tests import JUDGED_FILES
 from grade.course.patches import grade_planted
-from grade.ladder.labs import ISAS, Lab, load_labs
+from grade.isa import ISAS
+from grade.ladder.labs import Lab, load_labs
 from grade.practice.patch import Patch, patches_in, read_header
 from grade.results import Status
 

@@ -6,25 +6,18 @@ tell what the CPU was trying to do, and the walk of that address tells why it co
 
 from typing import TYPE_CHECKING, NoReturn
 
-from grade.boot.cpu_state import GATE_SIZE, CpuState, gate_target, is_user_mode
 from grade.diagnosis.failure import Failure, NotWritten, fail
-from grade.diagnosis.fault_cause import Access, Attempt, cause_of_fault
+from grade.diagnosis.fault_cause import Attempt, cause_of_fault
 from grade.diagnosis.process_ends import killed_process, missing_in_root, panic_cause, trap_without_stack
 from grade.diagnosis.window_ends import file_in_window, panic_while_closing
+from grade.isa.registers import CpuState
 from grade.machine.facts import Fact
 from grade.machine.stop import AT_PROMPT, Stop, StopKind
+from grade.walker import Access
 
 if TYPE_CHECKING:
     from grade.boot.guest import Guest
 
-_VECTOR_TABLE_SIZE = 0x800  # Arm ARM D1.3.1
-# Exception classes of ESR_EL1 (Arm ARM D17.2.37): aborts of instruction fetches and of data accesses.
-_FETCH_ABORTS = (0x20, 0x21)
-_DATA_ABORTS = (0x24, 0x25)
-_WRITE_NOT_READ = 1 << 6
-_PAGE_FAULT = 14
-_EXCEPTIONS = 32  # vectors below are the CPU's own, Intel SDM vol. 3, table 6-1
-_PRESENT_GATE = 0x8E  # byte 5 of an interrupt gate that is present, Intel SDM vol. 3, figure 6-8
 # Exceptions that recur use up the stack again and again: a guest can be met just when it has run out.
 _AFTERMATH = ("stack-overflow", "unexpected-fault")
 _OF_USERS = ("not-present", "permission", "alignment", "non-canonical")  # causes of a fault that a user can bring about
@@ -69,7 +62,7 @@ def _check_code_is_high(guest: "Guest", wanted: str, pc: int | None = None) -> N
     __tracebackhide__ = True
     cpu, text = guest.cpu(), guest.layout.region("text")
     if pc is None:  # in Arm's vectors the pc is theirs; the link register still tells who ran
-        pc = cpu.registers.get("x30", cpu.pc) if _is_in_vectors(guest, cpu) else cpu.pc
+        pc = cpu.registers.get(guest.isa.registers.link, cpu.pc) if guest.isa.traps.is_at_entrance(guest, cpu) else cpu.pc
     if guest.offset and cpu.sp >= guest.offset and text.pa <= pc < text.end:
         seen = f"the stack is high ({cpu.sp:#x}), but the code runs low: at {pc:#x} ({guest.place(pc)})"
         fail("pc-still-low", wanted, seen, guest.walk(pc))
@@ -168,10 +161,10 @@ def _has_moved(guest: "Guest", pc: int) -> bool:
 
 
 def _reset(guest: "Guest", wanted: str) -> NoReturn:
-    """x86: a triple fault, that is a fault, and then whatever kept its handler from being reached. Arm has none."""
+    """On some ISAs a fault and then whatever kept its handler from being reached; on others the kernel's own doing."""
     __tracebackhide__ = True
     cpu = guest.cpu()
-    if "VBAR" in cpu.vectors:
+    if not guest.isa.traps.resets:
         fail("early-exit", wanted, f"the kernel reset the machine, {_doing(guest, cpu)}")
     raise unreachable_handler(guest, cpu, wanted) or Failure(
         "triple-fault", wanted, f"the machine reset, {_doing(guest, cpu)}", guest.walk(cpu.fault_address).explain()
@@ -185,7 +178,7 @@ def _hang(guest: "Guest", stop: Stop, wanted: str) -> NoReturn:
     _check_no_endless_process(guest, stop, wanted)
     for _ in range(_SAMPLES):
         cpu = guest.cpu()
-        in_vectors = _is_in_vectors(guest, cpu)
+        in_vectors = guest.isa.traps.is_at_entrance(guest, cpu)
         unreachable = unreachable_handler(guest, cpu, wanted) if in_vectors else None
         explained = unreachable or _unreported_fault(guest, cpu, wanted)
         if explained is None and not in_vectors:
@@ -211,7 +204,7 @@ def _check_no_endless_process(guest: "Guest", stop: Stop, wanted: str) -> None:
     __tracebackhide__ = True
     for _ in range(_MOMENTS):
         cpu = guest.cpu()
-        if is_user_mode(cpu):
+        if cpu.is_user:
             fail("user-makes-no-progress", wanted, f"{stop.detail}; a process goes on and on, at {cpu.pc:#x}")
         if not guest.facts("process") or guest.machine.run().kind is not StopKind.HANG:
             return
@@ -219,7 +212,7 @@ def _check_no_endless_process(guest: "Guest", stop: Stop, wanted: str) -> None:
 
 def _unreported_fault(guest: "Guest", cpu: CpuState, wanted: str) -> Failure | None:
     """The last fault, if it has to do with the kernel's map, would come again, and the kernel did not report it."""
-    address, access = cpu.fault_address, _last_access(cpu)
+    address, access = cpu.fault_address, guest.isa.traps.last_access(cpu)
     reported = any(int(fact.values["address"], 0) == address for fact in guest.facts("fault"))
     region = guest.layout.region_of(address, guest.offset)
     if reported or region is None or region.name == "page-0":  # 0 is also what the register holds at first
@@ -233,26 +226,6 @@ def _unreported_fault(guest: "Guest", cpu: CpuState, wanted: str) -> Failure | N
     return Failure(cause, wanted, seen, guest.walk(address).explain())
 
 
-def _last_access(cpu: CpuState) -> Access:
-    """How the address that faulted last was accessed. Where no register keeps it, as on x86: read."""
-    syndrome = cpu.registers.get("esr_el1", 0)
-    if syndrome >> 26 & 0x3F in _FETCH_ABORTS:
-        return Access.EXECUTE
-    is_write = syndrome >> 26 & 0x3F in _DATA_ABORTS and syndrome & _WRITE_NOT_READ
-    return Access.WRITE if is_write else Access.READ
-
-
-def _is_in_vectors(guest: "Guest", cpu: CpuState) -> bool:
-    """Whether the CPU is at the very entrance of an exception handler, where nothing can take long."""
-    if "VBAR" in cpu.vectors:
-        return 0 <= cpu.pc - cpu.vectors["VBAR"] < _VECTOR_TABLE_SIZE
-    gates = guest.walk(cpu.vectors["IDT"]).pa
-    if gates is None:
-        return False
-    table = guest.read_physical(gates, _EXCEPTIONS * GATE_SIZE)
-    return cpu.pc in {gate_target(table[at : at + GATE_SIZE]) for at in range(0, len(table), GATE_SIZE)}
-
-
 def unreachable_handler(guest: "Guest", cpu: CpuState, wanted: str, *, at_its_end: bool = True) -> Failure | None:
     """The failure named by the first thing on the way to the exception handler that does not translate.
 
@@ -260,28 +233,11 @@ def unreachable_handler(guest: "Guest", cpu: CpuState, wanted: str, *, at_its_en
     """
     if not cpu.translation_on:
         return None
-    for what, address, access in _way_to_handler(guest, cpu, at_its_end=at_its_end):
-        refused = guest.walker().would_fault(address, access.value, user=False)
+    for need in guest.isa.traps.way_to_handler(guest, cpu, at_its_end=at_its_end):
+        refused = guest.walker().would_fault(need.va, need.access.value, user=False)
         if refused is None:
             continue
-        cause = cause_of_fault(guest, Attempt(address, access, _has_moved(guest, cpu.pc), what))
-        seen = f"no exception can be handled: {what} at {address:#x} is not reachable ({refused})"
-        return Failure(cause, wanted, seen, guest.walk(address).explain())
+        cause = cause_of_fault(guest, Attempt(need.va, need.access, _has_moved(guest, cpu.pc), need.what))
+        seen = f"no exception can be handled: {need.what} at {need.va:#x} is not reachable ({refused})"
+        return Failure(cause, wanted, seen, guest.walk(need.va).explain())
     return None
-
-
-def _way_to_handler(guest: "Guest", cpu: CpuState, *, at_its_end: bool) -> list[tuple[str, int, Access]]:
-    """What the CPU needs to take an exception, in the order in which it needs it. What it was doing comes last."""
-    last = [("the code", cpu.pc, Access.EXECUTE), ("the address in use", cpu.fault_address, Access.READ)]
-    if "VBAR" in cpu.vectors:
-        return [("the vector table", cpu.vectors["VBAR"], Access.EXECUTE), ("the stack", cpu.sp - 8, Access.WRITE)]
-    gate = cpu.vectors["IDT"] + _PAGE_FAULT * GATE_SIZE
-    way = [("the IDT", gate, Access.READ)]
-    pa = guest.walk(gate).pa
-    entry = guest.read_physical(pa, GATE_SIZE) if pa is not None else bytes(GATE_SIZE)
-    if entry[5] == _PRESENT_GATE:
-        way.append(("the page-fault handler", gate_target(entry), Access.EXECUTE))
-    way.append(("the GDT", cpu.vectors["GDT"], Access.READ))
-    way.append(("the TSS", cpu.vectors["TSS"], Access.READ))
-    way.append(("the stack", cpu.sp - 8, Access.WRITE))
-    return way + (last if at_its_end else [])

@@ -2,31 +2,21 @@
 
 from copy import copy
 from dataclasses import dataclass, replace
-from enum import Enum
 from typing import TYPE_CHECKING
 
 from grade.boot.frame_records import is_fill_of_freed
-from grade.boot.layout import Region
 from grade.diagnosis.process_ends import cause_in_process_root
 from grade.diagnosis.window_ends import cause_in_window, cause_of_user_pointer
-from grade.walker import RadixWalker, Walk
+from grade.isa.board import Region
+from grade.isa.paging import Paging
+from grade.walker import Access, RadixWalker, Walk
 
 if TYPE_CHECKING:
     from grade.boot.guest import Guest
 
-_NO_EXECUTE_ENABLE = 1 << 11  # EFER.NXE, Intel SDM vol. 3, 2.2.1
-_ACCESSED_OR_DIRTY = 0x60  # set by the CPU in any entry, Intel SDM vol. 3, 4.8
 _DESCRIPTOR_TABLES = ("the IDT", "the GDT", "the TSS")
 _HANDLERS = ("the vector table", "the page-fault handler")
 _STACK = "the stack"
-
-
-class Access(Enum):
-    """What was tried."""
-
-    READ = "read"
-    WRITE = "write"
-    EXECUTE = "execute"
 
 
 @dataclass(frozen=True)
@@ -59,7 +49,7 @@ def cause_of_fault(guest: "Guest", attempt: Attempt) -> str:
     if high and not attempt.moved and walk.fault in ("not-present", "translation-off", "non-canonical"):
         return "high-half-not-mapped" if _is_the_jump(attempt) else "high-address-too-early"
     if walk.fault is not None and walk.fault != "not-present":
-        return _cause_in_entry(walker, walk)
+        return _cause_in_entry(guest.isa.paging, walker, walk)
     if walk.mapping is not None:
         return _cause_in_permission(walk, attempt.access, offset)
     if _has_other_levels(walker, walk.va, pa):
@@ -93,7 +83,7 @@ def _is_overwritten(guest: "Guest", walk: Walk) -> bool:
     if walk.root != _boot_root(guest):
         return False
     linked = guest.image.word("boot_page_table")
-    return (guest.read_word(walk.root) ^ linked) & ~_ACCESSED_OR_DIRTY != 0
+    return (guest.read_word(walk.root) ^ linked) & ~guest.isa.paging.set_by_cpu != 0
 
 
 def _cause_of_overwriting(guest: "Guest", walk: Walk) -> str:
@@ -115,11 +105,11 @@ def _has_other_levels(walker: RadixWalker, va: int, pa: int) -> bool:
     return False
 
 
-def _cause_in_entry(walker: RadixWalker, walk: Walk) -> str:
+def _cause_in_entry(paging: Paging, walker: RadixWalker, walk: Walk) -> str:
     """The walk ended at an entry, or a register, that the hardware does not accept."""
     if walk.fault == "reserved-bit":
-        nxe_off = "efer" in walker.registers and not walker.registers["efer"] & _NO_EXECUTE_ENABLE
-        return "nx-not-enabled" if nxe_off else "reserved-bit-set"
+        unset = {problem.cause for problem in paging.problems_of_settings(walker.registers)}
+        return "nx-not-enabled" if "nx-not-enabled" in unset else "reserved-bit-set"
     if walk.fault == "outside-address-size" and is_fill_of_freed(walk.va):
         return "frame-freed-in-use"
     if walk.fault == "table-outside-memory":

@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING
 from grade.boot.processes import processes
 from grade.boot.user_image import user_image
 from grade.diagnosis.failure import Failure
+from grade.isa.registers import CpuState
 from grade.machine.facts import Fact
 
 if TYPE_CHECKING:
-    from grade.boot.cpu_state import CpuState
     from grade.boot.guest import Guest
 
 PROGRAMS_MEANT_TO_DIE = {"intruder": "11", "child": "11", "breadcrumb": "4"}
@@ -19,7 +19,6 @@ PROGRAMS_MEANT_TO_DIE = {"intruder": "11", "child": "11", "breadcrumb": "4"}
 PROGRAMS_THAT_FORK = ("offspring", "twin", "mirror", "heirloom", "dynasty", "multiply", "multitude")
 """Programs of lab 6's milestones. They do little before they fork, and none of them calls spawn."""
 
-_RSP0 = 4  # in the TSS, Intel SDM vol. 3, figure 7-11
 _PAGE = 4096
 _IN_ROOT = {
     "vectors": "vectors-not-in-root",
@@ -75,8 +74,9 @@ def _is_guard(guest: "Guest", va: int, stack: int) -> bool:
 
 
 def trap_without_stack(guest: "Guest", cpu: "CpuState", wanted: str) -> Failure | None:
-    """x86: a trap out of user mode found no stack at TSS.RSP0. None if there is one."""
-    if "TSS" not in cpu.vectors or (entry := guest.walk(cpu.vectors["TSS"] + _RSP0).pa) is None:
+    """A trap out of user mode found no stack at TSS.RSP0. None if there is one, and on an ISA that needs none there."""
+    at = guest.isa.traps.place_of_stack(cpu)
+    if at is None or (entry := guest.walk(at).pa) is None:
         return None
     stack = guest.read_word(entry)
     walk = guest.walk(stack - 8)

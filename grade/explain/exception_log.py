@@ -9,11 +9,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from threading import Event, Thread
 
-from grade.explain.aarch64 import ArmLog
-from grade.explain.taken import Kind, Taken
-from grade.explain.x86_64 import X86Log
+from grade.isa import Isa
+from grade.isa.exceptions import Kind, Taken
 
-_FORMATS = {"x86_64": X86Log, "aarch64": ArmLog}
 _MOST_OF_KERNEL = 1000  # exceptions of the kernel's own, interrupts not counted: a sound kernel takes a handful
 _MOST_TEXT = 64 << 20  # bytes; a run of user programs has many expected exceptions
 _END = b"the guest stands still\n"
@@ -30,9 +28,9 @@ class Repeated:
 class ExceptionLog:
     """The log of one run. QEMU writes to `input`; call `finish` when the guest has stopped, `close` at the end."""
 
-    def __init__(self, isa: str) -> None:
+    def __init__(self, isa: Isa) -> None:
         self._output, self.input = os.pipe()
-        self._format = _FORMATS[isa]()
+        self._format = isa.exception_reader()
         self._of_kernel = self._bytes = 0
         self._complete = Event()
         self.taken: list[Repeated] = []

@@ -3,7 +3,7 @@
 from grade.boot.guest import Guest
 from grade.diagnosis.process_ends import unmeant_kills
 from grade.explain.exception_log import ExceptionLog
-from grade.explain.taken import Kind, Taken
+from grade.isa.exceptions import Kind, Taken
 from grade.machine.facts import Fact
 from grade.machine.stop import StopKind
 

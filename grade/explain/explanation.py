@@ -17,7 +17,7 @@ from grade.explain.first import First, describe_first, walk_of
 from grade.explain.freed import freed_lines
 from grade.explain.histories import history_of, link_to
 from grade.explain.promised import cause_of_user_fault, is_own_doing, promise_lines
-from grade.explain.reboot import RebootedGuest, at_exception, follow, handler_of, rebooted
+from grade.explain.reboot import RebootedGuest, at_exception, follow, rebooted
 from grade.explain.script_ends import goes_on_and_on, refuse_misuse
 from grade.inspect.frames import frame_findings
 from grade.inspect.lint import has_unpromised_pages, lint
@@ -94,7 +94,7 @@ def explain(case: Case) -> Explanation:
         if index is None:
             return _assembled(case, failure, guest, None)
         taken = log.taken[index].taken
-        with at_exception(case.recipe, case.tree, taken, _tried(lambda: handler_of(guest, taken))) as there:
+        with at_exception(case.recipe, case.tree, taken, _tried(lambda: guest.isa.traps.handler_of(guest, taken))) as there:
             first = First(log, index, there or guest, is_then=there is not None)
             return _assembled(case, failure, guest, first)
 

@@ -6,9 +6,9 @@ from grade.boot.guest import Guest
 from grade.diagnosis.fault_cause import Attempt, cause_of_fault
 from grade.explain.exception_log import ExceptionLog
 from grade.explain.expected import ENDLESS, passed_before
-from grade.explain.taken import Kind, Taken
 from grade.inspect.names import Names
 from grade.inspect.spaces import Space, live_root, spaces, walker_of
+from grade.isa.exceptions import Kind, Taken
 
 _SHOWN = 4  # exceptions, from the first on
 _LOW = "(low)"

@@ -28,7 +28,7 @@ def _last_entry(first: First, address: int) -> int | None:
 
 
 def _is_instruction(first: First, pc: int) -> bool:
-    """Whether 0xcc was executed there, or, as a breakpoint of x86_64 returns behind itself, right before."""
+    """Whether 0xcc was executed there, or, as a breakpoint of x86 returns after itself, right before."""
     walker = walker_of(first.guest, first.space)
     for at in (pc, pc - 1):
         pa = walker.walk(at % (1 << 64)).pa

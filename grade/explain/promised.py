@@ -2,10 +2,10 @@
 
 from grade.boot.layout import PAGE
 from grade.boot.process_slots import MemoryMap, has_areas, memory_map
-from grade.diagnosis.fault_cause import Access
 from grade.explain.first import First
 from grade.inspect.names import is_users
 from grade.inspect.spaces import Space, spaces, walker_of
+from grade.walker import Access
 
 _LETTERS = {Access.READ: "r", Access.WRITE: "w", Access.EXECUTE: "x"}
 

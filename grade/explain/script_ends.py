@@ -4,7 +4,7 @@ from grade.boot.guest import Guest
 from grade.boot.process_slots import process_slots
 from grade.diagnosis.failure import Failure
 from grade.explain.exception_log import ExceptionLog
-from grade.explain.taken import Kind
+from grade.isa.exceptions import Kind
 from grade.ladder.labs import LadderError
 from grade.visible import visible
 

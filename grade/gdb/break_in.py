@@ -4,17 +4,13 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import gdb
+
 from grade.boot.guest import Guest
 from grade.gdb.command import PagingCommand, usage
 from grade.gdb.guest import GdbGuest
 from grade.gdb.programs import ProgramSymbols
 from grade.gdb.silence import silence
 from grade.inspect.spaces import space_called
-
-_ROOT = {
-    "x86_64": "((unsigned long)$cr3 & 0xffffffffff000)",  # Intel SDM vol. 3, 4.5.2
-    "aarch64": "((unsigned long)$TTBR0_EL1 & 0xfffffffffffe)",  # Arm ARM D17.2.144, BADDR
-}
 
 
 class BreakIn(PagingCommand):
@@ -40,7 +36,7 @@ class BreakIn(PagingCommand):
             with self._programs.of(space) as file:
                 at = _in_program(where, file)
             # By address: GDB looks a name up again whenever symbols come and go, and finds another program's.
-            said = [_stop(place, f"{_ROOT[guest.isa]} == {space.root:#x}") for place in [f"*{pc:#x}" for pc in at] or [where]]
+            said = [_stop(place, f"{guest.isa.paging.root_in_gdb} == {space.root:#x}") for place in [f"*{pc:#x}" for pc in at] or [where]]
         named = [f"{where} is {pc:#x} in {file.name}" for pc in at if file is not None]
         return [*"\n".join(said).splitlines(), *named, f"only in {space.label}, root {space.root:#x}"]
 

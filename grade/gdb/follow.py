@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 import gdb
-from grade.boot.cpu_state import is_user_mode
+
 from grade.gdb.command import EXPECTED
 from grade.gdb.guest import GdbGuest
 from grade.gdb.programs import ProgramSymbols
@@ -32,7 +32,7 @@ class Follower:
         try:
             guest = self._guest.look()
             is_new = self._programs.follow(guest)
-            if is_new and is_user_mode(guest.cpu()):
+            if is_new and guest.cpu().is_user:
                 gdb.execute("frame")  # what GDB has just said was said without them
         except EXPECTED:
             return  # there is nothing that can be looked at, and no symbols change

@@ -6,12 +6,13 @@ Memory is read physically, by the gdb protocol, so it can be looked at while pag
 from pathlib import Path
 
 import gdb
+
 from grade.boot.guest import Guest
 from grade.boot.layout import layout_of
 from grade.boot.process_slots import process_slots
 from grade.gdb.facts import KernelFacts, image_of
+from grade.isa import Isa, isa_called
 from grade.machine.facts import Fact
-from grade.machine.platform import Platform, platform_of
 from grade.walker.memory import OutsideMemory
 
 _PAGE = 4096
@@ -59,9 +60,9 @@ class GdbMemory:
 class GdbMachine:
     """What Guest needs of a machine, from GDB."""
 
-    def __init__(self, platform: Platform, ram_mib: int) -> None:
-        self.platform = platform
-        self.memory = GdbMemory(platform.ram_base, ram_mib << 20)
+    def __init__(self, isa: Isa, ram_mib: int) -> None:
+        self.isa = isa
+        self.memory = GdbMemory(isa.board.ram_base, ram_mib << 20)
         self.slots_as_facts: list[Fact] = []
 
     def registers(self) -> dict[str, int]:
@@ -72,7 +73,7 @@ class GdbMachine:
             value = frame.read_register(register.name)
             if value.type.sizeof <= 8 and value.type.code is not gdb.TYPE_CODE_UNION:
                 known[register.name.lower()] = int(value.cast(_UNSIGNED[value.type.sizeof]())) & _WORD
-        for name, others in self.platform.system_registers.items():
+        for name, others in self.isa.board.system_registers.items():
             other = next((other for other in others if other in known), None)
             if name not in known and other is not None:
                 known[name] = known[other]
@@ -101,9 +102,9 @@ class GdbGuest(Guest):
     def __init__(self, facts: KernelFacts) -> None:
         self.image = image_of(facts)
         self.layout = layout_of(self.image)
-        self.isa = facts.isa
+        self.isa = isa_called(facts.isa)
         self.tree = Path(facts.tree)
-        self.machine = GdbMachine(platform_of(facts.isa), facts.ram_mib)
+        self.machine = GdbMachine(self.isa, facts.ram_mib)
         self.last_stop = None
 
     def look(self) -> "GdbGuest":

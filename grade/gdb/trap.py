@@ -3,22 +3,22 @@
 from collections.abc import Sequence
 
 import gdb
-from grade.boot.cpu_state import is_user_mode
+
 from grade.boot.guest import Guest
+from grade.boot.trapped import trap_frame_of
 from grade.gdb.command import PagingCommand, address, usage
 from grade.inspect.spaces import live_space
-from grade.inspect.trap_frame import FIELDS, TrapFrame, frame_at
+from grade.inspect.trap_frame import TrapFrame, frame_at
 from grade.inspect.why import why_lines
 
 _MOST_FRAMES = 64
-_STACK_POINTER = {"x86_64": "rsp", "aarch64": "sp"}
 
 
 def current_trap_frame(guest: Guest) -> TrapFrame | None:
     """The trap that is being handled: the frame that handle_trap() was given; else the one of the live process."""
-    if (at := _handled_frame(guest)) is None and not is_user_mode(guest.cpu()):
+    if (at := _handled_frame(guest)) is None and not guest.cpu().is_user:
         slot = live_space(guest).slot
-        at = slot.stack_top - 8 * len(FIELDS[guest.isa]) if slot is not None and slot.pid else None
+        at = slot.stack_top - trap_frame_of(guest).size if slot is not None and slot.pid else None
     return frame_at(guest, at) if at is not None else None
 
 
@@ -30,7 +30,7 @@ def _handled_frame(guest: Guest) -> int | None:
             return None
         if frame.name() == "handle_trap":
             caller = frame.older()
-            return int(caller.read_register(_STACK_POINTER[guest.isa])) % (1 << 64) if caller is not None else None
+            return int(caller.read_register(guest.isa.registers.sp)) % (1 << 64) if caller is not None else None
         frame = frame.older()
     return None
 
@@ -48,18 +48,13 @@ class ShowTrapFrame(PagingCommand):
         if frame is None:
             return ["no trap is being handled here"] if not words else ["no trap frame can be read there"]
         values = frame.registers
-        lines = [f"trap frame at {frame.address:#x}, of {'a user' if _is_users(guest, values) else 'the kernel'}"]
+        lines = [f"trap frame at {frame.address:#x}, of {'a user' if guest.isa.registers.is_users(values) else 'the kernel'}"]
         names = list(values)
         for at in range(0, len(names), 4):
             lines.append("  ".join(f"{name:>6} {values[name]:#018x}" for name in names[at : at + 4]))
-        pc = values["rip" if guest.isa == "x86_64" else "elr"]
+        pc = values[guest.isa.registers.frame_pc]
         lines.append(f"interrupted at {pc:#x}" + (f": {place}" if (place := guest.place(pc)) else ""))
         return lines
-
-
-def _is_users(guest: Guest, values: dict[str, int]) -> bool:
-    """Intel SDM vol. 3, 5.5 (CPL); Arm ARM C5.2.19 (SPSR_EL1.M)."""
-    return values["cs"] & 3 == 3 if guest.isa == "x86_64" else values["spsr"] & 0xC == 0
 
 
 class Why(PagingCommand):

@@ -125,7 +125,7 @@ def _kernel_halves(guest: Guest, every: list[Space]) -> Iterator[str]:
             if entries is None or first[1] is None:
                 yield f"{space.label}: its root {space.root:#x} cannot be read"
                 break
-            if (entries[index] ^ first[1][index]) & ~0x60:  # accessed, dirty: Intel SDM vol. 3, 4.8
+            if (entries[index] ^ first[1][index]) & ~guest.isa.paging.set_by_cpu:
                 yield f"{space.label}: entry {index} of its root is {entries[index]:#x}; {first[0].label} has {first[1][index]:#x}"
 
 

@@ -4,12 +4,6 @@ from dataclasses import dataclass
 
 from grade.boot.guest import Guest
 
-FIELDS = {
-    "x86_64": "r15 r14 r13 r12 r11 r10 r9 r8 rdi rsi rbp rbx rdx rcx rax vector error rip cs rflags rsp ss".split(),
-    "aarch64": [*(f"x{i}" for i in range(31)), "sp", "elr", "spsr", "kind", "sp_el0"],
-}
-"""The fields of struct TrapFrame in memory, 8 bytes each (arch/<isa>/trap_frame.h)."""
-
 
 @dataclass(frozen=True)
 class TrapFrame:
@@ -20,11 +14,11 @@ class TrapFrame:
 
 
 def frame_at(guest: Guest, va: int) -> TrapFrame | None:
-    """The frame at an address, or None if that is not mapped."""
+    """The frame at an address, or None if that is not mapped. An array of registers `x` is x0, x1 and so on."""
     values = {}
-    for number, name in enumerate(FIELDS[guest.isa]):
-        pa = guest.walk(va + 8 * number).pa
-        if pa is None:
-            return None
-        values[name] = guest.read_word(pa)
+    for name, field in guest.image.defined.record("TrapFrame").fields.items():
+        for number, at in enumerate(field.places()):
+            if (pa := guest.walk(va + at).pa) is None:
+                return None
+            values[f"{name}{number}" if field.count > 1 else name] = guest.read_word(pa)
     return TrapFrame(va, values)

@@ -1,39 +1,24 @@
 """Why the CPU is where it is: the last fault decoded, the walk of its address, the area it is in, and the cause."""
 
-from dataclasses import dataclass
-
-from grade.boot.cpu_state import CpuState, is_user_mode
 from grade.boot.guest import Guest
 from grade.boot.layout import PAGE
 from grade.boot.process_slots import memory_map
 from grade.diagnosis.causes import CAUSES
 from grade.diagnosis.diagnose import unreachable_handler
 from grade.diagnosis.failure import Failure
-from grade.diagnosis.fault_cause import Access, Attempt, cause_of_fault
-from grade.inspect.fault_codes import class_words, refused_by_arm, refused_by_x86, syndrome_class
+from grade.diagnosis.fault_cause import Attempt, cause_of_fault
 from grade.inspect.names import is_users
 from grade.inspect.spaces import live_space, walker_of
 from grade.inspect.trap_frame import TrapFrame
 from grade.inspect.walk_text import access_lines
-
-_PAGE_FAULT = 14  # Intel SDM vol. 3, table 6-1
-
-
-@dataclass(frozen=True)
-class LastFault:
-    """An access that the MMU refused. `decoded` has a line for each register or code that says so."""
-
-    address: int
-    access: Access
-    user: bool
-    pc: int
-    decoded: tuple[str, ...]
+from grade.isa.exceptions import LastFault
+from grade.isa.registers import CpuState
+from grade.walker import Access
 
 
 def last_fault(guest: Guest, frame: TrapFrame | None) -> LastFault | None:
-    """The fault that the CPU took last, by its registers and, on x86, by the trap frame that is being handled."""
-    cpu = guest.cpu()
-    return _arm_fault(cpu) if guest.isa == "aarch64" else _x86_fault(cpu, frame)
+    """The fault that the CPU took last, by its registers or by the trap frame that is being handled."""
+    return guest.isa.traps.last_fault(guest.cpu(), frame.registers if frame is not None else None)
 
 
 def why_lines(guest: Guest, frame: TrapFrame | None) -> list[str]:
@@ -41,7 +26,7 @@ def why_lines(guest: Guest, frame: TrapFrame | None) -> list[str]:
     cpu = guest.cpu()
     lines = [f"at {cpu.pc:#x}" + (f": {place}" if (place := guest.place(cpu.pc)) else "")]
     broken = None
-    if not is_user_mode(cpu):
+    if not cpu.is_user:
         broken = unreachable_handler(guest, cpu, "an exception can be handled", at_its_end=False)
     if broken is not None:
         return [*lines, broken.seen, *broken.walk.splitlines(), _cause(broken.cause)]
@@ -101,21 +86,3 @@ def _area_lines(guest: Guest, fault: LastFault) -> list[str]:
 def _cause(name: str) -> str:
     cause = CAUSES[name]
     return f"cause: {name}: {cause.meaning}"
-
-
-def _arm_fault(cpu: CpuState) -> LastFault | None:
-    syndrome = cpu.registers.get("esr_el1", 0)
-    refused = refused_by_arm(syndrome)
-    if refused is None:
-        return None
-    head = f"ESR_EL1 = {syndrome:#x}: class {syndrome_class(syndrome):#x}, {class_words(syndrome)}"
-    decoded = (head, f"  {refused.words}", f"FAR_EL1 = {cpu.fault_address:#x}")
-    return LastFault(cpu.fault_address, refused.access, refused.user, cpu.registers["elr_el1"], decoded)
-
-
-def _x86_fault(cpu: CpuState, frame: TrapFrame | None) -> LastFault | None:
-    if frame is None or frame.registers["vector"] != _PAGE_FAULT:
-        return None
-    refused = refused_by_x86(frame.registers["error"])
-    decoded = (f"page fault, {refused.words}", f"CR2 = {cpu.fault_address:#x}")
-    return LastFault(cpu.fault_address, refused.access, refused.user, frame.registers["rip"], decoded)

@@ -5,14 +5,14 @@ by a later handout. So everything that could make that answer doubtful is refuse
 """
 
 import re
-import tomllib
 from collections.abc import Iterable
 from dataclasses import dataclass
 from itertools import combinations
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-ISAS = ("x86_64", "aarch64")
+import tomllib
+
 """The ISAs that have a kernel. arch/ may describe the paging of more."""
 
 ISA_FIELD = "{isa}"

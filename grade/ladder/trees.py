@@ -7,15 +7,17 @@ A handed-out tree says in labs/course.toml what it is, and is graded as the stud
 import fcntl
 import hashlib
 import os
-import tomllib
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
+import tomllib
+
+from grade.isa import ISAS
 from grade.ladder.files import remove_others, update
-from grade.ladder.labs import COURSE_FILE, ISAS, Lab, LadderError, load_labs
+from grade.ladder.labs import COURSE_FILE, Lab, LadderError, load_labs
 
 _HOST_TESTS = "kernel/tests"
 

@@ -3,7 +3,7 @@
 A recording is what came to the guest from outside, with the number of the instruction at which it came (QEMU's
 record/replay). It is a small file: the guest does the rest again by itself. A machine that plays it goes forward only;
 to go back is to play a new one up to an earlier instruction. (QEMU 7.2 has a way back of its own, from a snapshot: on
-x86_64 it hangs, on aarch64 it passes watchpoints by.)
+one ISA it hangs, on another it passes watchpoints by.)
 """
 
 import os
@@ -151,7 +151,7 @@ class DebuggedMachine(Machine):
         known, written, last, leads_here = self.read_physical(pa, size), None, None, False
         while (stop := self.run()).kind is StopKind.WATCHPOINT:
             count, now = self.instruction_count(), self.read_physical(pa, size)
-            if count == last:  # QEMU has stopped before the write, and would for ever (aarch64); else it stops after it
+            if count == last:  # QEMU has stopped before the write, and would for ever (on Arm); else it stops after it
                 now, written = self._step_over(pa, size, vas), None
                 if leads_here:
                     yield MemoryWrite(count, known, now)
@@ -175,7 +175,7 @@ class DebuggedMachine(Machine):
         return self.read_physical(pa, size)
 
     def _leads_to(self, va: int, pa: int) -> bool:
-        walker = walker_for(self.platform.isa, self.memory, self.registers())
+        walker = walker_for(self.isa.name, self.memory, self.registers())
         return (walker.walk(va).pa if walker.translation_on() else va) == pa
 
     def _watch(self, vas: list[int], size: int) -> None:

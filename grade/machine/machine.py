@@ -1,6 +1,6 @@
 """One guest machine, from before its first instruction to its post-mortem.
 
-    with Machine("aarch64", kernel, parameters) as machine:
+    with Machine(isa, kernel, parameters) as machine:
         machine.insert_breakpoint(symbols["checkpoint_reached"])
         stop = machine.run()
 
@@ -16,13 +16,13 @@ from enum import Enum
 from pathlib import Path
 from typing import Self
 
+from grade.isa import isa_called
 from grade.machine.boot_parameters import BootParameters
 from grade.machine.channel import Channel
 from grade.machine.deed import Deed, Deeds
 from grade.machine.facts import Fact, parse_facts
 from grade.machine.gdb_registers import Register
 from grade.machine.gdb_remote import GdbRemote
-from grade.machine.platform import platform_of
 from grade.machine.process_times import cpu_time
 from grade.machine.qemu_process import GuestSetup, QemuProcess
 from grade.machine.qemu_version import require
@@ -95,13 +95,13 @@ class Machine:
         its last words is idle after a second. Raises ValueError for an unknown ISA, and for `el2` where the
         ISA has none.
         """
-        self.platform = platform_of(isa)
-        if el2 and self.platform.el2_option is None:
+        self.isa = isa_called(isa)
+        if el2 and self.isa.board.el2_option is None:
             raise ValueError(f"{isa} has no EL2")
         self.kernel = kernel
         self.parameters = parameters
         self._ram_bytes = ram_mib << 20
-        self._cpu = cpu or self.platform.cpu
+        self._cpu = cpu or self.isa.board.cpu
         self._el2 = el2
         self._limits = Limits(cpu_budget, idle_backstop, prompt, wall_backstop, flood_limit)
         self._keep = keep
@@ -134,7 +134,7 @@ class Machine:
             raise
         self._process, self._serial = process, serial
         self._connect()
-        self.memory = MappedMemory(process.ram, self.platform.ram_base)
+        self.memory = MappedMemory(process.ram, self.isa.board.ram_base)
         return self
 
     def close(self) -> None:
@@ -204,14 +204,14 @@ class Machine:
         """Stop before the instruction at `va`, in every address space. Twice is the same as once."""
         with self._using_qemu(*_RUNNABLE):
             if va not in self._breakpoints:
-                self._gdb.insert_breakpoint(va, self.platform.breakpoint_bytes)
+                self._gdb.insert_breakpoint(va, self.isa.board.breakpoint_bytes)
                 self._breakpoints.add(va)
 
     def remove_breakpoint(self, va: int) -> None:
         """Take the breakpoint at `va` away, if there is one."""
         with self._using_qemu(*_INSPECTABLE):
             if va in self._breakpoints:
-                self._gdb.remove_breakpoint(va, self.platform.breakpoint_bytes)
+                self._gdb.remove_breakpoint(va, self.isa.board.breakpoint_bytes)
                 self._breakpoints.remove(va)
 
     def insert_watchpoint(self, va: int, size: int) -> None:
@@ -244,7 +244,7 @@ class Machine:
     def write_register(self, name: str, value: int) -> None:
         """Set one register. Raises KeyError if there is none, MachineError if it keeps another value.
 
-        QEMU 7.2 says yes to every write of an aarch64 system register, and ignores it.
+        QEMU 7.2 says yes to every write of one of Arm's system registers, and ignores it.
         """
         with self._using_qemu(*_RUNNABLE):
             register = self._register(name)
@@ -272,7 +272,7 @@ class Machine:
     def write_physical(self, pa: int, data: bytes) -> None:
         """Write guest RAM; the guest sees it at once. Raises OutsideMemory."""
         self._demand(*_RAM_IS_THERE)
-        start = pa - self.platform.ram_base
+        start = pa - self.isa.board.ram_base
         if start < 0 or start + len(data) > self._ram_bytes:
             raise OutsideMemory(pa)
         self._process.ram[start : start + len(data)] = data
@@ -323,8 +323,8 @@ class Machine:
     def _setup(self) -> GuestSetup:
         """What to start."""
         return GuestSetup(
-            binary=require(self.platform.isa),
-            platform=self.platform,
+            binary=require(self.isa.name),
+            board=self.isa.board,
             kernel=self.kernel,
             parameters=self.parameters,
             ram_bytes=self._ram_bytes,
@@ -367,7 +367,7 @@ class Machine:
         pc = self._program_counter()
         if pc != self._last_stop_pc or pc not in self._breakpoints:
             return None
-        size = self.platform.breakpoint_bytes
+        size = self.isa.board.breakpoint_bytes
         self._gdb.remove_breakpoint(pc, size)
         for _ in range(_STEP_TRIES):
             stop = self._step()
@@ -408,20 +408,20 @@ class Machine:
 
     def _read_registers(self) -> dict[str, int]:
         registers = self._gdb.read_general_registers()
-        for name, fallbacks in self.platform.system_registers.items():
+        for name, fallbacks in self.isa.board.system_registers.items():
             register = self._gdb.register_map.find(name, *fallbacks)
             if name not in registers and register is not None:
                 registers[name] = self._gdb.read_register(register)
         return registers
 
     def _program_counter(self) -> int:
-        return self._gdb.read_register(self._register(self.platform.program_counter))
+        return self._gdb.read_register(self._register(self.isa.registers.pc))
 
     def _register(self, name: str) -> Register:
         """Find a register by its name or the platform's fallbacks. Raises KeyError."""
-        register = self._gdb.register_map.find(name, *self.platform.system_registers.get(name.lower(), ()))
+        register = self._gdb.register_map.find(name, *self.isa.board.system_registers.get(name.lower(), ()))
         if register is None:
-            raise KeyError(f"QEMU has no register {name} on {self.platform.isa}")
+            raise KeyError(f"QEMU has no register {name} on {self.isa.name}")
         return register
 
     def _demand(self, *allowed: State) -> None:

@@ -15,8 +15,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
 
+from grade.isa.board import Board
 from grade.machine.boot_parameters import BootParameters
-from grade.machine.platform import Platform
 
 # The kernel kills a process that asked for it (setpriv --pdeathsig) when the thread that started it
 # ends. Should that thread have ended even before the request, the shell sees another parent.
@@ -31,7 +31,7 @@ class GuestSetup:
     """What to start: a board, a kernel (ELF) and its memory."""
 
     binary: Path
-    platform: Platform
+    board: Board
     kernel: Path
     parameters: BootParameters
     ram_bytes: int
@@ -136,14 +136,14 @@ def _close_unless_viewed(ram: mmap.mmap) -> None:
 
 
 def board_options(
-    platform: Platform, kernel: str, ram_bytes: int, parameters: int, *, cpu: str, el2: bool, backend: str | None = None
+    board: Board, kernel: str, ram_bytes: int, parameters: int, *, cpu: str, el2: bool, backend: str | None = None
 ) -> list[str]:
     """The part of the command line that every guest has. `parameters` is a descriptor that QEMU inherits."""
-    machine = [platform.machine, *([f"memory-backend={backend}"] if backend else []), *([platform.el2_option] if el2 else [])]
+    machine = [board.machine, *([f"memory-backend={backend}"] if backend else []), *([board.el2_option] if el2 else [])]
     return [
         "-nodefaults", "-no-user-config", "-display", "none", "-accel", "tcg",
         "-machine", ",".join(machine), "-cpu", cpu, "-m", f"{ram_bytes // 1024}K", "-kernel", kernel,
-        "-device", f"loader,file=/dev/fd/{parameters},addr={platform.parameters_address:#x},force-raw=on",
+        "-device", f"loader,file=/dev/fd/{parameters},addr={board.parameters_address:#x},force-raw=on",
     ]  # fmt: skip
 
 
@@ -160,7 +160,7 @@ def _command(setup: GuestSetup, ram: int, parameters: int, qmp: int, gdb: int) -
     if setup.serial == "chardev:serial":
         channels.append("stdio,id=serial,signal=off")
     board = board_options(
-        setup.platform, str(setup.kernel), setup.ram_bytes, parameters, cpu=setup.cpu, el2=setup.el2, backend="ram"
+        setup.board, str(setup.kernel), setup.ram_bytes, parameters, cpu=setup.cpu, el2=setup.el2, backend="ram"
     )
     words = [str(setup.binary), "-S", *board]
     for channel in channels:

@@ -6,7 +6,7 @@ import subprocess
 from functools import lru_cache
 from pathlib import Path
 
-from grade.machine.platform import platform_of
+from grade.isa import isa_called
 
 NEEDED = (7, 2)
 
@@ -25,12 +25,12 @@ def require(isa: str) -> Path:
     Raises ToolMissing if PATH has none or it does not run, ToolTooOld if it is older than NEEDED,
     ValueError for an unknown ISA.
     """
-    platform = platform_of(isa)
+    board = isa_called(isa).board
     needed = ".".join(map(str, NEEDED))
-    found = shutil.which(platform.qemu)
-    advice = f"{needed} or newer is needed; on Debian and Ubuntu it is in the package {platform.package}"
+    found = shutil.which(board.qemu)
+    advice = f"{needed} or newer is needed; on Debian and Ubuntu it is in the package {board.package}"
     if found is None:
-        raise ToolMissing(f"{platform.qemu} is not on PATH: {advice}")
+        raise ToolMissing(f"{board.qemu} is not on PATH: {advice}")
     path = Path(found)
     version = version_of(path, path.stat().st_mtime_ns)
     if version is None:

@@ -4,9 +4,9 @@ The header of such a patch says what must come of it; the diff after it is one t
 
     Symptom: what the student sees, without giving the cause away; more lines
         are indented.
-    ISAs: x86_64 aarch64
+    ISAs: NAME NAME                 those on which it is one
     Fails: 1.3 1.8                  milestones that must fail on the kernel of lab N
-    Cause: vectors-not-mapped       what the first of them must name; Cause-aarch64: ... where ISAs differ
+    Cause: vectors-not-mapped       what the first of them must name; Cause-NAME: ... where ISAs differ
     From: L1.01                     where the bug was met first; `own` if in our own work
 """
 
@@ -14,7 +14,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from grade.diagnosis.causes import CAUSES
-from grade.ladder.labs import ISAS, Lab
+from grade.isa import ISAS
+from grade.ladder.labs import Lab
 from grade.practice.patch import Patch, PatchError, read_header
 
 _FIELDS = ("Symptom", "ISAs", "Fails", "Cause", *(f"Cause-{isa}" for isa in ISAS), "From")

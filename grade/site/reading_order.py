@@ -3,7 +3,7 @@
 import re
 from collections.abc import Iterable
 
-from grade.ladder.labs import ISAS
+from grade.isa import ISAS
 
 MAP = "docs/map.md"
 _ROW = re.compile(r"\| (`[^|]*`) \| (.*) \|")

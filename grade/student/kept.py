@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass
 from datetime import datetime
 from pathlib import Path
 
-from grade.ladder.labs import ISAS
+from grade.isa import ISAS
 from grade.ladder.trees import Tree
 from grade.results import Result, Status
 

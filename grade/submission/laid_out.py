@@ -11,8 +11,9 @@ from pathlib import Path
 from typing import Any
 
 from grade.course.cutter import cut, render
+from grade.isa import ISAS
 from grade.ladder.files import update
-from grade.ladder.labs import COURSE_FILE, ISAS, LadderError
+from grade.ladder.labs import COURSE_FILE, LadderError
 from grade.ladder.trees import Tree, locked
 from grade.submission.selection import Claim, Contents, Selection, owned_paths
 from grade.submission.sources import read_source

@@ -5,12 +5,14 @@ submission cannot matter; what of it a person should know is listed.
 """
 
 import re
-import tomllib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import PurePosixPath
 
-from grade.ladder.labs import COURSE_FILE, ISAS, Lab, LadderError
+import tomllib
+
+from grade.isa import ISAS
+from grade.ladder.labs import COURSE_FILE, Lab, LadderError
 from grade.submission.entries import LARGEST_FILE, Entry, Kind, blob_id
 from grade.visible import visible
 

@@ -14,8 +14,8 @@ from grade.bench.counting import Counter
 from grade.bench.figure import Figure, NotMeasured, Ratio, ratio_of
 from grade.bench.idle_process import idle_process
 from grade.bench.operations import OPERATIONS, TIMED_OPERATIONS, Operation, instructions
+from grade.isa import ISAS
 from grade.ladder.build import Kernel, build_kernel
-from grade.ladder.labs import ISAS
 from grade.ladder.trees import Tree, find_root, prepare
 
 ROOT = find_root(Path(__file__))

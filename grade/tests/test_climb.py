@@ -15,7 +15,8 @@ from tempfile import mkdtemp
 import pytest
 
 from grade.course.cutter import render
-from grade.ladder.labs import COURSE_FILE, ISAS
+from grade.isa import ISAS
+from grade.ladder.labs import COURSE_FILE
 from grade.ladder.trees import Tree, find_root
 from grade.practice.packed import NAME as PACK
 

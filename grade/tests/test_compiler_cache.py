@@ -10,9 +10,9 @@ from pathlib import Path
 
 import pytest
 
+from grade.isa import ISAS
 from grade.ladder.build import build_kernel
 from grade.ladder.compiler_cache import with_cache, without_cache
-from grade.ladder.labs import ISAS
 
 REPO = Path(__file__).resolve().parents[2]
 pytestmark = pytest.mark.skipif(shutil.which("ccache") is None, reason="needs ccache")

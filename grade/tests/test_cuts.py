@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 
 from grade.course.cutter import Hole, holes, render
-from grade.ladder.labs import ISAS, load_labs
+from grade.isa import ISAS
+from grade.ladder.labs import load_labs
 from grade.ladder.trees import find_root
 
 ROOT = find_root(Path(__file__))

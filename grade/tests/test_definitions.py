@@ -9,8 +9,9 @@ import pytest
 
 from grade.boot.definitions import KERNEL_DEFINITIONS, Definitions, definitions_in
 from grade.boot.kernel_image import KernelImage
+from grade.isa import ISAS
 from grade.ladder.build import Kernel
-from grade.ladder.labs import ISAS, load_labs, owner_of
+from grade.ladder.labs import load_labs, owner_of
 from grade.ladder.trees import find_root
 
 ROOT = find_root(Path(__file__))

@@ -11,7 +11,7 @@ import pytest
 from grade.boot.guest import Guest
 from grade.cli import pagewalk
 from grade.course.cutter import render
-from grade.ladder.labs import ISAS
+from grade.isa import ISAS
 from grade.ladder.trees import Tree, find_root
 from grade.practice.bugs import load_bugs
 from grade.practice.command import code_of

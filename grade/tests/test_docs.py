@@ -13,7 +13,8 @@ import pytest
 from grade.cli import ONLY_IN_MAIN
 from grade.course.cutter import holes, render
 from grade.diagnosis.causes import CAUSES
-from grade.ladder.labs import ISAS, loans_of
+from grade.isa import ISAS
+from grade.ladder.labs import loans_of
 from grade.ladder.trees import Tree, find_root
 from grade.site.documents import anchors, links
 from grade.student.remaining import place_in_handout

@@ -16,8 +16,8 @@ from threading import Thread
 import pytest
 
 from grade.course.cutter import render
+from grade.isa import ISAS
 from grade.ladder.build import build_kernel
-from grade.ladder.labs import ISAS
 from grade.ladder.trees import find_root
 from grade.tests.doc_commands import Shown, problem
 from grade.tests.terminals import pseudo_terminal

@@ -5,11 +5,12 @@ from pathlib import Path
 
 import pytest
 
-from grade.diagnosis.fault_cause import Access
-from grade.explain.aarch64 import ArmLog
 from grade.explain.exception_log import ExceptionLog
-from grade.explain.taken import Kind, Taken
-from grade.explain.x86_64 import X86Log
+from grade.isa import isa_called
+from grade.isa.aarch64.exceptions import ArmExceptions
+from grade.isa.exceptions import Kind, Taken
+from grade.isa.x86_64.exceptions import X86Exceptions
+from grade.walker import Access
 
 X86_FAULT = """\
 check_exception old: 0xffffffff new 0xe
@@ -61,12 +62,12 @@ Taking exception 13 [Secure Monitor Call] on CPU 0
 """
 
 
-def read(log: X86Log | ArmLog, text: str) -> list[Taken]:
+def read(log: X86Exceptions | ArmExceptions, text: str) -> list[Taken]:
     return [taken for line in text.splitlines() if (taken := log.take(line)) is not None]
 
 
 def test_x86_64() -> None:
-    fault, double, timer, call, reset = read(X86Log(), X86_FAULT + X86_REST)
+    fault, double, timer, call, reset = read(X86Exceptions(), X86_FAULT + X86_REST)
     words = "page fault, error code 0x10: not present, read, kernel, instruction fetch"
     assert fault == Taken(Kind.PAGE_FAULT, words, 0x20023E, False, 0x20023E, Access.EXECUTE, 0x25F000)
     assert double.kind is Kind.OTHER and double.what.startswith("exception 8, double fault") and double.address is None
@@ -76,7 +77,7 @@ def test_x86_64() -> None:
 
 
 def test_aarch64() -> None:
-    fault, timer, call, trap = read(ArmLog(), ARM)
+    fault, timer, call, trap = read(ArmExceptions(), ARM)
     assert (fault.kind, fault.user, fault.address, fault.access) == (Kind.PAGE_FAULT, True, 0x43D000, Access.WRITE)
     assert (fault.pc, fault.handler) == (0x400360, 0xFFFF_0000_4020_1400)
     assert fault.what == "a data abort from user mode, write: fault status 0b000110: translation fault, Arm level 2"
@@ -86,7 +87,7 @@ def test_aarch64() -> None:
 
 def test_an_endless_log_stops_the_guest_once_and_is_not_kept() -> None:
     stops: list[str] = []
-    log = ExceptionLog("x86_64")
+    log = ExceptionLog(isa_called("x86_64"))
     log.follow(lambda: stops.append("stop"))
     for _ in range(20_000):  # far more than the pipe holds: whoever writes must not wait for ever
         os.write(log.input, X86_FAULT.encode())
@@ -98,7 +99,7 @@ def test_an_endless_log_stops_the_guest_once_and_is_not_kept() -> None:
 
 
 def test_what_was_caused_before_the_stop_is_there() -> None:
-    log = ExceptionLog("aarch64")
+    log = ExceptionLog(isa_called("aarch64"))
     log.follow(lambda: None)
     for byte in ARM.encode():  # in the smallest parts
         os.write(log.input, bytes([byte]))
@@ -110,5 +111,5 @@ def test_what_was_caused_before_the_stop_is_there() -> None:
 @pytest.mark.parametrize("isa", ["x86_64", "aarch64"])
 def test_a_machine_that_never_started_leaves_nothing(isa: str) -> None:
     before = len(list(Path("/proc/self/fd").iterdir()))
-    ExceptionLog(isa).close()
+    ExceptionLog(isa_called(isa)).close()
     assert len(list(Path("/proc/self/fd").iterdir())) == before

@@ -16,14 +16,13 @@ from grade.boot.process_slots import memory_map, slot_of
 from grade.boot.trapped import run_to_system_call
 from grade.boot.way import Way
 from grade.diagnosis.failure import Failure
-from grade.diagnosis.fault_cause import Access
 from grade.explain.case import Case, case_of, scripted
 from grade.explain.exception_log import ExceptionLog, Repeated
 from grade.explain.explanation import Explanation, cause_of, explain
 from grade.explain.first import First
 from grade.explain.histories import HISTORIES, history_of, link_to
 from grade.explain.promised import promise_lines
-from grade.explain.taken import Kind, Taken
+from grade.isa.exceptions import Kind, Taken
 from grade.ladder.build import Kernel
 from grade.ladder.labs import LadderError
 from grade.ladder.trees import Tree, find_root
@@ -31,6 +30,7 @@ from grade.practice.bug import read_bug
 from grade.practice.bugs import Bug, load_bugs
 from grade.practice.command import code_of, find_bug, plant_bug
 from grade.practice.milestones import run_milestones
+from grade.walker import Access
 
 ROOT = find_root(Path(__file__))
 DOCUMENT = ROOT / "docs" / "postmortems.md"

@@ -18,8 +18,9 @@ from grade.course.cutter import cut
 from grade.course.patches import plant
 from grade.failed_choice import choose_failed
 from grade.gdb_session import run_last_failure_under_gdb
+from grade.isa import ISAS
 from grade.ladder.build import build_kernel
-from grade.ladder.labs import ISAS, LadderError
+from grade.ladder.labs import LadderError
 from grade.ladder.trees import Tree, find_root
 from grade.practice.bugs import load_bugs
 

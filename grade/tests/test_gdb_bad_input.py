@@ -14,8 +14,9 @@ import pytest
 
 from grade import gdb_session
 from grade.boot.guest import Recipe
+from grade.isa import ISAS
 from grade.ladder.build import build_kernel
-from grade.ladder.labs import ISAS, LadderError
+from grade.ladder.labs import LadderError
 from grade.ladder.trees import find_root
 
 ROOT = find_root(Path(__file__))

@@ -9,8 +9,8 @@ import pytest
 
 from grade.boot.user_image import UserImage
 from grade.gdb.transcripts import alike, renewed, transcript
+from grade.isa import ISAS
 from grade.ladder.build import build_kernel
-from grade.ladder.labs import ISAS
 from grade.ladder.trees import find_root
 
 ROOT = find_root(Path(__file__))

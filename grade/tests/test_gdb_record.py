@@ -8,14 +8,15 @@ from pathlib import Path
 import pytest
 
 from grade import gdb_session
-from grade.boot.cpu_state import is_user_mode, read_cpu_state
+from grade.boot.cpu_state import read_cpu_state
 from grade.boot.guest import Recipe, machine_for
 from grade.boot.user_image import UserImage
 from grade.course.patches import plant
 from grade.failing_point import is_unreachable
 from grade.gdb.transcripts import transcript
+from grade.isa import ISAS
 from grade.ladder.build import build_kernel
-from grade.ladder.labs import ISAS, LadderError
+from grade.ladder.labs import LadderError
 from grade.ladder.trees import Tree, find_root
 from grade.machine.debugged import DebuggedMachine, Recording
 from grade.practice.bugs import load_bugs
@@ -124,7 +125,7 @@ def test_a_program_at_work_is_no_death(isa: str) -> None:
     with machine_for(Recipe(isa, str(kernel.elf), "run hello", 0), 3.0, 2.0, DebuggedMachine) as machine:
         machine.insert_breakpoint(main)
         assert machine.run().pc == main
-        assert is_user_mode(read_cpu_state(machine)) and not is_unreachable(machine)
+        assert read_cpu_state(machine).is_user and not is_unreachable(machine)
 
 
 def test_no_room_for_the_recording(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:

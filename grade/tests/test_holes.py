@@ -21,7 +21,8 @@ from grade.course.hole_table import (
     read,
     resting_on,
 )
-from grade.ladder.labs import ISAS, load_labs
+from grade.isa import ISAS
+from grade.ladder.labs import load_labs
 from grade.ladder.trees import find_root
 
 ROOT = find_root(Path(__file__))

@@ -271,7 +271,7 @@ def test_a_new_program_finds_nothing_of_the_kernel(boot: Callable[..., Guest]) -
     for _ in range(2):  # the second one where the first one was
         guest.run_to_address(TEXT, "the first instruction of a program")
         registers = guest.machine.registers()
-        if guest.isa == "x86_64":
+        if guest.isa.name == "x86_64":
             names = ["rax", "rbx", "rcx", "rdx", "rsi", "rdi", "rbp", *(f"r{i}" for i in range(8, 16))]
             names += ["ds", "es", "fs", "gs", "fs_base", "gs_base"]
             assert (registers["cs"], registers["ss"], registers["eflags"] & ~0x202) == (0x23, 0x1B, 0)
@@ -280,7 +280,7 @@ def test_a_new_program_finds_nothing_of_the_kernel(boot: Callable[..., Guest]) -
             registers["tpidr_el0"] = guest.machine.read_register("tpidr_el0")
             assert registers["cpsr"] & 0xFFFF_FFFF == 0
         assert {name: registers[name] for name in names} == dict.fromkeys(names, 0)
-        assert registers["rsp" if guest.isa == "x86_64" else "sp"] % 16 == 0
+        assert registers[guest.isa.registers.sp] % 16 == 0
         guest.machine.step()
     guest.run_to("survived")
 
@@ -534,7 +534,7 @@ def test_an_interrupt_that_nobody_expects_is_no_programs_fault(boot: Callable[..
     """The CPU sends it to itself while the monitor has interrupts off, so that it comes in the first program."""
     registers = {"x86_64": (0xFEE00300, 0x40040), "aarch64": (0x08000F00, 0x02000005)}
     probe = boot()
-    pa, value = registers[probe.isa]
+    pa, value = registers[probe.isa.name]
     guest = boot(f"poke {pa + probe.offset:#x} {value:#x}", "run hello", "checkpoint survived")
     assert guest.machine.run().kind is StopKind.POWERED_OFF, guest.machine.serial()
     assert guest.fact("exception").values["name"] == "unexpected-interrupt"

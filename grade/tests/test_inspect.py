@@ -7,12 +7,12 @@ from pathlib import Path
 
 import pytest
 
+from grade.boot.definitions import DEBUG_ROOT
 from grade.boot.frame_records import record_address
 from grade.boot.guest import Guest
-from grade.boot.definitions import DEBUG_ROOT
 from grade.boot.layout import PAGE
 from grade.boot.process_slots import memory_map, slot_of
-from grade.boot.trapped import run_to_system_call
+from grade.boot.trapped import run_to_system_call, trap_frame_of
 from grade.checks.fork_checks import run_to_birth
 from grade.checks.process_checks import walk_in
 from grade.inspect.diff import diff_lines
@@ -21,7 +21,7 @@ from grade.inspect.lint import lint
 from grade.inspect.map_text import map_lines, map_of
 from grade.inspect.names import Names
 from grade.inspect.spaces import NoSuchSpace, live_space, space_called, spaces, walker_of
-from grade.inspect.trap_frame import FIELDS, TrapFrame, frame_at
+from grade.inspect.trap_frame import TrapFrame, frame_at
 from grade.inspect.walk_text import walk_lines
 from grade.inspect.why import last_fault, why_lines
 from grade.ladder.build import Kernel
@@ -216,16 +216,16 @@ def test_nothing_is_found_where_nothing_is_wrong(hello: Guest) -> None:
 
 def test_writable_code_and_user_pages_of_the_kernel_are_found(hello: Guest) -> None:
     text = hello.image.va("text_end") - PAGE & -PAGE
-    change_entry(hello, text, _WRITABLE[hello.isa])
+    change_entry(hello, text, _WRITABLE[hello.isa.name])
     assert any(f"{text:#x}-" in line and line.endswith("W+X") for line in lint(hello))
     data = hello.image.va("data_start")
-    change_entry(hello, data, _FOR_USERS[hello.isa])
+    change_entry(hello, data, _FOR_USERS[hello.isa.name])
     assert any(f"{data:#x}-" in line and line.endswith("user in the kernel's half") for line in lint(hello))
     assert "  <-- W+X" in "\n".join(map_lines(map_of(hello, live_space(hello))))
 
 
 def test_unusable_entries_are_found(hello: Guest) -> None:
-    level, change = _RESERVED[hello.isa]
+    level, change = _RESERVED[hello.isa.name]
     at = entry_address(hello, TEXT, level)
     change_entry(hello, TEXT, change, level)
     assert any(line.startswith("process 2 (hello): ") and f"at {at:#x} = " in line for line in lint(hello))
@@ -238,7 +238,7 @@ def test_pages_that_nobody_promised_are_found(hello: Guest) -> None:
     at = entry_address(hello, TEXT) + (stray - TEXT) // PAGE * 8
     hello.machine.write_physical(at, source.to_bytes(8, "little"))
     assert f"process 2 (hello): {stray:#x} is mapped, and in none of its areas" in lint(hello)
-    change_entry(hello, TEXT, _WRITABLE[hello.isa])
+    change_entry(hello, TEXT, _WRITABLE[hello.isa.name])
     assert any(f"{TEXT:#x} can be written, and its area is" in line for line in lint(hello))
 
 
@@ -312,7 +312,7 @@ def test_a_fault_of_a_users_is_explained(boot: Boot, kernel: Kernel) -> None:
 def _trap_frame(guest: Guest) -> TrapFrame | None:
     """As grade/gdb/trap.py reads it, for a trap out of user mode."""
     top = slot_of(guest, 2).stack_top
-    return frame_at(guest, top - 8 * len(FIELDS[guest.isa]))
+    return frame_at(guest, top - trap_frame_of(guest).size)
 
 
 def test_a_kernel_that_cannot_take_exceptions_is_explained(hello: Guest) -> None:
@@ -331,7 +331,7 @@ def test_a_write_to_the_kernels_code_is_no_fault_of_the_tables(boot: Boot) -> No
     handler = next(va for name, va in guest.image.symbols.items() if name.startswith("_Z11print_fault"))
     guest.run_to_address(handler, "the report of a fault")
     frame = None
-    if guest.isa == "x86_64":
+    if guest.isa.name == "x86_64":
         registers = {"vector": 14, "error": 3, "rip": guest.image.va("text_end") - 1}
         frame = TrapFrame(0, registers)
     lines = why_lines(guest, frame)

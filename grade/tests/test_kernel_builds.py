@@ -7,8 +7,8 @@ import pytest
 
 from grade.boot.guest import Guest
 from grade.course.cutter import cut
+from grade.isa import ISAS
 from grade.ladder.build import BuildError, Kernel, build_kernel
-from grade.ladder.labs import ISAS
 from grade.ladder.trees import find_root
 from grade.machine.stop import StopKind
 

@@ -38,8 +38,8 @@ def fail(boot: Boot, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Fail:
     def keep(pid: int) -> FailedRun:
         seen = f"process {pid} (intruder) was killed at 0x401234: @fault address=0x0 access=read"
         failure = Failure("process-killed", "it lives", seen, killed=pid)
-        after_failure.keep(Target(6, guest.isa, ROOT, frozenset()), "3.1", failure, guest, None)
-        return failed_run.load(6, "3.1", guest.isa)
+        after_failure.keep(Target(6, guest.isa.name, ROOT, frozenset()), "3.1", failure, guest, None)
+        return failed_run.load(6, "3.1", guest.isa.name)
 
     return keep
 

@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 from grade.course.cutter import cut
-from grade.ladder.labs import ISAS, load_labs
+from grade.isa import ISAS
+from grade.ladder.labs import load_labs
 from grade.ladder.trees import find_root
 from grade.practice.milestones import run_milestones
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from grade.ladder.labs import ISAS
+from grade.isa import ISAS
 from grade.ladder.trees import find_root
 
 ROOT = find_root(Path(__file__))

@@ -36,8 +36,8 @@ from grade.checks.area_model import (
     store,
 )
 from grade.course.testing import EXAMPLES as EXAMPLES_VARIABLE
+from grade.isa import ISAS
 from grade.ladder.build import Kernel, build_kernel
-from grade.ladder.labs import ISAS
 from grade.ladder.trees import find_root
 from grade.tests.family import ANY, NO_HANG, Family, Member
 from grade.tests.puppets import Stage

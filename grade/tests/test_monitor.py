@@ -9,8 +9,8 @@ import pytest
 from grade.boot.guest import Guest
 from grade.boot.layout import PAGE
 from grade.diagnosis.failure import Failure
+from grade.isa import ISAS
 from grade.ladder.build import Kernel, build_kernel
-from grade.ladder.labs import ISAS
 from grade.ladder.trees import find_root
 from grade.machine.stop import Stop, StopKind
 
@@ -106,7 +106,7 @@ def test_a_non_canonical_address_is_reported(boot: Boot) -> None:
     guest.run_to("ready")
     (fault,) = guest.facts("fault")
     wanted = {"x86_64": "non-canonical", "aarch64": "not-present"}
-    assert fault.values["cause"] == wanted[guest.isa]
+    assert fault.values["cause"] == wanted[guest.isa.name]
     assert int(fault.values["address"], 0) == 1 << 63
 
 
@@ -117,7 +117,7 @@ def test_jump_comes_back_from_code(boot: Boot) -> None:
     pa = ram(probe, 3)
     guest = boot("checkpoint ready", f"map {LOW:#x} {pa:#x} x", f"jump {LOW:#x}", "checkpoint after")
     guest.run_to("ready")
-    guest.machine.write_physical(pa, code[guest.isa])
+    guest.machine.write_physical(pa, code[guest.isa.name])
     guest.run_to("after")
     assert values(guest, "jump", "va") == [f"{LOW:#x}"]
     assert not guest.facts("fault")
@@ -236,7 +236,7 @@ def test_what_is_typed_is_carried_out(boot: Boot) -> None:
 def test_defaults_hold_without_parameters(kernel: Kernel) -> None:
     """A kernel without boot parameters assumes the least RAM and comes to its prompt."""
     with Guest(kernel) as guest:
-        parameters = guest.machine.platform.parameters_address
+        parameters = guest.machine.isa.board.parameters_address
         guest.machine.write_physical(parameters, b"\0" * 64)
         assert guest.machine.run(until="pagewalk> ").kind is StopKind.OUTPUT
         guest.machine.send("frames\r")
@@ -261,7 +261,7 @@ def test_an_interrupt_that_nobody_expects_is_reported(boot: Boot) -> None:
     """One that the CPU sends to itself: a software-generated interrupt of the GIC, an IPI of the local APIC."""
     registers = {"x86_64": (0xFEE00300, 0x40040), "aarch64": (0x08000F00, 0x02000005)}
     probe = boot("checkpoint ready")
-    pa, value = registers[probe.isa]
+    pa, value = registers[probe.isa.name]
     guest = boot(f"poke {pa + probe.offset:#x} {value:#x}", "ticks 5")
     assert guest.machine.run().kind is StopKind.POWERED_OFF, guest.machine.serial()
     assert values(guest, "exception", "name") == ["unexpected-interrupt"]

@@ -13,8 +13,8 @@ from grade.boot.process_slots import memory_map, process_slots
 from grade.boot.user_image import user_image
 from grade.checks.process_checks import live_root
 from grade.diagnosis.diagnose import unexpected_end
+from grade.isa import ISAS
 from grade.ladder.build import Kernel, build_kernel
-from grade.ladder.labs import ISAS
 from grade.ladder.trees import find_root
 from grade.machine.stop import StopKind
 from grade.tests.census import Census, take_census

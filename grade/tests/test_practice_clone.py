@@ -9,8 +9,9 @@ from pathlib import Path
 import pytest
 
 from grade.course.cutter import cut, holes, render
+from grade.isa import ISAS
 from grade.ladder.files import update
-from grade.ladder.labs import ISAS, LadderError, load_labs, owner_of
+from grade.ladder.labs import LadderError, load_labs, owner_of
 from grade.ladder.trees import Tree, find_root
 from grade.practice.bugs import load_bugs
 from grade.practice.command import code_of, find_bug, plant_bug

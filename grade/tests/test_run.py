@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from grade.ladder.labs import ISAS
+from grade.isa import ISAS
 from grade.ladder.trees import find_root
 from grade.machine.boot_parameters import MAGIC
 from grade.program_run import BadProgram, ProgramWatch, script_line

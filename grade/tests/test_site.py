@@ -16,7 +16,8 @@ import pytest
 from rich.console import Console
 
 from grade.course.cutter import cut
-from grade.ladder.labs import ISAS, LadderError
+from grade.isa import ISAS
+from grade.ladder.labs import LadderError
 from grade.ladder.trees import Tree, find_root
 from grade.site.build import build_site, run_docs
 from grade.site.comments import described, documented, listed

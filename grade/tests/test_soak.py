@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from grade.bench.soak import Soak, SoakGuest
+from grade.isa import ISAS
 from grade.ladder.build import build_kernel
-from grade.ladder.labs import ISAS
 from grade.ladder.trees import find_root
 
 ROOT = find_root(Path(__file__))

@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
-from grade.ladder.labs import ISAS, LadderError
+from grade.isa import ISAS
+from grade.ladder.labs import LadderError
 from grade.ladder.trees import Tree
 from grade.results import Result, Status
 from grade.student.around_grading import after_grading, refuse_conflicts

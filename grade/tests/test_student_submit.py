@@ -14,8 +14,9 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
+from grade.isa import ISAS
 from grade.ladder.files import write_whole
-from grade.ladder.labs import ISAS, LadderError
+from grade.ladder.labs import LadderError
 from grade.ladder.trees import Tree, find_root
 from grade.student.archive import pack
 from grade.student.owned import MOST_BYTES, owned_files

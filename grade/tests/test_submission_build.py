@@ -13,8 +13,9 @@ import pytest
 
 from grade.checks.host_tests import programs_for
 from grade.diagnosis.failure import Failure
+from grade.isa import ISAS
 from grade.ladder.build import BuildError, build_host_tests, build_kernel
-from grade.ladder.labs import ISAS, LadderError, load_labs
+from grade.ladder.labs import LadderError, load_labs
 from grade.ladder.trees import Tree, find_root, prepare
 from grade.submission import watched_build
 from grade.submission.include_graph import files_that_reach

@@ -7,10 +7,10 @@ from pathlib import Path
 import pytest
 
 from grade.course.graded import Kind, Outcome
-from grade.practice.patch import PatchError
 from grade.course.variants import Variant, grade, load_variants, milestones_of
-from grade.ladder.labs import ISAS
+from grade.isa import ISAS
 from grade.ladder.trees import Tree, find_root
+from grade.practice.patch import PatchError
 from grade.run_plan import graded_labs
 
 ROOT = find_root(Path(__file__))

@@ -14,8 +14,9 @@ from grade.boot import failed_run
 from grade.boot.guest import Guest
 from grade.cli import pagewalk
 from grade.diagnosis.failure import Failure
+from grade.isa import ISAS
 from grade.ladder.files import write_whole
-from grade.ladder.labs import ISAS, LadderError
+from grade.ladder.labs import LadderError
 from grade.ladder.trees import find_root
 from grade.run_plan import Target
 from grade.view import page
@@ -38,7 +39,7 @@ def failed(boot: Boot, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
     guest = boot("run hello", "checkpoint ready")
     guest.run_to("ready")
     failure = Failure("process-killed", "a page of <hello>", "none", guest.walk(TEXT).explain())
-    return after_failure.keep(Target(6, guest.isa, ROOT, frozenset()), "3.1", failure, guest, None)
+    return after_failure.keep(Target(6, guest.isa.name, ROOT, frozenset()), "3.1", failure, guest, None)
 
 
 def test_a_failed_milestone_names_its_picture(failed: str, tmp_path: Path) -> None:
@@ -58,9 +59,9 @@ def test_no_picture_never_costs_the_result(boot: Boot, tmp_path: Path, monkeypat
     monkeypatch.setattr(page, "picture_of", broken)
     guest = boot("")
     failure = Failure("translation-off", "on", "off")
-    message = after_failure.keep(Target(1, guest.isa, ROOT, frozenset()), "1.2", failure, guest, None)
+    message = after_failure.keep(Target(1, guest.isa.name, ROOT, frozenset()), "1.2", failure, guest, None)
     assert message.endswith("\nno picture ZeroDivisionError: whatever it may be") and "try        ./pagewalk gdb 1.2" in message
-    assert failed_run.load(1, "1.2", guest.isa).guest() is not None
+    assert failed_run.load(1, "1.2", guest.isa.name).guest() is not None
 
 
 def test_the_last_failure_is_shown_and_any_by_its_name(failed: str, tmp_path: Path) -> None:

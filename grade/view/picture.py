@@ -13,11 +13,12 @@ from typing import TypeVar
 
 from grade.boot.guest import Guest
 from grade.boot.layout import PAGE
+from grade.boot.trapped import trap_frame_of
 from grade.diagnosis.causes import CAUSES
 from grade.diagnosis.failure import Failure
 from grade.inspect.lint import lint
 from grade.inspect.spaces import Space, live_root, spaces
-from grade.inspect.trap_frame import FIELDS, frame_at
+from grade.inspect.trap_frame import frame_at
 from grade.machine.machine import MachineError
 from grade.machine.stop import StopKind
 from grade.view.areas import ProcessAreas, areas_of
@@ -38,9 +39,7 @@ _LINTED = 8
 """Spaces that are looked at for findings: of a hundred, each look takes a while."""
 _MOST_PROCESSES = 128
 _MOST_PROBLEMS = 6
-_PC = {"x86_64": "rip", "aarch64": "elr"}
 _FAULT_OF_KILLED = re.compile(r"was killed at \S+: @fault address=(0x[0-9a-f]+)")
-_FAULT_REGISTER = {"x86_64": "CR2", "aarch64": "FAR_EL1"}
 
 Part = TypeVar("Part")
 
@@ -134,7 +133,7 @@ def picture_of(guest: Guest, subject: Subject) -> Picture:
     linted = [every[at] for at in dict.fromkeys(sane)][:_LINTED]
     picture = Picture(
         title=visible(subject.title),
-        isa=guest.isa,
+        isa=guest.isa.name,
         where=_where(guest),
         facts=_facts(guest, subject),
         translation=walker.translation_on(),
@@ -198,7 +197,7 @@ def _picks(guest: Guest, subject: Subject, space: Space, parts: _Parts) -> list[
         found.append(("where it failed", int(walked[1], 16)))
     if subject.failure is not None and (faulted := _FAULT_OF_KILLED.search(subject.failure.seen)) is not None:
         found.append(("what it was killed for", int(faulted[1], 16)))
-    fault = [(f"last fault ({_FAULT_REGISTER[guest.isa]})", cpu.fault_address)] if cpu.fault_address else []
+    fault = [(f"last fault ({guest.isa.registers.fault_address})", cpu.fault_address)] if cpu.fault_address else []
     found += fault if crashed else []
     found += parts.get("The trap frame", lambda: _interrupted(guest, space), [])
     found += [("pc", cpu.pc), ("sp", cpu.sp), *fault]
@@ -222,8 +221,8 @@ def _interrupted(guest: Guest, space: Space) -> list[tuple[str, int]]:
     """Where the process that the CPU works for was when it entered the kernel."""
     if space.slot is None or not space.slot.pid or not space.slot.stack_top:
         return []
-    frame = frame_at(guest, space.slot.stack_top - 8 * len(FIELDS[guest.isa]))
-    return [("the process's pc", frame.registers[_PC[guest.isa]])] if frame is not None else []
+    frame = frame_at(guest, space.slot.stack_top - trap_frame_of(guest).size)
+    return [("the process's pc", frame.registers[guest.isa.registers.frame_pc])] if frame is not None else []
 
 
 def _places(guest: Guest) -> list[tuple[str, str, str]]:

@@ -11,10 +11,6 @@ from grade.walker.radix import PAGE_BITS, Window
 
 MOST_BYTES = 900_000  # of JSON: with all the rest the file stays below 2 MB
 _KINDS = ("leaf", "table", "reserved", "empty")
-_TABLE_NAMES = {  # docs/levels.md; by our level
-    "x86_64": ("page table", "page directory", "page-directory-pointer table", "PML4 table", "PML5 table"),
-    "aarch64": ("level 3 table", "level 2 table", "level 1 table", "level 0 table"),
-}
 
 Run = list[int | str]
 """First index, how many entries, the first entry, what each next one has more, its kind, where it leads to, a reason.
@@ -53,8 +49,7 @@ def levels_of(walker: RadixWalker, top: int) -> list[Level]:
             kind: [(one.name, one.low, one.width, one.meanings) for one in walker.fields(level, kind)]
             for kind in _KINDS
         }
-        names = _TABLE_NAMES.get(walker.isa, ())
-        name = names[level] if level < len(names) else "table"
+        name = walker.table_names[level] if level < len(walker.table_names) else "table"
         found.append(Level(level, walker.shift(level), name, walker.entry_name(level), fields))
     return found
 

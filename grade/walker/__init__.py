@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from .aarch64 import Aarch64Walker
+from .access import Access
 from .i386 import I386Walker
 from .memory import MappedMemory, OutsideMemory, PhysicalMemory
 from .model import FAULTS, REFUSALS, Bit, Mapping, Step, TooManyTables, Walk
@@ -16,7 +17,7 @@ WALKERS: dict[str, type[RadixWalker]] = {
 }
 
 __all__ = [
-    "FAULTS", "REFUSALS", "WALKERS", "Aarch64Walker", "Bit", "I386Walker", "MappedMemory", "Mapping", "OutsideMemory",
+    "FAULTS", "REFUSALS", "WALKERS", "Aarch64Walker", "Access", "Bit", "I386Walker", "MappedMemory", "Mapping", "OutsideMemory",
     "PhysicalMemory", "RadixWalker", "Range", "Riscv64Walker", "Step", "TooManyTables", "Walk", "X86_64Walker",
     "coalesce", "walker_for",
 ]  # fmt: skip

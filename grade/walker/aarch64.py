@@ -95,6 +95,7 @@ class Aarch64Walker(RadixWalker):
     """Reads the low half's tables from TTBR0_EL1 and the high half's from TTBR1_EL1."""
 
     isa = "aarch64"
+    table_names = ("level 3 table", "level 2 table", "level 1 table", "level 0 table")
     halves = ("low", "high")
     outside = "outside-address-size"
 

@@ -48,6 +48,7 @@ class X86_64Walker(X86Walker):
     """Reads 4-level (or 5-level) tables from CR3."""
 
     isa = "x86_64"
+    table_names = ("page table", "page directory", "page-directory-pointer table", "PML4 table", "PML5 table")
 
     def translation_on(self) -> bool:
         """5.1.1: 4-level and 5-level paging need CR0.PG, CR4.PAE and EFER.LME."""

@@ -19,6 +19,8 @@ from grade.checks.map_checks import (
 from grade.checks.map_model import MapModel, play
 from grade.checks.table_budget import tables_needed
 from grade.diagnosis.failure import expect
+from grade.isa import isa_called
+from grade.isa.traps import Event
 from grade.plugin import milestone
 from grade.run_plan import Target
 
@@ -117,7 +119,7 @@ def test_three_walks_agree(boot: Boot, image: KernelImage) -> None:
 def test_random_maps(boot: Boot, target: Target) -> None:
     """Random maps and lookups agree with a model"""
     for seed in (1, 2, 3):
-        play(boot, MapModel(target.isa, random.Random(seed)), operations=60)
+        play(boot, MapModel(isa_called(target.isa), random.Random(seed)), operations=60)
 
 
 @milestone("1.8", points=10, witness="KQ")
@@ -126,7 +128,7 @@ def test_breakpoint_returns(boot: Boot) -> None:
     guest = boot("checkpoint before\nbreakpoint\ncheckpoint after")
     before = guest.run_to("before")
     check_own_root(guest)
-    vector = guest.breakpoint_vector()
+    vector = guest.handler(Event.BREAKPOINT)
     walk = guest.walk(vector)
     refused = guest.walker().would_fault(vector, "execute", user=False)
     expect(refused is None, "vectors-not-mapped", f"the vector at {vector:#x} can be executed", f"{refused}", walk)

@@ -16,8 +16,9 @@ from grade.checks.map_checks import (
     kernel_mappings,
 )
 from grade.diagnosis.failure import expect
-from grade.diagnosis.fault_cause import Access
+from grade.isa.traps import Event
 from grade.plugin import milestone
+from grade.walker import Access
 
 Boot = Callable[..., Guest]
 
@@ -107,7 +108,7 @@ def test_traps_return(boot: Boot) -> None:
     check_own_root(guest)
     faulted = bool(guest.facts("breakpoint")) and bool(guest.facts("fault"))
     expect(faulted, "trap-not-returned", "a breakpoint and a fault are returned from", "they are not")
-    vector = guest.timer_vector()
+    vector = guest.handler(Event.TICK)
     expect(vector >= guest.offset, "vectors-still-low", "the timer's vector is high", f"it is {vector:#x}")
     for number in range(1, 11):
         cpu = guest.run_to_address(vector, f"timer interrupt {number}")
@@ -151,7 +152,7 @@ def test_kernel_root_is_settled(boot: Boot, image: KernelImage) -> None:
     guest = boot(f"map {_LOW_PAGE:#x} {frame:#x} w\nbreakpoint\ncheckpoint before\nticks 20\ncheckpoint after", idle_backstop=_PATIENCE)
     settled = guest.run_to_address(guest.image.va("kernel_main"), "kernel_main at its high address").roots["kernel"]
     guest.run_to("before")
-    vector = guest.timer_vector()
+    vector = guest.handler(Event.TICK)
     for number in range(1, 6):
         _expect_root(guest, settled, guest.run_to_address(vector, f"timer interrupt {number}").roots["kernel"])
     _expect_root(guest, settled, guest.run_to("after").roots["kernel"])

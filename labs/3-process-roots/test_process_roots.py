@@ -4,19 +4,13 @@ import secrets
 from collections.abc import Callable
 from pathlib import Path
 
-from grade.boot.cpu_state import is_user_mode
 from grade.boot.frame_records import frame_records
 from grade.boot.guest import Guest
 from grade.boot.kernel_image import KernelImage
 from grade.boot.layout import PAGE, layout_of
 from grade.boot.processes import Process, processes
 from grade.boot.promises import is_awaited
-from grade.boot.trapped import (
-    result_register,
-    run_to_system_call,
-    run_to_undefined_instruction,
-    run_to_user_tick,
-)
+from grade.boot.trapped import result_register, run_to_system_call, run_to_undefined_instruction, run_to_user_tick
 from grade.boot.user_image import UserImage, user_image
 from grade.checks.host_tests import check_host_tests
 from grade.checks.ledger import check_ledger
@@ -78,7 +72,7 @@ def test_first_process(boot: Boot) -> None:
     _, text, size = call.arguments
     given = bytes(user_word(guest, live_root(guest), text + i) & 0xFF for i in range(size))
     expect(given == b"Hello", "user-page-not-mapped", "the five bytes of Hello in the process's memory", f"{given!r}")
-    expect(is_user_mode(guest.cpu()), "wrong-result", "write returns to user mode", "the CPU has the kernel's rights")
+    expect(guest.cpu().is_user, "wrong-result", "write returns to user mode", "the CPU has the kernel's rights")
     expect(result_register(guest) == 5, "wrong-result", "write returns 5", f"{result_register(guest)}")
     guest.run_to("after")
     appears = "\nHello\nwrite returned 5\n" in guest.machine.serial().replace("\r", "")
@@ -550,9 +544,9 @@ def test_stack_overflow(boot: Boot) -> None:
 
 def _divert(guest: Guest, function: int, argument: int) -> None:
     """Has the CPU go on in another function, as if that had been called."""
-    counter, first = {"x86_64": ("rip", "rdi"), "aarch64": ("pc", "x0")}[guest.isa]
-    guest.machine.write_register(first, argument)
-    guest.machine.write_register(counter, function)
+    registers = guest.isa.registers
+    guest.machine.write_register(registers.arguments[0], argument)
+    guest.machine.write_register(registers.pc, function)
 
 
 def _check_overflow_report(guest: Guest, stop: Stop, victim: Process) -> None:

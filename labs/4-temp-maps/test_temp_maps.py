@@ -341,9 +341,6 @@ def _check_not_loaded(guest: Guest, process: Process, dumped: int) -> None:
     expect(seen == data, cause, words, f"{seen!r}; {place}".rstrip("; "), walk_in(guest, process.root, dumped))
 
 
-_READ_ONLY = {"x86_64": (1 << 1, 0), "aarch64": (0, 1 << 7)}  # bits to clear and to set: R/W; AP[2]
-
-
 def _check_half_writable(guest: Guest) -> None:
     """Of two pages that wait4 is to write to, the second may only be read: each page is asked by itself."""
     __tracebackhide__ = True
@@ -351,7 +348,7 @@ def _check_half_writable(guest: Guest) -> None:
     _run_into_call(guest, "border", "the call of write")
     root = _run_into_call(guest, "border", "the call of wait4")
     second = _program(guest, "border").va("g_pages") + PAGE
-    page, (clear, add) = walk_in(guest, root, second).mapping, _READ_ONLY[guest.isa]
+    page, (clear, add) = walk_in(guest, root, second).mapping, guest.isa.paging.read_only
     guest.machine.write_physical(page.entry_address, (page.entry & ~clear | add).to_bytes(8, "little"))
     before = read_user(guest, root, second, PAGE)
     result, _ = _run_through_call(guest, "border", "the end of wait4")

@@ -23,7 +23,7 @@ def test_spinning_guest_ends_at_the_cpu_budget(start):
     stop = machine.run()
     assert (stop.kind, "CPU time" in stop.detail) == (StopKind.HANG, True)
     assert 0.5 <= machine.cpu_time() < 1.0
-    assert machine.registers()[machine.platform.program_counter] == stop.pc
+    assert machine.registers()[machine.isa.registers.pc] == stop.pc
 
 
 def test_spinning_guest_gets_its_whole_budget_on_busy_cpus(start, load):
@@ -42,7 +42,7 @@ def test_idle_guest_ends_at_the_idle_backstop(start):
     stop = machine.run()
     assert (stop.kind, "slept" in stop.detail) == (StopKind.HANG, True)
     assert machine.cpu_time() < 0.5
-    assert machine.registers()[machine.platform.program_counter] == stop.pc
+    assert machine.registers()[machine.isa.registers.pc] == stop.pc
 
 
 def test_idle_guest_is_found_on_busy_cpus(start, load):

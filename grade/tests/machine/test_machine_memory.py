@@ -24,7 +24,7 @@ def test_write_from_outside_is_seen_by_the_guest(start):
 
 def test_memory_outside_the_ram_is_refused(start):
     machine, _ = start("hello", ram_mib=64)
-    base = machine.platform.ram_base
+    base = machine.isa.board.ram_base
     end = base + (64 << 20)
     assert len(machine.read_physical(end - 8, 8)) == 8
     with pytest.raises(OutsideMemory):
@@ -63,7 +63,7 @@ def test_parameters_are_in_memory_before_the_first_instruction(start):
     parameters = BootParameters(nonce=7, ram_bytes=64 << 20, script="map 1\n" * 1000, fail_allocation=3)
     machine, _ = start("hello", parameters=parameters, ram_mib=64)
     encoded = parameters.encode()
-    assert machine.read_physical(machine.platform.parameters_address, len(encoded)) == encoded
+    assert machine.read_physical(machine.isa.board.parameters_address, len(encoded)) == encoded
 
 
 def test_parameters_have_the_agreed_layout():

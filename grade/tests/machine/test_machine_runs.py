@@ -39,8 +39,8 @@ def test_breakpoint_stops_there_with_the_right_registers(start, isa):
     assert (stop.kind, stop.pc) == (StopKind.BREAKPOINT, kernel.symbols["checkpoint"])
     registers = machine.registers()
     assert registers[{"x86_64": "rcx", "aarch64": "x3"}[isa]] == 0x1234
-    assert registers[machine.platform.program_counter] == stop.pc
-    assert set(machine.platform.system_registers) <= set(registers)
+    assert registers[machine.isa.registers.pc] == stop.pc
+    assert set(machine.isa.board.system_registers) <= set(registers)
     assert machine.serial() == "hello\n"
     assert machine.run().kind is StopKind.POWERED_OFF
 
@@ -211,7 +211,7 @@ def test_guest_left_running_by_an_exception_can_be_paused(start, monkeypatch):
         machine.registers()
     stop = machine.pause()
     assert stop.kind is StopKind.PAUSED
-    assert machine.registers()[machine.platform.program_counter] == stop.pc
+    assert machine.registers()[machine.isa.registers.pc] == stop.pc
 
 
 def test_registers_can_be_set(start, isa):

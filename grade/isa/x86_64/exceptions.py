@@ -9,8 +9,8 @@
 
 import re
 
-from grade.explain.taken import Kind, Taken
-from grade.inspect.fault_codes import refused_by_x86
+from grade.isa.exceptions import Kind, Taken
+from grade.isa.x86_64.fault_codes import refused_by
 
 # Intel SDM vol. 3, table 6-1
 _NAMES = {
@@ -28,7 +28,7 @@ _CONTROL = re.compile(r"CR0=[0-9a-f]+ CR2=(?P<address>[0-9a-f]+) CR3=(?P<root>[0
 _ROOT = 0x000F_FFFF_FFFF_F000
 
 
-class X86Log:
+class X86Exceptions:
     """Reads the log line by line."""
 
     def __init__(self) -> None:
@@ -50,7 +50,7 @@ def _taken(begun: re.Match[str], control: re.Match[str]) -> Taken:
     vector, error, pc = int(begun["vector"], 16), int(begun["error"], 16), int(begun["pc"], 16)
     user, root = begun["cpl"] == "3", int(control["root"], 16) & _ROOT
     if vector == _PAGE_FAULT:
-        refused = refused_by_x86(error)
+        refused = refused_by(error)
         what = f"page fault, {refused.words}"
         return Taken(Kind.PAGE_FAULT, what, pc, user, int(control["address"], 16), refused.access, root)
     if vector >= _FIRST_INTERRUPT:

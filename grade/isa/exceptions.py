@@ -2,8 +2,9 @@
 
 from dataclasses import dataclass
 from enum import Enum
+from typing import Protocol
 
-from grade.diagnosis.fault_cause import Access
+from grade.walker import Access
 
 
 class Kind(Enum):
@@ -35,5 +36,33 @@ class Taken:
 
     @property
     def resumes(self) -> tuple[int, int]:
-        """Where the CPU may say that it was: at the instruction, or behind it, as x86_64 does after a breakpoint."""
+        """Where the CPU may say that it was: at the instruction, or after it, as some do after a breakpoint."""
         return (self.pc, self.pc + 1 if self.kind is Kind.BREAKPOINT else self.pc)
+
+
+class ExceptionReader(Protocol):
+    """Reads QEMU's log line by line."""
+
+    def take(self, line: str) -> Taken | None:
+        """Returns the exception whose report this line ends, if it ends one."""
+        ...
+
+
+@dataclass(frozen=True)
+class Refused:
+    """An access that the MMU refused, as the CPU describes it."""
+
+    access: Access
+    user: bool
+    words: str
+
+
+@dataclass(frozen=True)
+class LastFault:
+    """An access that the MMU refused. `decoded` has a line for each register or code that says so."""
+
+    address: int
+    access: Access
+    user: bool
+    pc: int
+    decoded: tuple[str, ...]

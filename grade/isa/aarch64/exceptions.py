@@ -10,17 +10,16 @@
 
 import re
 
-from grade.explain.taken import Kind, Taken
-from grade.inspect.fault_codes import class_words, refused_by_arm, syndrome_class
+from grade.isa.aarch64.fault_codes import BREAKPOINT, SYSTEM_CALL, class_words, refused_by, syndrome_class
+from grade.isa.exceptions import Kind, Taken
 
 _BEGIN = re.compile(r"Taking exception \d+ \[(.+)\] on CPU \d")
 _FIELD = re.compile(r"\.\.\.(?:with )?(ESR 0x[0-9a-f]+/|FAR |ELR |from EL)(?:0x)?([0-9a-f]+)")
 _END = re.compile(r"\.\.\.to EL\d PC 0x([0-9a-f]+)")
 _INTERRUPTS = ("IRQ", "FIQ")
-_SYSTEM_CALL, _BREAKPOINT = 0x15, 0x3C  # ESR_EL1.EC, Arm ARM D17.2.37
 
 
-class ArmLog:
+class ArmExceptions:
     """Reads the log line by line. A call of the firmware's (...handled as PSCI call) is no exception of the guest's."""
 
     def __init__(self) -> None:
@@ -42,12 +41,12 @@ class ArmLog:
         pc, user, syndrome = fields.get("ELR", 0), fields.get("fro") == 0, fields.get("ESR", 0)
         if self._name in _INTERRUPTS:
             return Taken(Kind.INTERRUPT, self._name, pc, user, handler=handler)
-        if syndrome_class(syndrome) == _SYSTEM_CALL:
+        if syndrome_class(syndrome) == SYSTEM_CALL:
             return Taken(Kind.SYSTEM_CALL, class_words(syndrome), pc, user, handler=handler)
-        refused = refused_by_arm(syndrome)
+        refused = refused_by(syndrome)
         if refused is None:
             what = f"ESR {syndrome:#x}, class {syndrome_class(syndrome):#x}: {class_words(syndrome)}"
-            kind = Kind.BREAKPOINT if syndrome_class(syndrome) == _BREAKPOINT else Kind.OTHER
+            kind = Kind.BREAKPOINT if syndrome_class(syndrome) == BREAKPOINT else Kind.OTHER
             return Taken(kind, what, pc, user, handler=handler)
         what = f"{class_words(syndrome)}, {refused.access.value}: {refused.words.partition('; ')[0]}"
         return Taken(Kind.PAGE_FAULT, what, pc, user, fields.get("FAR"), refused.access, handler=handler)

@@ -1,0 +1,26 @@
+"""The 4 KiB granule of Arm's VMSAv8-64, as the kernel uses it."""
+
+from collections.abc import Iterator, Mapping
+
+from grade.isa.paging import Page, Paging, Problem
+from grade.walker import Aarch64Walker
+
+
+class ArmPaging(Paging):
+    """What a page may be used for is in its entry alone."""
+
+    walker = Aarch64Walker
+    user_end = 1 << 48
+    largest_leaf = 2
+    read_only = (0, 1 << 7)  # AP[2], Arm ARM D8.4.1
+    root_in_gdb = "((unsigned long)$TTBR0_EL1 & 0xfffffffffffe)"  # D17.2.144, BADDR
+
+    def problems_of_settings(self, registers: Mapping[str, int]) -> Iterator[Problem]:
+        """None: no register has a say."""
+        del registers
+        yield from ()
+
+    def problem_of_page(self, page: Page) -> Problem | None:
+        """None that the walker does not see."""
+        del page
+        return None

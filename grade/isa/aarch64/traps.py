@@ -1,0 +1,92 @@
+"""Traps of aarch64: one table of vectors, and what the CPU says in system registers (Arm ARM D1.3)."""
+
+from collections.abc import Iterator, Mapping
+
+from grade.isa.aarch64.fault_codes import SYSTEM_CALL, UNKNOWN, class_words, refused_by, syndrome_class
+from grade.isa.aarch64.registers import EXCEPTION_LEVEL
+from grade.isa.exceptions import LastFault, Taken
+from grade.isa.registers import CpuState
+from grade.isa.traps import Event, Interrupted, Need, Sight, Traps
+from grade.walker import Access
+
+_VECTOR_TABLE_SIZE = 0x800  # Arm ARM D1.3.1
+_KERNEL, _USER = 0x200, 0x400  # where the vectors for exceptions from the same and from a lower level begin, table D1-7
+_SYNCHRONOUS, _INTERRUPT = 0x00, 0x80
+_CLASSES = {Event.SYSTEM_CALL: SYSTEM_CALL, Event.UNKNOWN_INSTRUCTION: UNKNOWN}
+
+
+class ArmTraps(Traps):
+    """All synchronous exceptions of a level share one vector: ESR_EL1 tells them apart."""
+
+    resets = False
+
+    def handler(self, guest: Sight, event: Event, *, of_user: bool) -> int:
+        """The entry of the vector table."""
+        kind = _INTERRUPT if event is Event.TICK else _SYNCHRONOUS
+        return guest.cpu().vectors["VBAR"] + (_USER if of_user else _KERNEL) + kind
+
+    def has_taken(self, event: Event, cpu: CpuState) -> bool:
+        """By the exception class."""
+        return event not in _CLASSES or syndrome_class(cpu.registers["esr_el1"]) == _CLASSES[event]
+
+    def interrupted(self, guest: Sight) -> Interrupted:
+        """From ELR_EL1 and SPSR_EL1; nothing is on the stack yet."""
+        cpu = guest.cpu()
+        flags = cpu.registers["spsr_el1"]
+        user = not flags & EXCEPTION_LEVEL
+        return Interrupted(user, cpu.registers["elr_el1"], cpu.registers["sp_el0"] if user else cpu.sp, cpu.sp, flags)
+
+    def handler_of(self, guest: Sight, taken: Taken) -> int | None:
+        """QEMU's log has it."""
+        del guest
+        return taken.handler
+
+    def has_just_taken(self, guest: Sight, taken: Taken) -> bool:
+        """By ELR_EL1."""
+        return guest.cpu().registers["elr_el1"] == taken.pc
+
+    def mark(self, cpu: CpuState) -> tuple[int, int]:
+        """By where it was taken."""
+        return cpu.fault_address, cpu.registers["elr_el1"]
+
+    def is_at_entrance(self, guest: Sight, cpu: CpuState) -> bool:
+        """Whether it is in the table."""
+        del guest
+        return 0 <= cpu.pc - cpu.vectors["VBAR"] < _VECTOR_TABLE_SIZE
+
+    def way_to_handler(self, guest: Sight, cpu: CpuState, *, at_its_end: bool) -> list[Need]:
+        """An exception that cannot be delivered comes again and again: what was done before it is gone."""
+        del guest, at_its_end
+        table = Need("the vector table", cpu.vectors["VBAR"], Access.EXECUTE)
+        return [table, Need("the stack", cpu.sp - 8, Access.WRITE)]
+
+    def needed(self, guest: Sight, cpu: CpuState) -> Iterator[Need]:
+        """Both ends of the table."""
+        del guest
+        for at in (0, _VECTOR_TABLE_SIZE - 4):
+            yield Need("the vector table", cpu.vectors["VBAR"] + at, Access.EXECUTE, "vectors-not-in-root")
+
+    def addresses_held(self, guest: Sight, cpu: CpuState) -> Iterator[Need]:
+        """That of the table."""
+        del guest
+        yield Need("VBAR", cpu.vectors["VBAR"], Access.EXECUTE, "vectors-still-low")
+
+    def place_of_stack(self, cpu: CpuState) -> int | None:
+        """None: SP_EL1 stays what it was when the kernel left."""
+        del cpu
+        return None
+
+    def last_access(self, cpu: CpuState) -> Access:
+        """By ESR_EL1."""
+        refused = refused_by(cpu.registers.get("esr_el1", 0))
+        return refused.access if refused is not None else Access.READ
+
+    def last_fault(self, cpu: CpuState, frame: Mapping[str, int] | None) -> LastFault | None:
+        """By ESR_EL1 and FAR_EL1, which stay until the next one."""
+        del frame
+        syndrome = cpu.registers.get("esr_el1", 0)
+        if (refused := refused_by(syndrome)) is None:
+            return None
+        head = f"ESR_EL1 = {syndrome:#x}: class {syndrome_class(syndrome):#x}, {class_words(syndrome)}"
+        decoded = (head, f"  {refused.words}", f"FAR_EL1 = {cpu.fault_address:#x}")
+        return LastFault(cpu.fault_address, refused.access, refused.user, cpu.registers["elr_el1"], decoded)

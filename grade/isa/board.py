@@ -1,0 +1,50 @@
+"""The machine of an ISA: how QEMU starts it, and what lies where in its physical memory."""
+
+from dataclasses import dataclass
+
+# Other names of a register, tried in turn when the target description lacks the architecture's own.
+# In all names of registers the case of letters does not matter; the grader writes them small.
+Fallbacks = tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Region:
+    """Physical memory `pa` .. `pa + size` that the kernel maps with one set of permissions."""
+
+    name: str
+    pa: int
+    size: int
+    write: bool = False
+    execute: bool = False
+    device: bool = False
+
+    @property
+    def end(self) -> int:
+        """The first physical address after it."""
+        return self.pa + self.size
+
+    @property
+    def permissions(self) -> str:
+        """As a person writes them: R-X, RW- ..."""
+        return f"R{'W' if self.write else '-'}{'X' if self.execute else '-'}"
+
+
+def device(name: str, pa: int) -> Region:
+    """Returns the page of a device's registers."""
+    return Region(name, pa, 4096, write=True, device=True)
+
+
+@dataclass(frozen=True)
+class Board:
+    """One ISA's QEMU board. Addresses are physical; their source is QEMU's documentation of the board."""
+
+    qemu: str  # the binary's name
+    package: str  # Debian's package that has it
+    machine: str  # QEMU's -machine, without the RAM
+    cpu: str  # QEMU's -cpu, unless the caller names another
+    el2_option: str | None  # what to add to -machine to start in EL2; None: the ISA has none
+    ram_base: int
+    parameters_address: int
+    devices: tuple[Region, ...]
+    breakpoint_bytes: int  # the `kind` of a breakpoint in the gdb protocol
+    system_registers: dict[str, Fallbacks]  # those that matter to paging and faults

@@ -1,0 +1,31 @@
+"""An ISA as the grader sees it: what it must know of the board, the registers, the page tables, the traps and the code."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from re import Pattern
+
+from grade.isa.board import Board
+from grade.isa.code import Code
+from grade.isa.exceptions import ExceptionReader
+from grade.isa.paging import Paging
+from grade.isa.registers import Registers
+from grade.isa.traps import Traps
+
+
+@dataclass(frozen=True, eq=False)
+class Isa:
+    """One ISA, on the board on which the kernel runs."""
+
+    name: str
+    board: Board
+    registers: Registers
+    paging: Paging
+    traps: Traps
+    code: Code
+    exception_reader: Callable[[], ExceptionReader]
+    """Makes a reader of QEMU's log of the exceptions that the CPU takes."""
+    recorded_on: Pattern[str]
+    """What only this CPU's output has: its name, its registers, the addresses of its kernel and of its RAM."""
+
+    def __str__(self) -> str:
+        return self.name

@@ -1,0 +1,41 @@
+"""The page tables of an ISA, beyond what the walker says: what the kernel may do with them on this machine."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+
+from grade.walker import Mapping as Page
+from grade.walker import RadixWalker
+
+
+@dataclass(frozen=True)
+class Problem:
+    """What is not as it must be, with its name in docs/causes.md."""
+
+    cause: str
+    wanted: str
+    seen: str
+
+
+class Paging(ABC):
+    """One format, as the kernel uses it."""
+
+    walker: type[RadixWalker]
+    user_end: int
+    """Where the lower half of the address space ends."""
+    largest_leaf: int
+    """The level of the largest leaf that every CPU of the ISA has."""
+    set_by_cpu: int = 0
+    """Bits of any entry that the CPU sets by itself."""
+    read_only: tuple[int, int]
+    """The bits to clear and to set in a leaf that nobody may write to any more."""
+    root_in_gdb: str
+    """The root of the lower half, as an expression of GDB's."""
+
+    @abstractmethod
+    def problems_of_settings(self, registers: Mapping[str, int]) -> Iterator[Problem]:
+        """Yields what the kernel has left out in the control registers, of those that are given."""
+
+    @abstractmethod
+    def problem_of_page(self, page: Page) -> Problem | None:
+        """Returns what is wrong with a leaf that does translate; None if nothing is."""

@@ -1,0 +1,131 @@
+"""How the CPU of an ISA leaves what it does: which way it goes to a handler, and what it leaves for the handler."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from enum import Enum
+from typing import Protocol
+
+from grade.isa.exceptions import LastFault, Taken
+from grade.isa.registers import CpuState
+from grade.walker import Access, Walk
+
+
+class Event(Enum):
+    """Why a CPU leaves what it does."""
+
+    BREAKPOINT = "a breakpoint"
+    TICK = "a timer interrupt"
+    SYSTEM_CALL = "a system call"
+    UNKNOWN_INSTRUCTION = "an unknown instruction"
+
+
+class Sight(Protocol):
+    """A stopped machine that can be looked at."""
+
+    def cpu(self) -> CpuState:
+        """The registers, as they are now."""
+        ...
+
+    def walk(self, va: int) -> Walk:
+        """How `va` translates now."""
+        ...
+
+    def read_physical(self, pa: int, size: int) -> bytes:
+        """Guest RAM."""
+        ...
+
+    def read_word(self, pa: int, size: int = 8) -> int:
+        """A little-endian number in guest RAM."""
+        ...
+
+
+class Unmapped(Exception):
+    """Something that the CPU itself needs, and that was to be read, is not mapped."""
+
+    def __init__(self, cause: str, wanted: str, seen: str, va: int) -> None:
+        super().__init__(f"{wanted}; {seen}")
+        self.cause, self.wanted, self.seen, self.va = cause, wanted, seen, va
+
+
+@dataclass(frozen=True)
+class Interrupted:
+    """Interrupted code: its pc, sp and flags; `stack` is where the kernel's sp was before the CPU pushed anything."""
+
+    user: bool
+    pc: int
+    sp: int
+    stack: int
+    flags: int
+
+
+@dataclass(frozen=True)
+class Need:
+    """An address without which the CPU cannot take a trap, how it accesses it, and the cause if it is missing."""
+
+    what: str
+    va: int
+    access: Access
+    cause: str = ""
+
+
+class Traps(ABC):
+    """What is asked of a guest that is stopped."""
+
+    resets: bool
+    """Whether an exception that cannot be delivered resets the machine."""
+
+    @abstractmethod
+    def handler(self, guest: Sight, event: Event, *, of_user: bool) -> int:
+        """Returns where the CPU goes on that event, as its registers and tables say. Raises Unmapped."""
+
+    @abstractmethod
+    def has_taken(self, event: Event, cpu: CpuState) -> bool:
+        """Whether it is that event that has led the CPU to the handler: several may share one."""
+
+    @abstractmethod
+    def interrupted(self, guest: Sight) -> Interrupted:
+        """Returns what was interrupted, at the entrance of an event's handler. Raises Unmapped."""
+
+    @abstractmethod
+    def handler_of(self, guest: Sight, taken: Taken) -> int | None:
+        """Returns where the CPU goes on that exception; None if it cannot get there, or that cannot be told."""
+
+    @abstractmethod
+    def has_just_taken(self, guest: Sight, taken: Taken) -> bool:
+        """Whether that exception may be the one at whose handler the CPU is, by where it was taken."""
+
+    @abstractmethod
+    def mark(self, cpu: CpuState) -> tuple[int, int]:
+        """Returns what is the same, at a handler's entrance, if the same exception has come again."""
+
+    @abstractmethod
+    def is_at_entrance(self, guest: Sight, cpu: CpuState) -> bool:
+        """Whether the CPU is at the very entrance of an exception handler, where nothing can take long."""
+
+    @abstractmethod
+    def way_to_handler(self, guest: Sight, cpu: CpuState, *, at_its_end: bool) -> list[Need]:
+        """Returns what the CPU needs to take an exception, in the order in which it needs it.
+
+        A guest `at_its_end` was about to take one: what it was doing then may count, too.
+        """
+
+    @abstractmethod
+    def needed(self, guest: Sight, cpu: CpuState) -> Iterator[Need]:
+        """Yields what every root must have for the CPU to take any exception. Raises Unmapped."""
+
+    @abstractmethod
+    def addresses_held(self, guest: Sight, cpu: CpuState) -> Iterator[Need]:
+        """Yields the addresses in the CPU's registers and tables, with the cause if one is still low. Raises Unmapped."""
+
+    @abstractmethod
+    def place_of_stack(self, cpu: CpuState) -> int | None:
+        """Returns where the CPU looks for its stack on a trap out of user mode; None if it is where sp was."""
+
+    @abstractmethod
+    def last_access(self, cpu: CpuState) -> Access:
+        """Returns how the address that faulted last was accessed; READ where no register keeps that."""
+
+    @abstractmethod
+    def last_fault(self, cpu: CpuState, frame: Mapping[str, int] | None) -> LastFault | None:
+        """Returns the fault that the CPU took last, by its registers, or by the trap frame that is being handled."""

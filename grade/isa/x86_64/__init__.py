@@ -1,0 +1,45 @@
+"""x86_64, on QEMU's microvm. Sections are of the Intel SDM (vol. 3 unless another is named)."""
+
+import re
+
+from grade.isa.board import Board, device
+from grade.isa.code import Code, rounded_up
+from grade.isa.isa import Isa
+from grade.isa.x86_64.exceptions import X86Exceptions
+from grade.isa.x86_64.paging import X86Paging
+from grade.isa.x86_64.registers import X86Registers
+from grade.isa.x86_64.traps import X86Traps
+
+_WORD = 8
+
+
+def _thread_block(size: int, alignment: int) -> int:
+    """The variables, then a word that points to itself (System V ABI for AMD64: ELF Handling for TLS, variant II)."""
+    return rounded_up(size, max(alignment, _WORD)) + _WORD
+
+
+ISA = Isa(
+    name="x86_64",
+    board=Board(
+        qemu="qemu-system-x86_64",
+        package="qemu-system-x86",
+        machine="microvm,x-option-roms=off,pit=off,pic=off,rtc=off,isa-serial=on",
+        cpu="max",
+        el2_option=None,
+        ram_base=0,
+        parameters_address=0x180000,
+        devices=(device("local-apic", 0xFEE00000), device("power", 0xFEA00000)),
+        breakpoint_bytes=1,
+        system_registers={"cr0": (), "cr2": (), "cr3": (), "cr4": (), "efer": ()},
+    ),
+    registers=X86Registers(),
+    paging=X86Paging(),
+    traps=X86Traps(),
+    code=Code(
+        returning_42=0xC3_0000_002A_B8,  # mov eax, 42; ret
+        thread_block=_thread_block,
+        below_stack_pointer=re.compile(r"-0x[0-9a-f]+\(%rsp[,)]"),
+    ),
+    exception_reader=X86Exceptions,
+    recorded_on=re.compile(r"(?<!--isa )x86_64|\b(?:[re][abcd]x|[re][is]p|cr[0234]|PML4E)\b|0xffff8[0-9a-f]{11}"),
+)

@@ -1,0 +1,56 @@
+"""The registers of x86_64, and what they say of a stopped CPU."""
+
+import re
+from collections.abc import Callable, Mapping
+from functools import lru_cache
+
+from grade.isa.registers import Bits, CpuState, Registers
+
+_PAGING = 1 << 31  # CR0.PG, Intel SDM vol. 3, 2.5
+_ROOT = 0x000F_FFFF_FFFF_F000  # CR3, 4.5.2
+_USER = 3  # CPL, the low bits of CS, 5.5
+
+
+class X86Registers(Registers):
+    """Arguments are those of the System V ABI for AMD64, 3.2.3, and of kernel/proc/system_call_numbers.h."""
+
+    pc = "rip"
+    sp = "rsp"
+    general = ("rax", "rbx", "rcx", "rdx", "rsi", "rdi", "rbp", *(f"r{i}" for i in range(8, 16)))
+    arguments = ("rdi", "rsi", "rdx")
+    call_number = "rax"
+    call_arguments = ("rdi", "rsi", "rdx")
+    result = "rax"
+    thread_pointer = "fs_base"
+    segments = ("ds", "es", "fs", "gs")
+    flags = Bits("eflags", 0x24_4CD5)  # Intel SDM vol. 1, 3.4.3
+    interrupts = Bits("eflags", 1 << 9, wanted=1 << 9)  # IF
+    fault_address = "CR2"
+    frame_pc = "rip"
+    frame_sp = "rsp"
+
+    def state(self, registers: dict[str, int], ask_qemu: Callable[[str], str]) -> CpuState:
+        """Asks QEMU for the descriptor tables: its gdb stub does not have them."""
+        return CpuState(
+            pc=registers["rip"],
+            sp=registers["rsp"],
+            first_argument=registers["rdi"],
+            is_user=registers["cs"] & _USER == _USER,
+            translation_on=bool(registers["cr0"] & _PAGING),
+            roots={"kernel": registers["cr3"] & _ROOT},
+            vectors=dict(_descriptor_tables(ask_qemu("info registers"))),
+            fault_address=registers.get("cr2", 0),
+            registers=registers,
+        )
+
+    def is_users(self, frame: Mapping[str, int]) -> bool:
+        """By the code segment that the CPU has pushed."""
+        return frame["cs"] & _USER == _USER
+
+
+@lru_cache(16)
+def _descriptor_tables(text: str) -> dict[str, int]:
+    """What QEMU prints as `GDT=     ffff800000208060 00000027`, and of the task register as `TR =0018 ffff... ...`."""
+    vectors = {name: int(re.search(rf"{name}=\s+([0-9a-f]+)", text)[1], 16) for name in ("GDT", "IDT")}
+    vectors["TSS"] = int(re.search(r"TR =[0-9a-f]+ ([0-9a-f]+)", text)[1], 16)
+    return vectors

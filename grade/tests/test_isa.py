@@ -1,0 +1,55 @@
+"""All that the grader knows of an ISA is in one place."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+from grade.isa import ISAS, isa_called
+from grade.walker import WALKERS
+
+ROOT = Path(__file__).resolve().parents[2]
+
+OF_ONE = re.compile(
+    "|".join(WALKERS)  # the names of ISAs, also of those that have no kernel yet
+    + r"|\b(?:VBAR|CR[0-4]|EFER|ESR|TTBR[01]|FAR)(?:_EL1)?\b"
+    + r"|[\"'](?:cr[0-4]|efer|e?flags|r[sdi]p|r[sd]i|[re]ax|cpsr|spsr|elr|x\d+|\w+_el[01])[\"']"
+)
+"""A name of an ISA, or of a register that only one has."""
+
+
+def _modules() -> list[Path]:
+    everything = [*(ROOT / "grade").rglob("*.py"), *(ROOT / "labs").glob("*/*.py")]
+    return [path for path in everything if "tests" not in path.parts]
+
+
+def test_no_module_names_an_isa_but_its_own() -> None:
+    """So that another one is a folder, and a line that lists it.
+
+    The walker stands without the rest, what a mistake is called may name a register, and GDB has names of its own for ISAs.
+    """
+    own = {ROOT / "grade/isa" / name for name in (*ISAS, "__init__.py")}
+    own |= {ROOT / "grade/walker", ROOT / "grade/diagnosis/causes.py", ROOT / "grade/machine/gdb_remote.py"}
+    found = [
+        f"{path.relative_to(ROOT)}:{number}: {line.strip()}"
+        for path in _modules()
+        if own.isdisjoint([path, *path.parents])
+        for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), 1)
+        if OF_ONE.search(line)
+    ]
+    assert not found, "\n".join(found)
+
+
+def test_an_isa_that_is_not_known_is_named_with_those_that_are() -> None:
+    with pytest.raises(ValueError, match="'vax'; there is one for " + ", ".join(ISAS)):
+        isa_called("vax")
+
+
+@pytest.mark.parametrize("name", ISAS)
+def test_each_isa_says_everything(name: str) -> None:
+    """What is annotated in the base classes has a value; that it is the right one is what milestones prove."""
+    isa = isa_called(name)
+    assert isa.name == name == isa.paging.walker.isa and str(isa) == name
+    for part in (isa.registers, isa.paging, isa.traps):
+        for attribute in type(part).__mro__[1].__annotations__:
+            assert getattr(part, attribute) is not None, f"{name}: {type(part).__name__}.{attribute}"
