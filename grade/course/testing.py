@@ -62,7 +62,7 @@ def run(console: Console, *, quick: bool, jobs: int | None) -> int:
     reference = root / "build" / "reference.json"
     _forget(root, reference)
     steps = [
-        _Step("both kernels build" if quick else "both kernels build, and each file includes what it uses",
+        _Step("both kernels build" if quick else "both kernels build, and each header alone",
               lambda: _build_everything(root, console, quick=quick)),
         _Step("host tests of the engine, under ASan and UBSan", lambda: _host_tests(root, console)),
         _Step("the grader's own tests, without those that take long" if quick else "the grader's own tests, planted bugs and variants",
@@ -118,7 +118,7 @@ def _build_everything(root: Path, console: Console, *, quick: bool) -> bool:
         for isa in ISAS:
             build_kernel(root, isa)
             if not quick:
-                _run(["cmake", "--build", f"build/{isa}", "--target", "alone"], root)
+                _run(["cmake", "--build", f"build/{isa}", "--target", "header_probes"], root)
     except (BuildError, subprocess.CalledProcessError) as error:
         console.print(str(error), markup=False)
         return False

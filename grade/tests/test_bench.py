@@ -14,6 +14,7 @@ from grade.bench.counting import Counter
 from grade.bench.figure import Figure, NotMeasured, Ratio, ratio_of
 from grade.bench.idle_process import idle_process
 from grade.bench.operations import OPERATIONS, TIMED_OPERATIONS, Operation, instructions
+from grade.course.cutter import cut
 from grade.isa import ISAS
 from grade.ladder.build import Kernel, build_kernel
 from grade.ladder.trees import Tree, find_root, prepare
@@ -91,14 +92,22 @@ RELIED_ON = {
 
 
 def test_bench_measures_every_figure(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The names are promised; the values depend on the machine. (What grading takes is measured below, on less.)"""
+    """The names are promised; the values depend on the machine. (What grading and building take is measured below, on less.)"""
     graded: list[tuple[object, ...]] = []
 
     def grade(tree: Tree, name: str, isa: str, *labs: int) -> Figure:
         graded.append((tree.root, name, isa, *labs))
         return Figure(name, isa, 1.0, "s")
 
+    built: list[str] = []
+
+    def cold_build(folder: Path, isa: str) -> Figure:
+        assert folder == prepare(Tree(ROOT), Tree(ROOT).lab)
+        built.append(isa)
+        return Figure("cold_build_s", isa, 1.0, "s")
+
     waited: list[tuple[str, Path]] = []
+    monkeypatch.setattr(run, "_cold_build", cold_build)
     monkeypatch.setattr(run, "_grade", grade)
     monkeypatch.setattr(run, "_waits", lambda name, main: waited.append((name, main)) or [])
     console = Console(file=io.StringIO(), width=200)
@@ -114,8 +123,16 @@ def test_bench_measures_every_figure(tmp_path: Path, monkeypatch: pytest.MonkeyP
     assert {(figure["name"], figure["isa"]) for figure in figures} == expected, console.file.getvalue()
     assert RELIED_ON <= for_each
     assert status == 0, console.file.getvalue()
+    assert built == [*ISAS]
     assert waited == [(name, ROOT) for name in ("loop", "engine", "submission", "first")]
     assert graded == [*((ROOT, "grade_lab_warm_s", isa, 6) for isa in ISAS), (ROOT, "grade_warm_s", "all")]
+
+
+def test_a_build_is_timed_without_what_was_built_before(tmp_path: Path) -> None:
+    cut(ROOT, 1, 1, tmp_path / "tree")
+    before = set(tmp_path.rglob("*"))
+    assert run._cold_build(tmp_path / "tree", ISAS[0]).value > 1
+    assert set(tmp_path.rglob("*")) == before
 
 
 def test_grading_is_timed_where_it_passes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
