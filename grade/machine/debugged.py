@@ -62,6 +62,7 @@ class MemoryWrite:
 class DebuggedMachine(Machine):
     """A machine that GDB can take over. With a `recording` it writes one, or plays it."""
 
+    looks_for_circles = False  # a person may want to see it, and a recording knows of no steps
     recording: Recording | None = None
     _screen: int | None = None
     _printer: Thread | None = None

@@ -19,6 +19,7 @@ from typing import Self
 from grade.isa import isa_called
 from grade.machine.boot_parameters import BootParameters
 from grade.machine.channel import Channel
+from grade.machine.circle import Circle, circle_of
 from grade.machine.deed import Deed, Deeds
 from grade.machine.facts import Fact, parse_facts
 from grade.machine.gdb_registers import Register
@@ -27,7 +28,7 @@ from grade.machine.process_times import cpu_time
 from grade.machine.qemu_process import GuestSetup, QemuProcess
 from grade.machine.qemu_version import require
 from grade.machine.qmp import QmpClient
-from grade.machine.run_watcher import Limits, RunWatcher
+from grade.machine.run_watcher import LOOK, Limits, RunWatcher
 from grade.machine.serial_line import SerialLine
 from grade.machine.sparse_file import copy_sparse
 from grade.machine.stop import Stop, StopKind
@@ -70,6 +71,9 @@ class Machine:
     Methods raise MachineError in a state that does not allow them, MachineBroken if QEMU fails.
     The thread that starts a machine must live as long as the machine does.
     """
+
+    looks_for_circles = True
+    """Whether a guest that runs round in a circle is stopped before its CPU time is used up."""
 
     def __init__(
         self,
@@ -357,7 +361,39 @@ class Machine:
         self._state = State.RUNNING
         self._forget_registers()
         self._gdb.resume()
-        return self._stopped(self._watcher.wait(until))
+        known: Circle | None = None
+        while (stop := self._watcher.wait(until, look=self.looks_for_circles)) == LOOK:
+            stop, seen = self._look()
+            if stop is None and seen is not None and seen == known:
+                what = f"{len(seen)} instructions" if len(seen) > 1 else "instruction"
+                detail = f"the CPU executes the same {what} for ever: interrupts are off, and no register changes"
+                stop = Stop(StopKind.HANG, None, detail)
+            if stop is not None:
+                break
+            known = seen
+            self._gdb.resume()
+        return self._stopped(stop)
+
+    def _look(self) -> tuple[Stop | None, Circle | None]:
+        """Whether the guest, just paused, runs in a circle, and in which; if something else stops it meanwhile, that."""
+        stop = None
+
+        def step() -> dict[str, int] | None:
+            nonlocal stop
+            self._gdb.step()
+            stepped = self._watcher.wait(cpu_limit=False)
+            if stepped.kind is not StopKind.BREAKPOINT:
+                stop = stepped
+                return None
+            return here()
+
+        def here() -> dict[str, int] | None:
+            registers = self._gdb.read_general_registers()
+            return None if registers[self.isa.registers.pc] in self._breakpoints else registers
+
+        first = here()
+        seen = circle_of(first, step, self.isa.registers.interrupts) if first is not None else None
+        return stop, seen
 
     def _step_off_breakpoint(self) -> Stop | None:
         """Where the last stop was at a breakpoint, QEMU would stop again at once: step past it first.

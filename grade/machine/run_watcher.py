@@ -21,6 +21,11 @@ _TICK_FOR_TEXT_MS = 1
 # How many seconds a guest has to be asleep at its prompt: long enough for what it has in flight, and for ticks.
 _ASLEEP_AT_PROMPT = 1.0
 
+# How many seconds of CPU time lie between two looks at a guest that runs.
+_BETWEEN_LOOKS = 0.4
+
+LOOK = Stop(StopKind.PAUSED, None, "it is time to look whether the guest runs in a circle")
+
 # gdb's signal numbers, as QEMU uses them.
 _INTERRUPTED, _SHUT_DOWN, _TRAP = 2, 3, 5
 
@@ -48,20 +53,21 @@ class RunWatcher:
         self._serial = serial
         self._limits = limits
         self._sleep = SleepMeter(process.pid)
+        self._look_at = _BETWEEN_LOOKS
         self._poller = select.poll()
         # If QEMU dies, these reach their end, which wakes the poll too.
         self._poller.register(process.gdb, select.POLLIN)
         self._poller.register(process.qmp, select.POLLIN)
 
-    def wait(self, until: str | None = None, cpu_limit: bool = True) -> Stop:
+    def wait(self, until: str | None = None, cpu_limit: bool = True, look: bool = False) -> Stop:
         """Wait for the stop of a guest that was just resumed; `pc` is left None.
 
         With `until`, that text on the serial line ends the wait too; without `cpu_limit`, the CPU
-        time does not. Raises TimeoutError, GdbError or OSError if QEMU misbehaves; a QEMU that has
+        time does not. With `look` the stop is now and then LOOK, after which the guest is to be resumed. Raises TimeoutError, GdbError or OSError if QEMU misbehaves; a QEMU that has
         ended is an ordinary stop.
         """
         try:
-            seen = self._watch(until, cpu_limit)
+            seen = self._watch(until, cpu_limit, look)
             if isinstance(seen, StopReply):
                 return self._explain(seen, None)
             self._gdb.interrupt()
@@ -79,7 +85,7 @@ class RunWatcher:
         how = self._process.wait(ANSWER_TIMEOUT)
         return Stop(StopKind.EXITED, None, how or "QEMU closed its connections but did not end")
 
-    def _watch(self, until: str | None, cpu_limit: bool) -> StopReply | Stop:
+    def _watch(self, until: str | None, cpu_limit: bool, look: bool) -> StopReply | Stop:
         """Return the guest's own stop, or the stop that we must now bring about."""
         tick = _TICK_MS if until is None else _TICK_FOR_TEXT_MS
         started = time.monotonic()
@@ -91,6 +97,9 @@ class RunWatcher:
                 return Stop(StopKind.OUTPUT, None, f"the guest printed {until!r}")
             if reason := self._limit_reached(time.monotonic() - started, cpu_limit):
                 return reason
+            if look and (used := cpu_time(self._process.pid)) > self._look_at:
+                self._look_at = used + _BETWEEN_LOOKS
+                return LOOK
 
     def _next_reply(self, tick: int) -> StopReply | None:
         """Wait up to `tick` milliseconds for a stop reply, and empty everything that QEMU writes to."""

@@ -37,6 +37,33 @@ def test_spinning_guest_gets_its_whole_budget_on_busy_cpus(start, load):
     assert elapsed > 0.6, "the load did not slow the guest down, so this proved nothing"
 
 
+def test_a_guest_that_goes_round_in_a_circle_ends_long_before(start):
+    machine, kernel = start("spin", cpu_budget=60)
+    stop = machine.run()
+    assert (stop.kind, stop.pc) == (StopKind.HANG, kernel.symbols["spin"])
+    assert stop.detail == "the CPU executes the same instruction for ever: interrupts are off, and no register changes"
+    assert machine.cpu_time() < 5
+    machine.use_up_budget()
+    assert machine.run().kind is StopKind.HANG, "it can be run on"
+
+
+def test_a_circle_that_an_interrupt_may_end_has_its_whole_budget(start):
+    machine, _ = start("spin_open", cpu_budget=1.2)
+    assert "CPU time" in machine.run().detail and machine.cpu_time() >= 1.2
+
+
+def test_a_guest_that_counts_in_memory_goes_in_no_circle(start):
+    machine, _ = start("count_in_memory", cpu_budget=60)
+    assert machine.run().kind is StopKind.POWERED_OFF
+    assert machine.cpu_time() > 1, "it was not looked at twice, so this proved nothing"
+
+
+def test_a_breakpoint_in_a_circle_is_met(start):
+    machine, kernel = start("spin", cpu_budget=60)
+    machine.insert_breakpoint(kernel.symbols["spin"])
+    assert [machine.run().kind for _ in range(3)] == [StopKind.BREAKPOINT] * 3
+
+
 def test_idle_guest_ends_at_the_idle_backstop(start):
     machine, _ = start("idle", idle_backstop=0.5)
     stop = machine.run()

@@ -91,8 +91,25 @@ loop:
 checkpoint_loop:
     b checkpoint_loop
 
+    .globl spin
 spin:
     b spin
+
+// Where an interrupt might lead it out.
+spin_open:
+    msr daifclr, #15
+1:  b 1b
+
+// Counts in memory for a second or two, then powers off.
+count_in_memory:
+    ldr x1, =shared
+    ldr w2, =600000000
+    str w2, [x1]
+1:  ldr w2, [x1]
+    sub w2, w2, #1
+    str w2, [x1]
+    cbnz w2, 1b
+    b power_off
 
 // Counts for a tenth of a second or two, then powers off.
 work:

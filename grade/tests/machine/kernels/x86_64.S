@@ -92,8 +92,21 @@ loop:
 checkpoint_loop:
     jmp checkpoint_loop
 
+    .globl spin
 spin:
     jmp spin
+
+// Where an interrupt might lead it out.
+spin_open:
+    sti
+1:  jmp 1b
+
+// Counts in memory for a second or two, then powers off.
+count_in_memory:
+    movl $500000000, shared
+1:  decl shared
+    jnz 1b
+    jmp power_off
 
 // Counts for a tenth of a second or two, then powers off.
 work:

@@ -1,0 +1,39 @@
+"""A guest that runs round in a circle out of which nothing can lead it: seen long before its CPU time is used up."""
+
+from collections.abc import Callable, Mapping
+
+from grade.isa.registers import Bits
+
+_LONGEST = 400
+"""Instructions of a circle: a loop, or exceptions that bring each other about."""
+_ROUNDS = 3
+
+_FEWEST = 16
+"""States that are compared, however short the circle: now and then QEMU ends a step before the instruction."""
+
+Circle = frozenset[tuple[int, ...]]
+"""What is in the general registers at each of its instructions."""
+
+
+def circle_of(first: Mapping[str, int], step: Callable[[], Mapping[str, int] | None], interrupts: Bits) -> Circle | None:
+    """Returns the states through which a stopped guest goes again and again; None if it does not, within some hundred.
+
+    `step` executes one instruction and returns the registers then, or None if something else has stopped the guest.
+
+    It is one CPU, interrupts are off in each state, and round after round every register holds at every instruction what
+    it held before. So the guest counts nothing, and finds in memory what it found there: only a device could change that.
+    """
+    states: list[tuple[int, ...]] = []
+    period = None
+    registers: Mapping[str, int] | None = first
+    while registers is not None and interrupts.of(registers) != interrupts.wanted:
+        state = tuple(registers.values())
+        if period is None and states and state == states[0]:
+            period = len(states)
+        if period is not None and state != states[len(states) % period]:
+            return None
+        states.append(state)
+        if len(states) == (_LONGEST if period is None else max(_FEWEST, _ROUNDS * period)):
+            return None if period is None else frozenset(states)
+        registers = step()
+    return None
