@@ -2,9 +2,9 @@
 
 from dataclasses import dataclass, replace
 
-from grade.boot.cpu_state import read_cpu_state
 from grade.boot.failed_run import FailedRun
 from grade.boot.kernel_image import KernelImage
+from grade.boot.sight import cpu_of
 from grade.boot.way import Way
 from grade.kill_point import go_to_kill, last_killed
 from grade.machine.debugged import DebuggedMachine
@@ -86,7 +86,7 @@ def death_at(machine: DebuggedMachine, pc: int, way: Way) -> Death | None:
 
 def is_unreachable(machine: DebuggedMachine) -> bool:
     """Whether the CPU is about to fetch code that is not there: if it is a handler's, it will be there for ever."""
-    cpu = read_cpu_state(machine)
+    cpu = cpu_of(machine)
     # A program's page may yet come: that is the kernel's to see to.
     if cpu.is_user:
         return False

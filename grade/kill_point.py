@@ -6,7 +6,7 @@ from contextlib import contextmanager, suppress
 from grade.boot.failed_run import FailedRun
 from grade.boot.guest import Guest
 from grade.boot.kernel_image import KernelImage
-from grade.explain.reboot import RebootedGuest
+from grade.explain.reboot import booted_again
 from grade.machine.machine import Machine, MachineError
 from grade.machine.stop import Stop, StopKind
 
@@ -44,7 +44,7 @@ def at_kill(failed: FailedRun) -> Iterator[Guest | None]:
     if failed.failure.killed is None:
         yield None
         return
-    guest = RebootedGuest(failed.recipe, failed.tree)
+    guest = booted_again(failed.recipe, failed.tree)
     try:
         with suppress(MachineError):
             guest.machine.start()

@@ -87,7 +87,7 @@ def save(target: Target, milestone: str, guest: Guest, failure: Failure, kept_in
         "stop_at": stop.pc if stop is not None else None,
         "failure": {name: getattr(failure, name) for name in ("cause", "expected", "seen", "walk", "file", "killed")},
         "tree": str(guest.tree),
-        "digest": _digest(Path(guest.recipe.elf)),
+        "digest": _digest(guest.image.elf),
     }
     (folder / _FAILURE).write_text(json.dumps(document, indent=1) + "\n", encoding="utf-8")
     return folder

@@ -1,12 +1,9 @@
 """Which frames are in use, and when the allocator fails: by its records in guest RAM (kernel/mm/frame_allocator.h)."""
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 from grade.boot.layout import PAGE
-
-if TYPE_CHECKING:
-    from grade.boot.guest import Guest
+from grade.boot.sight import Sight
 
 _ALLOCATOR = ("kernel/mm/frame_allocator.cc", "g_frames")
 FILL_OF_FREED = 0xCC
@@ -34,7 +31,7 @@ class FrameRecords:
         return frozenset(self.shares)
 
 
-def frame_records(guest: "Guest") -> FrameRecords:
+def frame_records(guest: Sight) -> FrameRecords:
     """The records as they are now."""
     allocator, defined = _allocator(guest), guest.image.defined
     first, zone_record, record = _first(guest), defined.record("FrameAllocator::ZoneState"), defined.record("FrameRecord")
@@ -53,36 +50,36 @@ def frame_records(guest: "Guest") -> FrameRecords:
     return FrameRecords(shares, tuple(never_used), tuple(free), range(first, zones[0].start, PAGE), tuple(zones))
 
 
-def fail_allocation(guest: "Guest", k: int) -> None:
+def fail_allocation(guest: Sight, k: int) -> None:
     """Makes the k-th allocation from now fail, as the monitor's command `fail` does; 0 takes it back."""
     field, data = _fail_after(guest), k.to_bytes(8, "little")
     guest.machine.write_physical(field, data)
     guest.machine.note_deed(field + guest.offset, data)
 
 
-def allocations_to_failure(guest: "Guest") -> int:
+def allocations_to_failure(guest: Sight) -> int:
     """How many allocations there are to go until one fails; 0 if it has failed, or if none is to."""
     return guest.read_word(_fail_after(guest))
 
 
-def record_address(guest: "Guest", frame: int) -> int:
+def record_address(guest: Sight, frame: int) -> int:
     """Where the record of a frame is: the number of its shares comes first."""
     first = _first(guest)
     return first + (frame - first) // PAGE * guest.image.defined.record("FrameRecord").size
 
 
-def _allocator(guest: "Guest") -> int:
+def _allocator(guest: Sight) -> int:
     """Where the allocator is, physically: in a Guarded, beside its lock."""
     va, _ = guest.image.hidden(*_ALLOCATOR)
     return va - guest.offset + guest.image.defined.record("Guarded<FrameAllocator>")["data_"].offset
 
 
-def _first(guest: "Guest") -> int:
+def _first(guest: Sight) -> int:
     """Where the records are, and the first frame that has one."""
     return guest.read_word(_allocator(guest) + guest.image.defined.record("FrameAllocator")["first_"].offset)
 
 
-def _fail_after(guest: "Guest") -> int:
+def _fail_after(guest: Sight) -> int:
     return _allocator(guest) + guest.image.defined.record("FrameAllocator")["fail_after_"].offset
 
 

@@ -14,20 +14,17 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Self
 
-from grade.boot.cpu_state import read_cpu_state
 from grade.boot.kernel_image import KernelImage
-from grade.boot.layout import Layout, layout_of
+from grade.boot.sight import LiveSight
 from grade.diagnosis import diagnose
 from grade.diagnosis.failure import expect, fail
-from grade.isa import isa_called
 from grade.isa.registers import CpuState
 from grade.isa.traps import Event, Unmapped
 from grade.ladder.build import Kernel
 from grade.machine.boot_parameters import BootParameters
 from grade.machine.facts import Fact
 from grade.machine.machine import Machine
-from grade.machine.stop import Stop, StopKind
-from grade.walker import RadixWalker, Walk, walker_for
+from grade.machine.stop import StopKind
 
 CHECKPOINT = "checkpoint_reached"
 _PROMPT = "pagewalk> "  # kernel/monitor/monitor.cc: the script has ended, and no process has a turn
@@ -51,8 +48,8 @@ class Recipe:
         return asdict(self)
 
 
-class Guest:
-    """One boot of one kernel. A context manager."""
+class Guest(LiveSight):
+    """One boot of one kernel, which can be run on. A context manager."""
 
     def __init__(
         self,
@@ -67,15 +64,19 @@ class Guest:
         idle_backstop: float = 2.0,
     ) -> None:
         """Describes the guest. `cpu_budget` and `idle_backstop` are in seconds, as for Machine."""
-        self.image = KernelImage(kernel.isa, kernel.elf)
-        self.layout: Layout = layout_of(self.image)
-        self.isa = isa_called(kernel.isa)
-        self.tree = kernel.tree
-        self.recipe = Recipe(
-            kernel.isa, str(kernel.elf), script, secrets.randbits(63), ram_mib, fail_allocation, cpu, el2
-        )
-        self.machine = machine_for(self.recipe, cpu_budget, idle_backstop)
-        self.last_stop: Stop | None = None
+        recipe = Recipe(kernel.isa, str(kernel.elf), script, secrets.randbits(63), ram_mib, fail_allocation, cpu, el2)
+        self._describe(recipe, kernel.tree, machine_for(recipe, cpu_budget, idle_backstop))
+
+    @classmethod
+    def again(cls, recipe: Recipe, tree: Path, machine: Machine) -> Self:
+        """The guest of a recipe once more, on a machine that has not started yet."""
+        guest = cls.__new__(cls)
+        guest._describe(recipe, tree, machine)
+        return guest
+
+    def _describe(self, recipe: Recipe, tree: Path, machine: Machine) -> None:
+        super().__init__(KernelImage(recipe.isa, Path(recipe.elf)), tree, machine, recipe.ram_mib)
+        self.recipe = recipe
 
     def __enter__(self) -> Self:
         self.machine.start()
@@ -85,11 +86,6 @@ class Guest:
         self.machine.close()
 
     # --- running ---
-
-    @property
-    def offset(self) -> int:
-        """va - pa of the kernel where it stays."""
-        return self.image.offset
 
     def run_to(self, name: str) -> CpuState:
         """Runs until the monitor's command `checkpoint NAME`. Anything else that stops the guest is a Failure."""
@@ -119,22 +115,6 @@ class Guest:
 
     # --- looking ---
 
-    def cpu(self) -> CpuState:
-        """The registers, as they are now."""
-        return read_cpu_state(self.machine)
-
-    def walker(self) -> RadixWalker:
-        """Our own walk, from the real root registers, of the real RAM."""
-        return walker_for(self.isa.name, self.machine.memory, self.machine.registers())
-
-    def walk(self, va: int) -> Walk:
-        """How `va` translates now."""
-        return self.walker().walk(va)
-
-    def facts(self, name: str) -> list[Fact]:
-        """What the kernel has said about `name`: the weakest of the witnesses."""
-        return [fact for fact in self.machine.facts() if fact.name == name]
-
     def fact(self, name: str) -> Fact:
         """The one fact `name`; a Failure if it is missing."""
         __tracebackhide__ = True
@@ -156,29 +136,6 @@ class Guest:
             yield
         except Unmapped as missing:
             fail(missing.cause, missing.wanted, missing.seen, self.walk(missing.va))
-
-    def kernel_tables(self) -> dict[int, int]:
-        """Every table of the kernel's linear map, root included: frame address to level."""
-        return self.walker().tables_under(self.offset)
-
-    def tables_of_half(self, *, high: bool) -> set[int]:
-        """The frames of the tables that translate one half of the address space; a root that serves both is left out."""
-        walker = self.walker()
-        halves = [mapping.va for mapping in walker.mappings() if (mapping.va >= self.offset) == high]
-        tables = {step.table for va in halves for step in walker.walk(va).steps}
-        return tables if "user" in self.cpu().roots else tables - set(self.cpu().roots.values())
-
-    def read_physical(self, pa: int, size: int) -> bytes:
-        """Guest RAM."""
-        return self.machine.read_physical(pa, size)
-
-    def read_word(self, pa: int, size: int = 8) -> int:
-        """A little-endian number in guest RAM."""
-        return int.from_bytes(self.read_physical(pa, size), "little")
-
-    def place(self, pc: int) -> str:
-        """`function at file:line` of a code address."""
-        return self.image.place(pc)
 
     def _text_at(self, va: int) -> str:
         walk = self.walk(va)

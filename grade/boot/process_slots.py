@@ -1,13 +1,10 @@
 """The processes of a guest and what each was promised, read from the kernel's own records in guest RAM."""
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 from grade.boot.layout import PAGE
+from grade.boot.sight import Sight
 from grade.diagnosis.failure import expect
-
-if TYPE_CHECKING:
-    from grade.boot.guest import Guest
 
 _SLOTS = ("kernel/proc/process.cc", "g_slots")
 
@@ -61,12 +58,12 @@ class ProcessSlot:
         return f"process {self.pid} ({self.program})"
 
 
-def has_areas(guest: "Guest") -> bool:
+def has_areas(guest: Sight) -> bool:
     """Whether this kernel promises memory before it gives it: from lab 5 on."""
     return "MemoryMap" in guest.image.defined.records
 
 
-def process_slots(guest: "Guest") -> list[ProcessSlot]:
+def process_slots(guest: Sight) -> list[ProcessSlot]:
     """The slots in use, zombies and process 0 too, in the order of the table. None before lab 3."""
     image = guest.image
     where = image.hidden(*_SLOTS)
@@ -100,7 +97,7 @@ def process_slots(guest: "Guest") -> list[ProcessSlot]:
     return found
 
 
-def slot_of(guest: "Guest", pid: int) -> ProcessSlot:
+def slot_of(guest: Sight, pid: int) -> ProcessSlot:
     """The slot of the process `pid`; a Failure if there is none."""
     __tracebackhide__ = True
     slots = process_slots(guest)
@@ -109,7 +106,7 @@ def slot_of(guest: "Guest", pid: int) -> ProcessSlot:
     return found
 
 
-def memory_map(guest: "Guest", slot: ProcessSlot) -> MemoryMap:
+def memory_map(guest: Sight, slot: ProcessSlot) -> MemoryMap:
     """What the process was promised; a Failure if the list cannot be one."""
     __tracebackhide__ = True
     expect(slot.map is not None, "vma-list-broken", f"{slot} has a list of areas", "it has none")

@@ -1,12 +1,10 @@
 """The processes of a guest, as the kernel's facts tell of them, and where their stacks lie."""
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 from grade.boot.layout import PAGE
+from grade.boot.sight import Sight
 
-if TYPE_CHECKING:
-    from grade.boot.guest import Guest
 
 @dataclass(frozen=True)
 class Process:
@@ -36,7 +34,7 @@ class Process:
         return range(self.stack - 2 * self.stack_size, self.stack - self.stack_size, PAGE)
 
 
-def processes(guest: "Guest") -> list[Process]:
+def processes(guest: Sight) -> list[Process]:
     """The processes that have been started and have not ended; process 0, which is the kernel's own, is left out."""
     found: dict[int, Process] = {}
     for fact in guest.machine.facts():

@@ -5,19 +5,16 @@ From lab 5 on. Before, a process has all its pages from its start, and here noth
 
 from functools import lru_cache
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from grade.boot.layout import PAGE
 from grade.boot.process_slots import Area, MemoryMap, has_areas, memory_map, process_slots
+from grade.boot.sight import Sight
 from grade.boot.user_image import loaded_pages, user_image
-
-if TYPE_CHECKING:
-    from grade.boot.guest import Guest
 
 _LETTERS = {"read": "r", "write": "w", "execute": "x"}
 
 
-def promised_pages(guest: "Guest", root: int) -> dict[int, str]:
+def promised_pages(guest: Sight, root: int) -> dict[int, str]:
     """Every page that the process with this root was promised, there or not, with its permissions: `RW-`."""
     areas = _map_of(guest, root)
     if areas is None:
@@ -25,31 +22,31 @@ def promised_pages(guest: "Guest", root: int) -> dict[int, str]:
     return {va: area.protection.upper() for area in areas.areas for va in range(area.start, area.end, PAGE)}
 
 
-def is_awaited(guest: "Guest", root: int, va: int, access: str = "read") -> bool:
+def is_awaited(guest: Sight, root: int, va: int, access: str = "read") -> bool:
     """Whether the page at `va` is not there, and comes if the process reads, writes or executes it."""
     area = _awaited_area(guest, root, va)
     return area is not None and _LETTERS[access] in area.protection
 
 
-def awaited_page(guest: "Guest", root: int, va: int) -> bytes | None:
+def awaited_page(guest: Sight, root: int, va: int) -> bytes | None:
     """What the page at `va`, which is not there, holds when it comes, by the program's file; None if it never comes."""
     area = _awaited_area(guest, root, va)
     if area is None:
         return None
     program = next(slot.program for slot in process_slots(guest) if slot.root == root)
-    elf = Path(guest.recipe.elf)
+    elf = guest.image.elf
     pages = _loaded_pages(elf, elf.stat().st_mtime_ns, program) if area.kind == "image" else {}
     return pages.get(va & -PAGE, bytes(PAGE))
 
 
-def _awaited_area(guest: "Guest", root: int, va: int) -> Area | None:
+def _awaited_area(guest: Sight, root: int, va: int) -> Area | None:
     areas = _map_of(guest, root)
     if areas is None or guest.walker().with_root(root).walk(va).mapping is not None:
         return None
     return areas.area_of(va)
 
 
-def _map_of(guest: "Guest", root: int) -> MemoryMap | None:
+def _map_of(guest: Sight, root: int) -> MemoryMap | None:
     """What the process with this root was promised."""
     if not has_areas(guest):
         return None

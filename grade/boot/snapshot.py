@@ -11,7 +11,7 @@ from pathlib import Path
 
 from grade.boot.guest import Guest, Recipe
 from grade.boot.kernel_image import KernelImage
-from grade.boot.layout import layout_of
+from grade.boot.sight import Sight
 from grade.isa import isa_called
 from grade.machine.facts import Fact, parse_facts
 from grade.machine.machine import MachineError
@@ -23,7 +23,7 @@ _MONITOR = ("info registers",)  # what an ISA's registers ask of QEMU's monitor
 
 
 class SavedMachine:
-    """What Guest needs of a machine, from files."""
+    """What is asked of a machine that is stopped, from files."""
 
     def __init__(self, folder: Path, state: dict) -> None:
         self.isa = isa_called(state["recipe"]["isa"])
@@ -56,19 +56,15 @@ class SavedMachine:
         return self._serial
 
 
-class SavedGuest(Guest):
+class SavedGuest(Sight):
     """A guest that cannot run any more, only be looked at."""
 
     def __init__(self, folder: Path) -> None:
         state = json.loads((folder / _STATE).read_text(encoding="utf-8"))
-        self.recipe = Recipe(**state["recipe"])
-        self.image = KernelImage(self.recipe.isa, Path(self.recipe.elf))
-        self.layout = layout_of(self.image)
-        self.isa = isa_called(self.recipe.isa)
-        self.tree = Path(state["tree"])
-        self.machine = SavedMachine(folder, state)
-        stop = state["last_stop"]
-        self.last_stop = Stop(StopKind(stop["kind"]), stop["pc"], stop["detail"]) if stop else None
+        recipe, stop = Recipe(**state["recipe"]), state["last_stop"]
+        last_stop = Stop(StopKind(stop["kind"]), stop["pc"], stop["detail"]) if stop else None
+        image = KernelImage(recipe.isa, Path(recipe.elf))
+        super().__init__(image, Path(state["tree"]), SavedMachine(folder, state), recipe.ram_mib, last_stop)
 
 
 def save_snapshot(guest: Guest, folder: Path) -> None:

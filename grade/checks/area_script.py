@@ -2,7 +2,6 @@
 
 from collections.abc import Iterable, Sequence
 from copy import deepcopy
-from pathlib import Path
 
 from grade.boot.frame_records import frame_records
 from grade.boot.guest import Guest
@@ -40,7 +39,7 @@ class AreaScript:
     def _meet(self, guest: Guest) -> None:
         """What the build says of the kernel and of the program."""
         self.guest, self.places = guest, Places(guest.layout.user)
-        self.program = user_image(Path(guest.recipe.elf), PROGRAM)
+        self.program = user_image(guest.image.elf, PROGRAM)
         self._pages = loaded_pages(self.program)
         defined = self.program.defined(_SOURCE)
         self._deeds, self._operation = defined.enumerations["Deed"], defined.record("Operation")

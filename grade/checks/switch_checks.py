@@ -168,7 +168,7 @@ def check_no_red_zone(guest: Guest) -> None:
     __tracebackhide__ = True
     if (operand := guest.isa.code.below_stack_pointer) is None:
         return
-    command = [f"{guest.isa}-linux-gnu-objdump", "-d", "--no-show-raw-insn", guest.recipe.elf]
+    command = [f"{guest.isa}-linux-gnu-objdump", "-d", "--no-show-raw-insn", str(guest.image.elf)]
     listing = subprocess.run(command, capture_output=True, text=True, check=True).stdout
     for line in listing.splitlines():
         if operand.search(line) and "\tlea" not in line:

@@ -4,8 +4,9 @@ The order matters. What the kernel could still report comes first; if it could n
 tell what the CPU was trying to do, and the walk of that address tells why it could not.
 """
 
-from typing import TYPE_CHECKING, NoReturn
+from typing import NoReturn
 
+from grade.boot.sight import LiveSight, Sight
 from grade.diagnosis.failure import Failure, NotWritten, fail
 from grade.diagnosis.fault_cause import Attempt, cause_of_fault
 from grade.diagnosis.process_ends import killed_process, missing_in_root, panic_cause, trap_without_stack
@@ -13,10 +14,7 @@ from grade.diagnosis.window_ends import file_in_window, panic_while_closing
 from grade.isa.registers import CpuState
 from grade.machine.facts import Fact
 from grade.machine.stop import AT_PROMPT, Stop, StopKind
-from grade.walker import Access
-
-if TYPE_CHECKING:
-    from grade.boot.guest import Guest
+from grade.walker import Access, explain
 
 # Exceptions that recur use up the stack again and again: a guest can be met just when it has run out.
 _AFTERMATH = ("stack-overflow", "unexpected-fault")
@@ -27,7 +25,7 @@ _MOMENTS = 16
 _FLOOD = 128 << 10  # far more than any milestone's script prints; a slow port may not reach the machine's own limit
 
 
-def unexpected_end(guest: "Guest", stop: Stop, wanted: str) -> NoReturn:
+def unexpected_end(guest: LiveSight, stop: Stop, wanted: str) -> NoReturn:
     """Raises the Failure, or NotWritten, that explains `stop`; `wanted` is what should have happened instead."""
     __tracebackhide__ = True
     _reported_end(guest, wanted)
@@ -46,18 +44,18 @@ def unexpected_end(guest: "Guest", stop: Stop, wanted: str) -> NoReturn:
     fail("hang", wanted, f"the machine stopped ({stop.detail}), {_doing(guest, guest.cpu())}")
 
 
-def _source(guest: "Guest", pc: int) -> str:
+def _source(guest: Sight, pc: int) -> str:
     """The file and line of a code address; empty if it is not the kernel's."""
     return guest.place(pc).partition(" at ")[2]
 
 
-def _doing(guest: "Guest", cpu: CpuState) -> str:
+def _doing(guest: Sight, cpu: CpuState) -> str:
     """What the CPU was doing, in words."""
     place = guest.place(cpu.pc)
     return f"at {cpu.pc:#x}" + (f" ({place})" if place else "")
 
 
-def _check_code_is_high(guest: "Guest", wanted: str, pc: int | None = None) -> None:
+def _check_code_is_high(guest: Sight, wanted: str, pc: int | None = None) -> None:
     """Fails if the stack has moved to the high addresses and the code has not; `pc` is where it was, if that is known."""
     __tracebackhide__ = True
     cpu, text = guest.cpu(), guest.layout.region("text")
@@ -71,7 +69,7 @@ def _check_code_is_high(guest: "Guest", wanted: str, pc: int | None = None) -> N
 # --- the kernel could still report -----------------------------------------------------------------------------------
 
 
-def _reported_end(guest: "Guest", wanted: str) -> None:
+def _reported_end(guest: Sight, wanted: str) -> None:
     """Raises the failure that the kernel's first report of an end describes; returns if there is no such report.
 
     A process killed through no fault of its own tells more than what happened after it.
@@ -93,12 +91,12 @@ def _reported_end(guest: "Guest", wanted: str) -> None:
             reporters[fact.name](guest, fact, wanted)
 
 
-def _todo(guest: "Guest", fact: Fact, wanted: str) -> NoReturn:
+def _todo(guest: Sight, fact: Fact, wanted: str) -> NoReturn:
     __tracebackhide__ = True
     raise NotWritten(fact.values.get("function", "?"))
 
 
-def _panic(guest: "Guest", fact: Fact, wanted: str) -> NoReturn:
+def _panic(guest: Sight, fact: Fact, wanted: str) -> NoReturn:
     __tracebackhide__ = True
     place = f"{fact.values.get('file')}:{fact.values.get('line')}"
     line = next((line for line in guest.machine.serial().splitlines() if line.startswith("kernel bug:")), "")
@@ -109,12 +107,12 @@ def _panic(guest: "Guest", fact: Fact, wanted: str) -> NoReturn:
     fail(cause, wanted, line or f"a CHECK failed at {place}", file=file)
 
 
-def _missing_in_root(guest: "Guest", fact: Fact, wanted: str) -> NoReturn:
+def _missing_in_root(guest: Sight, fact: Fact, wanted: str) -> NoReturn:
     __tracebackhide__ = True
     raise missing_in_root(guest, fact, wanted)
 
 
-def _overflow(guest: "Guest", fact: Fact, wanted: str) -> NoReturn:
+def _overflow(guest: Sight, fact: Fact, wanted: str) -> NoReturn:
     """A stack that ran out, or one that is not there any more."""
     __tracebackhide__ = True
     top, pc = int(fact.values["sp"], 0) - 8, int(fact.values["pc"], 0)
@@ -124,7 +122,7 @@ def _overflow(guest: "Guest", fact: Fact, wanted: str) -> NoReturn:
     fail("stack-overflow" if has_room or cause == "unexpected-fault" else cause, wanted, fact.line, guest.walk(top))
 
 
-def _exception(guest: "Guest", fact: Fact, wanted: str) -> NoReturn:
+def _exception(guest: Sight, fact: Fact, wanted: str) -> NoReturn:
     __tracebackhide__ = True
     pc = int(fact.values["pc"], 0)
     if fact.values["mode"] == "user" and (explained := trap_without_stack(guest, guest.cpu(), wanted)) is not None:
@@ -133,7 +131,7 @@ def _exception(guest: "Guest", fact: Fact, wanted: str) -> NoReturn:
     fail("unexpected-exception", wanted, seen, file=_source(guest, pc))
 
 
-def _fault(guest: "Guest", fact: Fact, wanted: str) -> NoReturn:
+def _fault(guest: Sight, fact: Fact, wanted: str) -> NoReturn:
     __tracebackhide__ = True
     address, pc = int(fact.values["address"], 0), int(fact.values["pc"], 0)
     if fact.values["mode"] == "user" and fact.values["cause"] in _OF_USERS:
@@ -142,17 +140,17 @@ def _fault(guest: "Guest", fact: Fact, wanted: str) -> NoReturn:
     raise _explained(guest, address, Access(fact.values["access"]), pc, wanted)
 
 
-def _explained(guest: "Guest", address: int, access: Access, pc: int, wanted: str) -> Failure:
+def _explained(guest: Sight, address: int, access: Access, pc: int, wanted: str) -> Failure:
     """The failure that an access to `address` explains."""
     cause = cause_of_fault(guest, Attempt(address, access, _has_moved(guest, pc)))
     place = guest.place(pc)
     seen = f"a fault: {access.value} of {address:#x} by {pc:#x}" + (f" ({place})" if place else "")
     walk = guest.walk(address)
     file = _source(guest, pc) if cause == "unexpected-fault" else file_in_window(guest, walk, cause)
-    return Failure(cause, wanted, seen, walk.explain(), file)
+    return Failure(cause, wanted, seen, explain(walk), file)
 
 
-def _has_moved(guest: "Guest", pc: int) -> bool:
+def _has_moved(guest: Sight, pc: int) -> bool:
     """Whether the kernel was at its high addresses: by its pc, or by its stack if handlers run low."""
     return max(pc, guest.cpu().sp) >= guest.offset
 
@@ -160,18 +158,18 @@ def _has_moved(guest: "Guest", pc: int) -> bool:
 # --- the kernel could not report -------------------------------------------------------------------------------------
 
 
-def _reset(guest: "Guest", wanted: str) -> NoReturn:
+def _reset(guest: Sight, wanted: str) -> NoReturn:
     """On some ISAs a fault and then whatever kept its handler from being reached; on others the kernel's own doing."""
     __tracebackhide__ = True
     cpu = guest.cpu()
     if not guest.isa.traps.resets:
         fail("early-exit", wanted, f"the kernel reset the machine, {_doing(guest, cpu)}")
     raise unreachable_handler(guest, cpu, wanted) or Failure(
-        "triple-fault", wanted, f"the machine reset, {_doing(guest, cpu)}", guest.walk(cpu.fault_address).explain()
+        "triple-fault", wanted, f"the machine reset, {_doing(guest, cpu)}", explain(guest.walk(cpu.fault_address))
     )
 
 
-def _hang(guest: "Guest", stop: Stop, wanted: str) -> NoReturn:
+def _hang(guest: LiveSight, stop: Stop, wanted: str) -> NoReturn:
     """A budget is used up. A kernel that faults while it reports a fault looks the same from outside as a loop."""
     __tracebackhide__ = True
     guest.machine.use_up_budget()  # to look again is a moment from now on
@@ -199,7 +197,7 @@ def _hang(guest: "Guest", stop: Stop, wanted: str) -> NoReturn:
     fail("hang", wanted, f"{stop.detail}; the kernel is {_doing(guest, cpu)}", file=_source(guest, cpu.pc))
 
 
-def _check_no_endless_process(guest: "Guest", stop: Stop, wanted: str) -> None:
+def _check_no_endless_process(guest: LiveSight, stop: Stop, wanted: str) -> None:
     """Fails if it is user code that runs on and on. Ticks interrupt it: on a busy machine the kernel may be met, too."""
     __tracebackhide__ = True
     for _ in range(_MOMENTS):
@@ -210,7 +208,7 @@ def _check_no_endless_process(guest: "Guest", stop: Stop, wanted: str) -> None:
             return
 
 
-def _unreported_fault(guest: "Guest", cpu: CpuState, wanted: str) -> Failure | None:
+def _unreported_fault(guest: Sight, cpu: CpuState, wanted: str) -> Failure | None:
     """The last fault, if it has to do with the kernel's map, would come again, and the kernel did not report it."""
     address, access = cpu.fault_address, guest.isa.traps.last_access(cpu)
     reported = any(int(fact.values["address"], 0) == address for fact in guest.facts("fault"))
@@ -223,10 +221,10 @@ def _unreported_fault(guest: "Guest", cpu: CpuState, wanted: str) -> Failure | N
         return None
     cause = cause_of_fault(guest, Attempt(address, access, _has_moved(guest, cpu.pc)))
     seen = f"the report of a fault faults itself: {access.value} of {address:#x}; the kernel is {_doing(guest, cpu)}"
-    return Failure(cause, wanted, seen, guest.walk(address).explain())
+    return Failure(cause, wanted, seen, explain(guest.walk(address)))
 
 
-def unreachable_handler(guest: "Guest", cpu: CpuState, wanted: str, *, at_its_end: bool = True) -> Failure | None:
+def unreachable_handler(guest: Sight, cpu: CpuState, wanted: str, *, at_its_end: bool = True) -> Failure | None:
     """The failure named by the first thing on the way to the exception handler that does not translate.
 
     A guest `at_its_end` was about to take an exception: then what it was doing counts, too.
@@ -239,5 +237,5 @@ def unreachable_handler(guest: "Guest", cpu: CpuState, wanted: str, *, at_its_en
             continue
         cause = cause_of_fault(guest, Attempt(need.va, need.access, _has_moved(guest, cpu.pc), need.what))
         seen = f"no exception can be handled: {need.what} at {need.va:#x} is not reachable ({refused})"
-        return Failure(cause, wanted, seen, guest.walk(need.va).explain())
+        return Failure(cause, wanted, seen, explain(guest.walk(need.va)))
     return None

@@ -6,7 +6,7 @@ from typing import NoReturn
 from grade.boot.frame_records import is_fill_of_freed
 from grade.diagnosis.causes import CAUSES
 from grade.results import NOT_WRITTEN
-from grade.walker import Walk
+from grade.walker import Walk, explain
 
 
 @dataclass
@@ -46,7 +46,7 @@ def fail(cause: str, expected: str, seen: str, walk: Walk | None = None, file: s
     if walk is None:
         raise Failure(cause, expected, seen, file=file)
     is_freed = walk.mapping is None and bool(walk.steps) and is_fill_of_freed(walk.steps[-1].entry or 0)
-    raise Failure(cause, expected, seen, walk.explain(), file, freed_root=walk.root if is_freed else None)
+    raise Failure(cause, expected, seen, explain(walk), file, freed_root=walk.root if is_freed else None)
 
 
 def expect(condition: bool, cause: str, expected: str, seen: str, walk: Walk | None = None, file: str = "") -> None:

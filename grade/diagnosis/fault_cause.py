@@ -2,17 +2,14 @@
 
 from copy import copy
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
 
 from grade.boot.frame_records import is_fill_of_freed
+from grade.boot.sight import Sight
 from grade.diagnosis.process_ends import cause_in_process_root
 from grade.diagnosis.window_ends import cause_in_window, cause_of_user_pointer
 from grade.isa.board import Region
 from grade.isa.paging import Paging
 from grade.walker import Access, RadixWalker, Walk
-
-if TYPE_CHECKING:
-    from grade.boot.guest import Guest
 
 _DESCRIPTOR_TABLES = ("the IDT", "the GDT", "the TSS")
 _HANDLERS = ("the vector table", "the page-fault handler")
@@ -33,7 +30,7 @@ class Attempt:
     what: str = ""
 
 
-def cause_of_fault(guest: "Guest", attempt: Attempt) -> str:
+def cause_of_fault(guest: Sight, attempt: Attempt) -> str:
     """The stable name of why the tables do not permit the attempt."""
     walker, offset = guest.walker(), guest.offset
     walk = walker.walk(attempt.va)
@@ -69,12 +66,12 @@ def _is_the_jump(attempt: Attempt) -> bool:
     return attempt.access is Access.EXECUTE or attempt.what == _STACK
 
 
-def _boot_root(guest: "Guest") -> int | None:
+def _boot_root(guest: Sight) -> int | None:
     """The crude root of boot.S, where the ISA has one."""
     return guest.image.pa("boot_page_table") if "boot_page_table" in guest.image.symbols else None
 
 
-def _is_overwritten(guest: "Guest", walk: Walk) -> bool:
+def _is_overwritten(guest: Sight, walk: Walk) -> bool:
     """Whether the walk ends in a frame that was given back, or in a table of boot.S that is not as boot.S has it."""
     if not walk.steps or walk.mapping is not None:
         return False
@@ -86,7 +83,7 @@ def _is_overwritten(guest: "Guest", walk: Walk) -> bool:
     return (guest.read_word(walk.root) ^ linked) & ~guest.isa.paging.set_by_cpu != 0
 
 
-def _cause_of_overwriting(guest: "Guest", walk: Walk) -> str:
+def _cause_of_overwriting(guest: Sight, walk: Walk) -> str:
     """Once there are processes, tables come and go with them."""
     if not guest.facts("process"):
         return "live-table-overwritten"

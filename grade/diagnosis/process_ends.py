@@ -1,17 +1,14 @@
 """Names causes that have to do with processes: a root that lacks what the kernel needs, a process that was killed."""
 
 from collections.abc import Iterator
-from pathlib import Path
-from typing import TYPE_CHECKING
 
 from grade.boot.processes import processes
+from grade.boot.sight import Sight
 from grade.boot.user_image import user_image
 from grade.diagnosis.failure import Failure
 from grade.isa.registers import CpuState
 from grade.machine.facts import Fact
-
-if TYPE_CHECKING:
-    from grade.boot.guest import Guest
+from grade.walker import explain
 
 PROGRAMS_MEANT_TO_DIE = {"intruder": "11", "child": "11", "breadcrumb": "4"}
 """Programs that a milestone starts so that they are killed, and by which signal."""
@@ -29,7 +26,7 @@ _IN_ROOT = {
 _CAUSES_OF_REFUSALS = {"already-mapped": "user-half-shared", "no-slot": "temp-slot-lost"}
 
 
-def missing_in_root(guest: "Guest", fact: Fact, wanted: str) -> Failure:
+def missing_in_root(guest: Sight, fact: Fact, wanted: str) -> Failure:
     """The kernel looked at the root that it was about to load, and stopped (kernel/mm/check_root.cc)."""
     va, root = int(fact.values["va"], 0), int(fact.values["root"], 0)
     cause = _IN_ROOT.get(fact.values["what"], "kernel-half-differs")
@@ -40,10 +37,10 @@ def missing_in_root(guest: "Guest", fact: Fact, wanted: str) -> Failure:
     elif walk.pa is not None and walk.pa == walker.walk(va).pa:
         cause = "kernel-half-differs"  # it is there, but found by tables that are not the kernel's own
     seen = f"the root {root:#x}, about to be loaded, lacks the kernel's own {fact.values['what']} at {va:#x}"
-    return Failure(cause, wanted, seen, walk.explain())
+    return Failure(cause, wanted, seen, explain(walk))
 
 
-def cause_in_process_root(guest: "Guest", va: int, root: int | None, what: str) -> str | None:
+def cause_in_process_root(guest: Sight, va: int, root: int | None, what: str) -> str | None:
     """What is missing where nothing maps `va`: of a kernel stack, or of the kernel half of a process's root.
 
     None if it is neither. `what` is for what the CPU itself wanted it (diagnose.py).
@@ -67,13 +64,13 @@ def cause_in_process_root(guest: "Guest", va: int, root: int | None, what: str) 
     return "code-not-in-root" if region is not None and region.name == "text" else "kernel-half-differs"
 
 
-def _is_guard(guest: "Guest", va: int, stack: int) -> bool:
+def _is_guard(guest: Sight, va: int, stack: int) -> bool:
     """Whether `va` is in a guard of the area in which `stack` is one. The slots are alike: a guard, then a stack."""
     size, slots = guest.layout.stack_size, guest.layout.most_processes
     return abs(va - stack) < slots * 2 * size and (va - stack) % (2 * size) < size
 
 
-def trap_without_stack(guest: "Guest", cpu: "CpuState", wanted: str) -> Failure | None:
+def trap_without_stack(guest: Sight, cpu: "CpuState", wanted: str) -> Failure | None:
     """A trap out of user mode found no stack at TSS.RSP0. None if there is one, and on an ISA that needs none there."""
     at = guest.isa.traps.place_of_stack(cpu)
     if at is None or (entry := guest.walk(at).pa) is None:
@@ -83,10 +80,10 @@ def trap_without_stack(guest: "Guest", cpu: "CpuState", wanted: str) -> Failure 
     seen = f"a trap out of user mode finds no stack at TSS.RSP0 - 8 = {stack - 8 & (1 << 64) - 1:#x}"
     if stack < guest.offset:
         return Failure("trap-stack-not-set", wanted, f"RSP0 = {stack:#x}: {seen}")
-    return Failure("kernel-stack-not-in-root", wanted, seen, walk.explain()) if walk.mapping is None else None
+    return Failure("kernel-stack-not-in-root", wanted, seen, explain(walk)) if walk.mapping is None else None
 
 
-def panic_cause(guest: "Guest", line: str, fact: Fact) -> str:
+def panic_cause(guest: Sight, line: str, fact: Fact) -> str:
     """What a CHECK that failed stands for, where that is known."""
     if "spinlock" in line:
         return "deadlock"
@@ -102,7 +99,7 @@ def panic_cause(guest: "Guest", line: str, fact: Fact) -> str:
     return "kernel-half-freed" if is_kernels or pa in guest.walker().tables() else "frame-freed-in-use"
 
 
-def refused_start(guest: "Guest", wanted: str) -> Failure | None:
+def refused_start(guest: Sight, wanted: str) -> Failure | None:
     """The first program that could not be started; None if there is none."""
     for fact in guest.facts("run"):
         cause = _CAUSES_OF_REFUSALS.get(fact.values.get("result", ""), "wrong-result")
@@ -110,7 +107,7 @@ def refused_start(guest: "Guest", wanted: str) -> Failure | None:
     return None
 
 
-def killed_process(guest: "Guest", wanted: str, pid: int | None = None) -> Failure | None:
+def killed_process(guest: Sight, wanted: str, pid: int | None = None) -> Failure | None:
     """The first process, or the process `pid`, that was killed and should not have been; None if there is none."""
     for fact, report in unmeant_kills(guest):
         if pid is not None and fact.values["pid"] != str(pid):
@@ -121,7 +118,7 @@ def killed_process(guest: "Guest", wanted: str, pid: int | None = None) -> Failu
     return None
 
 
-def kill_behind(guest: "Guest", failure: Failure) -> Failure | None:
+def kill_behind(guest: Sight, failure: Failure) -> Failure | None:
     """The kill that explains why tables were walked which have been given back; None if it is something else.
 
     Of a process that lives they must not be: what was killed before it, maybe on purpose, says nothing about that.
@@ -139,7 +136,7 @@ def kill_behind(guest: "Guest", failure: Failure) -> Failure | None:
         return None
 
 
-def unmeant_kills(guest: "Guest") -> Iterator[tuple[Fact, Fact]]:
+def unmeant_kills(guest: Sight) -> Iterator[tuple[Fact, Fact]]:
     """The fact of each kill that should not have been, and the report of why."""
     report = None
     for fact in guest.machine.facts():
@@ -149,22 +146,22 @@ def unmeant_kills(guest: "Guest") -> Iterator[tuple[Fact, Fact]]:
             yield fact, report
 
 
-def _is_meant(guest: "Guest", killed: Fact, report: Fact) -> bool:
+def _is_meant(guest: Sight, killed: Fact, report: Fact) -> bool:
     """Whether the program was started to be killed like this. In its own pages nothing may happen to it."""
     if PROGRAMS_MEANT_TO_DIE.get(killed.values["program"]) != killed.values["signal"]:
         return False
     return report.name != "fault" or not _is_own(guest, killed, int(report.values["address"], 0))
 
 
-def _is_own(guest: "Guest", killed: Fact, address: int) -> bool:
+def _is_own(guest: Sight, killed: Fact, address: int) -> bool:
     """Whether the program has been given a page there."""
     if address & -_PAGE in guest.layout.user.stack:
         return True
-    image = user_image(Path(guest.recipe.elf), killed.values["program"])
+    image = user_image(guest.image.elf, killed.values["program"])
     return any(segment.va <= address < segment.end for segment in image.segments)
 
 
-def _cause_of_kill(guest: "Guest", killed: Fact, report: Fact) -> str:
+def _cause_of_kill(guest: Sight, killed: Fact, report: Fact) -> str:
     """From where the fault was: behind or in the stack, or in the program's own segments; of lab 6's, from the program."""
     if killed.values["program"] in PROGRAMS_THAT_FORK:
         return "killed-after-fork"
@@ -178,5 +175,5 @@ def _cause_of_kill(guest: "Guest", killed: Fact, report: Fact) -> str:
         return "process-killed"
     if not missing:
         return "wrong-user-permission"
-    first = address == user_image(Path(guest.recipe.elf), killed.values["program"]).entry
+    first = address == user_image(guest.image.elf, killed.values["program"]).entry
     return "wrong-root-loaded" if first else "user-page-not-mapped"

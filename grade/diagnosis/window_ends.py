@@ -1,21 +1,17 @@
 """Names causes that have to do with temporary mappings, and with the user memory that is reached through them."""
 
-from typing import TYPE_CHECKING
-
 from grade.boot.layout import PAGE
 from grade.boot.processes import processes
+from grade.boot.sight import Sight
 from grade.diagnosis.causes import CAUSES
 from grade.walker import Walk
-
-if TYPE_CHECKING:
-    from grade.boot.guest import Guest
 
 _END_OF_LOWER_HALF = 1 << 47
 _DEEP = 1024
 """Bytes of stack in which a caller of the function that reports is looked for."""
 
 
-def cause_in_window(guest: "Guest", walk: Walk) -> str | None:
+def cause_in_window(guest: Sight, walk: Walk) -> str | None:
     """What a kernel fault among the temporary mappings says of them; None if it was elsewhere, or says nothing."""
     slots = guest.layout.temp_slots
     slot, offset = divmod(walk.va - slots.start, PAGE)
@@ -32,7 +28,7 @@ def cause_in_window(guest: "Guest", walk: Walk) -> str | None:
     return "user-copy-not-split" if is_behind else "temp-slot-closed-too-early"
 
 
-def file_in_window(guest: "Guest", walk: Walk, cause: str) -> str:
+def file_in_window(guest: Sight, walk: Walk, cause: str) -> str:
     """Where to look for what is wrong with the leaf of an open window; empty if `cause` itself says it, or elsewhere.
 
     The causes of maps in general name the file that builds the kernel's map.
@@ -43,7 +39,7 @@ def file_in_window(guest: "Guest", walk: Walk, cause: str) -> str:
     return "kernel/mm/temp_map.cc" if inside and is_leaf and general else ""
 
 
-def cause_of_user_pointer(guest: "Guest", va: int) -> str | None:
+def cause_of_user_pointer(guest: Sight, va: int) -> str | None:
     """The kernel itself wanted to read or write `va`: is that the user's half, while a process's root is loaded?
 
     Or is it a user's page in a process that is not loaded?
@@ -57,7 +53,7 @@ def cause_of_user_pointer(guest: "Guest", va: int) -> str | None:
     return "user-pointer-trusted" if page is not None and page.user else None
 
 
-def panic_while_closing(guest: "Guest", line: str) -> str | None:
+def panic_while_closing(guest: Sight, line: str) -> str | None:
     """The frame allocator's CHECK failed, as `line` says: does the stack tell that a window was being closed?"""
     if "frame_allocator" not in line:
         return None

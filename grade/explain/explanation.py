@@ -17,7 +17,7 @@ from grade.explain.first import First, describe_first, walk_of
 from grade.explain.freed import freed_lines
 from grade.explain.histories import history_of, link_to
 from grade.explain.promised import cause_of_user_fault, is_own_doing, promise_lines
-from grade.explain.reboot import RebootedGuest, at_exception, follow, rebooted
+from grade.explain.reboot import at_exception, follow, rebooted
 from grade.explain.script_ends import goes_on_and_on, refuse_misuse
 from grade.inspect.frames import frame_findings
 from grade.inspect.lint import has_unpromised_pages, lint
@@ -99,7 +99,7 @@ def explain(case: Case) -> Explanation:
             return _assembled(case, failure, guest, first)
 
 
-def _failure(guest: RebootedGuest, stop: Stop) -> Failure | NotWritten | None:
+def _failure(guest: Guest, stop: Stop) -> Failure | NotWritten | None:
     """Why a run with lines for the monitor did not come to its end; None if it did."""
     ended = stop.kind is StopKind.POWERED_OFF and guest.facts("poweroff")
     try:
@@ -112,7 +112,7 @@ def _failure(guest: RebootedGuest, stop: Stop) -> Failure | NotWritten | None:
         return Failure("tables-without-end", "tables that lead to pages", str(error))
 
 
-def _well(case: Case, guest: RebootedGuest, log: ExceptionLog) -> Explanation:
+def _well(case: Case, guest: Guest, log: ExceptionLog) -> Explanation:
     times = sum(repeated.times for repeated in log.taken)
     index = first_unexpected(guest, log, is_graded=False)
     if index is None:
@@ -123,7 +123,7 @@ def _well(case: Case, guest: RebootedGuest, log: ExceptionLog) -> Explanation:
     return Explanation((Section(case.title, tuple(said)),), None, is_well=True)
 
 
-def _assembled(case: Case, failure: Failure, ended: RebootedGuest, first: First | None) -> Explanation:
+def _assembled(case: Case, failure: Failure, ended: Guest, first: First | None) -> Explanation:
     at_end = case.kept or ended
     looked_at = first.guest if first is not None and first.is_then else at_end
     freed = (_tried(lambda: freed_lines(first)) or []) if first is not None else []

@@ -9,6 +9,7 @@ from grade.explain.expected import ENDLESS, passed_before
 from grade.inspect.names import Names
 from grade.inspect.spaces import Space, live_root, spaces, walker_of
 from grade.isa.exceptions import Kind, Taken
+from grade.walker import explain
 
 _SHOWN = 4  # exceptions, from the first on
 _LOW = "(low)"
@@ -85,5 +86,5 @@ def walk_of(first: First) -> list[str]:
     name = Names(first.guest, space).of(address)
     if name.endswith(_LOW) and first.taken.user:  # that the kernel once had something there is no matter to a process
         name = ""
-    lines = walker_of(first.guest, space).walk(address).explain().splitlines()
+    lines = explain(walker_of(first.guest, space).walk(address)).splitlines()
     return [*lines, f"{address:#x} is in: {name}" if name else f"{address:#x} is in nothing that has a name"]

@@ -10,8 +10,6 @@ from dataclasses import replace
 from pathlib import Path
 
 from grade.boot.guest import Guest, Recipe, machine_for
-from grade.boot.kernel_image import KernelImage
-from grade.boot.layout import layout_of
 from grade.boot.way import Way
 from grade.explain.exception_log import ExceptionLog
 from grade.isa import isa_called
@@ -38,31 +36,26 @@ class LoggedMachine(Machine):
         return replace(setup, options=("-d", "int,cpu_reset", "-D", f"/dev/fd/{self.log}"), inherited=(self.log,))
 
 
-class RebootedGuest(Guest):
+def booted_again(recipe: Recipe, tree: Path, log: int | None = None) -> Guest:
     """A guest from a recipe, not yet started."""
-
-    def __init__(self, recipe: Recipe, tree: Path, log: int | None = None) -> None:
-        self.recipe, self.tree, self.isa = recipe, tree, isa_called(recipe.isa)
-        self.image = KernelImage(recipe.isa, Path(recipe.elf))
-        self.layout = layout_of(self.image)
-        self.machine = machine_for(recipe, _CPU_SECONDS, _IDLE_SECONDS, LoggedMachine)
-        self.machine.log = log
-        self.last_stop: Stop | None = None
+    machine = machine_for(recipe, _CPU_SECONDS, _IDLE_SECONDS, LoggedMachine)
+    machine.log = log
+    return Guest.again(recipe, tree, machine)
 
 
 @contextmanager
-def rebooted(recipe: Recipe, tree: Path) -> Iterator[tuple[RebootedGuest, ExceptionLog]]:
+def rebooted(recipe: Recipe, tree: Path) -> Iterator[tuple[Guest, ExceptionLog]]:
     """A guest before its first instruction, and the log of the exceptions that it is going to take."""
     log = ExceptionLog(isa_called(recipe.isa))
     try:
-        with RebootedGuest(recipe, tree, log.input) as guest:
+        with booted_again(recipe, tree, log.input) as guest:
             log.follow(guest.machine.interrupt)
             yield guest, log
     finally:
         log.close()
 
 
-def follow(guest: RebootedGuest, log: ExceptionLog, way: Way, *, to_the_end: bool) -> Stop:
+def follow(guest: Guest, log: ExceptionLog, way: Way, *, to_the_end: bool) -> Stop:
     """Lets the guest go the way that it went before, and then, if it did so, to its end."""
     _, stop = way.go(guest.machine)
     if stop is None or (to_the_end and stop.kind is StopKind.BREAKPOINT):
@@ -77,16 +70,16 @@ def follow(guest: RebootedGuest, log: ExceptionLog, way: Way, *, to_the_end: boo
 
 
 @contextmanager
-def at_exception(recipe: Recipe, tree: Path, taken: Taken, handler: int | None) -> Iterator[RebootedGuest | None]:
+def at_exception(recipe: Recipe, tree: Path, taken: Taken, handler: int | None) -> Iterator[Guest | None]:
     """The guest at the first instruction of the handler of that exception; None if it does not get there again."""
     if handler is None:
         yield None
         return
-    with RebootedGuest(recipe, tree) as guest:
+    with booted_again(recipe, tree) as guest:
         yield guest if _arrives(guest, taken, handler) else None
 
 
-def _arrives(guest: RebootedGuest, taken: Taken, handler: int) -> bool:
+def _arrives(guest: Guest, taken: Taken, handler: int) -> bool:
     """Runs the guest to the handler of that exception; whether it got there."""
     guest.machine.insert_breakpoint(handler)
     before, alike = None, 0

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import gdb
 
-from grade.boot.guest import Guest
+from grade.boot.sight import Sight
 from grade.gdb.command import PagingCommand, usage
 from grade.gdb.guest import GdbGuest
 from grade.gdb.programs import ProgramSymbols
@@ -26,7 +26,7 @@ class BreakIn(PagingCommand):
         super().__init__(guest)
         self._programs = programs
 
-    def lines(self, guest: Guest, words: Sequence[str]) -> list[str]:
+    def lines(self, guest: Sight, words: Sequence[str]) -> list[str]:
         """What to print."""
         if len(words) < 2:
             raise usage("break-in PID WHERE")

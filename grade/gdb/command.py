@@ -6,11 +6,12 @@ import traceback
 from collections.abc import Sequence
 
 import gdb
-from grade.boot.guest import Guest
+
+from grade.boot.sight import Sight
 from grade.diagnosis.failure import Failure
 from grade.gdb.guest import GdbGuest, NotStopped
-from grade.machine.machine import MachineError
 from grade.inspect.spaces import NoSuchSpace, spaces
+from grade.machine.machine import MachineError
 from grade.walker import TooManyTables
 from grade.walker.memory import OutsideMemory
 
@@ -28,7 +29,7 @@ class PagingCommand(gdb.Command):
         super().__init__(self.name, gdb.COMMAND_DATA)
         self._guest = guest
 
-    def lines(self, guest: Guest, words: Sequence[str]) -> list[str]:
+    def lines(self, guest: Sight, words: Sequence[str]) -> list[str]:
         """What to print."""
         raise NotImplementedError
 

@@ -1,4 +1,4 @@
-"""The guest that this GDB is attached to, as grade/boot/guest.py has it: what works for the grader works here.
+"""The guest that this GDB is attached to, as grade/boot/sight.py has it: what works for the grader works here.
 
 Memory is read physically, by the gdb protocol, so it can be looked at while paging is off or broken.
 """
@@ -7,9 +7,8 @@ from pathlib import Path
 
 import gdb
 
-from grade.boot.guest import Guest
-from grade.boot.layout import layout_of
 from grade.boot.process_slots import process_slots
+from grade.boot.sight import Sight
 from grade.gdb.facts import KernelFacts, image_of
 from grade.isa import Isa, isa_called
 from grade.machine.facts import Fact
@@ -58,7 +57,7 @@ class GdbMemory:
 
 
 class GdbMachine:
-    """What Guest needs of a machine, from GDB."""
+    """What is asked of a machine that is stopped, from GDB."""
 
     def __init__(self, isa: Isa, ram_mib: int) -> None:
         self.isa = isa
@@ -96,16 +95,12 @@ class GdbMachine:
         return ""
 
 
-class GdbGuest(Guest):
+class GdbGuest(Sight):
     """The guest under this GDB."""
 
     def __init__(self, facts: KernelFacts) -> None:
-        self.image = image_of(facts)
-        self.layout = layout_of(self.image)
-        self.isa = isa_called(facts.isa)
-        self.tree = Path(facts.tree)
-        self.machine = GdbMachine(self.isa, facts.ram_mib)
-        self.last_stop = None
+        machine = GdbMachine(isa_called(facts.isa), facts.ram_mib)
+        super().__init__(image_of(facts), Path(facts.tree), machine, facts.ram_mib)
 
     def look(self) -> "GdbGuest":
         """The guest, stopped, with the processes it has now. NotStopped if it runs, or if there is none."""

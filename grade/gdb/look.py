@@ -2,13 +2,14 @@
 
 from collections.abc import Sequence
 
-from grade.boot.guest import Guest
 from grade.boot.process_slots import has_areas, memory_map, process_slots
+from grade.boot.sight import Sight
 from grade.gdb.command import PagingCommand, address, usage
 from grade.inspect.frames import frame_use, frames_lines
 from grade.inspect.names import Names, is_users
 from grade.inspect.spaces import live_root, live_space, space_called, walker_of
 from grade.inspect.walk_text import access_lines
+from grade.walker import explain
 
 
 class VirtualToPhysical(PagingCommand):
@@ -19,7 +20,7 @@ class VirtualToPhysical(PagingCommand):
     name = "vtop"
     options = ("-root",)
 
-    def lines(self, guest: Guest, words: Sequence[str]) -> list[str]:
+    def lines(self, guest: Sight, words: Sequence[str]) -> list[str]:
         """What to print."""
         space = live_space(guest)
         if words[:1] == ["-root"] and len(words) > 2:
@@ -28,7 +29,7 @@ class VirtualToPhysical(PagingCommand):
             raise usage("vtop [-root PID|PA] VA")
         va, walker = address(" ".join(words)), walker_of(guest, space)
         walk = walker.walk(va)
-        lines = [f"in {space.label}:", *walk.explain().splitlines()]
+        lines = [f"in {space.label}:", *explain(walk).splitlines()]
         if walk.mapping is not None:
             lines += access_lines(guest, walker, va)
         if name := Names(guest, space).of(va):
@@ -47,7 +48,7 @@ class Areas(PagingCommand):
     name = "vmas"
     takes_pid = True
 
-    def lines(self, guest: Guest, words: Sequence[str]) -> list[str]:
+    def lines(self, guest: Sight, words: Sequence[str]) -> list[str]:
         """What to print."""
         if len(words) > 1:
             raise usage("vmas [PID]")
@@ -70,7 +71,7 @@ class Processes(PagingCommand):
 
     name = "procs"
 
-    def lines(self, guest: Guest, words: Sequence[str]) -> list[str]:
+    def lines(self, guest: Sight, words: Sequence[str]) -> list[str]:
         """What to print."""
         slots = process_slots(guest)
         if not slots:
@@ -93,6 +94,6 @@ class Frames(PagingCommand):
 
     name = "frames"
 
-    def lines(self, guest: Guest, words: Sequence[str]) -> list[str]:
+    def lines(self, guest: Sight, words: Sequence[str]) -> list[str]:
         """What to print."""
         return [str(frame_use(guest, address(" ".join(words))))] if words else frames_lines(guest)

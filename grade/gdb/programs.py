@@ -11,7 +11,8 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import gdb
-from grade.boot.guest import Guest
+
+from grade.boot.sight import Sight
 from grade.gdb.silence import silence
 from grade.inspect.spaces import Space, live_space
 
@@ -29,7 +30,7 @@ class ProgramSymbols:
         self._loaded: Path | None = None
         self._has_low = True
 
-    def follow(self, guest: Guest) -> bool:
+    def follow(self, guest: Sight) -> bool:
         """Loads those of the live process, and no others. Returns whether that changed something for code of users."""
         cpu = guest.cpu()
         if guest.offset:
@@ -76,7 +77,7 @@ class ProgramSymbols:
         return file is not None
 
 
-def _is_low(guest: Guest, pc: int) -> bool:
+def _is_low(guest: Sight, pc: int) -> bool:
     """Whether the kernel runs, and has not moved yet."""
     return guest.image.pa("image_start") <= pc < guest.image.pa("image_end")
 

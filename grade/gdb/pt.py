@@ -3,7 +3,8 @@
 from collections.abc import Sequence
 
 import gdb
-from grade.boot.guest import Guest
+
+from grade.boot.sight import Sight
 from grade.gdb.command import PagingCommand, address, usage
 from grade.gdb.guest import GdbGuest, NotStopped
 from grade.inspect.diff import diff_lines
@@ -49,7 +50,7 @@ class PageTables(PagingCommand):
         except (NotStopped, gdb.error):
             self._now = None
 
-    def lines(self, guest: Guest, words: Sequence[str]) -> list[str]:
+    def lines(self, guest: Sight, words: Sequence[str]) -> list[str]:
         """What to print."""
         match [*words]:
             case []:
@@ -70,7 +71,7 @@ class PageTables(PagingCommand):
             raise usage(_USAGE)
         return walk_lines(guest, guest.walker(), address(" ".join(words)))
 
-    def _since_last_stop(self, guest: Guest) -> list[str]:
+    def _since_last_stop(self, guest: Sight) -> list[str]:
         if self._before is None:
             raise gdb.GdbError("pt -diff: the machine has stopped only once, so there is nothing to compare with")
         now = map_of(guest, live_space(guest))
@@ -81,13 +82,13 @@ class PageTables(PagingCommand):
         return [head, *(lines or ["the same is mapped"])]
 
 
-def _places(guest: Guest, pa: int) -> list[str]:
+def _places(guest: Sight, pa: int) -> list[str]:
     lines = [f"{va:#x}  {rights}  in {space.label}" for space, va, rights in places_of(guest, pa)]
     if len(lines) > _MOST_PLACES:
         lines[_MOST_PLACES:] = [f"... and {len(lines) - _MOST_PLACES} more"]
     return lines or [f"nothing maps {pa:#x}"]
 
 
-def _differences(guest: Guest, one: Space, other: Space) -> list[str]:
+def _differences(guest: Sight, one: Space, other: Space) -> list[str]:
     lines = diff_lines(map_of(guest, one), map_of(guest, other))
     return [f"- {one.label}, root {one.root:#x}; + {other.label}, root {other.root:#x}", *(lines or ["they map the same"])]

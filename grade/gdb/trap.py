@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import gdb
 
-from grade.boot.guest import Guest
+from grade.boot.sight import Sight
 from grade.boot.trapped import trap_frame_of
 from grade.gdb.command import PagingCommand, address, usage
 from grade.inspect.spaces import live_space
@@ -14,7 +14,7 @@ from grade.inspect.why import why_lines
 _MOST_FRAMES = 64
 
 
-def current_trap_frame(guest: Guest) -> TrapFrame | None:
+def current_trap_frame(guest: Sight) -> TrapFrame | None:
     """The trap that is being handled: the frame that handle_trap() was given; else the one of the live process."""
     if (at := _handled_frame(guest)) is None and not guest.cpu().is_user:
         slot = live_space(guest).slot
@@ -22,7 +22,7 @@ def current_trap_frame(guest: Guest) -> TrapFrame | None:
     return frame_at(guest, at) if at is not None else None
 
 
-def _handled_frame(guest: Guest) -> int | None:
+def _handled_frame(guest: Sight) -> int | None:
     """Where the assembly put it: its stack pointer when it called handle_trap()."""
     frame = gdb.newest_frame()
     for _ in range(_MOST_FRAMES):
@@ -42,7 +42,7 @@ class ShowTrapFrame(PagingCommand):
 
     name = "tf"
 
-    def lines(self, guest: Guest, words: Sequence[str]) -> list[str]:
+    def lines(self, guest: Sight, words: Sequence[str]) -> list[str]:
         """What to print."""
         frame = frame_at(guest, address(" ".join(words))) if words else current_trap_frame(guest)
         if frame is None:
@@ -64,7 +64,7 @@ class Why(PagingCommand):
 
     name = "why"
 
-    def lines(self, guest: Guest, words: Sequence[str]) -> list[str]:
+    def lines(self, guest: Sight, words: Sequence[str]) -> list[str]:
         """What to print."""
         if words:
             raise usage("why")

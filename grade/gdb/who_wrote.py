@@ -4,8 +4,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import gdb
-from grade.boot.guest import Guest
+
 from grade.boot.layout import PAGE
+from grade.boot.sight import Sight
 from grade.gdb.command import PagingCommand, address, usage
 from grade.gdb.guest import GdbGuest
 from grade.gdb.rewind import Timeline
@@ -50,7 +51,7 @@ class WhoWrote(PagingCommand):
         self._timeline = timeline
         self._place: Place | None = None
 
-    def lines(self, guest: Guest, words: Sequence[str]) -> list[str]:
+    def lines(self, guest: Sight, words: Sequence[str]) -> list[str]:
         """What to print."""
         if self._timeline is None:
             raise gdb.GdbError(f"who-wrote: it needs a recording, so start with: {self._recorded}")
@@ -67,7 +68,7 @@ class WhoWrote(PagingCommand):
             lines.append(f"  now   {_shown(place, walker, now)}  ({_since(walker, place, after, now)})")
         return [*lines, *_frames(), "The machine stands before this write. who-wrote: the write before it."]
 
-    def _place_named(self, guest: Guest, words: Sequence[str]) -> Place:
+    def _place_named(self, guest: Sight, words: Sequence[str]) -> Place:
         match [*words]:
             case [] if self._place is not None:
                 return self._place
@@ -79,7 +80,7 @@ class WhoWrote(PagingCommand):
                 return _entry_of(guest, address(" ".join(words)))
         raise usage("who-wrote [-page] VA, who-wrote -pa PA, who-wrote (again)")
 
-    def _last_write(self, guest: Guest, place: Place) -> MemoryWrite | None:
+    def _last_write(self, guest: Sight, place: Place) -> MemoryWrite | None:
         end = self._timeline.now()
         last = None
         with self._timeline.playing() as machine:
@@ -90,7 +91,7 @@ class WhoWrote(PagingCommand):
             return self._by_last_instruction(guest, place, end, now) or last
         return last
 
-    def _by_last_instruction(self, guest: Guest, place: Place, end: int, now: int) -> MemoryWrite | None:
+    def _by_last_instruction(self, guest: Sight, place: Place, end: int, now: int) -> MemoryWrite | None:
         """The write that came right before this moment: QEMU stops for the moment, and not for the write."""
         with self._timeline.playing() as machine:
             machine.run_to_instruction(end - 1)
@@ -101,7 +102,7 @@ class WhoWrote(PagingCommand):
         return MemoryWrite(end - 1, before, now.to_bytes(_SIZE, "little"))
 
 
-def _entry_of(guest: Guest, va: int) -> Place:
+def _entry_of(guest: Sight, va: int) -> Place:
     walk = guest.walk(va)
     if not walk.steps:
         raise gdb.GdbError(f"who-wrote: no table is read for {va:#x} ({walk.fault}); who-wrote -page has the bytes there")
@@ -111,7 +112,7 @@ def _entry_of(guest: Guest, va: int) -> Place:
     return Place(step.entry_address, step.level, what, None)
 
 
-def _bytes_of(guest: Guest, va: int) -> Place:
+def _bytes_of(guest: Sight, va: int) -> Place:
     walk = guest.walk(va)
     pa = va if walk.fault == "translation-off" else walk.pa
     if pa is None:
@@ -125,7 +126,7 @@ def _bytes_at(pa: int, va: int | None) -> Place:
     return Place(pa, None, f"the {_SIZE} bytes at {pa:#x}{at}", va & -_SIZE if va is not None else None)
 
 
-def _ways_to(guest: Guest, place: Place) -> list[int]:
+def _ways_to(guest: Sight, place: Place) -> list[int]:
     """The virtual addresses by which code can write there: before paging, in the linear map, in a window, or mapped now."""
     ways = {place.pa, place.pa + guest.offset} | ({place.va} if place.va is not None else set())
     ways |= {va for _, va, _ in places_of(guest, place.pa)}

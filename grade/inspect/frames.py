@@ -4,9 +4,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from grade.boot.frame_records import frame_records
-from grade.boot.guest import Guest
 from grade.boot.layout import PAGE
 from grade.boot.process_slots import process_slots
+from grade.boot.sight import Sight
 from grade.checks.ledger import Ledger, ledger_of
 from grade.inspect.spaces import Space, spaces, walker_of
 from grade.walker import TooManyTables
@@ -62,12 +62,12 @@ class FrameFindings:
         return [f"in use, and nothing leads to them ({len(self.lost)}): {shown}"] if self.lost else []
 
 
-def uses_of(guest: Guest) -> Ledger:
+def uses_of(guest: Sight) -> Ledger:
     """All that leads to a frame, of whichever lab the kernel is."""
     return ledger_of(guest, slots=process_slots(guest))
 
 
-def frame_use(guest: Guest, pa: int) -> FrameUse:
+def frame_use(guest: Sight, pa: int) -> FrameUse:
     """Who holds the frame of `pa`."""
     frame, records = pa & -PAGE, frame_records(guest)
     is_allocators = guest.layout.region("frames").pa <= frame < max(zone.stop for zone in records.never_used)
@@ -75,7 +75,7 @@ def frame_use(guest: Guest, pa: int) -> FrameUse:
     return FrameUse(frame, records.shares.get(frame, 0) if is_allocators else None, owners)
 
 
-def frame_findings(guest: Guest) -> FrameFindings:
+def frame_findings(guest: Sight) -> FrameFindings:
     """What does not fit together. Before there are processes it cannot be told who holds what: nothing."""
     if not process_slots(guest):
         return FrameFindings()
@@ -89,7 +89,7 @@ def frame_findings(guest: Guest) -> FrameFindings:
     return FrameFindings(tuple(sorted(records.shares.keys() - ledger.frames)), freed, short)
 
 
-def frames_lines(guest: Guest) -> list[str]:
+def frames_lines(guest: Sight) -> list[str]:
     """How many frames are in use, for what, and what does not fit together."""
     records = frame_records(guest)
     used, free = len(records.shares), sum(records.free)
@@ -105,7 +105,7 @@ def frames_lines(guest: Guest) -> list[str]:
     return lines + [str(odd) for odd in (*found.freed, *found.short)[:_SHOWN_FRAMES]]
 
 
-def places_of(guest: Guest, pa: int) -> Iterator[tuple[Space, int, str]]:
+def places_of(guest: Sight, pa: int) -> Iterator[tuple[Space, int, str]]:
     """Each virtual address that leads to the byte `pa`, with its space and permissions; the kernel's half once."""
     seen: set[int] = set()
     for space in spaces(guest):

@@ -2,9 +2,9 @@
 
 from collections.abc import Iterable, Iterator
 
-from grade.boot.guest import Guest
 from grade.boot.layout import PAGE
 from grade.boot.process_slots import MemoryMap, memory_map
+from grade.boot.sight import Sight
 from grade.diagnosis.failure import Failure
 from grade.inspect.frames import frame_findings
 from grade.inspect.map_text import AddressSpaceMap, map_of
@@ -16,7 +16,7 @@ _USER_END = 1 << 47
 _OF_KERNEL = ("the kernel's", "a kernel stack")  # what the ledger calls what is the kernel's
 
 
-def lint(guest: Guest, of: list[Space] | None = None) -> list[str]:
+def lint(guest: Sight, of: list[Space] | None = None) -> list[str]:
     """One line for each finding, most telling first; empty if there is none. `of`: only these of the spaces."""
     found: list[str] = []
     every = spaces(guest) if of is None else of
@@ -31,7 +31,7 @@ def _first(findings: Iterable[str], of: str = "") -> list[str]:
     return lines[:_MOST] + ([f"{of}... and {len(lines) - _MOST} more"] if len(lines) > _MOST else [])
 
 
-def _defects(guest: Guest, space: Space) -> Iterator[str]:
+def _defects(guest: Sight, space: Space) -> Iterator[str]:
     """Entries that are neither empty nor usable."""
     try:
         for walk in walker_of(guest, space).defects():
@@ -43,14 +43,14 @@ def _defects(guest: Guest, space: Space) -> Iterator[str]:
         yield f"{space.label}: the tables have no end: {error}"
 
 
-def _ranges(guest: Guest, space: Space) -> Iterator[str]:
+def _ranges(guest: Sight, space: Space) -> Iterator[str]:
     found: AddressSpaceMap = map_of(guest, space)
     for entry in found.ranges:
         for warning in entry.warnings:
             yield f"{space.label}: {entry.range.va:#x}-{entry.range.end:#x} {entry.name}: {warning}"
 
 
-def _guards(guest: Guest, space: Space) -> Iterator[str]:
+def _guards(guest: Sight, space: Space) -> Iterator[str]:
     walker = walker_of(guest, space)
     if not walker.translation_on():
         return
@@ -62,7 +62,7 @@ def _guards(guest: Guest, space: Space) -> Iterator[str]:
                 break
 
 
-def _promises(guest: Guest, space: Space) -> Iterator[str]:
+def _promises(guest: Sight, space: Space) -> Iterator[str]:
     """Pages that a process has and was not promised, or with more rights than promised."""
     if space.slot is None or space.slot.map is None or not space.slot.pid:
         return
@@ -80,7 +80,7 @@ def _promises(guest: Guest, space: Space) -> Iterator[str]:
             yield f"{space.label}: {page.va:#x} can be {more}, and its area is {area}"
 
 
-def _written_by_two(guest: Guest, every: list[Space]) -> Iterator[str]:
+def _written_by_two(guest: Sight, every: list[Space]) -> Iterator[str]:
     """Frames that two processes can write to: what one writes, the other sees, and there is no memory to be shared here."""
     writers: dict[int, tuple[Space, int]] = {}
     for space in every:
@@ -96,7 +96,7 @@ def _written_by_two(guest: Guest, every: list[Space]) -> Iterator[str]:
                 yield f"{space.label}: {page.va:#x} can be written, and its frame {page.pa:#x} by {other.label}, too, at {va:#x}"
 
 
-def has_unpromised_pages(guest: Guest) -> bool:
+def has_unpromised_pages(guest: Sight) -> bool:
     """Whether some process has a page that is in none of its areas."""
     for space in spaces(guest):
         if space.slot is None or space.slot.map is None or not space.slot.pid:
@@ -114,7 +114,7 @@ def more_than(page: Mapping, protection: str) -> str:
     return " and ".join(word for letter, (word, may) in rights.items() if may and letter not in protection and letter != "r")
 
 
-def _kernel_halves(guest: Guest, every: list[Space]) -> Iterator[str]:
+def _kernel_halves(guest: Sight, every: list[Space]) -> Iterator[str]:
     """Where one root serves both halves, the kernel's entries must be the same in all."""
     walker = guest.walker()
     if "high" in walker.halves or not guest.offset or not walker.translation_on() or len(every) < 2:
@@ -129,7 +129,7 @@ def _kernel_halves(guest: Guest, every: list[Space]) -> Iterator[str]:
                 yield f"{space.label}: entry {index} of its root is {entries[index]:#x}; {first[0].label} has {first[1][index]:#x}"
 
 
-def _frames(guest: Guest, every: list[Space]) -> list[str]:
+def _frames(guest: Sight, every: list[Space]) -> list[str]:
     """Frames of these spaces that are free all the same, or have fewer shares than what leads to them."""
     found = frame_findings(guest)
     slots = [space.slot for space in every if space.slot is not None]

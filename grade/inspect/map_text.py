@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from itertools import groupby, islice
 
-from grade.boot.guest import Guest
+from grade.boot.sight import Sight
 from grade.inspect.names import Names, is_users
 from grade.inspect.spaces import Space, walker_of
 from grade.walker import Mapping, Range, TooManyTables, coalesce
@@ -37,7 +37,7 @@ class AddressSpaceMap:
     unusable: int = 0
 
 
-def map_of(guest: Guest, space: Space, low: int = 0, high: int = 1 << 64, most: int | None = None) -> AddressSpaceMap:
+def map_of(guest: Sight, space: Space, low: int = 0, high: int = 1 << 64, most: int | None = None) -> AddressSpaceMap:
     """What is mapped from `low` to `high` while the space's root is loaded, in order of address; of `most` pages at most.
 
     Never raises for wrong tables.
@@ -57,7 +57,7 @@ def map_of(guest: Guest, space: Space, low: int = 0, high: int = 1 << 64, most: 
     return AddressSpaceMap(space, tuple(_named(guest, Names(guest, space), found)), problem, unusable)
 
 
-def _named(guest: Guest, names: Names, pages: Iterable[Mapping]) -> Iterator[NamedRange]:
+def _named(guest: Sight, names: Names, pages: Iterable[Mapping]) -> Iterator[NamedRange]:
     for name, group in groupby(pages, key=names.of_mapping):
         same = list(group)
         leaves = iter(same)
@@ -68,7 +68,7 @@ def _named(guest: Guest, names: Names, pages: Iterable[Mapping]) -> Iterator[Nam
             yield NamedRange(part, name, sum(page.accessed for page in mine), dirty, warnings)
 
 
-def warnings_of(guest: Guest, part: Range) -> Iterator[str]:
+def warnings_of(guest: Sight, part: Range) -> Iterator[str]:
     """What no kernel of this course maps on purpose."""
     user = part.user_read or part.user_write or part.user_execute
     if part.write and part.kernel_execute or part.user_write and part.user_execute:

@@ -1,8 +1,8 @@
 """What lies at a virtual address, by name: a region of the kernel's, a stack, a window, an area of a process."""
 
-from grade.boot.guest import Guest
 from grade.boot.layout import PAGE
 from grade.boot.process_slots import MemoryMap, has_areas, memory_map, process_slots
+from grade.boot.sight import Sight
 from grade.diagnosis.failure import Failure
 from grade.inspect.spaces import Space
 from grade.walker import Mapping
@@ -13,7 +13,7 @@ _USER_END = 1 << 47
 class Names:
     """Names for the addresses of one space, as the kernel's records are now."""
 
-    def __init__(self, guest: Guest, space: Space) -> None:
+    def __init__(self, guest: Sight, space: Space) -> None:
         self._guest = guest
         self._areas = _areas_of(guest, space)
         self._stacks = {slot.stack_top: slot for slot in process_slots(guest) if slot.stack_top}
@@ -49,7 +49,7 @@ class Names:
         return "stack" if va & -PAGE in self._guest.layout.user.stack else ""
 
 
-def _areas_of(guest: Guest, space: Space) -> MemoryMap | None:
+def _areas_of(guest: Sight, space: Space) -> MemoryMap | None:
     if space.slot is None or space.slot.map is None or not has_areas(guest):
         return None
     try:
@@ -58,6 +58,6 @@ def _areas_of(guest: Guest, space: Space) -> MemoryMap | None:
         return None
 
 
-def is_users(guest: Guest, va: int) -> bool:
+def is_users(guest: Sight, va: int) -> bool:
     """Whether the address is in the half of the address space that is a process's."""
     return guest.offset > 0 and va < _USER_END

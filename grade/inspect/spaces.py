@@ -2,9 +2,9 @@
 
 from dataclasses import dataclass
 
-from grade.boot.guest import Guest
 from grade.boot.layout import PAGE
 from grade.boot.process_slots import ProcessSlot, process_slots
+from grade.boot.sight import Sight
 from grade.walker import RadixWalker
 
 
@@ -21,13 +21,13 @@ class Space:
     slot: ProcessSlot | None = None
 
 
-def live_root(guest: Guest) -> int:
+def live_root(guest: Sight) -> int:
     """The root that the CPU uses now for user addresses."""
     roots = guest.cpu().roots
     return roots.get("user", roots["kernel"])
 
 
-def spaces(guest: Guest) -> list[Space]:
+def spaces(guest: Sight) -> list[Space]:
     """All address spaces, process 0's first, which is the kernel's own; the live root too if it is none of these."""
     found = [Space(_label(slot), slot.root, slot) for slot in process_slots(guest) if slot.root is not None]
     root = live_root(guest)
@@ -36,13 +36,13 @@ def spaces(guest: Guest) -> list[Space]:
     return found
 
 
-def live_space(guest: Guest) -> Space:
+def live_space(guest: Sight) -> Space:
     """The one that the CPU uses now."""
     root = live_root(guest)
     return next(space for space in spaces(guest) if space.root == root)
 
 
-def space_called(guest: Guest, name: str) -> Space:
+def space_called(guest: Sight, name: str) -> Space:
     """The space of a process by its PID, or of a root by its physical address (0x...). NoSuchSpace."""
     try:
         number = int(name, 0)
@@ -61,7 +61,7 @@ def space_called(guest: Guest, name: str) -> Space:
     raise NoSuchSpace(f"no process {number} has an address space" + (f"; these have: {pids}" if pids else ""))
 
 
-def walker_of(guest: Guest, space: Space) -> RadixWalker:
+def walker_of(guest: Sight, space: Space) -> RadixWalker:
     """The walk as it would be with the space's root loaded."""
     return guest.walker().with_root(space.root)
 

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from grade.boot.guest import Guest
+from grade.boot.sight import Sight
 
 
 @dataclass(frozen=True)
@@ -13,7 +13,7 @@ class TrapFrame:
     registers: dict[str, int]
 
 
-def frame_at(guest: Guest, va: int) -> TrapFrame | None:
+def frame_at(guest: Sight, va: int) -> TrapFrame | None:
     """The frame at an address, or None if that is not mapped. An array of registers `x` is x0, x1 and so on."""
     values = {}
     for name, field in guest.image.defined.record("TrapFrame").fields.items():

@@ -1,6 +1,6 @@
 """One walk, entry by entry and bit by bit, and what an access to its end would do."""
 
-from grade.boot.guest import Guest
+from grade.boot.sight import Sight
 from grade.inspect.names import is_users
 from grade.walker import RadixWalker, Step, Walk
 from grade.walker.explain import size_text
@@ -8,7 +8,7 @@ from grade.walker.explain import size_text
 _ACCESSES = ("read", "write", "execute")
 
 
-def walk_lines(guest: Guest, walker: RadixWalker, va: int) -> list[str]:
+def walk_lines(guest: Sight, walker: RadixWalker, va: int) -> list[str]:
     """Each entry on the way with each of its bits by number and name, and what the kernel and a user may do there."""
     walk = walker.walk(va)
     lines = [f"walk of {va:#x}" + (f" from the root {walk.root:#x}" if walk.root is not None else "")]
@@ -19,7 +19,7 @@ def walk_lines(guest: Guest, walker: RadixWalker, va: int) -> list[str]:
     return lines
 
 
-def access_lines(guest: Guest, walker: RadixWalker, va: int) -> list[str]:
+def access_lines(guest: Sight, walker: RadixWalker, va: int) -> list[str]:
     """For kernel and user: which accesses succeed, and why the others would fault."""
     lines = []
     for who, user in (("the kernel", False), ("a user", True)):

@@ -1,8 +1,8 @@
 """Why the CPU is where it is: the last fault decoded, the walk of its address, the area it is in, and the cause."""
 
-from grade.boot.guest import Guest
 from grade.boot.layout import PAGE
 from grade.boot.process_slots import memory_map
+from grade.boot.sight import Sight
 from grade.diagnosis.causes import CAUSES
 from grade.diagnosis.diagnose import unreachable_handler
 from grade.diagnosis.failure import Failure
@@ -13,15 +13,15 @@ from grade.inspect.trap_frame import TrapFrame
 from grade.inspect.walk_text import access_lines
 from grade.isa.exceptions import LastFault
 from grade.isa.registers import CpuState
-from grade.walker import Access
+from grade.walker import Access, explain
 
 
-def last_fault(guest: Guest, frame: TrapFrame | None) -> LastFault | None:
+def last_fault(guest: Sight, frame: TrapFrame | None) -> LastFault | None:
     """The fault that the CPU took last, by its registers or by the trap frame that is being handled."""
     return guest.isa.traps.last_fault(guest.cpu(), frame.registers if frame is not None else None)
 
 
-def why_lines(guest: Guest, frame: TrapFrame | None) -> list[str]:
+def why_lines(guest: Sight, frame: TrapFrame | None) -> list[str]:
     """What a student wants to know at a stop, from the first thing that is broken on."""
     cpu = guest.cpu()
     lines = [f"at {cpu.pc:#x}" + (f": {place}" if (place := guest.place(cpu.pc)) else "")]
@@ -36,14 +36,14 @@ def why_lines(guest: Guest, frame: TrapFrame | None) -> list[str]:
     return [*lines, *fault.decoded, *_fault_lines(guest, cpu, fault)]
 
 
-def _fault_lines(guest: Guest, cpu: CpuState, fault: LastFault) -> list[str]:
+def _fault_lines(guest: Sight, cpu: CpuState, fault: LastFault) -> list[str]:
     who = "user code" if fault.user else "the kernel"
     place = guest.place(fault.pc)
     lines = [f"{who} at {fault.pc:#x}" + (f" ({place})" if place else "") + f": {fault.access.value} of {fault.address:#x}"]
     space = live_space(guest)
     walker = walker_of(guest, space)
     lines.append(f"in the address space of {space.label}, root {space.root:#x}")
-    lines += walker.walk(fault.address).explain().splitlines()
+    lines += explain(walker.walk(fault.address)).splitlines()
     refused = walker.would_fault(fault.address, fault.access.value, user=fault.user)
     if refused is None:
         return [*lines, "now it would succeed: the page has come since, or the TLB kept an old entry (stale-tlb)"]
@@ -55,7 +55,7 @@ def _fault_lines(guest: Guest, cpu: CpuState, fault: LastFault) -> list[str]:
     return lines
 
 
-def _cause_in_kernel(guest: Guest, cpu: CpuState, fault: LastFault) -> str:
+def _cause_in_kernel(guest: Sight, cpu: CpuState, fault: LastFault) -> str:
     cause = cause_of_fault(guest, Attempt(fault.address, fault.access, max(fault.pc, cpu.sp) >= guest.offset))
     region, page = guest.layout.region_of(fault.address, guest.offset), guest.walk(fault.address).mapping
     if cause == "wrong-permission" and region is not None and page is not None:
@@ -64,7 +64,7 @@ def _cause_in_kernel(guest: Guest, cpu: CpuState, fault: LastFault) -> str:
     return _cause(cause)
 
 
-def _area_lines(guest: Guest, fault: LastFault) -> list[str]:
+def _area_lines(guest: Sight, fault: LastFault) -> list[str]:
     """What the process was promised there."""
     space = live_space(guest)
     if space.slot is None or space.slot.map is None:

@@ -20,8 +20,8 @@ class Event(Enum):
     UNKNOWN_INSTRUCTION = "an unknown instruction"
 
 
-class Sight(Protocol):
-    """A stopped machine that can be looked at."""
+class StoppedCpu(Protocol):
+    """A CPU that is stopped, and the memory that it sees."""
 
     def cpu(self) -> CpuState:
         """The registers, as they are now."""
@@ -76,7 +76,7 @@ class Traps(ABC):
     """Whether an exception that cannot be delivered resets the machine."""
 
     @abstractmethod
-    def handler(self, guest: Sight, event: Event, *, of_user: bool) -> int:
+    def handler(self, guest: StoppedCpu, event: Event, *, of_user: bool) -> int:
         """Returns where the CPU goes on that event, as its registers and tables say. Raises Unmapped."""
 
     @abstractmethod
@@ -84,15 +84,15 @@ class Traps(ABC):
         """Whether it is that event that has led the CPU to the handler: several may share one."""
 
     @abstractmethod
-    def interrupted(self, guest: Sight) -> Interrupted:
+    def interrupted(self, guest: StoppedCpu) -> Interrupted:
         """Returns what was interrupted, at the entrance of an event's handler. Raises Unmapped."""
 
     @abstractmethod
-    def handler_of(self, guest: Sight, taken: Taken) -> int | None:
+    def handler_of(self, guest: StoppedCpu, taken: Taken) -> int | None:
         """Returns where the CPU goes on that exception; None if it cannot get there, or that cannot be told."""
 
     @abstractmethod
-    def has_just_taken(self, guest: Sight, taken: Taken) -> bool:
+    def has_just_taken(self, guest: StoppedCpu, taken: Taken) -> bool:
         """Whether that exception may be the one at whose handler the CPU is, by where it was taken."""
 
     @abstractmethod
@@ -100,22 +100,22 @@ class Traps(ABC):
         """Returns what is the same, at a handler's entrance, if the same exception has come again."""
 
     @abstractmethod
-    def is_at_entrance(self, guest: Sight, cpu: CpuState) -> bool:
+    def is_at_entrance(self, guest: StoppedCpu, cpu: CpuState) -> bool:
         """Whether the CPU is at the very entrance of an exception handler, where nothing can take long."""
 
     @abstractmethod
-    def way_to_handler(self, guest: Sight, cpu: CpuState, *, at_its_end: bool) -> list[Need]:
+    def way_to_handler(self, guest: StoppedCpu, cpu: CpuState, *, at_its_end: bool) -> list[Need]:
         """Returns what the CPU needs to take an exception, in the order in which it needs it.
 
         A guest `at_its_end` was about to take one: what it was doing then may count, too.
         """
 
     @abstractmethod
-    def needed(self, guest: Sight, cpu: CpuState) -> Iterator[Need]:
+    def needed(self, guest: StoppedCpu, cpu: CpuState) -> Iterator[Need]:
         """Yields what every root must have for the CPU to take any exception. Raises Unmapped."""
 
     @abstractmethod
-    def addresses_held(self, guest: Sight, cpu: CpuState) -> Iterator[Need]:
+    def addresses_held(self, guest: StoppedCpu, cpu: CpuState) -> Iterator[Need]:
         """Yields the addresses in the CPU's registers and tables, with the cause if one is still low. Raises Unmapped."""
 
     @abstractmethod

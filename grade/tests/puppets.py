@@ -5,7 +5,6 @@ operations is given some, or gives the CPU away until it is its turn.
 """
 
 from collections.abc import Callable, Sequence
-from pathlib import Path
 from typing import Self
 
 from grade.boot.frame_records import fail_allocation, frame_records
@@ -43,7 +42,7 @@ class Stage:
 
     def __init__(self, kernel: Kernel) -> None:
         self.guest = Guest(kernel, f"checkpoint ready\nrun {PROGRAM}", cpu_budget=600.0, idle_backstop=20.0)
-        self.program = user_image(Path(self.guest.recipe.elf), PROGRAM)
+        self.program = user_image(self.guest.image.elf, PROGRAM)
         self._call = self.program.va("call_comes")
         self._asking = 0  # the process that asks for operations where the guest has stopped
         self._told: dict[int, int] = {}  # how many operations each process was told to do

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from grade import gdb_session
-from grade.boot.cpu_state import read_cpu_state
 from grade.boot.guest import Recipe, machine_for
+from grade.boot.sight import cpu_of
 from grade.boot.user_image import UserImage
 from grade.course.patches import plant
 from grade.failing_point import is_unreachable
@@ -125,7 +125,7 @@ def test_a_program_at_work_is_no_death(isa: str) -> None:
     with machine_for(Recipe(isa, str(kernel.elf), "run hello", 0), 3.0, 2.0, DebuggedMachine) as machine:
         machine.insert_breakpoint(main)
         assert machine.run().pc == main
-        assert read_cpu_state(machine).is_user and not is_unreachable(machine)
+        assert cpu_of(machine).is_user and not is_unreachable(machine)
 
 
 def test_no_room_for_the_recording(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:

@@ -71,7 +71,7 @@ class Watch:
 
     def __init__(self, guest: Guest, program: str, *functions: str) -> None:
         self.guest = guest
-        image = user_image(Path(guest.recipe.elf), program)
+        image = user_image(guest.image.elf, program)
         self._places = {image.va(name): name for name in functions}
 
     def run(self) -> tuple[str, int]:

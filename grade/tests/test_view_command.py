@@ -20,6 +20,7 @@ from grade.ladder.labs import LadderError
 from grade.ladder.trees import find_root
 from grade.run_plan import Target
 from grade.view import page
+from grade.walker import explain
 
 ROOT = find_root(Path(__file__))
 TEXT = 0x400000  # of a user program
@@ -38,7 +39,7 @@ def failed(boot: Boot, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
     monkeypatch.chdir(tmp_path)
     guest = boot("run hello", "checkpoint ready")
     guest.run_to("ready")
-    failure = Failure("process-killed", "a page of <hello>", "none", guest.walk(TEXT).explain())
+    failure = Failure("process-killed", "a page of <hello>", "none", explain(guest.walk(TEXT)))
     return after_failure.keep(Target(6, guest.isa.name, ROOT, frozenset()), "3.1", failure, guest, None)
 
 

@@ -3,9 +3,9 @@
 from dataclasses import dataclass
 from itertools import islice
 
-from grade.boot.guest import Guest
 from grade.boot.layout import PAGE
 from grade.boot.process_slots import Area, MemoryMap, ProcessSlot, memory_map
+from grade.boot.sight import Sight
 from grade.diagnosis.failure import Failure
 from grade.inspect.lint import more_than
 from grade.inspect.spaces import Space, walker_of
@@ -53,7 +53,7 @@ class ProcessAreas:
     problem: str
 
 
-def areas_of(guest: Guest, space: Space) -> ProcessAreas:
+def areas_of(guest: Sight, space: Space) -> ProcessAreas:
     """The bands of one process, in order of address; what is wrong with its records is said in `problem`."""
     slot = space.slot
     pages, problem = _pages(guest, space)
@@ -79,7 +79,7 @@ def _process(
     return ProcessAreas(label, slot.pid, slot.state, root, heap, has_list, tuple(bands), left_out, visible(problem))
 
 
-def _pages(guest: Guest, space: Space) -> tuple[list[Mapping], str]:
+def _pages(guest: Sight, space: Space) -> tuple[list[Mapping], str]:
     found: list[Mapping] = []
     try:
         found.extend(islice(walker_of(guest, space).mappings(low=0, high=_USER_END), MOST_PAGES))

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, Template
 
-from grade.boot.guest import Guest
+from grade.boot.sight import Sight
 from grade.ladder.files import write_whole
 from grade.view.picture import Picture, Subject, first_walk, picture_of
 from grade.view.ram import LEGEND, WRONG, FrameRun
@@ -19,7 +19,7 @@ _SCRIPTS = ("facts.js", "walk.js", "map.js", "frames.js", "page.js")
 _AS_ROWS = (FrameRun, PictureRange)  # there are thousands: the names of their fields once, and not in each
 
 
-def write_page(guest: Guest, subject: Subject, path: Path) -> Picture:
+def write_page(guest: Sight, subject: Subject, path: Path) -> Picture:
     """Writes the picture of a stopped guest, and returns what is in it. LadderError if the file cannot be written."""
     picture = picture_of(guest, subject)
     write_whole(path, page_text(picture, subject, "\n".join(first_walk(guest, picture))).encode())

@@ -11,8 +11,8 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import TypeVar
 
-from grade.boot.guest import Guest
 from grade.boot.layout import PAGE
+from grade.boot.sight import Sight
 from grade.boot.trapped import trap_frame_of
 from grade.diagnosis.causes import CAUSES
 from grade.diagnosis.failure import Failure
@@ -26,7 +26,7 @@ from grade.view.ram import RamMap, ram_map
 from grade.view.ranges import PictureSpace, RangeReader, Ranges, label_of
 from grade.view.tables import Level, Tables, levels_of, tables_of
 from grade.visible import visible
-from grade.walker import TooManyTables
+from grade.walker import TooManyTables, explain
 from grade.walker.memory import OutsideMemory
 
 _NONSENSE = (
@@ -113,7 +113,7 @@ class _Parts:
             return otherwise
 
 
-def picture_of(guest: Guest, subject: Subject) -> Picture:
+def picture_of(guest: Sight, subject: Subject) -> Picture:
     """The picture of a guest that stands still."""
     parts = _Parts()
     live = live_root(guest)
@@ -154,10 +154,10 @@ def picture_of(guest: Guest, subject: Subject) -> Picture:
     return picture
 
 
-def first_walk(guest: Guest, picture: Picture) -> list[str]:
+def first_walk(guest: Sight, picture: Picture) -> list[str]:
     """The walk that the picture begins with, a line for each entry."""
     walker = guest.walker().with_root(int(picture.spaces[picture.space].root, 16))
-    return visible(walker.walk(int(picture.picks[0].va, 16)).explain()).splitlines()
+    return visible(explain(walker.walk(int(picture.picks[0].va, 16)))).splitlines()
 
 
 def _some(problems: list[str]) -> list[str]:
@@ -171,12 +171,12 @@ def _unread(space: Space, live: int) -> PictureSpace:
     return PictureSpace(label, f"{space.root:#x}", space.root == live, None, [], problem, 0, [])
 
 
-def _where(guest: Guest) -> str:
+def _where(guest: Sight) -> str:
     pc = guest.cpu().pc
     return visible(f"{pc:#x}" + (f", {place}" if (place := guest.place(pc)) else ""))
 
 
-def _facts(guest: Guest, subject: Subject) -> list[tuple[str, str]]:
+def _facts(guest: Sight, subject: Subject) -> list[tuple[str, str]]:
     facts: list[tuple[str, str]] = []
     if (failure := subject.failure) is not None:
         facts.append(("cause", f"{failure.cause}: {CAUSES[failure.cause].meaning}"))
@@ -188,7 +188,7 @@ def _facts(guest: Guest, subject: Subject) -> list[tuple[str, str]]:
     return facts
 
 
-def _picks(guest: Guest, subject: Subject, space: Space, parts: _Parts) -> list[Pick]:
+def _picks(guest: Sight, subject: Subject, space: Space, parts: _Parts) -> list[Pick]:
     """Addresses worth a walk, the one to begin with first."""
     cpu = guest.cpu()
     crashed = guest.last_stop is not None and guest.last_stop.kind is not StopKind.BREAKPOINT
@@ -217,7 +217,7 @@ def _root_of_failure(subject: Subject) -> int | None:
     return int(walked[2], 16) if walked is not None and walked[2] is not None else None
 
 
-def _interrupted(guest: Guest, space: Space) -> list[tuple[str, int]]:
+def _interrupted(guest: Sight, space: Space) -> list[tuple[str, int]]:
     """Where the process that the CPU works for was when it entered the kernel."""
     if space.slot is None or not space.slot.pid or not space.slot.stack_top:
         return []
@@ -225,7 +225,7 @@ def _interrupted(guest: Guest, space: Space) -> list[tuple[str, int]]:
     return [("the process's pc", frame.registers[guest.isa.registers.frame_pc])] if frame is not None else []
 
 
-def _places(guest: Guest) -> list[tuple[str, str, str]]:
+def _places(guest: Sight) -> list[tuple[str, str, str]]:
     """The kernel's regions and guards; page 0 is at its physical address."""
     found = []
     for region in (*guest.layout.regions, *guest.layout.guards):
@@ -234,7 +234,7 @@ def _places(guest: Guest) -> list[tuple[str, str, str]]:
     return found
 
 
-def _processes(guest: Guest, every: list[Space], number: int, parts: _Parts) -> list[ProcessAreas]:
+def _processes(guest: Sight, every: list[Space], number: int, parts: _Parts) -> list[ProcessAreas]:
     """The one that the CPU works for comes first."""
     found = []
     for space in [every[number], *(space for at, space in enumerate(every) if at != number)][:_MOST_PROCESSES]:

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from itertools import groupby
 
 from grade.boot.frame_records import FrameRecords, frame_records
-from grade.boot.guest import Guest
 from grade.boot.layout import PAGE
+from grade.boot.sight import Sight
 from grade.inspect.frames import uses_of
 from grade.inspect.spaces import Space
 from grade.view.ranges import label_of
@@ -63,9 +63,9 @@ class RamMap:
     left_out: int
 
 
-def ram_map(guest: Guest, spaces: list[Space]) -> RamMap:
+def ram_map(guest: Sight, spaces: list[Space]) -> RamMap:
     """Each frame of RAM. What the records hold is believed: any exception of theirs is the caller's to catch."""
-    base, count = guest.layout.ram_base, (guest.recipe.ram_mib << 20) // PAGE
+    base, count = guest.layout.ram_base, (guest.ram_mib << 20) // PAGE
     records = frame_records(guest)
     owners = {frame: [(kind, words) for kind, words in uses] for frame, uses in uses_of(guest).owners.items()}
     cells = _given_parts(guest, records, base, count)
@@ -78,7 +78,7 @@ def ram_map(guest: Guest, spaces: list[Space]) -> RamMap:
     return _runs(base, cells, spaces)
 
 
-def _given_parts(guest: Guest, records: FrameRecords, base: int, count: int) -> list[tuple[str, str, int]]:
+def _given_parts(guest: Sight, records: FrameRecords, base: int, count: int) -> list[tuple[str, str, int]]:
     """Letter, words and shares of each frame, as far as the linked image and the allocator's zones tell."""
     cells = [(OTHER, "", 0)] * count
 

@@ -2,8 +2,8 @@
 
 from dataclasses import dataclass, field
 
-from grade.boot.guest import Guest
 from grade.boot.layout import PAGE
+from grade.boot.sight import Sight
 from grade.inspect.map_text import AddressSpaceMap, NamedRange, map_of
 from grade.inspect.names import is_users
 from grade.inspect.spaces import Space, walker_of
@@ -79,7 +79,7 @@ def label_of(text: str) -> str:
 class RangeReader:
     """Takes the maps of one guest in. A kernel's half that many roots share is read once."""
 
-    def __init__(self, guest: Guest) -> None:
+    def __init__(self, guest: Sight) -> None:
         self._guest = guest
         self.ranges = Ranges()
         self._halves: dict[object, tuple[list[int], AddressSpaceMap]] = {}

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 from grade.inspect.spaces import Space
 from grade.walker import RadixWalker
-from grade.walker.radix import PAGE_BITS, Window
+from grade.walker.format import PAGE_BITS, Window
 
 MOST_BYTES = 900_000  # of JSON: with all the rest the file stays below 2 MB
 _KINDS = ("leaf", "table", "reserved", "empty")

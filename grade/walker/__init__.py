@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from .aarch64 import Aarch64Walker
 from .access import Access
+from .entry import Bit
+from .explain import explain
 from .i386 import I386Walker
 from .memory import MappedMemory, OutsideMemory, PhysicalMemory
-from .model import FAULTS, REFUSALS, Bit, Mapping, Step, TooManyTables, Walk
+from .model import FAULTS, REFUSALS, Mapping, Step, TooManyTables, Walk
 from .radix import RadixWalker
 from .ranges import Range, coalesce
 from .riscv64 import Riscv64Walker
@@ -19,7 +21,7 @@ WALKERS: dict[str, type[RadixWalker]] = {
 __all__ = [
     "FAULTS", "REFUSALS", "WALKERS", "Aarch64Walker", "Access", "Bit", "I386Walker", "MappedMemory", "Mapping", "OutsideMemory",
     "PhysicalMemory", "RadixWalker", "Range", "Riscv64Walker", "Step", "TooManyTables", "Walk", "X86_64Walker",
-    "coalesce", "walker_for",
+    "coalesce", "explain", "walker_for",
 ]  # fmt: skip
 
 

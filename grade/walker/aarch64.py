@@ -24,7 +24,8 @@ from dataclasses import dataclass
 from typing import Self
 
 from .entry import EMPTY, KERNEL_EXECUTE, LOCAL, READ, USER, USER_EXECUTE, WRITE, Decoded, Field, flag, mask, reserved
-from .radix import PAGE_BITS, RadixWalker, Window
+from .format import PAGE_BITS, Window
+from .radix import RadixWalker
 
 # D19.2, SCTLR_EL1.
 SCTLR_M = 1 << 0

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from .model import Bit
-
 # What an entry lets through, as plain integers that are ANDed along the walk. LOCAL is no permission: it means
 # "of this address space only", and a RISC-V table entry with G takes it away.
 READ = 1 << 0
@@ -38,6 +36,17 @@ EMPTY = Decoded("empty", fault="not-present")
 def reserved(detail: str, fault: str = "reserved-bit") -> Decoded:
     """Return an entry that is present and yet ends the walk, and why in the manual's terms."""
     return Decoded("reserved", fault=fault, detail=detail)
+
+
+@dataclass(frozen=True)
+class Bit:
+    """One named field of an entry: `width` bits from bit `low` on, its value, and what that value means."""
+
+    name: str
+    low: int
+    width: int
+    value: int
+    meaning: str
 
 
 @dataclass(frozen=True)

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    from .model import Bit, Mapping, Step, Walk
+from .entry import Bit
+from .model import Mapping, Step, Walk
 
 _IN_WORDS = {
     "not-present": "not present",

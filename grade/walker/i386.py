@@ -17,7 +17,7 @@ from __future__ import annotations
 from typing import Self
 
 from .entry import EMPTY, Decoded, Field, mask, reserved
-from .radix import Window
+from .format import Window
 from .x86 import BLOCK_FIELDS, CR0_PG, CR4_PAE, CR4_PSE, PAGE_FIELDS, PAGE_SIZE, PRESENT, TABLE_FIELDS, X86Walker
 
 ADDRESS = mask(31, 12)

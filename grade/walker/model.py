@@ -6,12 +6,8 @@ Levels count down to 0, the table of pages. Sizes are in bytes, addresses are pl
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
-from .explain import explain
-
-if TYPE_CHECKING:
-    from .entry import Field
+from .entry import Bit, Field
 
 # Why a walk ends without a page; these words are stable, tests and post-mortems compare them.
 FAULTS = (
@@ -32,17 +28,6 @@ REFUSALS = ("no-read", "no-write", "no-execute", "user-denied", "kernel-execute-
 
 class TooManyTables(Exception):
     """An enumeration visited more tables than any sane set of tables holds: they loop or share without end."""
-
-
-@dataclass(frozen=True)
-class Bit:
-    """One named field of an entry: `width` bits from bit `low` on, its value, and what that value means."""
-
-    name: str
-    low: int
-    width: int
-    value: int
-    meaning: str
 
 
 @dataclass(frozen=True)
@@ -135,7 +120,3 @@ class Walk:
     def pa(self) -> int | None:
         """The physical address of exactly `va`, or None if no page maps it."""
         return None if self.mapping is None else self.mapping.pa + self.va - self.mapping.va
-
-    def explain(self) -> str:
-        """Return the walk as text: one aligned line per level, then the page or why the walk ends."""
-        return explain(self)

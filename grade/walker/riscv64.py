@@ -16,7 +16,8 @@ from __future__ import annotations
 from typing import Self
 
 from .entry import EMPTY, EVERYTHING, EXECUTE, LOCAL, READ, USER, WRITE, Decoded, Field, flag, mask, reserved
-from .radix import PAGE_BITS, RadixWalker, Window
+from .format import PAGE_BITS, Window
+from .radix import RadixWalker
 
 # 4.1.11: satp.
 MODE_LOW = 60

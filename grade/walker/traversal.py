@@ -5,20 +5,17 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator
 from itertools import compress
-from typing import TYPE_CHECKING
 
 from .entry import EVERYTHING
+from .format import Format, Window
 from .model import Mapping, TooManyTables
-
-if TYPE_CHECKING:
-    from .radix import RadixWalker, Window
 
 # Tables visited in one enumeration, and visits of one of them at one level. 2 GiB in 4 KiB pages, mapped twice, is
 # 2,054 visits; a table shared by an identity map, a high half and a boot map is visited three times.
 MOST_VISITS = 8192
 MOST_VISITS_OF_ONE = 32
 
-Path = tuple[tuple[int, int], ...]  # (level, rights taken away), see RadixWalker.shape()
+Path = tuple[tuple[int, int], ...]  # (level, rights taken away), see Format.shape()
 
 
 class Traversal:
@@ -28,7 +25,7 @@ class Traversal:
     by the entry without its frame_bits().
     """
 
-    def __init__(self, walker: RadixWalker, low: int, high: int) -> None:
+    def __init__(self, walker: Format, low: int, high: int) -> None:
         self.unusable: list[int] = []
         self._walker = walker
         self._low = low

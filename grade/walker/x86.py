@@ -5,7 +5,7 @@ Sections are of the Intel SDM vol. 3A; "Paging" is chapter 5 there, and was chap
 
 from __future__ import annotations
 
-from .entry import LOCAL, KERNEL_EXECUTE, READ, USER, USER_EXECUTE, WRITE, Field, flag
+from .entry import KERNEL_EXECUTE, LOCAL, READ, USER, USER_EXECUTE, WRITE, Field, flag
 from .radix import RadixWalker
 
 # 2.5 Control registers, 5.1.3 Paging-mode modifiers; EFER: vol. 4, MSR C0000080H.

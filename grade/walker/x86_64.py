@@ -16,7 +16,7 @@ from __future__ import annotations
 from typing import Self
 
 from .entry import EMPTY, EXECUTE, Decoded, Field, flag, mask, reserved
-from .radix import Window
+from .format import Window
 from .x86 import (
     BLOCK_FIELDS,
     BLOCK_PAT,

@@ -301,7 +301,7 @@ def test_intruders(boot: Boot, image: KernelImage) -> None:
         expect(seen != _WRITTEN, "user-access-to-kernel", wanted, f"{seen:#x}, as the intruder does")
     still = witness.pid in {process.pid for process in living(guest, 1)}
     expect(still, "process-killed", f"{witness}, which did nothing, lives", "it does not")
-    kept = user_word(guest, witness.root, user_image(Path(guest.recipe.elf), "tag").va("g_tag"))
+    kept = user_word(guest, witness.root, user_image(guest.image.elf, "tag").va("g_tag"))
     expect(kept == tag, "process-killed", f"the process that did nothing still holds {tag:#x}", f"{kept:#x}")
 
 

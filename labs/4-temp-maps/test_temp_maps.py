@@ -2,7 +2,6 @@
 
 import errno
 from collections.abc import Callable
-from pathlib import Path
 
 from grade.boot.guest import Guest
 from grade.boot.kernel_image import KernelImage
@@ -42,7 +41,7 @@ _CALLS_PER_ADDRESS = 6
 
 
 def _program(guest: Guest, name: str) -> UserImage:
-    return user_image(Path(guest.recipe.elf), name)
+    return user_image(guest.image.elf, name)
 
 
 def _started(guest: Guest, program: str) -> Process:
@@ -217,7 +216,7 @@ def test_loaded_program(boot: Boot, image: KernelImage) -> None:
 def _make_dirty(guest: Guest, start: int) -> None:
     """Fills all RAM from `start` on with what nobody expects."""
     megabyte = bytes(range(1, 256)) * ((1 << 20) // 255 + 1)
-    end = guest.layout.ram_base + (guest.recipe.ram_mib << 20)
+    end = guest.ram_end
     for pa in range(start, end, 1 << 20):
         guest.machine.write_physical(pa, megabyte[: 1 << 20])
 
@@ -646,7 +645,7 @@ def _check_beyond(guest: Guest, programs: tuple[str, ...]) -> None:
     """No two of the programs' pages are one frame, and no frame is in the window."""
     __tracebackhide__ = True
     start, owners = _beyond(guest.image), {}
-    end = guest.layout.ram_base + (guest.recipe.ram_mib << 20)
+    end = guest.ram_end
     for program in programs:
         process = _started(guest, program)
         mappings = user_mappings(guest, process.root)

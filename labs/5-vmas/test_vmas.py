@@ -49,7 +49,7 @@ _NO_ENTRY, _TOO_BIG, _NOT_EXECUTABLE, _NO_MEMORY, _BAD_ADDRESS = (-getattr(errno
 
 
 def _program(guest: Guest, name: str) -> UserImage:
-    return user_image(Path(guest.recipe.elf), name)
+    return user_image(guest.image.elf, name)
 
 
 def _started(guest: Guest, name: str) -> ProcessSlot:
@@ -213,7 +213,7 @@ def test_demand(boot: Boot, image: KernelImage) -> None:
 def _make_dirty(guest: Guest, start: int) -> None:
     """Fills all RAM from `start` on with what nobody expects."""
     megabyte = bytes(range(1, 256)) * ((1 << 20) // 255 + 1)
-    end = guest.layout.ram_base + (guest.recipe.ram_mib << 20)
+    end = guest.ram_end
     for pa in range(start, end, 1 << 20):
         guest.machine.write_physical(pa, megabyte[: 1 << 20])
 

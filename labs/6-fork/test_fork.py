@@ -4,7 +4,6 @@ import errno
 import random
 import secrets
 from collections.abc import Callable
-from pathlib import Path
 
 from grade.boot.frame_records import allocations_to_failure, fail_allocation, frame_records
 from grade.boot.guest import Guest
@@ -31,13 +30,7 @@ from grade.checks.fork_checks import (
 )
 from grade.checks.ledger import check_frames, check_ledger
 from grade.checks.memory_state import check_same_memory, memory_of
-from grade.checks.process_checks import (
-    check_kernel_half,
-    check_kernel_stacks,
-    live_root,
-    user_mappings,
-    walk_in,
-)
+from grade.checks.process_checks import check_kernel_half, check_kernel_stacks, live_root, user_mappings, walk_in
 from grade.checks.user_memory import random_letters, read_user, write_user
 from grade.checks.window_checks import check_all_slots_empty, window_table
 from grade.diagnosis.failure import expect, fail
@@ -60,7 +53,7 @@ _KILLED = 9  # a signal
 
 
 def _program(guest: Guest, name: str) -> UserImage:
-    return user_image(Path(guest.recipe.elf), name)
+    return user_image(guest.image.elf, name)
 
 
 def _run_to_stop(guest: Guest, program: UserImage, symbol: str, what: str) -> ProcessSlot:

@@ -6,7 +6,7 @@ from grade.isa.aarch64.fault_codes import SYSTEM_CALL, UNKNOWN, class_words, ref
 from grade.isa.aarch64.registers import EXCEPTION_LEVEL
 from grade.isa.exceptions import LastFault, Taken
 from grade.isa.registers import CpuState
-from grade.isa.traps import Event, Interrupted, Need, Sight, Traps
+from grade.isa.traps import Event, Interrupted, Need, StoppedCpu, Traps
 from grade.walker import Access
 
 _VECTOR_TABLE_SIZE = 0x800  # Arm ARM D1.3.1
@@ -20,7 +20,7 @@ class ArmTraps(Traps):
 
     resets = False
 
-    def handler(self, guest: Sight, event: Event, *, of_user: bool) -> int:
+    def handler(self, guest: StoppedCpu, event: Event, *, of_user: bool) -> int:
         """The entry of the vector table."""
         kind = _INTERRUPT if event is Event.TICK else _SYNCHRONOUS
         return guest.cpu().vectors["VBAR"] + (_USER if of_user else _KERNEL) + kind
@@ -29,19 +29,19 @@ class ArmTraps(Traps):
         """By the exception class."""
         return event not in _CLASSES or syndrome_class(cpu.registers["esr_el1"]) == _CLASSES[event]
 
-    def interrupted(self, guest: Sight) -> Interrupted:
+    def interrupted(self, guest: StoppedCpu) -> Interrupted:
         """From ELR_EL1 and SPSR_EL1; nothing is on the stack yet."""
         cpu = guest.cpu()
         flags = cpu.registers["spsr_el1"]
         user = not flags & EXCEPTION_LEVEL
         return Interrupted(user, cpu.registers["elr_el1"], cpu.registers["sp_el0"] if user else cpu.sp, cpu.sp, flags)
 
-    def handler_of(self, guest: Sight, taken: Taken) -> int | None:
+    def handler_of(self, guest: StoppedCpu, taken: Taken) -> int | None:
         """QEMU's log has it."""
         del guest
         return taken.handler
 
-    def has_just_taken(self, guest: Sight, taken: Taken) -> bool:
+    def has_just_taken(self, guest: StoppedCpu, taken: Taken) -> bool:
         """By ELR_EL1."""
         return guest.cpu().registers["elr_el1"] == taken.pc
 
@@ -49,24 +49,24 @@ class ArmTraps(Traps):
         """By where it was taken."""
         return cpu.fault_address, cpu.registers["elr_el1"]
 
-    def is_at_entrance(self, guest: Sight, cpu: CpuState) -> bool:
+    def is_at_entrance(self, guest: StoppedCpu, cpu: CpuState) -> bool:
         """Whether it is in the table."""
         del guest
         return 0 <= cpu.pc - cpu.vectors["VBAR"] < _VECTOR_TABLE_SIZE
 
-    def way_to_handler(self, guest: Sight, cpu: CpuState, *, at_its_end: bool) -> list[Need]:
+    def way_to_handler(self, guest: StoppedCpu, cpu: CpuState, *, at_its_end: bool) -> list[Need]:
         """An exception that cannot be delivered comes again and again: what was done before it is gone."""
         del guest, at_its_end
         table = Need("the vector table", cpu.vectors["VBAR"], Access.EXECUTE)
         return [table, Need("the stack", cpu.sp - 8, Access.WRITE)]
 
-    def needed(self, guest: Sight, cpu: CpuState) -> Iterator[Need]:
+    def needed(self, guest: StoppedCpu, cpu: CpuState) -> Iterator[Need]:
         """Both ends of the table."""
         del guest
         for at in (0, _VECTOR_TABLE_SIZE - 4):
             yield Need("the vector table", cpu.vectors["VBAR"] + at, Access.EXECUTE, "vectors-not-in-root")
 
-    def addresses_held(self, guest: Sight, cpu: CpuState) -> Iterator[Need]:
+    def addresses_held(self, guest: StoppedCpu, cpu: CpuState) -> Iterator[Need]:
         """That of the table."""
         del guest
         yield Need("VBAR", cpu.vectors["VBAR"], Access.EXECUTE, "vectors-still-low")

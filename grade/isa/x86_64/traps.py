@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping
 
 from grade.isa.exceptions import Kind, LastFault, Taken
 from grade.isa.registers import CpuState
-from grade.isa.traps import Event, Interrupted, Need, Sight, Traps, Unmapped
+from grade.isa.traps import Event, Interrupted, Need, StoppedCpu, Traps, Unmapped
 from grade.isa.x86_64.fault_codes import refused_by
 from grade.walker import Access
 
@@ -24,7 +24,7 @@ class X86Traps(Traps):
 
     resets = True
 
-    def handler(self, guest: Sight, event: Event, *, of_user: bool) -> int:
+    def handler(self, guest: StoppedCpu, event: Event, *, of_user: bool) -> int:
         """The same for the kernel and for users."""
         del of_user
         return _handler(guest, _VECTORS[event])
@@ -34,7 +34,7 @@ class X86Traps(Traps):
         del event, cpu
         return True
 
-    def interrupted(self, guest: Sight) -> Interrupted:
+    def interrupted(self, guest: StoppedCpu) -> Interrupted:
         """From the frame that the CPU has pushed, of an event without an error code (Intel SDM vol. 3, figure 6-9)."""
         sp = guest.cpu().sp
         if (pa := guest.walk(sp).pa) is None:
@@ -43,7 +43,7 @@ class X86Traps(Traps):
         pc, cs, flags, users_sp, _ = (guest.read_word(pa + 8 * i) for i in range(5))
         return Interrupted(cs & 3 == 3, pc, users_sp, sp + 5 * 8, flags)
 
-    def handler_of(self, guest: Sight, taken: Taken) -> int | None:
+    def handler_of(self, guest: StoppedCpu, taken: Taken) -> int | None:
         """QEMU's log does not have the vector; only of a page fault and of a breakpoint it is known."""
         gates = guest.walk(guest.cpu().vectors["IDT"]).pa
         vector = _BREAKPOINT if taken.kind is Kind.BREAKPOINT else _PAGE_FAULT if taken.address is not None else None
@@ -51,7 +51,7 @@ class X86Traps(Traps):
             return None
         return _target(guest.read_physical(gates + vector * _GATE_SIZE, _GATE_SIZE)) or None
 
-    def has_just_taken(self, guest: Sight, taken: Taken) -> bool:
+    def has_just_taken(self, guest: StoppedCpu, taken: Taken) -> bool:
         """By the frame: an error code, if the exception has one, is below the address to return to."""
         frame = guest.walk(guest.cpu().sp).pa
         return frame is not None and not {guest.read_word(frame), guest.read_word(frame + 8)}.isdisjoint(taken.resumes)
@@ -60,7 +60,7 @@ class X86Traps(Traps):
         """The stack does not grow if it comes again and again."""
         return cpu.fault_address, cpu.sp
 
-    def is_at_entrance(self, guest: Sight, cpu: CpuState) -> bool:
+    def is_at_entrance(self, guest: StoppedCpu, cpu: CpuState) -> bool:
         """Whether one of the exceptions' gates leads to where it is."""
         gates = guest.walk(cpu.vectors["IDT"]).pa
         if gates is None:
@@ -68,7 +68,7 @@ class X86Traps(Traps):
         table = guest.read_physical(gates, _EXCEPTIONS * _GATE_SIZE)
         return cpu.pc in {_target(table[at : at + _GATE_SIZE]) for at in range(0, len(table), _GATE_SIZE)}
 
-    def way_to_handler(self, guest: Sight, cpu: CpuState, *, at_its_end: bool) -> list[Need]:
+    def way_to_handler(self, guest: StoppedCpu, cpu: CpuState, *, at_its_end: bool) -> list[Need]:
         """Of a page fault's. What the CPU was doing when it reset was itself an access that failed."""
         gate = cpu.vectors["IDT"] + _PAGE_FAULT * _GATE_SIZE
         way = [Need("the IDT", gate, Access.READ)]
@@ -83,7 +83,7 @@ class X86Traps(Traps):
             way.append(Need("the address in use", cpu.fault_address, Access.READ))
         return way
 
-    def needed(self, guest: Sight, cpu: CpuState) -> Iterator[Need]:
+    def needed(self, guest: StoppedCpu, cpu: CpuState) -> Iterator[Need]:
         """Tables, handlers, and the stack of a double fault."""
         for name, size in (("IDT", _IDT_SIZE), ("GDT", _GDT_SIZE), ("TSS", _TSS_SIZE)):
             for at in (0, size - 1):
@@ -93,7 +93,7 @@ class X86Traps(Traps):
         if (entry := guest.walk(cpu.vectors["TSS"] + _IST1).pa) is not None:
             yield Need("the double fault's stack", guest.read_word(entry) - 8, Access.WRITE, "kernel-stack-not-in-root")
 
-    def addresses_held(self, guest: Sight, cpu: CpuState) -> Iterator[Need]:
+    def addresses_held(self, guest: StoppedCpu, cpu: CpuState) -> Iterator[Need]:
         """Registers, the page-fault handler's gate, and IST1 of the TSS."""
         for name, va in cpu.vectors.items():
             yield Need(name, va, Access.READ, "descriptor-tables-still-low")
@@ -122,7 +122,7 @@ class X86Traps(Traps):
         return LastFault(cpu.fault_address, refused.access, refused.user, frame["rip"], decoded)
 
 
-def _handler(guest: Sight, vector: int) -> int:
+def _handler(guest: StoppedCpu, vector: int) -> int:
     """The handler in the gate of a vector. Raises Unmapped."""
     gate = guest.cpu().vectors["IDT"] + vector * _GATE_SIZE
     pa = guest.walk(gate).pa

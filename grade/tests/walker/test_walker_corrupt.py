@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from walker_tables import Tables
 
-from grade.walker import FAULTS, REFUSALS, MappedMemory, OutsideMemory, RadixWalker, TooManyTables, walker_for
+from grade.walker import FAULTS, REFUSALS, MappedMemory, OutsideMemory, RadixWalker, TooManyTables, explain, walker_for
 
 ROOT = 0x1000
 # Per ISA: registers, the entry of a table at `address`, the shift of the top index, entries in a table.
@@ -100,7 +100,7 @@ def test_noise(isa, noise, va, small):
         walk = walker.walk(address)
         assert walk.fault is None or walk.fault in FAULTS
         assert (walk.mapping is None) == (walk.fault not in (None, "access-flag"))
-        assert walk.explain().count("\n") == len(walk.steps) + 1
+        assert explain(walk).count("\n") == len(walk.steps) + 1
         assert walker.would_fault(address, "execute", True) in (None, *FAULTS, *REFUSALS)
     walker.tables()
     try:
