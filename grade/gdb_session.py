@@ -15,7 +15,7 @@ from pathlib import Path
 
 from grade.boot.definitions import DEBUG_ROOT
 from grade.boot.failed_run import FailedRun
-from grade.boot.guest import CHECKPOINT, Recipe, machine_for
+from grade.boot.guest import CHECKPOINT, Recipe, machine_of_kind
 from grade.boot.kernel_image import KernelImage
 from grade.boot.way import Way
 from grade.failed_choice import choose_failed, refuse_changed
@@ -233,7 +233,7 @@ def _screen(serial: Path | None) -> Iterator[int]:
 @contextmanager
 def _guest(session: Session, path: Path, screen: int) -> Iterator[None]:
     """The guest, stopped where it is wanted, for GDB at the socket `path`."""
-    machine = machine_for(session.recipe, _CPU_BUDGET, _IDLE_BACKSTOP, DebuggedMachine)
+    machine = machine_of_kind(DebuggedMachine, session.recipe, _CPU_BUDGET, _IDLE_BACKSTOP)
     with machine:
         machine.show_on(screen)
         lines = _go(machine, session)
@@ -275,7 +275,7 @@ def _record(session: Session, log: Path, screen: int) -> RecordingFacts:
         recipe = replace(session.recipe, script="\n".join([*filter(None, [session.recipe.script]), _LAST_LINE]))
         session = replace(session, recipe=recipe)
     death = _death(session)
-    machine = machine_for(session.recipe, _RECORDED_CPU_BUDGET, _IDLE_BACKSTOP, DebuggedMachine)
+    machine = machine_of_kind(DebuggedMachine, session.recipe, _RECORDED_CPU_BUDGET, _IDLE_BACKSTOP)
     machine.recording = Recording(log, RecordMode.RECORD)
     with machine:
         machine.show_on(screen)
@@ -288,10 +288,10 @@ def _record(session: Session, log: Path, screen: int) -> RecordingFacts:
 
 def _death(session: Session) -> Death | None:
     """Tries it without recording: a CPU that faults for ever, or a triple fault, cannot be recorded by QEMU 7.2."""
-    with machine_for(session.recipe, _CPU_BUDGET, _IDLE_BACKSTOP, DebuggedMachine) as machine:
+    with machine_of_kind(DebuggedMachine, session.recipe, _CPU_BUDGET, _IDLE_BACKSTOP) as machine:
         _go(machine, session)
         if machine.state is State.PAUSED and not is_unreachable(machine):
             return None
         pc = machine.registers()[machine.isa.registers.pc]
-    with machine_for(session.recipe, _CPU_BUDGET, _IDLE_BACKSTOP, DebuggedMachine) as machine:
+    with machine_of_kind(DebuggedMachine, session.recipe, _CPU_BUDGET, _IDLE_BACKSTOP) as machine:
         return death_at(machine, pc, Way() if session.failed is None else session.failed.way)

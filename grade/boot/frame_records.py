@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from grade.boot.layout import PAGE
-from grade.boot.sight import Sight
+from grade.boot.sight import LiveSight, Sight
 
 _ALLOCATOR = ("kernel/mm/frame_allocator.cc", "g_frames")
 FILL_OF_FREED = 0xCC
@@ -50,7 +50,7 @@ def frame_records(guest: Sight) -> FrameRecords:
     return FrameRecords(shares, tuple(never_used), tuple(free), range(first, zones[0].start, PAGE), tuple(zones))
 
 
-def fail_allocation(guest: Sight, k: int) -> None:
+def fail_allocation(guest: LiveSight, k: int) -> None:
     """Makes the k-th allocation from now fail, as the monitor's command `fail` does; 0 takes it back."""
     field, data = _fail_after(guest), k.to_bytes(8, "little")
     guest.machine.write_physical(field, data)

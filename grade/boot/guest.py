@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Self
+from typing import Self, TypeVar
 
 from grade.boot.kernel_image import KernelImage
 from grade.boot.sight import LiveSight
@@ -25,6 +25,8 @@ from grade.machine.boot_parameters import BootParameters
 from grade.machine.facts import Fact
 from grade.machine.machine import Machine
 from grade.machine.stop import StopKind
+
+SomeMachine = TypeVar("SomeMachine", bound=Machine)
 
 CHECKPOINT = "checkpoint_reached"
 _PROMPT = "pagewalk> "  # kernel/monitor/monitor.cc: the script has ended, and no process has a turn
@@ -152,8 +154,13 @@ class Guest(LiveSight):
         )
 
 
-def machine_for(recipe: Recipe, cpu_budget: float, idle_backstop: float, kind: type[Machine] = Machine) -> Machine:
+def machine_for(recipe: Recipe, cpu_budget: float, idle_backstop: float) -> Machine:
     """The machine that a recipe describes, not yet started."""
+    return machine_of_kind(Machine, recipe, cpu_budget, idle_backstop)
+
+
+def machine_of_kind(kind: type[SomeMachine], recipe: Recipe, cpu_budget: float, idle_backstop: float) -> SomeMachine:
+    """The same, of another class of machine."""
     parameters = BootParameters(recipe.nonce, recipe.ram_mib << 20, recipe.script, recipe.fail_allocation)
     return kind(
         recipe.isa,

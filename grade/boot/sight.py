@@ -20,8 +20,15 @@ from grade.walker import PhysicalMemory, RadixWalker, Walk, walker_for
 class StoppedMachine(Protocol):
     """What is asked of a machine. Each answer is of the moment at which it was stopped."""
 
-    isa: Isa
-    memory: PhysicalMemory
+    @property
+    def isa(self) -> Isa:
+        """Of its CPU."""
+        ...
+
+    @property
+    def memory(self) -> PhysicalMemory:
+        """Guest RAM."""
+        ...
 
     def registers(self) -> dict[str, int]:
         """The general registers and those that matter to paging, by their small names."""
@@ -51,6 +58,8 @@ def cpu_of(machine: StoppedMachine) -> CpuState:
 
 class Sight:
     """A kernel, its ISA, and a stopped machine with its registers, its memory and its serial text."""
+
+    machine: StoppedMachine
 
     def __init__(self, image: KernelImage, tree: Path, machine: StoppedMachine, ram_mib: int, last_stop: Stop | None = None) -> None:
         self.image = image

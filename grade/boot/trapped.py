@@ -6,6 +6,7 @@ The guest is stopped at the very entrance of the handler, before the kernel has 
 from dataclasses import dataclass
 
 from grade.boot.guest import Guest
+from grade.boot.sight import Sight
 from grade.isa.registers import CpuState
 from grade.isa.traps import Event
 
@@ -41,7 +42,7 @@ class SystemCall:
     arguments: tuple[int, ...]
 
 
-def trap_frame_of(guest: Guest) -> TrapFrame:
+def trap_frame_of(guest: Sight) -> TrapFrame:
     """How this kernel keeps it."""
     record, registers = guest.image.defined.record("TrapFrame"), guest.isa.registers
     return TrapFrame(record.size, record[registers.frame_pc].offset, record[registers.frame_sp].offset)

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from grade.boot.frame_records import frame_records
 from grade.boot.guest import Guest
 from grade.boot.process_slots import ProcessSlot, has_areas, process_slots
+from grade.boot.sight import Sight
 from grade.checks.process_checks import live_root
 from grade.diagnosis.failure import expect
 from grade.walker import RadixWalker
@@ -85,7 +86,7 @@ def _some(frames: Iterable[int], ledger: Ledger | None = None) -> str:
 
 
 def ledger_of(
-    guest: Guest, roots: Iterable[int] = (), held: Iterable[int] = (), slots: Iterable[ProcessSlot] = ()
+    guest: Sight, roots: Iterable[int] = (), held: Iterable[int] = (), slots: Iterable[ProcessSlot] = ()
 ) -> Ledger:
     """What leads to which frame, as for check_frames(); nothing is compared. With `slots`, `roots` are not needed."""
     kernel_root, named, maps = live_root(guest), {root: f"the root {root:#x}" for root in roots}, {}
@@ -105,7 +106,7 @@ def ledger_of(
     return ledger
 
 
-def _uses(guest: Guest, kernel_root: int, processes: dict[int, str]) -> Iterator[tuple[str, int, str]]:
+def _uses(guest: Sight, kernel_root: int, processes: dict[int, str]) -> Iterator[tuple[str, int, str]]:
     """Kind, frame and words of each entry that leads to a frame of the allocator's, and of each root."""
     walker, offset = guest.walker(), guest.offset
     windows, is_split = guest.layout.temp_slots, "high" in walker.halves

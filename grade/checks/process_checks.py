@@ -6,6 +6,7 @@ from grade.boot.guest import Guest
 from grade.boot.layout import PAGE, UserLayout
 from grade.boot.processes import Process, processes
 from grade.boot.promises import awaited_page, promised_pages
+from grade.boot.sight import Sight
 from grade.boot.user_image import UserImage
 from grade.diagnosis.failure import expect, fail
 from grade.diagnosis.process_ends import killed_process, refused_start
@@ -28,13 +29,13 @@ def living(guest: Guest, at_least: int) -> list[Process]:
 # --- walks in a root of one's choice ---------------------------------------------------------------------------------
 
 
-def live_root(guest: Guest) -> int:
+def live_root(guest: Sight) -> int:
     """The root that the CPU uses now for user addresses."""
     roots = guest.cpu().roots
     return roots.get("user", roots["kernel"])
 
 
-def walk_in(guest: Guest, root: int, va: int) -> Walk:
+def walk_in(guest: Sight, root: int, va: int) -> Walk:
     """How `va` translates while `root` is loaded."""
     return guest.walker().with_root(root).walk(va)
 

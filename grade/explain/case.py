@@ -4,7 +4,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from grade.boot.failed_run import FailedRun, command_for
-from grade.boot.guest import Guest, Recipe
+from grade.boot.guest import Recipe
+from grade.boot.sight import Sight
 from grade.boot.way import Way
 from grade.diagnosis.failure import Failure
 from grade.failed_choice import choose_failed, refuse_changed
@@ -28,7 +29,7 @@ class Case:
     way: Way = Way()
     to_the_end: bool = True
     failure: Failure | None = None
-    kept: Guest | None = None
+    kept: Sight | None = None
 
 
 def failed_milestone(tree: Tree, milestone: str, isa: str, lab: int | None) -> Case:

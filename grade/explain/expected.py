@@ -1,6 +1,6 @@
 """Which exceptions a sound kernel takes, too: those that programs and the monitor's commands cause on purpose."""
 
-from grade.boot.guest import Guest
+from grade.boot.sight import Sight
 from grade.diagnosis.process_ends import unmeant_kills
 from grade.explain.exception_log import ExceptionLog
 from grade.isa.exceptions import Kind, Taken
@@ -14,12 +14,12 @@ _TAIL = 3  # where a guest that faults for ever has its last exceptions
 _NEVER_ENDED = (StopKind.HANG, StopKind.FLOOD)
 
 
-def kills_by_fault(guest: Guest) -> list[Fact]:
+def kills_by_fault(guest: Sight) -> list[Fact]:
     """The reports of page faults for which a process was killed. Other exceptions are the doing of programs."""
     return [report for _, report in unmeant_kills(guest) if report.name == "fault"]
 
 
-def first_unexpected(guest: Guest, log: ExceptionLog, *, is_graded: bool) -> int | None:
+def first_unexpected(guest: Sight, log: ExceptionLog, *, is_graded: bool) -> int | None:
     """The index in log.taken of the first exception that should not have been; None if all are expected.
 
     Where a milestone is graded, nobody may be killed at all that is not meant to be.

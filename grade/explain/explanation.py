@@ -6,6 +6,7 @@ from typing import TypeVar
 
 from grade.boot.guest import Guest
 from grade.boot.process_slots import process_slots
+from grade.boot.sight import Sight
 from grade.diagnosis.causes import CAUSES
 from grade.diagnosis.diagnose import unexpected_end
 from grade.diagnosis.failure import Failure, NotWritten
@@ -123,7 +124,7 @@ def _well(case: Case, guest: Guest, log: ExceptionLog) -> Explanation:
     return Explanation((Section(case.title, tuple(said)),), None, is_well=True)
 
 
-def _assembled(case: Case, failure: Failure, ended: Guest, first: First | None) -> Explanation:
+def _assembled(case: Case, failure: Failure, ended: Sight, first: First | None) -> Explanation:
     at_end = case.kept or ended
     looked_at = first.guest if first is not None and first.is_then else at_end
     freed = (_tried(lambda: freed_lines(first)) or []) if first is not None else []
@@ -153,7 +154,7 @@ def _assembled(case: Case, failure: Failure, ended: Guest, first: First | None) 
     return Explanation(tuple(s for s in sections if s.lines), cause, is_well=False)
 
 
-def _what(failure: Failure, guest: Guest) -> tuple[str, ...]:
+def _what(failure: Failure, guest: Sight) -> tuple[str, ...]:
     lines = [f"expected   {failure.expected}", f"seen       {failure.seen}"]
     stop = guest.last_stop
     if stop is not None and stop.pc is not None:
@@ -167,7 +168,7 @@ def _when(first: First) -> str:
     return "" if first.is_then else ", as the tables were at the end"
 
 
-def cause_of(failure: Failure, first: First | None, guest: Guest, *, met_freed: bool) -> str:
+def cause_of(failure: Failure, first: First | None, guest: Sight, *, met_freed: bool) -> str:
     """The failure's, or, where that only says how the run ended, what says why; `guest` is as it was when it went wrong."""
     if met_freed or failure.cause in _OF_THE_END:
         own = _tried(lambda: _cause_of_first(first)) if first is not None else None
@@ -183,7 +184,7 @@ def cause_of(failure: Failure, first: First | None, guest: Guest, *, met_freed: 
     return failure.cause
 
 
-def _place_of(first: First | None, guest: Guest) -> str:
+def _place_of(first: First | None, guest: Sight) -> str:
     """The kernel's source line of the first exception, or where the run stopped; empty if user code ran."""
     if first is not None and not first.taken.user and (place := first.guest.place(first.taken.pc).partition(" at ")[2]):
         return place
@@ -208,7 +209,7 @@ def _cause_lines(case: Case, failure: Failure, cause: str, place: str) -> tuple[
     return tuple(lines)
 
 
-def _odd_frames(guest: Guest, *, is_end: bool) -> list[str]:
+def _odd_frames(guest: Sight, *, is_end: bool) -> list[str]:
     """What does not fit together; frames that nothing leads to only at an end where no process is on its way in the kernel."""
     idle = is_end and not any(slot.pid for slot in process_slots(guest)) and guest.last_stop is not None
     quiet = idle and (guest.last_stop.kind is StopKind.BREAKPOINT or guest.facts("poweroff"))
@@ -216,7 +217,7 @@ def _odd_frames(guest: Guest, *, is_end: bool) -> list[str]:
     return ([str(odd) for odd in (*found.freed, *found.short)] + (found.lost_words if quiet else []))[:_MOST_FINDINGS]
 
 
-def _findings(guest: Guest) -> list[str]:
+def _findings(guest: Sight) -> list[str]:
     shown = _odd_frames(guest, is_end=False)
     found = [line for line in lint(guest) if line not in shown]
     more = [f"... and {len(found) - _MOST_FINDINGS} more: `pt -lint` in GDB"] if len(found) > _MOST_FINDINGS else []

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from grade.boot.guest import Guest
+from grade.boot.sight import Sight
 from grade.diagnosis.fault_cause import Attempt, cause_of_fault
 from grade.explain.exception_log import ExceptionLog
 from grade.explain.expected import ENDLESS, passed_before
@@ -21,7 +21,7 @@ class First:
 
     log: ExceptionLog
     index: int
-    guest: Guest
+    guest: Sight
     is_then: bool
 
     @property
@@ -68,7 +68,7 @@ def describe_first(first: First) -> list[str]:
     return lines
 
 
-def _by(guest: Guest, taken: Taken) -> str:
+def _by(guest: Sight, taken: Taken) -> str:
     """Who did what: the instruction, and the address if that is another one."""
     who = "user code" if taken.user else "the kernel"
     place = "" if taken.user else guest.place(taken.pc)

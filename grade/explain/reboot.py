@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
-from grade.boot.guest import Guest, Recipe, machine_for
+from grade.boot.guest import Guest, Recipe, machine_of_kind
 from grade.boot.way import Way
 from grade.explain.exception_log import ExceptionLog
 from grade.isa import isa_called
@@ -38,7 +38,7 @@ class LoggedMachine(Machine):
 
 def booted_again(recipe: Recipe, tree: Path, log: int | None = None) -> Guest:
     """A guest from a recipe, not yet started."""
-    machine = machine_for(recipe, _CPU_SECONDS, _IDLE_SECONDS, LoggedMachine)
+    machine = machine_of_kind(LoggedMachine, recipe, _CPU_SECONDS, _IDLE_SECONDS)
     machine.log = log
     return Guest.again(recipe, tree, machine)
 

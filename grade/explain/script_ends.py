@@ -1,7 +1,7 @@
 """How a run of somebody's own may end for which the kernel is not to blame."""
 
-from grade.boot.guest import Guest
 from grade.boot.process_slots import process_slots
+from grade.boot.sight import Sight
 from grade.diagnosis.failure import Failure
 from grade.explain.exception_log import ExceptionLog
 from grade.isa.exceptions import Kind
@@ -11,7 +11,7 @@ from grade.visible import visible
 _TICKS = 3  # a timer that is never set again interrupts once
 
 
-def refuse_misuse(guest: Guest) -> None:
+def refuse_misuse(guest: Sight) -> None:
     """LadderError if the script has a line that the monitor would not take."""
     for fact in guest.facts("misuse"):
         command, reason = (visible(fact.values.get(name, "?")) for name in ("command", "reason"))
@@ -24,7 +24,7 @@ def refuse_misuse(guest: Guest) -> None:
             raise LadderError(f"there is no program {program}: the monitor did not start it")
 
 
-def goes_on_and_on(guest: Guest, log: ExceptionLog, failure: Failure) -> bool:
+def goes_on_and_on(guest: Sight, log: ExceptionLog, failure: Failure) -> bool:
     """Whether it is only a program without an end that used up the time: ticks interrupt it, and nobody waits for a turn."""
     ticks = sum(repeated.times for repeated in log.taken if repeated.taken.kind is Kind.INTERRUPT and repeated.taken.user)
     waiting = any(slot.state == "ready" for slot in process_slots(guest))

@@ -4,7 +4,6 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import gdb
-
 from grade.boot.sight import Sight
 from grade.gdb.command import PagingCommand, usage
 from grade.gdb.guest import GdbGuest

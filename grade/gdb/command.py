@@ -6,7 +6,6 @@ import traceback
 from collections.abc import Sequence
 
 import gdb
-
 from grade.boot.sight import Sight
 from grade.diagnosis.failure import Failure
 from grade.gdb.guest import GdbGuest, NotStopped

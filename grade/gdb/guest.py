@@ -6,7 +6,6 @@ Memory is read physically, by the gdb protocol, so it can be looked at while pag
 from pathlib import Path
 
 import gdb
-
 from grade.boot.process_slots import process_slots
 from grade.boot.sight import Sight
 from grade.gdb.facts import KernelFacts, image_of
@@ -97,6 +96,8 @@ class GdbMachine:
 
 class GdbGuest(Sight):
     """The guest under this GDB."""
+
+    machine: GdbMachine
 
     def __init__(self, facts: KernelFacts) -> None:
         machine = GdbMachine(isa_called(facts.isa), facts.ram_mib)

@@ -7,7 +7,7 @@ from itertools import count
 from pathlib import Path
 
 import gdb
-from grade.boot.guest import Recipe, machine_for
+from grade.boot.guest import Recipe, machine_of_kind
 from grade.gdb.command import address
 from grade.gdb.facts import RecordingFacts
 from grade.gdb.follow import Follower
@@ -66,7 +66,7 @@ class Timeline:
             self._guest = None
 
     def _player(self) -> DebuggedMachine:
-        machine = machine_for(Recipe(**self._facts.recipe), _CPU_BUDGET, _IDLE_BACKSTOP, DebuggedMachine)
+        machine = machine_of_kind(DebuggedMachine, Recipe(**self._facts.recipe), _CPU_BUDGET, _IDLE_BACKSTOP)
         machine.recording = Recording(Path(self._facts.log), RecordMode.PLAY)
         return machine
 

@@ -4,7 +4,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import gdb
-
 from grade.boot.layout import PAGE
 from grade.boot.sight import Sight
 from grade.gdb.command import PagingCommand, address, usage

@@ -363,13 +363,13 @@ class Machine:
         self._gdb.resume()
         known: Circle | None = None
         while (stop := self._watcher.wait(until, look=self.looks_for_circles)) == LOOK:
-            stop, seen = self._look()
-            if stop is None and seen is not None and seen == known:
+            other, seen = self._look()
+            if other is not None:
+                return self._stopped(other)
+            if seen is not None and seen == known:
                 what = f"{len(seen)} instructions" if len(seen) > 1 else "instruction"
                 detail = f"the CPU executes the same {what} for ever: interrupts are off, and no register changes"
-                stop = Stop(StopKind.HANG, None, detail)
-            if stop is not None:
-                break
+                return self._stopped(Stop(StopKind.HANG, None, detail))
             known = seen
             self._gdb.resume()
         return self._stopped(stop)

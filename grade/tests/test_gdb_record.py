@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from grade import gdb_session
-from grade.boot.guest import Recipe, machine_for
+from grade.boot.guest import Recipe, machine_of_kind
 from grade.boot.sight import cpu_of
 from grade.boot.user_image import UserImage
 from grade.course.patches import plant
@@ -122,7 +122,7 @@ def test_a_program_at_work_is_no_death(isa: str) -> None:
     """The kernel itself could not execute what the CPU executes there, and need not."""
     kernel = build_kernel(ROOT, isa)
     main = UserImage(ROOT / "build" / isa / "user" / "hello").va("main")
-    with machine_for(Recipe(isa, str(kernel.elf), "run hello", 0), 3.0, 2.0, DebuggedMachine) as machine:
+    with machine_of_kind(DebuggedMachine, Recipe(isa, str(kernel.elf), "run hello", 0), 3.0, 2.0) as machine:
         machine.insert_breakpoint(main)
         assert machine.run().pc == main
         assert cpu_of(machine).is_user and not is_unreachable(machine)

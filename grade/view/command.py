@@ -7,6 +7,7 @@ from rich.console import Console
 
 from grade.boot.failed_run import FailedRun, command_for
 from grade.boot.guest import CHECKPOINT, Guest
+from grade.boot.sight import Sight
 from grade.diagnosis import diagnose
 from grade.diagnosis.failure import Failure, NotWritten
 from grade.failed_choice import choose_failed, refuse_changed
@@ -117,7 +118,7 @@ def _run(guest: Guest, lines: list[str], va: int | None) -> Subject:
         return Subject(title, None, va, note=str(error))
 
 
-def _show(guest: Guest, subject: Subject, options: ViewOptions, console: Console, path: Path) -> None:
+def _show(guest: Sight, subject: Subject, options: ViewOptions, console: Console, path: Path) -> None:
     if options.as_text:
         picture = picture_of(guest, subject)
         print_picture(console, picture, first_walk(guest, picture))
