@@ -62,10 +62,14 @@ class MemoryWrite:
 class DebuggedMachine(Machine):
     """A machine that GDB can take over. With a `recording` it writes one, or plays it."""
 
-    looks_for_circles = False  # a person may want to see it, and a recording knows of no steps
     recording: Recording | None = None
     _screen: int | None = None
     _printer: Thread | None = None
+
+    @property
+    def looks_for_circles(self) -> bool:
+        """Not while a recording is made or played: nobody may step in between."""
+        return self.recording is None
 
     def _setup(self) -> GuestSetup:
         setup = super()._setup()

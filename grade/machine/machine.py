@@ -72,9 +72,6 @@ class Machine:
     The thread that starts a machine must live as long as the machine does.
     """
 
-    looks_for_circles = True
-    """Whether a guest that runs round in a circle is stopped before its CPU time is used up."""
-
     def __init__(
         self,
         isa: str,
@@ -156,6 +153,11 @@ class Machine:
 
     def __exit__(self, *_: object) -> None:
         self.close()
+
+    @property
+    def looks_for_circles(self) -> bool:
+        """Whether a guest that runs round in a circle is stopped before its CPU time is used up."""
+        return True
 
     @property
     def state(self) -> State:

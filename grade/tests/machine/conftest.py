@@ -67,7 +67,8 @@ def start(kernels: KernelBuilder, isa: str) -> Iterator[Callable[..., tuple[Mach
         def start_machine(entry: str, **options: object) -> tuple[Machine, Kernel]:
             kernel = kernels.build(isa, entry)
             parameters = options.pop("parameters", BootParameters(nonce=1, ram_bytes=128 << 20))
-            machine = Machine(isa, kernel.path, parameters, **options)
+            kind = options.pop("kind", Machine)
+            machine = kind(isa, kernel.path, parameters, **options)
             return machines.enter_context(machine), kernel
 
         yield start_machine

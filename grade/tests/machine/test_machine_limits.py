@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
+from grade.machine.debugged import DebuggedMachine
 from grade.machine.stop import StopKind
 
 
@@ -45,6 +46,12 @@ def test_a_guest_that_goes_round_in_a_circle_ends_long_before(start):
     assert machine.cpu_time() < 5
     machine.use_up_budget()
     assert machine.run().kind is StopKind.HANG, "it can be run on"
+
+
+def test_who_goes_back_to_a_circle_waits_no_longer(start):
+    """`./pagewalk gdb` of a milestone says the same of it as `grade` did."""
+    machine, _ = start("spin", cpu_budget=60, kind=DebuggedMachine)
+    assert "the same instruction for ever" in machine.run().detail
 
 
 def test_a_circle_that_an_interrupt_may_end_has_its_whole_budget(start):
