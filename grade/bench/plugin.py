@@ -1,18 +1,17 @@
 """Builds the plugin that counts instructions, for the QEMU that is here."""
 
-import hashlib
-import os
 import shutil
-import subprocess
 from functools import cache
 from pathlib import Path
 
 from grade.bench.figure import NotMeasured
+from grade.ladder.labs import LadderError
+from grade.ladder.shared_library import shared_library
 from grade.machine.qemu_version import require, version_of
 
 _SOURCE = Path(__file__).with_name("count_instructions.c")
 _COMPILERS = ("cc", "gcc", "clang")
-_OPTIONS = ("-std=c17", "-D_GNU_SOURCE", "-O2", "-fPIC", "-shared", "-fvisibility=hidden")
+_OPTIONS = ("-std=c17", "-D_GNU_SOURCE", "-O2", "-fvisibility=hidden")
 
 
 @cache
@@ -22,21 +21,11 @@ def build_plugin(isa: str, build: Path) -> Path:
     if compiler is None:
         names = ", ".join(_COMPILERS)
         raise NotMeasured(f"counting instructions needs a C compiler of this machine, and none of {names} is on PATH")
-    arguments = [*_OPTIONS, f"-DPLUGIN_API={_api(isa)}"]
-    digest = hashlib.sha256(_SOURCE.read_bytes() + " ".join([compiler, *arguments]).encode()).hexdigest()[:16]
-    library = build / "bench" / f"count_instructions-{digest}.so"
-    if not library.exists():
-        _compile([compiler, *arguments], library)
-    return library
-
-
-def _compile(command: list[str], library: Path) -> None:
-    library.parent.mkdir(parents=True, exist_ok=True)
-    fresh = library.with_suffix(f".{os.getpid()}")  # others may build it, too, or use it already
-    run = subprocess.run([*command, "-o", fresh, _SOURCE], capture_output=True, text=True, check=False)
-    if run.returncode != 0:
-        raise NotMeasured(f"{_SOURCE.name} does not compile with {command[0]}:\n{run.stderr.strip()}")
-    fresh.replace(library)
+    command = [compiler, *_OPTIONS, f"-DPLUGIN_API={_api(isa)}"]
+    try:
+        return shared_library(command, _SOURCE, build / "bench")
+    except LadderError as error:
+        raise NotMeasured(str(error)) from error
 
 
 def _api(isa: str) -> int:

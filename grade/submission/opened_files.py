@@ -1,16 +1,14 @@
 """Which files the tools of the compiler open: builds opened_files.c, and reads what it recorded."""
 
-import hashlib
 import os
-import subprocess
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from grade.ladder.labs import LadderError
+from grade.ladder.shared_library import shared_library
 
 _SOURCE = Path(__file__).with_suffix(".c")
-_COMMAND = ("g++", "-x", "c", "-std=c17", "-O2", "-fPIC", "-shared")
+_COMPILER = ["g++", "-x", "c", "-std=c17", "-O2"]
 
 
 @dataclass(frozen=True)
@@ -33,16 +31,7 @@ def environment(library: Path, records: Path) -> dict[str, str]:
 
 def build_library(folder: Path) -> Path:
     """opened_files.c as a shared library in `folder`, built if need be. LadderError if it does not compile."""
-    digest = hashlib.sha256(_SOURCE.read_bytes() + " ".join(_COMMAND).encode()).hexdigest()[:16]
-    library = folder / f"opened_files-{digest}.so"
-    if not library.exists():
-        folder.mkdir(parents=True, exist_ok=True)
-        fresh = library.with_suffix(f".{os.getpid()}")  # others may build it, too, or use it already
-        run = subprocess.run([*_COMMAND, "-o", fresh, _SOURCE], capture_output=True, text=True, check=False)
-        if run.returncode != 0:
-            raise LadderError(f"{_SOURCE.name} does not compile:\n{run.stderr.strip()}")
-        fresh.replace(library)
-    return library
+    return shared_library(_COMPILER, _SOURCE, folder)
 
 
 def tool_runs(records: Path) -> Iterator[ToolRun]:
