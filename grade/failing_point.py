@@ -6,7 +6,7 @@ from grade.boot.failed_run import FailedRun
 from grade.boot.kernel_image import KernelImage
 from grade.boot.sight import cpu_of
 from grade.boot.way import Way
-from grade.kill_point import go_to_kill, last_killed
+from grade.kill_point import go_to_kill
 from grade.machine.debugged import DebuggedMachine
 from grade.machine.machine import MachineError
 from grade.machine.stop import Stop, StopKind
@@ -34,12 +34,11 @@ def go_to_failure(
 
     With `death` it stops right before that; with `at_kill` as a process is killed: when the test noticed it had gone.
     """
-    if at_kill and failed.failure.killed is not None:
-        stop = go_to_kill(machine, image, failed.failure.killed)
+    if at_kill and (kill := failed.failure.kill) is not None:
+        stop = go_to_kill(machine, image, kill.pid)
         if stop.kind is not StopKind.BREAKPOINT:
             return [f"The machine did not come there as last time: {stop.detail}."]
-        who = f"process {failed.failure.killed} ({last_killed(machine).get('program')})"
-        where = f"{who} is killed, and has all that it had; `bt` says why"
+        where = f"process {kill.pid} ({kill.program}) is killed, and has all that it had; `bt` says why"
         return [f"Where milestone {failed.milestone} failed on {failed.isa}: {where}.", *_failure_lines(failed)]
     # Nobody plays again what is written into memory while a recording is made.
     way = failed.way if machine.recording is None else replace(failed.way, deeds=())
@@ -139,5 +138,6 @@ def _reporters(image: KernelImage) -> dict[int, str]:
 def _failure_lines(failed: FailedRun) -> list[str]:
     failure = failed.failure
     lines = [f"cause: {failure.cause}", f"expected: {failure.expected}", f"seen: {failure.seen}"]
-    # Where the grader stopped it to look, no fault is being handled, and `why` has nothing to walk.
-    return [visible(line) for line in lines + (failure.walk.splitlines() if failed.stop_kind is StopKind.BREAKPOINT else [])]
+    if failed.stop_kind is StopKind.BREAKPOINT:
+        lines += failure.walk_lines  # the grader stopped it to look: no fault is being handled, and `why` has none to walk
+    return [visible(line) for line in lines]

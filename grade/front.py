@@ -7,7 +7,6 @@ import elftools.elf.elffile  # noqa: F401  # each worker would have to import it
 import pytest
 from rich.text import Text
 
-from grade import report
 from grade.building import Building, Built, Ended, Event, Order, Said, Step
 from grade.ladder.build import BuildError
 from grade.ladder.build_errors import Diagnostic
@@ -15,7 +14,8 @@ from grade.ladder.labs import LadderError
 from grade.needs import Needs, all_needs
 from grade.plugin import BUILT, Collector, crashed, due_of
 from grade.progress import ProgressLine
-from grade.results import Result, Status
+from grade.results import report
+from grade.results.result import Result, Status
 from grade.schedule import Durations, beginnings
 from grade.visible import visible
 from grade.workers import run_in_copies

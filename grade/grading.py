@@ -16,7 +16,7 @@ from grade.ladder.labs import LadderError
 from grade.ladder.trees import Tree, find_root
 from grade.machine.qemu_version import require
 from grade.needs import Needs, all_needs, needs_of
-from grade.results import Result, Status
+from grade.results.result import Result, Status
 from grade.run_plan import Plan, milestones_for, plan, plan_submission
 from grade.student.around_grading import after_grading, refuse_conflicts
 
@@ -98,7 +98,7 @@ def _judge(options: GradeOptions, console: Console, submission: Path | None, jud
 
     from grade.front import Front
     from grade.progress import ProgressLine
-    from grade.report import print_report, waiting_lines
+    from grade.results.report import print_report, waiting_lines
 
     tests, targets = Tree(find_root(Path(__file__))), judging.targets
     front = Front(ProgressLine(console), judging.building, judging.needs, options.jobs)

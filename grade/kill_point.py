@@ -41,14 +41,14 @@ def last_killed(machine: Machine) -> dict[str, str]:
 @contextmanager
 def at_kill(failed: FailedRun) -> Iterator[Guest | None]:
     """The guest of that failure, booted again, as it kills the process that it should not; None if it does not again."""
-    if failed.failure.killed is None:
+    if failed.failure.kill is None:
         yield None
         return
     guest = booted_again(failed.recipe, failed.tree)
     try:
         with suppress(MachineError):
             guest.machine.start()
-            guest.last_stop = go_to_kill(guest.machine, guest.image, failed.failure.killed)
+            guest.last_stop = go_to_kill(guest.machine, guest.image, failed.failure.kill.pid)
         is_there = guest.last_stop is not None and guest.last_stop.kind is StopKind.BREAKPOINT
         yield guest if is_there else None
     finally:

@@ -11,29 +11,29 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from grade import after_failure, report, run_plan
+from grade import after_failure, run_plan
 from grade.boot.guest import Guest
 from grade.boot.kernel_image import KernelImage
 from grade.building import NOTHING_BUILT, Built
 from grade.checks.ran_before import HostTests
-from grade.diagnosis.failure import Failure, NotWritten
-from grade.diagnosis.process_ends import kill_behind
 from grade.isa import ISAS
-from grade.ladder.build import BuildError, Kernel
+from grade.judging import judge
+from grade.ladder.build import Kernel
 from grade.ladder.labs import LadderError
 from grade.ladder.trees import Tree, find_root
-from grade.results import Result, Status, write_json, write_junit
+from grade.results.files import write_json, write_junit
+from grade.results.report import table_text
+from grade.results.result import Result, Status
+from grade.results.verdict import Verdict
 from grade.run_plan import Target
 from grade.schedule import Due
-from grade.visible import visible
-from grade.walker import TooManyTables
 
 RESULT = "pagewalk_result"
 
@@ -183,7 +183,7 @@ def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo) -> Itera
     result = _result(item, mark, call)
     report = outcome.get_result()
     beside = {"booted": _last_guest(item) is not None, "unchanged": _is_unchanged(item)}
-    report.user_properties.append((RESULT, json.dumps({**asdict(result), **beside})))
+    report.user_properties.append((RESULT, json.dumps({**result.as_data(), **beside})))
     if result.waits:
         report.outcome, report.longrepr = "skipped", (str(item.path), 0, result.message)
 
@@ -200,8 +200,8 @@ def crashed(item: pytest.Item, how: str) -> pytest.TestReport:
     report = pytest.TestReport(item.nodeid, item.location, {}, "failed", message, "call")
     if (mark := item.get_closest_marker("milestone")) is not None:
         target, most, title = _asked(item, mark)
-        result = Result(target.lab, target.isa, mark.args[0], title, 0, most, Status.ERROR, None, message, 0.0)
-        report.user_properties.append((RESULT, json.dumps({**asdict(result), "booted": False, "unchanged": False})))
+        result = Result(target.lab, target.isa, mark.args[0], title, 0, most, Status.ERROR, Verdict(error=message), 0.0)
+        report.user_properties.append((RESULT, json.dumps({**result.as_data(), "booted": False, "unchanged": False})))
     return report
 
 
@@ -216,16 +216,14 @@ def _asked(item: pytest.Function, mark: pytest.Mark) -> tuple[Target, float, str
 def _result(item: pytest.Function, mark: pytest.Mark, call: pytest.CallInfo) -> Result:
     number = mark.args[0]
     target, most, title = _asked(item, mark)
-    error = call.excinfo.value if call.excinfo else None
-    failure = _failure_in(error, _last_guest(item))
-    status, cause, message = _judged(error, failure, target, item)
+    guest = _last_guest(item)
+    status, verdict, failure = judge(call.excinfo.value if call.excinfo else None, guest, target)
     if not item.config.getoption("--forget-failures"):
-        kept_in = item.config.getoption("--failures")
-        message += after_failure.keep(target, number, failure, _last_guest(item), kept_in)
+        verdict = after_failure.keep(verdict, target, number, failure, guest, item.config.getoption("--failures"))
     points = most if status is Status.PASSED else 0
     if target.is_submission and status is not Status.PASSED:
-        message = "\n".join([message, *_notes(target)])
-    return Result(target.lab, target.isa, number, title, points, most, status, cause, visible(message), call.duration)
+        verdict = replace(verdict, notes=(*verdict.notes, *_notes(target)))
+    return Result(target.lab, target.isa, number, title, points, most, status, verdict, call.duration)
 
 
 def _is_unchanged(item: pytest.Function) -> bool:
@@ -238,34 +236,6 @@ def _notes(target: Target) -> list[str]:
     from grade.submission.laid_out import notes_on  # main alone has it
 
     return notes_on(target.root, target.isa)
-
-
-def _judged(
-    error: BaseException | None, failure: Failure | None, target: Target, item: pytest.Item
-) -> tuple[Status, str | None, str]:
-    """Status, cause and the message that a student reads."""
-    if failure is not None:
-        return Status.FAILED, failure.cause, report.failure_text(failure, target, _last_guest(item))
-    match error:
-        case None:
-            return Status.PASSED, None, ""
-        case NotWritten():
-            return Status.TODO, None, str(error)
-        case BuildError():
-            return Status.FAILED, "does-not-compile", str(error)
-        case _:
-            return Status.ERROR, None, f"the grader could not judge: {type(error).__name__}: {error}"
-
-
-def _failure_in(error: BaseException | None, guest: Guest | None) -> Failure | None:
-    """The failure that an error stands for; None if it is none of the student's."""
-    match error:
-        case Failure():
-            return (kill_behind(guest, error) if guest is not None else None) or error
-        case TooManyTables():
-            return Failure("tables-without-end", "tables that lead to pages", str(error))
-        case _:
-            return None
 
 
 def _last_guest(item: pytest.Item) -> Guest | None:
@@ -293,8 +263,7 @@ class Collector:
         for name, value in report.user_properties:
             if name == RESULT:
                 fields = json.loads(value)
-                booted, unchanged = fields.pop("booted"), fields.pop("unchanged")
-                self._take(Result(**{**fields, "status": Status(fields["status"])}), booted, unchanged)
+                self._take(Result.from_data(fields), fields["booted"], fields["unchanged"])
 
     def _take(self, result: Result, booted: bool, unchanged: bool) -> None:
         if result.waits:
@@ -336,7 +305,7 @@ class Collector:
     def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
         """Where pytest itself is used, the table comes last."""
         if self.results and not getattr(self.config, "pagewalk_front", False):
-            terminalreporter.write(report.table_text(self.results))
+            terminalreporter.write(table_text(self.results))
         for line in self.unwritten:
             terminalreporter.write_line(line)
 

@@ -11,7 +11,7 @@ from itertools import accumulate
 from pathlib import Path
 
 from grade.isa import ISAS
-from grade.results import Result
+from grade.results.result import Result
 from grade.run_plan import Target
 
 _UNKNOWN = 0.3

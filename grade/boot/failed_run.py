@@ -85,7 +85,7 @@ def save(target: Target, milestone: str, guest: Guest, failure: Failure, kept_in
         "way": Way.of(guest.machine).as_dict(),
         "stop_kind": stop.kind.value if stop is not None else None,
         "stop_at": stop.pc if stop is not None else None,
-        "failure": {name: getattr(failure, name) for name in ("cause", "expected", "seen", "walk", "file", "killed")},
+        "failure": failure.as_data(),
         "tree": str(guest.tree),
         "digest": _digest(guest.image.elf),
     }
@@ -135,7 +135,7 @@ def _read(path: Path) -> FailedRun:
         way=Way.from_dict(document["way"]),
         stop_kind=StopKind(kind) if kind is not None else None,
         stop_at=document["stop_at"],
-        failure=Failure(**document["failure"]),
+        failure=Failure.from_data(document["failure"]),
         tree=Path(document["tree"]),
         folder=path.parent,
         is_current=document["digest"] == _digest(Path(recipe.elf)),

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from grade.course.patches import grade_planted
 from grade.practice.bug import Bug
-from grade.results import Status
+from grade.results.result import Status
 
 
 @dataclass(frozen=True)

@@ -15,7 +15,7 @@ from grade.course.variants import load_variants
 from grade.isa import ISAS
 from grade.ladder.trees import Tree
 from grade.practice.bugs import load_bugs
-from grade.results import Status
+from grade.results.result import Status
 from grade.run_plan import graded_labs
 
 

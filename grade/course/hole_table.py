@@ -17,7 +17,7 @@ from grade.isa import ISAS
 from grade.ladder.labs import Lab, LadderError, load_labs
 from grade.ladder.trees import locked
 from grade.practice.milestones import run_milestones
-from grade.results import Status
+from grade.results.result import Status
 from grade.student.remaining import place_in_handout
 
 DOCUMENT = "docs/holes.md"
@@ -95,9 +95,9 @@ def resting_on(tree: Path, exercise: Exercise, isa: str, milestones: Sequence[st
     results = _grade(tree, exercise.lab, exercise.lab, {exercise.function}, isa, milestones)
     resting = tuple(number for number in milestones if results[number]["status"] != Status.PASSED)
     for number in resting:
-        status, message = results[number]["status"], results[number]["message"]
-        if (status, message) != (Status.TODO, f"not written yet: {exercise.function}"):
-            raise NotAsOpen(f"{number} with {exercise.function} left open, {isa}: {status}: {message}")
+        result = results[number]
+        if (result["status"], result["function"]) != (Status.TODO, exercise.function):
+            raise NotAsOpen(f"{number} with {exercise.function} left open, {isa}: {result['status']}: {result['message']}")
     return resting
 
 

@@ -21,7 +21,7 @@ from grade.course.patches import grade_planted
 from grade.isa import ISAS
 from grade.ladder.labs import Lab, load_labs
 from grade.practice.patch import Patch, patches_in, read_header
-from grade.results import Status
+from grade.results.result import Status
 
 _MILESTONE = re.compile(r'^@milestone\("([\d.]+)", points=[\d.]+, witness="(\w+)"', re.MULTILINE)
 

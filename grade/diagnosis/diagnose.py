@@ -14,7 +14,7 @@ from grade.diagnosis.window_ends import file_in_window, panic_while_closing
 from grade.isa.registers import CpuState
 from grade.machine.facts import Fact
 from grade.machine.stop import AT_PROMPT, Stop, StopKind
-from grade.walker import Access, explain
+from grade.walker import Access
 
 # Exceptions that recur use up the stack again and again: a guest can be met just when it has run out.
 _AFTERMATH = ("stack-overflow", "unexpected-fault")
@@ -147,7 +147,7 @@ def _explained(guest: Sight, address: int, access: Access, pc: int, wanted: str)
     seen = f"a fault: {access.value} of {address:#x} by {pc:#x}" + (f" ({place})" if place else "")
     walk = guest.walk(address)
     file = _source(guest, pc) if cause == "unexpected-fault" else file_in_window(guest, walk, cause)
-    return Failure(cause, wanted, seen, explain(walk), file)
+    return Failure(cause, wanted, seen, walk, file)
 
 
 def _has_moved(guest: Sight, pc: int) -> bool:
@@ -165,7 +165,7 @@ def _reset(guest: Sight, wanted: str) -> NoReturn:
     if not guest.isa.traps.resets:
         fail("early-exit", wanted, f"the kernel reset the machine, {_doing(guest, cpu)}")
     raise unreachable_handler(guest, cpu, wanted) or Failure(
-        "triple-fault", wanted, f"the machine reset, {_doing(guest, cpu)}", explain(guest.walk(cpu.fault_address))
+        "triple-fault", wanted, f"the machine reset, {_doing(guest, cpu)}", guest.walk(cpu.fault_address)
     )
 
 
@@ -221,7 +221,7 @@ def _unreported_fault(guest: Sight, cpu: CpuState, wanted: str) -> Failure | Non
         return None
     cause = cause_of_fault(guest, Attempt(address, access, _has_moved(guest, cpu.pc)))
     seen = f"the report of a fault faults itself: {access.value} of {address:#x}; the kernel is {_doing(guest, cpu)}"
-    return Failure(cause, wanted, seen, explain(guest.walk(address)))
+    return Failure(cause, wanted, seen, guest.walk(address))
 
 
 def unreachable_handler(guest: Sight, cpu: CpuState, wanted: str, *, at_its_end: bool = True) -> Failure | None:
@@ -237,5 +237,5 @@ def unreachable_handler(guest: Sight, cpu: CpuState, wanted: str, *, at_its_end:
             continue
         cause = cause_of_fault(guest, Attempt(need.va, need.access, _has_moved(guest, cpu.pc), need.what))
         seen = f"no exception can be handled: {need.what} at {need.va:#x} is not reachable ({refused})"
-        return Failure(cause, wanted, seen, explain(guest.walk(need.va)))
+        return Failure(cause, wanted, seen, guest.walk(need.va))
     return None

@@ -1,35 +1,92 @@
 """How a test says what went wrong: with a stable cause, what was expected, what was seen, and the walk."""
 
-from dataclasses import dataclass
-from typing import NoReturn
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from typing import Any, NoReturn, Self
 
 from grade.boot.frame_records import is_fill_of_freed
 from grade.diagnosis.causes import CAUSES
-from grade.results import NOT_WRITTEN
 from grade.walker import Walk, explain
+from grade.walker.data import walk_as_data, walk_from_data
+
+
+@dataclass(frozen=True)
+class Kill:
+    """A process that was killed, as the kernel reported it."""
+
+    pid: int
+    program: str
+    signal: int
+    pc: int
+    address: int | None
+    """What it touched; None if it was no page fault."""
+    report: str
+    """The kernel's line about the exception."""
+
+    def as_data(self) -> dict[str, Any]:
+        """For JSON, with addresses in hexadecimal."""
+        return {**asdict(self), "pc": hex(self.pc), "address": None if self.address is None else hex(self.address)}
+
+    @classmethod
+    def from_data(cls, document: Mapping[str, Any]) -> Self:
+        """From JSON. LookupError, TypeError or ValueError if it is none of ours."""
+        address = document["address"]
+        wide = {"pc": int(document["pc"], 16), "address": None if address is None else int(address, 16)}
+        return cls(**{**document, **wide})
+
+    def __str__(self) -> str:
+        return f"process {self.pid} ({self.program}) was killed at {self.pc:#x}: {self.report}"
 
 
 @dataclass
 class Failure(AssertionError):
-    """A milestone that is not reached. `cause` is one of docs/causes.md."""
+    """A milestone that is not reached. `cause` is one of docs/causes.md, `file` where to look if the cause does not say."""
 
     cause: str
     expected: str
     seen: str
-    walk: str = ""
+    walk: Walk | None = None
     file: str = ""
-    killed: int | None = None
-    """If it is that a process was killed: its number."""
-    freed_root: int | None = None
-    """The root that was walked, if the walk ends in a table that was given back: then something had gone wrong before."""
+    kill: Kill | None = None
+    """If it is that a process was killed."""
 
     def __post_init__(self) -> None:
         if self.cause not in CAUSES:
             raise KeyError(f"{self.cause} is not in grade/diagnosis/causes.py")
-        super().__init__(f"{self.cause}: expected {self.expected}; seen {self.seen}")
+        super().__init__(str(self))
 
     def __str__(self) -> str:
         return f"{self.cause}: expected {self.expected}; seen {self.seen}"
+
+    @property
+    def walk_lines(self) -> list[str]:
+        """The walk as text, a line for each entry; none if nothing was walked."""
+        return explain(self.walk).splitlines() if self.walk is not None else []
+
+    @property
+    def freed_root(self) -> int | None:
+        """The root of the walk, if that ends in a table that was given back: then something had gone wrong before."""
+        walk = self.walk
+        is_freed = walk is not None and walk.mapping is None and walk.steps and is_fill_of_freed(walk.steps[-1].entry or 0)
+        return walk.root if is_freed else None
+
+    def as_data(self) -> dict[str, Any]:
+        """For JSON."""
+        return {
+            "cause": self.cause,
+            "expected": self.expected,
+            "seen": self.seen,
+            "walk": walk_as_data(self.walk) if self.walk is not None else None,
+            "file": self.file,
+            "kill": self.kill.as_data() if self.kill is not None else None,
+        }
+
+    @classmethod
+    def from_data(cls, document: Mapping[str, Any]) -> Self:
+        """From JSON. LookupError, TypeError or ValueError if it is none of ours."""
+        walk, kill = document["walk"], document["kill"]
+        read = {"walk": walk and walk_from_data(walk), "kill": kill and Kill.from_data(kill)}
+        return cls(**{**document, **read})
 
 
 class NotWritten(AssertionError):
@@ -37,16 +94,13 @@ class NotWritten(AssertionError):
 
     def __init__(self, function: str) -> None:
         self.function = function
-        super().__init__(f"{NOT_WRITTEN}{function}")
+        super().__init__(f"not written yet: {function}")
 
 
 def fail(cause: str, expected: str, seen: str, walk: Walk | None = None, file: str = "") -> NoReturn:
     """Ends the test: the milestone fails."""
     __tracebackhide__ = True
-    if walk is None:
-        raise Failure(cause, expected, seen, file=file)
-    is_freed = walk.mapping is None and bool(walk.steps) and is_fill_of_freed(walk.steps[-1].entry or 0)
-    raise Failure(cause, expected, seen, explain(walk), file, freed_root=walk.root if is_freed else None)
+    raise Failure(cause, expected, seen, walk, file)
 
 
 def expect(condition: bool, cause: str, expected: str, seen: str, walk: Walk | None = None, file: str = "") -> None:

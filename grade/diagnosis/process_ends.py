@@ -5,10 +5,9 @@ from collections.abc import Iterator
 from grade.boot.processes import processes
 from grade.boot.sight import Sight
 from grade.boot.user_image import user_image
-from grade.diagnosis.failure import Failure
+from grade.diagnosis.failure import Failure, Kill
 from grade.isa.registers import CpuState
 from grade.machine.facts import Fact
-from grade.walker import explain
 
 PROGRAMS_MEANT_TO_DIE = {"intruder": "11", "child": "11", "breadcrumb": "4"}
 """Programs that a milestone starts so that they are killed, and by which signal."""
@@ -37,7 +36,7 @@ def missing_in_root(guest: Sight, fact: Fact, wanted: str) -> Failure:
     elif walk.pa is not None and walk.pa == walker.walk(va).pa:
         cause = "kernel-half-differs"  # it is there, but found by tables that are not the kernel's own
     seen = f"the root {root:#x}, about to be loaded, lacks the kernel's own {fact.values['what']} at {va:#x}"
-    return Failure(cause, wanted, seen, explain(walk))
+    return Failure(cause, wanted, seen, walk)
 
 
 def cause_in_process_root(guest: Sight, va: int, root: int | None, what: str) -> str | None:
@@ -80,7 +79,7 @@ def trap_without_stack(guest: Sight, cpu: "CpuState", wanted: str) -> Failure | 
     seen = f"a trap out of user mode finds no stack at TSS.RSP0 - 8 = {stack - 8 & (1 << 64) - 1:#x}"
     if stack < guest.offset:
         return Failure("trap-stack-not-set", wanted, f"RSP0 = {stack:#x}: {seen}")
-    return Failure("kernel-stack-not-in-root", wanted, seen, explain(walk)) if walk.mapping is None else None
+    return Failure("kernel-stack-not-in-root", wanted, seen, walk) if walk.mapping is None else None
 
 
 def panic_cause(guest: Sight, line: str, fact: Fact) -> str:
@@ -112,10 +111,15 @@ def killed_process(guest: Sight, wanted: str, pid: int | None = None) -> Failure
     for fact, report in unmeant_kills(guest):
         if pid is not None and fact.values["pid"] != str(pid):
             continue
-        who = f"process {fact.values['pid']} ({fact.values['program']}) was killed at {fact.values['pc']}"
-        number = int(fact.values["pid"])
-        return Failure(_cause_of_kill(guest, fact, report), wanted, f"{who}: {report.line}", killed=number)
+        kill = _kill(fact, report)
+        return Failure(_cause_of_kill(guest, fact, report), wanted, str(kill), kill=kill)
     return None
+
+
+def _kill(killed: Fact, report: Fact) -> Kill:
+    pid, program, signal, pc = (killed.values[name] for name in ("pid", "program", "signal", "pc"))
+    address = int(report.values["address"], 0) if report.name == "fault" else None
+    return Kill(int(pid), program, int(signal), int(pc, 0), address, report.line)
 
 
 def kill_behind(guest: Sight, failure: Failure) -> Failure | None:

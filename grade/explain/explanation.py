@@ -24,7 +24,6 @@ from grade.inspect.frames import frame_findings
 from grade.inspect.lint import has_unpromised_pages, lint
 from grade.machine.machine import MachineError
 from grade.machine.stop import Stop, StopKind
-from grade.report import file_to_look_at
 from grade.walker import TooManyTables
 from grade.walker.memory import OutsideMemory
 
@@ -138,7 +137,7 @@ def _assembled(case: Case, failure: Failure, ended: Sight, first: First | None) 
         sections.append(Section("What the process was promised there", _lines(lambda: promise_lines(first))))
     else:
         sections.append(Section("What happened first", (*how, "Only expected exceptions.")))
-        sections.append(Section("The walk", tuple(failure.walk.splitlines())))
+        sections.append(Section("The walk", tuple(failure.walk_lines)))
     sections.append(Section("Frames", _lines(lambda: _odd_frames(looked_at, is_end=looked_at is at_end))))
     sections.append(Section("Also wrong, at one look", _lines(lambda: _findings(looked_at))))
     if case.failure is None and cause == "process-killed" and first is not None and _tried(lambda: is_own_doing(first)):
@@ -204,7 +203,7 @@ def _cause_lines(case: Case, failure: Failure, cause: str, place: str) -> tuple[
     if cause != failure.cause:
         lines.append(f"It ended in {failure.cause}: {CAUSES[failure.cause].meaning}")
     of_failure = failure.file if cause == failure.cause else ""
-    of_cause = file_to_look_at(CAUSES[cause].file, case.lab, case.recipe.isa)
+    of_cause = CAUSES[cause].file_in(case.lab, case.recipe.isa)
     lines.append(f"Look at {of_failure or of_cause or place or _WAY_IN.format(isa=case.recipe.isa)}")
     return tuple(lines)
 

@@ -29,7 +29,7 @@ def why_lines(guest: Sight, frame: TrapFrame | None) -> list[str]:
     if not cpu.is_user:
         broken = unreachable_handler(guest, cpu, "an exception can be handled", at_its_end=False)
     if broken is not None:
-        return [*lines, broken.seen, *broken.walk.splitlines(), _cause(broken.cause)]
+        return [*lines, broken.seen, *broken.walk_lines, _cause(broken.cause)]
     fault = last_fault(guest, frame)
     if fault is None:
         return [*lines, "no page fault is being handled here. Stop where one is: hbreak print_fault, handle_user_fault"]

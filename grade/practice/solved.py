@@ -3,7 +3,7 @@
 from grade.ladder.trees import Tree
 from grade.practice.bug import Bug
 from grade.practice.bugs import load_bugs
-from grade.results import Status
+from grade.results.result import Status
 from grade.student.kept import load
 from grade.student.remaining import find_remaining
 

@@ -6,7 +6,7 @@ from rich.console import Console
 
 from grade.ladder.labs import LadderError
 from grade.ladder.trees import Tree
-from grade.results import Result, Status
+from grade.results.result import Result, Status
 from grade.student.kept import keep, source_files
 from grade.student.next_step import next_steps, points_line
 from grade.student.owned import conflict_line
@@ -29,7 +29,7 @@ def after_grading(
         return
     try:
         kept = keep(tree, results, graded, complete=complete)
-    except OSError as error:
+    except (LadderError, OSError) as error:
         console.print(f"The results could not be kept for ./pagewalk status: {error}", markup=False, soft_wrap=True)
         kept = []
     wrong = any(result.status is not Status.PASSED for result in results)

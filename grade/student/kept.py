@@ -3,15 +3,16 @@
 import hashlib
 import json
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
 from grade.isa import ISAS
+from grade.ladder.files import write_whole
 from grade.ladder.trees import Tree
-from grade.results import Result, Status
+from grade.results.result import Result
 
-VERSION = 1
+VERSION = 2
 _BUILT_FROM = ("kernel", "arch", "user", "CMakeLists.txt", "CMakePresets.json")
 
 
@@ -70,7 +71,7 @@ def load(tree: Tree, lab: int, isa: str) -> Kept | None:
         fields = json.loads(_path(tree, lab, isa).read_text(encoding="utf-8"))
         if fields.pop("version") != VERSION:
             return None
-        fields["results"] = [Result(**{**entry, "status": Status(entry["status"])}) for entry in fields["results"]]
+        fields["results"] = [Result.from_data(entry) for entry in fields["results"]]
         return Kept(**fields)
     except (OSError, ValueError, TypeError, KeyError, AttributeError):
         return None
@@ -101,7 +102,5 @@ def _path(tree: Tree, lab: int, isa: str) -> Path:
 
 def _write(path: Path, kept: Kept) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
-    fresh = path.with_suffix(".new")
-    text = json.dumps({"version": VERSION, **asdict(kept)}, indent=1)
-    fresh.write_text(text + "\n", encoding="utf-8")
-    fresh.replace(path)
+    fields = {**vars(kept), "results": [result.as_data() for result in kept.results]}
+    write_whole(path, f"{json.dumps({'version': VERSION, **fields}, indent=1)}\n".encode())

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from grade.ladder.git import GitError, Repository
 from grade.ladder.trees import Tree
-from grade.results import NOT_WRITTEN, Result, Status
+from grade.results.result import Result, Status
 from grade.student.kept import Kept
 from grade.student.owned import missing_files
 from grade.student.packed import packed_in
@@ -43,7 +43,7 @@ def next_steps(tree: Tree, results: Sequence[Result]) -> list[str]:
         case Status.TODO:
             return _to_write(tree, first)
     if first.cause == _DOES_NOT_COMPILE:
-        return [f"First make it build: {first.message.splitlines()[0]}"]
+        return [f"First make it build: {(first.verdict.error or first.message).splitlines()[0]}"]
     return _to_look_at(tree, first)
 
 
@@ -64,7 +64,7 @@ def _urgency(result: Result) -> tuple:
 
 
 def _to_write(tree: Tree, result: Result) -> list[str]:
-    function = result.message.removeprefix(NOT_WRITTEN)
+    function = result.verdict.function or ""
     first = _first_to_write(function, result.isa, find_remaining(tree))
     if first is None:
         return [f"{_name(result)} waited for {function}, which is not a placeholder any more: ./pagewalk grade"]
@@ -88,13 +88,13 @@ def _to_look_at(tree: Tree, result: Result) -> list[str]:
         lines = [f"First: {_name(result)} fails. It is lab {lab}'s, and must still hold."]
     else:
         lines = [f"First: {_name(result)} fails."]
-    hints = {line[:10].strip(): line[10:].strip() for line in result.message.splitlines()}
-    lines.append(f"  cause {result.cause}" + (f", look at {hints['look at']}" if "look at" in hints else ""))
+    verdict = result.verdict
+    lines.append(f"  cause {verdict.cause}" + (f", look at {verdict.file}" if verdict.file is not None else ""))
     lines.append(f"  {_grade_again(result)} shows it again")
-    if "explain" in hints:
-        lines.append(f"  {hints['explain']} tells what went wrong first, and why")
-    if "try" in hints:
-        lines.append(f"  {hints['try']} goes to where it failed")
+    if "explain" in verdict.commands:
+        lines.append(f"  {verdict.commands['explain']} tells what went wrong first, and why")
+    if "gdb" in verdict.commands:
+        lines.append(f"  {verdict.commands['gdb']} goes to where it failed")
     return lines
 
 

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from grade.ladder.trees import Tree
-from grade.results import Result, Status
+from grade.results.result import Result, Status
 from grade.student.given import changed_given_files
 from grade.student.kept import Kept, load, source_digests
 from grade.student.next_step import first_steps, next_steps, to_put_back

@@ -10,7 +10,7 @@ from rich.table import Table
 
 from grade.ladder.labs import Lab, LadderError
 from grade.ladder.trees import Tree
-from grade.results import Result
+from grade.results.result import Result
 from grade.student.kept import Kept
 from grade.student.standing import Standing, look_at
 

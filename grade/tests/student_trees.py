@@ -8,7 +8,8 @@ from tempfile import TemporaryDirectory
 
 from grade.course.handout import Wishes, publish
 from grade.ladder.trees import Tree
-from grade.results import Result, Status
+from grade.results.result import Result, Status
+from grade.results.verdict import Verdict
 
 _LAB = 'number = {0}\ntitle = "Rung {0}"\nowned = ["kernel/lab{0}.h", "arch/{{isa}}/lab{0}.S"]\nretires = []\n'
 _HOLE = "// @lab {0} begin: {1}\n//: Write {1}.\n{2}\n// @lab {0} end\n"
@@ -91,6 +92,8 @@ def result(milestone: str, status: Status = Status.PASSED, **changes: object) ->
     fields = {
         "lab": lab, "isa": "x86_64", "milestone": milestone, "title": f"Title of {milestone}",
         "points": most if status is Status.PASSED else 0.0, "max": most, "status": status,
-        "cause": "wrong-frame" if status is Status.FAILED else None, "message": "", "duration": 0.1,
+        "duration": 0.1,
     }  # fmt: skip
-    return Result(**{**fields, **changes})
+    said = {name: changes.pop(name) for name in [*changes] if name in Verdict.__dataclass_fields__}
+    verdict = Verdict(**{"cause": "wrong-frame" if status is Status.FAILED else None, **said})
+    return Result(**{**fields, **changes, "verdict": verdict})

@@ -14,7 +14,7 @@ FILES = {
     "CMakeLists.txt": "project(x)\n# @from 2\nset(HIGH 1)\n# @end\n",
     "README.md": "read me\n",
     "arch/x86_64/kernel.ld": "SECTIONS\n",
-    "grade/report.py": "grade = 0\n",
+    "grade/results/report.py": "grade = 0\n",
     "kernel/main.cc": "void kernel_main() {}\n",
     "labs/1-x/test_x.py": "assert True\n",
 }

@@ -19,8 +19,10 @@ from grade.grading import CANNOT_RUN, FAILED, PASSED, _exit_status
 from grade.isa import ISAS
 from grade.ladder.trees import find_root
 from grade.plugin import Collector, crashed
-from grade.report import costs, waiting_lines
-from grade.results import Result, Status, write_json, write_junit
+from grade.results.files import write_json, write_junit
+from grade.results.report import costs, waiting_lines
+from grade.results.result import Result, Status
+from grade.results.verdict import Verdict
 from grade.run_plan import Target
 from grade.version import PAGEWALK
 
@@ -35,6 +37,13 @@ def pagewalk(*arguments: str, **environment: str) -> subprocess.CompletedProcess
     )  # fmt: skip
 
 
+NOTHING = {
+    "cause": None, "meaning": None, "expected": None, "seen": None, "walk": None, "file": None, "kill": None, "last_words": [],
+    "commands": {}, "picture": None, "function": None, "error": None, "notes": [],
+}  # fmt: skip
+"""What is known of a milestone that passed."""
+
+
 def test_a_milestone_that_passes(tmp_path: Path) -> None:
     json_file, junit_file = tmp_path / "r.json", tmp_path / "r.xml"
     run = pagewalk(
@@ -43,12 +52,12 @@ def test_a_milestone_that_passes(tmp_path: Path) -> None:
     assert run.returncode == 0, run.stdout + run.stderr
     assert "passed 15/15" in run.stdout
     document = json.loads(json_file.read_text())
-    assert (document["version"], document["pagewalk"]) == (1, PAGEWALK)
+    assert (document["version"], document["pagewalk"]) == (2, PAGEWALK)
     (result,) = document["results"]
     assert result.pop("duration") > 0
     assert result == {
-        "lab": 2, "isa": "aarch64", "milestone": "2.1", "points": 15, "max": 15, "status": "passed", "cause": None,
-        "message": "", "title": "pc, sp, vectors, and on x86 GDT, TSS and emergency stack are all in the high half",
+        "lab": 2, "isa": "aarch64", "milestone": "2.1", "points": 15, "max": 15, "status": "passed",
+        **NOTHING, "message": "", "title": "pc, sp, vectors, and on x86 GDT, TSS and emergency stack are all in the high half",
     }  # fmt: skip
     (case,) = xml.parse(junit_file).iter("testcase")
     assert case.get("classname") == "lab2.aarch64" and case.find("failure") is None
@@ -201,7 +210,7 @@ def result(**changes: object) -> Result:
     """A failed result."""
     fields = {
         "lab": 1, "isa": "x86_64", "milestone": "1.3", "title": "t", "points": 0, "max": 15, "status": Status.FAILED,
-        "cause": "wrong-frame", "message": "expected a\nseen \x1b[31mb\x00", "duration": 0.5,
+        "verdict": Verdict("wrong-frame", "a", "\x1b[31mb\x00"), "duration": 0.5,
     }  # fmt: skip
     return Result(**{**fields, **changes})
 
@@ -237,7 +246,7 @@ def test_what_a_cause_has_cost_is_said_in_ranges() -> None:
 
 def test_what_waits_is_named_with_what_it_waits_for() -> None:
     waiting = [
-        result(lab=2, milestone=number, isa=isa, status=Status.TODO, max=0, message="not written yet: f\nnote: x")
+        result(lab=2, milestone=number, isa=isa, status=Status.TODO, max=0, verdict=Verdict(function="f", notes=("note: x",)))
         for number, isa in (("1.10", "x86_64"), ("1.2", "x86_64"), ("1.2", "aarch64"))
     ]
     assert sorted(waiting_lines(waiting)) == [

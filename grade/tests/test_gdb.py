@@ -164,7 +164,7 @@ def test_a_kernel_that_reports_its_end_is_met_before_the_report(isa: str, lab_1:
 
 def failure_document(milestone: str, recipe: dict) -> dict:
     """What is kept of a failure, on a kernel that is not there any more."""
-    failure = {"cause": "hang", "expected": "an end", "seen": "none", "walk": "", "file": ""}
+    failure = {"cause": "hang", "expected": "an end", "seen": "none", "walk": None, "file": "", "kill": None}
     return {"lab": 1, "milestone": milestone, "isa": "aarch64", "recipe": recipe, "way": {"stops": [], "deeds": []}, "stop_kind": "breakpoint",
             "stop_at": 4, "failure": failure, "tree": str(ROOT), "digest": "another"}  # fmt: skip
 

@@ -14,7 +14,9 @@ from grade.course import testing
 from grade.course.graded import Corpus, Kind, Outcome, read_outcomes, references, table, write_outcomes
 from grade.grading import GradeOptions
 from grade.ladder.trees import find_root
-from grade.results import Result, Status, write_json
+from grade.results.files import write_json
+from grade.results.result import Result, Status
+from grade.results.verdict import Verdict
 from grade.tests import conftest
 
 ROOT = find_root(Path(__file__))
@@ -60,7 +62,7 @@ def test_the_table_fits_a_terminal_if_all_was_run() -> None:
 
 def test_a_reference_is_right_if_all_its_milestones_pass(tmp_path: Path) -> None:
     def result(lab: int, milestone: str, status: Status) -> Result:
-        return Result(lab, "x86_64", milestone, "", 0, 0, status, None, "", 0)
+        return Result(lab, "x86_64", milestone, "", 0, 0, status, Verdict(), 0)
 
     passed, failed = result(1, "1.1", Status.PASSED), result(2, "1.1", Status.ERROR)
     write_json([passed, result(1, "1.2", Status.PASSED), failed, result(2, "2.1", Status.PASSED)], tmp_path / "r.json")
@@ -96,7 +98,7 @@ def test_a_run_ends_with_the_table_of_what_it_found(tmp_path: Path, monkeypatch:
     called: list[list[str]] = []
 
     def reference_passes(options: GradeOptions, console: Console) -> int:
-        write_json([Result(1, "x86_64", "1.1", "", 0, 0, Status.PASSED, None, "", 0)], options.json_file)
+        write_json([Result(1, "x86_64", "1.1", "", 0, 0, Status.PASSED, Verdict(), 0)], options.json_file)
         return grading.PASSED
 
     def starter_is_right(root: Path, arguments: list[str]) -> bool:

@@ -1,7 +1,6 @@
 """A process that was killed has gone when a test notices: GDB and the picture go back to where it still has everything."""
 
 from collections.abc import Callable
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -9,18 +8,22 @@ import pytest
 from grade import after_failure
 from grade.boot import failed_run
 from grade.boot.failed_run import FailedRun
+from grade.boot.frame_records import FILL_OF_FREED
 from grade.boot.guest import Guest
-from grade.diagnosis.failure import Failure
+from grade.diagnosis.failure import Failure, Kill
 from grade.diagnosis.process_ends import PROGRAMS_MEANT_TO_DIE, kill_behind, killed_process
 from grade.gdb_session import run_last_failure_under_gdb
 from grade.kill_point import at_kill
 from grade.ladder.trees import Tree, find_root
 from grade.machine.facts import Fact
+from grade.results.verdict import Verdict
 from grade.run_plan import Target
+from grade.walker import Step, Walk
 
 ROOT = find_root(Path(__file__))
 SCRIPT = ("run hello", "run intruder read 0", "run hello", "run intruder read 0", "run hello", "checkpoint ready")
 KILLED = (3, 5)  # their numbers
+FILLED = int.from_bytes(bytes([FILL_OF_FREED] * 8))
 NONSENSE = Fact("process", {"pid": "many", "root": "0x1234000"}, "@process pid=many")
 
 Boot = Callable[..., Guest]
@@ -36,9 +39,9 @@ def fail(boot: Boot, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Fail:
     guest.run_to("ready")
 
     def keep(pid: int) -> FailedRun:
-        seen = f"process {pid} (intruder) was killed at 0x401234: @fault address=0x0 access=read"
-        failure = Failure("process-killed", "it lives", seen, killed=pid)
-        after_failure.keep(Target(6, guest.isa.name, ROOT, frozenset()), "3.1", failure, guest, None)
+        kill = Kill(pid, "intruder", 11, 0x401234, 0, "@fault address=0x0 access=read")
+        failure = Failure("process-killed", "it lives", str(kill), kill=kill)
+        after_failure.keep(Verdict(), Target(6, guest.isa.name, ROOT, frozenset()), "3.1", failure, guest, None)
         return failed_run.load(6, "3.1", guest.isa.name)
 
     return keep
@@ -72,9 +75,15 @@ def test_a_failure_knows_which_of_the_kills_it_is_about(boot: Boot, monkeypatch:
     assert killed_process(guest, "all live") is None
     monkeypatch.delitem(PROGRAMS_MEANT_TO_DIE, "intruder")
     failure = killed_process(guest, "all live")
-    assert failure is not None and "(intruder)" in failure.seen and failure.killed == KILLED[0]
-    assert [killed_process(guest, "all live", pid).killed for pid in KILLED] == list(KILLED)
+    assert failure is not None and "(intruder)" in failure.seen and failure.kill.pid == KILLED[0]
+    assert [killed_process(guest, "all live", pid).kill.pid for pid in KILLED] == list(KILLED)
     assert killed_process(guest, "all live", 4) is None
+
+
+def freed_at(root: int) -> Failure:
+    """A walk from a root that was given back, and is filled with what says so."""
+    table = Step(3, root, 0, root, FILLED, "reserved", ())
+    return Failure("user-page-not-mapped", "a page", "none", Walk(0x400000, root, (table,), None, "reserved-bit"))
 
 
 def test_a_kill_is_behind_a_freed_root_unless_that_is_of_a_process_that_lives(
@@ -85,10 +94,10 @@ def test_a_kill_is_behind_a_freed_root_unless_that_is_of_a_process_that_lives(
     guest.run_to("ready")
     monkeypatch.delitem(PROGRAMS_MEANT_TO_DIE, "intruder")
     dead, alive = (int(fact.values["root"], 0) for fact in guest.facts("process"))
-    freed = Failure("user-page-not-mapped", "a page", "none", freed_root=0x1234000)
-    assert kill_behind(guest, freed).killed == 2
+    freed = freed_at(0x1234000)
+    assert kill_behind(guest, freed).kill.pid == 2
     assert kill_behind(guest, Failure("user-page-not-mapped", "a page", "none")) is None
-    assert kill_behind(guest, replace(freed, freed_root=alive)) is None
-    assert dead == alive or kill_behind(guest, replace(freed, freed_root=dead)).killed == 2
+    assert kill_behind(guest, freed_at(alive)) is None
+    assert dead == alive or kill_behind(guest, freed_at(dead)).kill.pid == 2
     monkeypatch.setattr(guest.machine, "facts", lambda: [NONSENSE])
     assert kill_behind(guest, freed) is None

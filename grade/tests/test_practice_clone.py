@@ -17,7 +17,8 @@ from grade.practice.bugs import load_bugs
 from grade.practice.command import code_of, find_bug, plant_bug
 from grade.practice.packed import NAME, packed_bugs
 from grade.practice.solved import bugs_to_practise
-from grade.results import Result, Status
+from grade.results.result import Result, Status
+from grade.results.verdict import Verdict
 from grade.student.kept import keep
 
 ROOT = find_root(Path(__file__))
@@ -92,7 +93,7 @@ def pagewalk(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
 
 
 def passed(lab: int, isa: str, status: Status = Status.PASSED) -> Result:
-    return Result(lab, isa, f"{lab}.1", "All of it", 100.0, 100.0, status, None, "", 1.0)
+    return Result(lab, isa, f"{lab}.1", "All of it", 100.0, 100.0, status, Verdict(), 1.0)
 
 
 @pytest.mark.parametrize(("lab", "isa"), [(2, "x86_64"), (3, "aarch64")])

@@ -11,7 +11,7 @@ from rich.console import Console
 from grade.isa import ISAS
 from grade.ladder.labs import LadderError
 from grade.ladder.trees import Tree
-from grade.results import Result, Status
+from grade.results.result import Result, Status
 from grade.student.around_grading import after_grading, refuse_conflicts
 from grade.student.kept import keep, load
 from grade.student.next_step import next_steps
@@ -21,7 +21,7 @@ from grade.student.submit import submit
 from grade.tests.student_trees import git, result, student_clone, write_all
 
 PASSED = [result("1.1"), result("1.2"), result("1.1", isa="aarch64"), result("1.2", isa="aarch64")]
-NOT_WRITTEN = result("1.1", Status.TODO, message="not written yet: first1")
+NOT_WRITTEN = result("1.1", Status.TODO, function="first1")
 
 
 def status(clone: Path, json_file: Path | None = None) -> str:
@@ -84,7 +84,7 @@ def test_what_is_not_written_is_named_with_its_place(tmp_path: Path) -> None:
 def test_an_isas_own_function_is_the_one_to_write(tmp_path: Path) -> None:
     clone = student_clone(tmp_path)
     (clone / "kernel/lab1.h").write_text("int a;\n", encoding="utf-8")
-    todo = result("1.1", Status.TODO, isa="aarch64", message="not written yet: enter1")
+    todo = result("1.1", Status.TODO, isa="aarch64", function="enter1")
     assert "enter1 at arch/aarch64/lab1.S:2" in next_steps(Tree(clone), [todo])[1]
 
 
@@ -96,9 +96,8 @@ def test_a_function_that_was_written_since_is_not_asked_for(tmp_path: Path) -> N
 
 
 def test_a_failure_comes_with_what_to_type(tmp_path: Path) -> None:
-    message = "expected   a\nlook at    kernel/lab1.h\ntry        ./pagewalk gdb 1.2 --isa x86_64"
-    message += "\nexplain    ./pagewalk explain 1.2 --isa x86_64"
-    failed = result("1.2", Status.FAILED, message=message)
+    commands = {verb: f"./pagewalk {verb} 1.2 --isa x86_64" for verb in ("gdb", "explain")}
+    failed = result("1.2", Status.FAILED, expected="a", seen="b", file="kernel/lab1.h", commands=commands)
     assert next_steps(Tree(student_clone(tmp_path)), [result("1.1"), failed]) == [
         "First: 1.2 on x86_64 (Title of 1.2) fails.",
         "  cause wrong-frame, look at kernel/lab1.h",
@@ -113,10 +112,9 @@ def test_what_broke_comes_before_what_is_new(tmp_path: Path) -> None:
     broken = result("1.2", Status.FAILED, lab=2)
     first, *_ = next_steps(tree, [result("2.1", Status.FAILED), broken])
     assert first == "First: 1.2 on x86_64 (Title of 1.2) fails. It is lab 1's, and must still hold."
-    waits = result("1.1", Status.TODO, lab=2, message="not written yet: first2")
+    waits = result("1.1", Status.TODO, lab=2, function="first2")
     assert next_steps(tree, [waits, result("2.1", Status.FAILED)])[0].startswith("First: 2.1")
-    message = "kernel/lab1.h:4:1: error: no\nmore"
-    build = result("2.2", Status.FAILED, cause="does-not-compile", message=message)
+    build = result("2.2", Status.FAILED, cause="does-not-compile", error="kernel/lab1.h:4:1: error: no\nmore")
     assert next_steps(tree, [broken, build]) == ["First make it build: kernel/lab1.h:4:1: error: no"]
 
 
@@ -157,7 +155,7 @@ def test_a_missing_file_comes_first(tmp_path: Path) -> None:
     (clone / "kernel/lab1.h").unlink()
     told = "First: kernel/lab1.h is missing, and is one of your files. As committed last:\n  git checkout HEAD -- kernel/lab1.h\n"
     assert status(clone).endswith(told)
-    failed = result("1.1", Status.FAILED, cause="does-not-compile", message="main.cc:1: error: undefined reference")
+    failed = result("1.1", Status.FAILED, cause="does-not-compile", error="main.cc:1: error: undefined reference")
     assert graded(clone, [failed]).endswith(told) and status(clone).endswith(told)
     (clone / "arch/x86_64/lab1.S").unlink()
     assert "kernel/lab1.h, arch/x86_64/lab1.S are missing, and are files of yours." in status(clone)
@@ -229,7 +227,7 @@ def test_an_earlier_lab_keeps_the_points_of_its_own_tree(tmp_path: Path) -> None
     clone = student_clone(tmp_path)
     graded(clone, [result("1.1"), result("1.2", Status.FAILED), *PASSED[2:]])
     git(clone, "merge", "--quiet", "--no-edit", "origin/lab2")
-    graded(clone, [result("1.1", lab=2), result("2.1", Status.TODO, message="not written yet: first2")], ("x86_64",))
+    graded(clone, [result("1.1", lab=2), result("2.1", Status.TODO, function="first2")], ("x86_64",))
     text = status(clone, tmp_path / "s.json")
     assert "graded last" in text and "an earlier lab's, on that lab's own tree." in text
     document = json.loads((tmp_path / "s.json").read_text())
@@ -256,7 +254,7 @@ def test_who_was_given_labs_merges_the_next_one(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "content", ["", "no JSON", "[]", '{"version": 1}', '{"version": 99}', '{"version": 1, "results": [1]}', "\udcff"]
+    "content", ["", "no JSON", "[]", '{"version": 2}', '{"version": 99}', '{"version": 2, "results": [1]}', "\udcff"]
 )
 def test_a_kept_result_that_cannot_be_read_is_none(tmp_path: Path, content: str) -> None:
     clone = student_clone(tmp_path)

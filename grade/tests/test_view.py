@@ -26,7 +26,7 @@ from grade.view.picture import Picture, Subject, first_walk, picture_of
 from grade.view.ram import DANGLING, FREE, IMAGE, LOST, STACK, TABLE, TWICE, USER, RamMap
 from grade.view.tables import Tables
 from grade.view.text import frame_lines, print_picture
-from grade.walker import RadixWalker, explain
+from grade.walker import RadixWalker
 
 TEXT, STACK_PAGE = 0x400000, (1 << 30) - PAGE  # of a user program
 MOST_BYTES = 2 << 20
@@ -176,12 +176,12 @@ def test_lost_dangling_and_shared_frames_have_letters_of_their_own(living: Guest
 
 def test_it_begins_with_the_address_that_failed(living: Guest) -> None:
     walk = living.walk(0x500000)
-    failure = Failure("process-killed", "a page", "none", explain(walk))
+    failure = Failure("process-killed", "a page", "none", walk)
     picture = picture_of(living, Subject("Milestone 3.1", failure))
     assert (picture.picks[0].name, picture.picks[0].va) == ("where it failed", "0x500000")
     assert dict(picture.facts)["cause"].startswith("process-killed: ") and dict(picture.facts)["seen"] == "none"
     kernel = walker_of(living, spaces(living)[0]).walk(0x500000)
-    of_kernel = picture_of(living, Subject("Milestone 3.1", Failure("process-killed", "a page", "none", explain(kernel))))
+    of_kernel = picture_of(living, Subject("Milestone 3.1", Failure("process-killed", "a page", "none", kernel)))
     assert (of_kernel.space, picture.space) == (0, 1), "the root is the one that the failure's walk began with"
     plain = {pick.name: int(pick.va, 16) for pick in picture_of(living, SUBJECT).picks}
     assert plain["pc"] == living.cpu().pc and plain["sp"] == living.cpu().sp

@@ -18,9 +18,10 @@ from grade.isa import ISAS
 from grade.ladder.files import write_whole
 from grade.ladder.labs import LadderError
 from grade.ladder.trees import find_root
+from grade.results.text import verdict_text
+from grade.results.verdict import Verdict, verdict_of
 from grade.run_plan import Target
 from grade.view import page
-from grade.walker import explain
 
 ROOT = find_root(Path(__file__))
 TEXT = 0x400000  # of a user program
@@ -33,22 +34,22 @@ def view(*arguments: str) -> Result:
 
 
 @pytest.fixture
-def failed(boot: Boot, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
-    """Milestone 3.1 has failed on the whole tree's kernel; returns what its report says more than the failure."""
+def failed(boot: Boot, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Verdict:
+    """Milestone 3.1 has failed on the whole tree's kernel; returns what is said of it."""
     monkeypatch.setenv(failed_run.ELSEWHERE, str(tmp_path / "failed"))
     monkeypatch.chdir(tmp_path)
     guest = boot("run hello", "checkpoint ready")
     guest.run_to("ready")
-    failure = Failure("process-killed", "a page of <hello>", "none", explain(guest.walk(TEXT)))
-    return after_failure.keep(Target(6, guest.isa.name, ROOT, frozenset()), "3.1", failure, guest, None)
+    failure = Failure("process-killed", "a page of <hello>", "none", guest.walk(TEXT))
+    return after_failure.keep(verdict_of(failure, 6, guest.isa.name), Target(6, guest.isa.name, ROOT, frozenset()), "3.1", failure, guest, None)
 
 
-def test_a_failed_milestone_names_its_picture(failed: str, tmp_path: Path) -> None:
-    _, command, _, picture = failed.split("\n")
+def test_a_failed_milestone_names_its_picture(failed: Verdict, tmp_path: Path) -> None:
+    *_, command, _, picture = verdict_text(failed).split("\n")
     isa = command.split()[-3]
-    assert command == f"try        ./pagewalk gdb 3.1 --isa {isa} --lab 6"
+    assert command == f"try        ./pagewalk gdb 3.1 --isa {isa} --lab 6" and failed.commands["gdb"] == command[11:]
     assert picture == f"picture    failed/lab6-3.1-{isa}/view.html"
-    text = (tmp_path / picture.split()[1]).read_text(encoding="utf-8")
+    text = (tmp_path / failed.picture).read_text(encoding="utf-8")
     assert "Milestone 3.1 on lab 6" in text and "a page of &lt;hello&gt;" in text and "process-killed" in text
 
 
@@ -60,13 +61,14 @@ def test_no_picture_never_costs_the_result(boot: Boot, tmp_path: Path, monkeypat
     monkeypatch.setattr(page, "picture_of", broken)
     guest = boot("")
     failure = Failure("translation-off", "on", "off")
-    message = after_failure.keep(Target(1, guest.isa.name, ROOT, frozenset()), "1.2", failure, guest, None)
-    assert message.endswith("\nno picture ZeroDivisionError: whatever it may be") and "try        ./pagewalk gdb 1.2" in message
+    verdict = after_failure.keep(Verdict(), Target(1, guest.isa.name, ROOT, frozenset()), "1.2", failure, guest, None)
+    assert verdict.notes == ("no picture ZeroDivisionError: whatever it may be",) and verdict.picture is None
+    assert verdict.commands["gdb"].startswith("./pagewalk gdb 1.2")
     assert failed_run.load(1, "1.2", guest.isa.name).guest() is not None
 
 
-def test_the_last_failure_is_shown_and_any_by_its_name(failed: str, tmp_path: Path) -> None:
-    isa = failed.splitlines()[1].split()[-3]
+def test_the_last_failure_is_shown_and_any_by_its_name(failed: Verdict, tmp_path: Path) -> None:
+    isa = failed.commands["gdb"].split()[-3]
     by_name = view("3.1", "--isa", isa, "--lab", "6", "-o", str(tmp_path / "by name.html"))
     assert by_name.exit_code == 0 and by_name.output == "picture    by name.html\n"
     assert view("--failed", "-o", str(tmp_path / "last.html"), "--va", "0x500000").exit_code == 0
@@ -79,7 +81,7 @@ def test_the_last_failure_is_shown_and_any_by_its_name(failed: str, tmp_path: Pa
     assert f"Milestone 3.1 on lab 6, {isa}" in text and "walk of 0x400000" in text and "Frames of RAM" in text and "\x1b" not in text
 
 
-def test_a_kernel_that_has_changed_is_not_shown_as_if_it_had_not(failed: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_kernel_that_has_changed_is_not_shown_as_if_it_had_not(failed: Verdict, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(failed_run, "_digest", lambda elf: "another")
     result = view()
     assert result.exit_code == 2
@@ -118,7 +120,7 @@ def test_what_cannot_be_shown_is_said(arguments: tuple[str, ...], words: str, tm
     assert result.exit_code == 2 and words in result.output and "Traceback" not in result.output
 
 
-def test_a_disk_that_is_full_is_said_and_the_old_picture_stays(failed: str, tmp_path: Path) -> None:
+def test_a_disk_that_is_full_is_said_and_the_old_picture_stays(failed: Verdict, tmp_path: Path) -> None:
     """The limit on the size of files stands for a full disk: the write fails in its midst."""
     path = tmp_path / "view.html"
     path.write_text("the old one")

@@ -4,7 +4,6 @@ Each part is there whatever state the guest is in. Where its memory makes no sen
 says why.
 """
 
-import re
 import struct
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -39,7 +38,6 @@ _LINTED = 8
 """Spaces that are looked at for findings: of a hundred, each look takes a while."""
 _MOST_PROCESSES = 128
 _MOST_PROBLEMS = 6
-_FAULT_OF_KILLED = re.compile(r"was killed at \S+: @fault address=(0x[0-9a-f]+)")
 
 Part = TypeVar("Part")
 
@@ -193,10 +191,10 @@ def _picks(guest: Sight, subject: Subject, space: Space, parts: _Parts) -> list[
     cpu = guest.cpu()
     crashed = guest.last_stop is not None and guest.last_stop.kind is not StopKind.BREAKPOINT
     found: list[tuple[str, int]] = [("as asked", subject.va)] if subject.va is not None else []
-    if (walked := _walk_of_failure(subject)) is not None:
-        found.append(("where it failed", int(walked[1], 16)))
-    if subject.failure is not None and (faulted := _FAULT_OF_KILLED.search(subject.failure.seen)) is not None:
-        found.append(("what it was killed for", int(faulted[1], 16)))
+    if subject.failure is not None and (walk := subject.failure.walk) is not None:
+        found.append(("where it failed", walk.va))
+    if subject.failure is not None and (kill := subject.failure.kill) is not None and kill.address is not None:
+        found.append(("what it was killed for", kill.address))
     fault = [(f"last fault ({guest.isa.registers.fault_address})", cpu.fault_address)] if cpu.fault_address else []
     found += fault if crashed else []
     found += parts.get("The trap frame", lambda: _interrupted(guest, space), [])
@@ -205,16 +203,8 @@ def _picks(guest: Sight, subject: Subject, space: Space, parts: _Parts) -> list[
     return [Pick(name, f"{va:#x}") for va, name in dict((va, first_name[va]) for _, va in found).items()]
 
 
-def _walk_of_failure(subject: Subject) -> re.Match[str] | None:
-    """The address and, if there was one, the root of the failure's walk (grade/walker/explain.py)."""
-    if subject.failure is None:
-        return None
-    return re.match(r"walk of (0x[0-9a-f]+)(?: from root (0x[0-9a-f]+))?", subject.failure.walk)
-
-
 def _root_of_failure(subject: Subject) -> int | None:
-    walked = _walk_of_failure(subject)
-    return int(walked[2], 16) if walked is not None and walked[2] is not None else None
+    return subject.failure.walk.root if subject.failure is not None and subject.failure.walk is not None else None
 
 
 def _interrupted(guest: Sight, space: Space) -> list[tuple[str, int]]:

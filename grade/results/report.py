@@ -2,48 +2,17 @@
 
 import io
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from grade.diagnosis.causes import CAUSES
-from grade.diagnosis.failure import Failure
 from grade.isa import ISAS
-from grade.results import NOT_WRITTEN, Result, Status
-from grade.run_plan import Target
+from grade.results.result import Result, Status
+from grade.results.verdict import Verdict
+from grade.visible import visible
 
-if TYPE_CHECKING:
-    from grade.boot.guest import Guest
-
-_LAST_LINES = 6
 _STYLES = {Status.PASSED: "green", Status.FAILED: "red", Status.TODO: "yellow", Status.ERROR: "magenta"}
-
-
-def failure_text(failure: Failure, target: Target, guest: "Guest | None") -> str:
-    """Everything about one failure: expected, seen, the walk, the cause, where to look."""
-    cause = CAUSES[failure.cause]
-    lines = [f"expected   {failure.expected}", f"seen       {failure.seen}"]
-    if failure.walk:
-        lines += _labelled("the walk", failure.walk.splitlines())
-    lines.append(f"cause      {failure.cause}: {cause.meaning} (docs/causes.md)")
-    if file := failure.file or file_to_look_at(cause.file, target.lab, target.isa):
-        lines.append(f"look at    {file}")
-    if guest is not None and (last := guest.machine.serial().splitlines()[-_LAST_LINES:]):
-        lines += _labelled("last words", [line[:160] for line in last])
-    return "\n".join(lines)
-
-
-def file_to_look_at(pattern: str, lab: int, isa: str) -> str:
-    """Where to look first, by the file of a cause. From lab 2 on lab 1's map has been proved: look at what is new."""
-    if lab > 1:
-        pattern = pattern.replace("boot_map.cc", "boot_high.cc")
-    return pattern.format(isa=isa)
-
-
-def _labelled(label: str, lines: Sequence[str]) -> list[str]:
-    return [f"{label if i == 0 else '':10} {line}" for i, line in enumerate(lines)]
 
 
 def result_line(result: Result, *, unchanged: bool = False) -> Text:
@@ -52,7 +21,7 @@ def result_line(result: Result, *, unchanged: bool = False) -> Text:
     line.append(f"{result.status:7}", style=_STYLES[result.status])
     line.append(f" {result.title}")
     if result.status is Status.TODO:
-        line.append(f" ({_first_line(result.message)})", style="yellow")
+        line.append(f" (not written yet: {visible(result.verdict.function or '')})", style="yellow")
     elif result.cause:
         line.append(f" ({result.cause})", style="red")
     if unchanged:
@@ -98,14 +67,9 @@ def waiting_lines(waiting: Sequence[Result]) -> list[str]:
     """Which earlier labs' milestones could not be judged, and what each waits for."""
     numbers: dict[str, list[str]] = {}
     for result in sorted(waiting, key=lambda result: result.sort_key):
-        function = _first_line(result.message).removeprefix(NOT_WRITTEN)
-        where = f"on lab {result.lab}'s kernel for {result.isa} {function} is not written"
+        where = f"on lab {result.lab}'s kernel for {result.isa} {visible(result.verdict.function or '')} is not written"
         numbers.setdefault(where, []).append(result.milestone)
     return [f"{', '.join(them)} {'wait' if len(them) > 1 else 'waits'}: {why}" for why, them in numbers.items()]
-
-
-def _first_line(text: str) -> str:
-    return text.partition("\n")[0]
 
 
 def table_text(results: Sequence[Result]) -> str:
@@ -124,15 +88,19 @@ def print_report(console: Console, results: Sequence[Result], shown: Sequence[Re
 
 
 def _print_failures(console: Console, results: Sequence[Result], shown: Sequence[Result]) -> None:
-    """Each message once, even if many milestones share it: a tree that does not build costs all of them.
+    """Each reason once, even if many milestones share it: a tree that does not build costs all of them.
 
     What is still to be written is only shown if there is more to say about it than stands in the milestone's line.
     """
-    shared: dict[tuple[str, int, str], list[Result]] = {}
+    shared: list[list[Result]] = []
     for result in results:
-        if result.status in (Status.FAILED, Status.ERROR) or "\n" in result.message:
-            shared.setdefault((_essence(result.message), result.lab, result.isa), []).append(result)
-    groups = [same for same in shared.values() if any(result not in shown for result in same)]
+        if result.status not in (Status.FAILED, Status.ERROR) and not result.verdict.notes:
+            continue
+        same = next((known for known in shared if _reason(known[0]) == _reason(result)), None)
+        if same is None:
+            shared.append(same := [])
+        same.append(result)
+    groups = [same for same in shared if any(result not in shown for result in same)]
     for same in groups:
         console.print()
         if any(result in shown for result in same):
@@ -146,11 +114,8 @@ def _print_failures(console: Console, results: Sequence[Result], shown: Sequence
         console.print()
 
 
-def _essence(message: str) -> str:
-    """What two milestones that fail for the same reason have in common: not what was wanted, nor the last words."""
-    passing = ("expected", "try ", "picture ", "explain ")
-    kept = [line for line in message.splitlines() if not line.startswith(passing)]
-    return "\n".join(kept).partition("\nlast words")[0]
+def _reason(result: Result) -> tuple[Verdict, int, str]:
+    return result.verdict.essence, result.lab, result.isa
 
 
 def _lab_table(lab: int, results: Sequence[Result]) -> Table:

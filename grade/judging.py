@@ -1,0 +1,49 @@
+"""How a milestone's test went: what its outcome says of the student's code."""
+
+from dataclasses import replace
+
+from grade.boot.guest import Guest
+from grade.diagnosis.failure import Failure, NotWritten
+from grade.diagnosis.process_ends import kill_behind
+from grade.ladder.build import BuildError
+from grade.results.result import Status
+from grade.results.verdict import Verdict, verdict_of
+from grade.run_plan import Target
+from grade.walker import TooManyTables
+
+_LAST_LINES = 6
+
+
+def judge(error: BaseException | None, guest: Guest | None, target: Target) -> tuple[Status, Verdict, Failure | None]:
+    """Status and verdict of a test that ended with `error`, having booted `guest` last; and the failure that this stands for."""
+    failure = _failure_in(error, guest)
+    if failure is not None:
+        last_words = guest.machine.serial().splitlines()[-_LAST_LINES:] if guest is not None else ()
+        verdict = verdict_of(failure, target.lab, target.isa)
+        return Status.FAILED, replace(verdict, last_words=tuple(last_words)), failure
+    match error:
+        case None:
+            return Status.PASSED, Verdict(), None
+        case NotWritten():
+            return Status.TODO, Verdict(function=error.function), None
+        case BuildError():
+            return Status.FAILED, _of_build(error), None
+        case _:
+            return Status.ERROR, Verdict(error=f"the grader could not judge: {type(error).__name__}: {error}"), None
+
+
+def _failure_in(error: BaseException | None, guest: Guest | None) -> Failure | None:
+    """The failure that an error stands for; None if it is none of the student's."""
+    match error:
+        case Failure():
+            return (kill_behind(guest, error) if guest is not None else None) or error
+        case TooManyTables():
+            return Failure("tables-without-end", "tables that lead to pages", str(error))
+        case _:
+            return None
+
+
+def _of_build(error: BuildError) -> Verdict:
+    first = error.first_error
+    place = [str(part) for part in (first.file, first.line) if part is not None] if first is not None else []
+    return Verdict(cause="does-not-compile", file=":".join(place) or None, error=str(error))
