@@ -13,13 +13,13 @@ from grade.results.result import Status
 
 
 @dataclass(frozen=True)
-class Verdict:
-    """What the milestones made of a bug."""
+class Finding:
+    """What the milestones made of a bug on one ISA."""
 
     bug: Bug
     isa: str
-    cause_seen: str | None
-    """The cause that the first of bug.fails named."""
+    causes_seen: dict[str, str | None]
+    """The cause that each of bug.fails named."""
     failed: tuple[str, ...]
     missing: tuple[str, ...]
     """Those of bug.fails that did not fail."""
@@ -32,24 +32,29 @@ class Verdict:
         return bool(self.failed) and not self.missing
 
     @property
+    def wrong_causes(self) -> dict[str, str]:
+        """What the milestones should have named that named something else."""
+        wanted = {self.bug.fails[0]: self.bug.causes[self.isa], **self.bug.also}
+        return {number: cause for number, cause in wanted.items() if self.causes_seen.get(number) != cause}
+
+    @property
     def cause_is_right(self) -> bool:
-        """Whether the first of them said why."""
-        return self.cause_seen == self.bug.causes[self.isa]
+        """Whether they said why."""
+        return not self.wrong_causes
 
 
-def check(tree: Path, bug: Bug) -> list[Verdict]:
-    """Plants the bug and runs the milestones that must fail, with the tests of `tree`: a verdict for each of its ISAs."""
-    return [_verdict(bug, isa, results) for isa, results in grade_planted(tree, bug, bug.fails).items()]
+def check(tree: Path, bug: Bug) -> list[Finding]:
+    """Plants the bug and runs the milestones that must fail, with the tests of `tree`: a finding for each of its ISAs."""
+    return [_finding(bug, isa, results) for isa, results in grade_planted(tree, bug, bug.fails).items()]
 
 
-def _verdict(bug: Bug, isa: str, results: dict[str, dict]) -> Verdict:
+def _finding(bug: Bug, isa: str, results: dict[str, dict]) -> Finding:
     failed = tuple(m for m in bug.fails if m in results and results[m]["status"] == Status.FAILED)
     messages = [f"{m} {r['status']}: {r['cause'] or ''}\n{r['message']}" for m, r in results.items()]
-    first = results.get(bug.fails[0])
-    return Verdict(
+    return Finding(
         bug=bug,
         isa=isa,
-        cause_seen=first["cause"] if first else None,
+        causes_seen={number: result["cause"] for number, result in results.items()},
         failed=failed,
         missing=tuple(m for m in bug.fails if m not in failed),
         messages="\n\n".join(messages),

@@ -100,9 +100,9 @@ def _panic(guest: Sight, fact: Fact, wanted: str) -> NoReturn:
     __tracebackhide__ = True
     place = f"{fact.values.get('file')}:{fact.values.get('line')}"
     line = next((line for line in guest.machine.serial().splitlines() if line.startswith("kernel bug:")), "")
-    if (cause := panic_while_closing(guest, line)) is not None:
+    if (cause := panic_while_closing(guest, fact)) is not None:
         fail(cause, wanted, f"{line}, while a window was being closed")
-    cause = panic_cause(guest, line, fact)
+    cause = panic_cause(guest, fact)
     file = place if cause == "kernel-check-failed" else ""
     fail(cause, wanted, line or f"a CHECK failed at {place}", file=file)
 

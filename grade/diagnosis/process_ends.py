@@ -22,6 +22,15 @@ _IN_ROOT = {
     "stack": "kernel-stack-not-in-root",
     "kernel-stack": "kernel-stack-not-in-root",
 }
+CHECKS_OF_FRAMES = ("frame-is-held", "frame-was-handed-out")
+"""Those of the frame allocator that fail when somebody gives back, or shares, what he or she does not hold."""
+
+CAUSES_OF_CHECKS = {
+    "lock-is-free": "deadlock",
+    "root-is-not-loaded": "root-freed-while-loaded",
+    "root-is-kept": "root-not-kept",
+}
+"""What it means that one of the other named CHECKs fails."""
 _CAUSES_OF_REFUSALS = {"already-mapped": "user-half-shared", "no-slot": "temp-slot-lost"}
 
 
@@ -82,16 +91,11 @@ def trap_without_stack(guest: Sight, cpu: "CpuState", wanted: str) -> Failure | 
     return Failure("kernel-stack-not-in-root", wanted, seen, walk) if walk.mapping is None else None
 
 
-def panic_cause(guest: Sight, line: str, fact: Fact) -> str:
-    """What a CHECK that failed stands for, where that is known."""
-    if "spinlock" in line:
-        return "deadlock"
-    if "active_root" in line:
-        return "root-freed-while-loaded"
-    if "shares(" in line and "space.root()" in line:
-        return "root-not-kept"
-    if "frame_allocator" not in line:
-        return "kernel-check-failed"
+def panic_cause(guest: Sight, fact: Fact) -> str:
+    """What a CHECK that failed stands for, where that is known by its name (CHECK_NAMED in kernel/base/check.h)."""
+    check = fact.values.get("check", "")
+    if check not in CHECKS_OF_FRAMES:
+        return CAUSES_OF_CHECKS.get(check, "kernel-check-failed")
     pa = int(fact.values["first"], 0)
     region, beyond = guest.layout.region_at(pa), guest.layout.region("frames").end
     is_kernels = pa < beyond and (region is None or region.device or region.name != "frames")

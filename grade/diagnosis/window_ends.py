@@ -4,6 +4,8 @@ from grade.boot.layout import PAGE
 from grade.boot.processes import processes
 from grade.boot.sight import Sight
 from grade.diagnosis.causes import CAUSES
+from grade.diagnosis.process_ends import CHECKS_OF_FRAMES
+from grade.machine.facts import Fact
 from grade.walker import Walk
 
 _END_OF_LOWER_HALF = 1 << 47
@@ -53,9 +55,9 @@ def cause_of_user_pointer(guest: Sight, va: int) -> str | None:
     return "user-pointer-trusted" if page is not None and page.user else None
 
 
-def panic_while_closing(guest: Sight, line: str) -> str | None:
-    """The frame allocator's CHECK failed, as `line` says: does the stack tell that a window was being closed?"""
-    if "frame_allocator" not in line:
+def panic_while_closing(guest: Sight, fact: Fact) -> str | None:
+    """A CHECK failed. Was it one of the frame allocator's, and does the stack tell that a window was being closed?"""
+    if fact.values.get("check") not in CHECKS_OF_FRAMES:
         return None
     sp = guest.cpu().sp
     for address in range(sp, sp + _DEEP, 8):

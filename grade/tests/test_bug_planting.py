@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from grade.course.bugs import Verdict, check
+from grade.course.bugs import Finding, check
 from grade.course.patches import plant
 from grade.ladder.trees import Tree, find_root
 from grade.practice.bug import Bug
@@ -50,6 +50,9 @@ def test_a_header_is_read(tmp_path: Path) -> None:
     assert (bug.name, bug.lab, bug.source, bug.fails) == ("odd", 1, "own", ("1.3", "1.8"))
     assert bug.symptom == "It works, and then it does not."
     assert bug.causes == {"x86_64": "vectors-not-mapped", "aarch64": "recursive-vector"}
+    assert bug.also == {}
+    text = HEADER.replace("From: own", "Also: 1.8 recursive-vector\nFrom: own")
+    assert read(tmp_path / "another", text + DIFF).also == {"1.8": "recursive-vector"}
 
 
 @pytest.mark.parametrize(
@@ -63,6 +66,9 @@ def test_a_header_is_read(tmp_path: Path) -> None:
         ("vectors-not-mapped", "gremlins", 5, "gremlins is not in"),
         ("recursive-vector", "gremlins", 6, "gremlins is not in"),
         ("ISAs:", "Machines:", 3, "neither a field"),
+        ("From: own\n", "Also: 1.3 vectors-not-mapped\nFrom: own\n", 7, "Also: 1.3 is not in Fails, or is the first"),
+        ("From: own\n", "Also: 1.8 gremlins\nFrom: own\n", 7, "Also: gremlins is not in"),
+        ("From: own\n", "Also: 1.8 recursive-vector 1.8\nFrom: own\n", 7, "Also: 1.8 has no cause after it"),
         ("From: own\n", "From: own\nFrom: L1.01\n", 8, "stands here twice"),
         (DIFF, "", 1, "no diff"),
     ],
@@ -101,17 +107,17 @@ def test_planting_again_touches_no_file(tmp_path: Path) -> None:
     assert times == {path: path.stat().st_mtime_ns for path in first.rglob("*") if path.is_file()}
 
 
-def check_one(name: str, folder: Path, **changes: object) -> Verdict:
-    """The verdict on a bug of the course, with another header, built apart from it."""
+def check_one(name: str, folder: Path, **changes: object) -> Finding:
+    """What is found of a bug of the course, with another header, built apart from it."""
     bug = next(bug for bug in load_bugs(ROOT) if bug.name == name)
-    [verdict] = check(ROOT, replace(bug, name=f"{bug.name}-{folder.name}", isas=("x86_64",), **changes))
-    return verdict
+    [finding] = check(ROOT, replace(bug, name=f"{bug.name}-{folder.name}", isas=("x86_64",), **changes))
+    return finding
 
 
 def test_a_wrong_cause_is_noticed() -> None:
     verdict = check_one("write-protect-off", Path("miscaused"), causes={"x86_64": "triple-fault"})
     assert verdict.caught and not verdict.cause_is_right
-    assert verdict.cause_seen == "write-protect-off"
+    assert set(verdict.causes_seen.values()) == {"write-protect-off"}
 
 
 def test_a_milestone_that_passes_is_missing() -> None:
@@ -121,8 +127,8 @@ def test_a_milestone_that_passes_is_missing() -> None:
 
 
 def test_a_change_without_effect_is_not_caught(tmp_path: Path) -> None:
-    [verdict] = check(ROOT, replace(read(tmp_path, HEADER + DIFF), name="no-effect", isas=("x86_64",), fails=("1.2",)))
-    assert not verdict.caught and verdict.missing == ("1.2",)
+    [finding] = check(ROOT, replace(read(tmp_path, HEADER + DIFF), name="no-effect", isas=("x86_64",), fails=("1.2",)))
+    assert not finding.caught and finding.missing == ("1.2",)
 
 
 def test_a_milestone_that_does_not_exist_is_missing() -> None:

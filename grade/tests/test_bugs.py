@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from grade.course.bugs import Verdict, check
+from grade.course.bugs import Finding, check
 from grade.course.graded import Kind, Outcome
 from grade.ladder.labs import load_labs
 from grade.ladder.trees import find_root
@@ -24,20 +24,19 @@ def test_planted_bug_is_caught(bug: Bug, record: Callable[[Outcome], None]) -> N
     """On all its ISAs: what is planted is the same, and so are its host tests, which take longest to build."""
     for isa in bug.isas:
         record(Outcome(Kind.BUG, bug.lab, isa, bug.name, is_right=False))
-    verdicts = check(ROOT, bug)
-    for verdict in verdicts:
-        record(Outcome(Kind.BUG, bug.lab, verdict.isa, bug.name, verdict.caught, verdict.caught and verdict.cause_is_right))
-    problems = [f"{verdict.isa}: {_problem(verdict)}\n\n{verdict.messages}" for verdict in verdicts if _problem(verdict)]
+    findings = check(ROOT, bug)
+    for finding in findings:
+        record(Outcome(Kind.BUG, bug.lab, finding.isa, bug.name, finding.caught, finding.caught and finding.cause_is_right))
+    problems = [f"{finding.isa}: {_problem(finding)}\n\n{finding.messages}" for finding in findings if _problem(finding)]
     assert not problems, "\n\n".join(problems)
 
 
-def _problem(verdict: Verdict) -> str | None:
-    """What is wrong with a verdict, if anything is."""
-    if not verdict.caught:
-        return f"{', '.join(verdict.missing)} did not fail"
-    if not verdict.cause_is_right:
-        return f"{verdict.cause_seen}, not {verdict.bug.causes[verdict.isa]}"
-    return None
+def _problem(finding: Finding) -> str | None:
+    """What is wrong with what was found, if anything is."""
+    if not finding.caught:
+        return f"{', '.join(finding.missing)} did not fail"
+    wrong = (f"{number}: {finding.causes_seen.get(number)}, not {cause}" for number, cause in finding.wrong_causes.items())
+    return "; ".join(wrong) or None
 
 
 @pytest.mark.parametrize("lab", sorted(LEAST))

@@ -5,10 +5,12 @@
 #include "kernel/base/todo.h"
 #include "kernel/base/trap.h"
 
-void check_failed(const char* condition, const char* file, int line, std::uint64_t first, std::uint64_t second) {
+void check_failed(const char* name, const char* condition, const char* file, int line, std::uint64_t first,
+                  std::uint64_t second) {
   begin_last_report();
   Line() << "kernel bug: CHECK(" << condition << ") failed at " << file << ":" << static_cast<unsigned>(line);
   Fact("panic")
+      .field("check", name)
       .field("file", file)
       .field("line", static_cast<unsigned>(line))
       .field("first", Hex{first})

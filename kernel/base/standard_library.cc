@@ -5,6 +5,6 @@
 namespace std {
 // The library's own signature, and so the only variadic function here.
 [[noreturn]] void __throw_out_of_range_fmt(const char* format, ...) {
-  check_failed(format, "libstdc++", 0);
+  check_failed("-", format, "libstdc++", 0);
 }
 }  // namespace std

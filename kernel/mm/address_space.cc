@@ -69,7 +69,7 @@ void AddressSpace::destroy() {
 
 AddressSpace::~AddressSpace() {
   if (!owned_) return;
-  CHECK(root_ != Arch::active_root(VirtAddr{}), root_.raw());
+  CHECK_NAMED("root-is-not-loaded", root_ != Arch::active_root(VirtAddr{}), root_.raw());
   destroy();
 }
 

@@ -36,13 +36,13 @@ Result<Frame> FrameAllocator::allocate(Zone zone) {
 
 void FrameAllocator::share(Frame frame) {
   FrameRecord& owned = record_of(frame);
-  CHECK(owned.shares > 0, frame.start().raw());
+  CHECK_NAMED("frame-is-held", owned.shares > 0, frame.start().raw());
   ++owned.shares;
 }
 
 bool FrameAllocator::release(Frame frame) {
   FrameRecord& owned = record_of(frame);
-  CHECK(owned.shares > 0, frame.start().raw());
+  CHECK_NAMED("frame-is-held", owned.shares > 0, frame.start().raw());
   if (--owned.shares > 0) return false;
   ZoneState& state = zone_of(frame);
   owned.next_free = state.free_list;
@@ -69,7 +69,8 @@ FrameRecord& FrameAllocator::record(std::uint32_t number) const {
 FrameRecord& FrameAllocator::record_of(Frame frame) const {
   const auto& [window, beyond] = zones_;
   const ZoneState& zone = frame.start() < window.end ? window : beyond;
-  CHECK(frame.start() >= zone.start && frame.start() < zone.fresh, frame.start().raw(), zone.fresh.raw());
+  const bool is_handed_out = frame.start() >= zone.start && frame.start() < zone.fresh;
+  CHECK_NAMED("frame-was-handed-out", is_handed_out, frame.start().raw(), zone.fresh.raw());
   return record(static_cast<std::uint32_t>((frame.start() - first_) / kPageSize));
 }
 

@@ -8,7 +8,8 @@
 
 Result<AddressSpace> AddressSpace::create_with_map() {
   AddressSpace space = TRY(create());
-  CHECK(frames().lock()->shares(Frame::containing(space.root())) > 0, space.root().raw());  // it has kept its root
+  const bool is_kept = frames().lock()->shares(Frame::containing(space.root())) > 0;
+  CHECK_NAMED("root-is-kept", is_kept, space.root().raw());
   space.map_frame_ = TRY(OwnedFrame::allocate(Zone::kWindow));
   new (pointer_to(space.map_frame_->address())) MemoryMap;
   return space;

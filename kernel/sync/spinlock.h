@@ -7,7 +7,7 @@
 class Spinlock {
  public:
   void lock() {
-    CHECK(!held_);
+    CHECK_NAMED("lock-is-free", !held_);
     held_ = true;
   }
   void unlock() { held_ = false; }

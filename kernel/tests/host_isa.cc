@@ -37,7 +37,7 @@ const ImageMap image_map{
     .end = layout::kRamBase + 4 * kMiB,
 };
 
-void check_failed(const char* condition, const char*, int, std::uint64_t, std::uint64_t) {
+void check_failed(const char*, const char* condition, const char*, int, std::uint64_t, std::uint64_t) {
   throw CheckFailed(condition);
 }
 

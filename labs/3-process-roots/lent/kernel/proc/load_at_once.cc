@@ -34,7 +34,8 @@ Result<LoadedProgram> load_program(std::string_view program, const ArgumentList&
   if (!executable) return std::unexpected(Error::kNotExecutable);
 
   AddressSpace space = TRY(AddressSpace::create());
-  CHECK(frames().lock()->shares(Frame::containing(space.root())) > 0, space.root().raw());  // it has kept its root
+  const bool is_kept = frames().lock()->shares(Frame::containing(space.root())) > 0;
+  CHECK_NAMED("root-is-kept", is_kept, space.root().raw());
   TRY(map_segments(space, *executable, *file));
   constexpr VirtAddr kStack = layout::kUserStackTop - layout::kUserStackSize;
   TRY(map_cleared(space, kStack, layout::kUserStackSize, {.write = true, .user = true}));

@@ -1,0 +1,26 @@
+"""No cause is only words: something in this tree has each of them named."""
+
+import re
+from pathlib import Path
+
+from grade.diagnosis.process_ends import CAUSES_OF_CHECKS, CHECKS_OF_FRAMES
+from grade.ladder.trees import find_root
+
+ROOT = find_root(Path(__file__))
+PROVED_ELSEWHERE = {
+    "does-not-compile": "test_cli.py",
+    "reads-outside-the-tree": "test_submission_build.py",
+}
+"""Causes that no kernel can have, and the tests that have them."""
+
+
+def test_what_is_proved_elsewhere_is() -> None:
+    for cause, file in PROVED_ELSEWHERE.items():
+        assert f'"{cause}"' in (ROOT / "grade" / "tests" / file).read_text(encoding="utf-8")
+
+
+def test_the_kernel_has_each_check_that_has_a_cause() -> None:
+    """And has no name for one that nobody asks for."""
+    files = [*ROOT.glob("kernel/**/*.cc"), *ROOT.glob("kernel/**/*.h"), *ROOT.glob("arch/**/*.cc")]
+    names = {name for file in files for name in re.findall(r'CHECK_NAMED\("([a-z][a-z-]+)"', file.read_text(encoding="utf-8"))}
+    assert names == {*CHECKS_OF_FRAMES, *CAUSES_OF_CHECKS}
