@@ -14,15 +14,15 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from grade.boot.definitions import DEBUG_ROOT
-from grade.boot.failed_run import FailedRun
 from grade.boot.guest import CHECKPOINT, Recipe, machine_of_kind
 from grade.boot.kernel_image import KernelImage
-from grade.boot.way import Way
-from grade.failed_choice import choose_failed, refuse_changed
-from grade.failing_point import Death, death_at, go_before, go_to_failure, is_unreachable
+from grade.failed.choice import choose_failed, refuse_changed
+from grade.failed.failed_run import FailedRun
+from grade.failed.failing_point import Death, death_at, go_before, go_to_failure, is_unreachable
+from grade.failed.kill_point import at_kill
+from grade.failed.way import Way
 from grade.gdb.facts import RecordingFacts, write_facts
 from grade.interactive import kernel_to_run
-from grade.kill_point import at_kill
 from grade.ladder.labs import LadderError
 from grade.ladder.trees import Tree
 from grade.machine.debugged import DebuggedMachine, Recording, RecordMode

@@ -18,11 +18,12 @@ from typing import Any
 
 import pytest
 
-from grade import after_failure, run_plan
+from grade import run_plan
 from grade.boot.guest import Guest
 from grade.boot.kernel_image import KernelImage
 from grade.building import NOTHING_BUILT, Built
 from grade.checks.ran_before import HostTests
+from grade.failed.keep import keep_failure
 from grade.isa import ISAS
 from grade.judging import judge
 from grade.ladder.build import Kernel
@@ -219,7 +220,7 @@ def _result(item: pytest.Function, mark: pytest.Mark, call: pytest.CallInfo) -> 
     guest = _last_guest(item)
     status, verdict, failure = judge(call.excinfo.value if call.excinfo else None, guest, target)
     if not item.config.getoption("--forget-failures"):
-        verdict = after_failure.keep(verdict, target, number, failure, guest, item.config.getoption("--failures"))
+        verdict = keep_failure(verdict, target, number, failure, guest, item.config.getoption("--failures"))
     points = most if status is Status.PASSED else 0
     if target.is_submission and status is not Status.PASSED:
         verdict = replace(verdict, notes=(*verdict.notes, *_notes(target)))

@@ -3,12 +3,12 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-from grade.boot.failed_run import FailedRun, command_for
 from grade.boot.guest import Recipe
 from grade.boot.sight import Sight
-from grade.boot.way import Way
 from grade.diagnosis.failure import Failure
-from grade.failed_choice import choose_failed, refuse_changed
+from grade.failed.choice import choose_failed, refuse_changed
+from grade.failed.failed_run import FailedRun, command_for
+from grade.failed.way import Way
 from grade.ladder.build import build_kernel
 from grade.ladder.trees import Tree, prepare
 from grade.machine.stop import StopKind

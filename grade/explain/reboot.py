@@ -10,8 +10,8 @@ from dataclasses import replace
 from pathlib import Path
 
 from grade.boot.guest import Guest, Recipe, machine_of_kind
-from grade.boot.way import Way
 from grade.explain.exception_log import ExceptionLog
+from grade.failed.way import Way
 from grade.isa import isa_called
 from grade.isa.exceptions import Taken
 from grade.machine.machine import Machine

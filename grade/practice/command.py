@@ -6,10 +6,10 @@ from dataclasses import replace
 from rich.console import Console
 from rich.table import Table
 
-from grade.boot.failed_run import load
 from grade.diagnosis.causes import CAUSES
 from grade.explain.case import case_of
 from grade.explain.show import show_explanation
+from grade.failed.failed_run import load
 from grade.ladder.labs import LadderError
 from grade.ladder.trees import Tree
 from grade.practice.bug import Bug

@@ -22,7 +22,7 @@ def run_milestones(
     """Grades the kernels of `lab` in the cut tree `graded` with the tests of `tree`, in a process of its own.
 
     Returns the results as they are in the JSON file; all milestones if none is named. What failed is kept in the folder
-    `failures` (grade/boot/failed_run.py), or not at all.
+    `failures` (grade/failed/failed_run.py), or not at all.
     """
     labs = [known for known in load_labs(tree) if known.number <= lab]
     folders = [str(known.folder) for known in labs if any(known.folder.glob("test_*.py"))]

@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from grade.boot.failed_run import ELSEWHERE
 from grade.boot.guest import Guest
 from grade.course.graded import Outcome, outcome_from, write_outcomes
 from grade.course.testing import MINUTES, OUTCOMES
+from grade.failed.failed_run import ELSEWHERE
 from grade.isa import ISAS
 from grade.ladder.build import Kernel, build_kernel
 from grade.ladder.trees import find_root

@@ -9,12 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from grade.boot.failed_run import load
 from grade.boot.guest import Guest
 from grade.boot.kernel_image import KernelImage
 from grade.boot.process_slots import memory_map, slot_of
 from grade.boot.trapped import run_to_system_call
-from grade.boot.way import Way
 from grade.diagnosis.failure import Failure
 from grade.explain.case import Case, case_of, scripted
 from grade.explain.exception_log import ExceptionLog, Repeated
@@ -22,6 +20,8 @@ from grade.explain.explanation import Explanation, cause_of, explain
 from grade.explain.first import First
 from grade.explain.histories import HISTORIES, history_of, link_to
 from grade.explain.promised import promise_lines
+from grade.failed.failed_run import load
+from grade.failed.way import Way
 from grade.isa.exceptions import Kind, Taken
 from grade.ladder.build import Kernel
 from grade.ladder.labs import LadderError

@@ -12,7 +12,7 @@ from grade.boot.guest import Recipe, machine_of_kind
 from grade.boot.sight import cpu_of
 from grade.boot.user_image import UserImage
 from grade.course.patches import plant
-from grade.failing_point import is_unreachable
+from grade.failed.failing_point import is_unreachable
 from grade.gdb.transcripts import transcript
 from grade.isa import ISAS
 from grade.ladder.build import build_kernel

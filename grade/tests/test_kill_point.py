@@ -5,15 +5,15 @@ from pathlib import Path
 
 import pytest
 
-from grade import after_failure
-from grade.boot import failed_run
-from grade.boot.failed_run import FailedRun
 from grade.boot.frame_records import FILL_OF_FREED
 from grade.boot.guest import Guest
 from grade.diagnosis.failure import Failure, Kill
 from grade.diagnosis.process_ends import PROGRAMS_MEANT_TO_DIE, kill_behind, killed_process
+from grade.failed import failed_run
+from grade.failed.failed_run import FailedRun
+from grade.failed.keep import keep_failure
+from grade.failed.kill_point import at_kill
 from grade.gdb_session import run_last_failure_under_gdb
-from grade.kill_point import at_kill
 from grade.ladder.trees import Tree, find_root
 from grade.machine.facts import Fact
 from grade.results.verdict import Verdict
@@ -41,7 +41,7 @@ def fail(boot: Boot, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Fail:
     def keep(pid: int) -> FailedRun:
         kill = Kill(pid, "intruder", 11, 0x401234, 0, "@fault address=0x0 access=read")
         failure = Failure("process-killed", "it lives", str(kill), kill=kill)
-        after_failure.keep(Verdict(), Target(6, guest.isa.name, ROOT, frozenset()), "3.1", failure, guest, None)
+        keep_failure(Verdict(), Target(6, guest.isa.name, ROOT, frozenset()), "3.1", failure, guest, None)
         return failed_run.load(6, "3.1", guest.isa.name)
 
     return keep

@@ -9,11 +9,11 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner, Result
 
-from grade import after_failure
-from grade.boot import failed_run
 from grade.boot.guest import Guest
 from grade.cli import pagewalk
 from grade.diagnosis.failure import Failure
+from grade.failed import failed_run
+from grade.failed.keep import keep_failure
 from grade.isa import ISAS
 from grade.ladder.files import write_whole
 from grade.ladder.labs import LadderError
@@ -41,7 +41,7 @@ def failed(boot: Boot, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Verdi
     guest = boot("run hello", "checkpoint ready")
     guest.run_to("ready")
     failure = Failure("process-killed", "a page of <hello>", "none", guest.walk(TEXT))
-    return after_failure.keep(verdict_of(failure, 6, guest.isa.name), Target(6, guest.isa.name, ROOT, frozenset()), "3.1", failure, guest, None)
+    return keep_failure(verdict_of(failure, 6, guest.isa.name), Target(6, guest.isa.name, ROOT, frozenset()), "3.1", failure, guest, None)
 
 
 def test_a_failed_milestone_names_its_picture(failed: Verdict, tmp_path: Path) -> None:
@@ -61,7 +61,7 @@ def test_no_picture_never_costs_the_result(boot: Boot, tmp_path: Path, monkeypat
     monkeypatch.setattr(page, "picture_of", broken)
     guest = boot("")
     failure = Failure("translation-off", "on", "off")
-    verdict = after_failure.keep(Verdict(), Target(1, guest.isa.name, ROOT, frozenset()), "1.2", failure, guest, None)
+    verdict = keep_failure(Verdict(), Target(1, guest.isa.name, ROOT, frozenset()), "1.2", failure, guest, None)
     assert verdict.notes == ("no picture ZeroDivisionError: whatever it may be",) and verdict.picture is None
     assert verdict.commands["gdb"].startswith("./pagewalk gdb 1.2")
     assert failed_run.load(1, "1.2", guest.isa.name).guest() is not None

@@ -5,14 +5,14 @@ from pathlib import Path
 
 from rich.console import Console
 
-from grade.boot.failed_run import FailedRun, command_for
 from grade.boot.guest import CHECKPOINT, Guest
 from grade.boot.sight import Sight
 from grade.diagnosis import diagnose
 from grade.diagnosis.failure import Failure, NotWritten
-from grade.failed_choice import choose_failed, refuse_changed
+from grade.failed.choice import choose_failed, refuse_changed
+from grade.failed.failed_run import FailedRun, command_for
+from grade.failed.kill_point import at_kill, end_of_a_process
 from grade.interactive import Setting
-from grade.kill_point import at_kill, end_of_a_process
 from grade.ladder.files import need_folder_of
 from grade.ladder.labs import LadderError
 from grade.ladder.trees import Tree

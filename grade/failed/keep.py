@@ -3,14 +3,14 @@
 from dataclasses import replace
 from pathlib import Path
 
-from grade.boot.failed_run import command_for, forget, load, save
 from grade.boot.guest import Guest
 from grade.diagnosis.failure import Failure
+from grade.failed.failed_run import command_for, forget, load, save
 from grade.results.verdict import Verdict
 from grade.run_plan import Target
 
 
-def keep(
+def keep_failure(
     verdict: Verdict, target: Target, milestone: str, failure: Failure | None, guest: Guest | None, kept_in: Path | None
 ) -> Verdict:
     """Keeps the guest of a failure, in build/failed or where one says, and forgets the one of before.
@@ -33,7 +33,7 @@ def _drawn(
     verdict: Verdict, target: Target, milestone: str, failure: Failure, guest: Guest, folder: Path
 ) -> Verdict:
     """Draws the machine as it stands, or stood when a process was killed; whatever comes of that, the milestone has been judged."""
-    from grade.kill_point import at_kill
+    from grade.failed.kill_point import at_kill
     from grade.view.command import PAGE_FILE, shown, subject_of  # only now: most runs draw nothing, and this takes a while
     from grade.view.page import write_page
 

@@ -3,10 +3,10 @@
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 
-from grade.boot.failed_run import FailedRun
 from grade.boot.guest import Guest
 from grade.boot.kernel_image import KernelImage
 from grade.explain.reboot import booted_again
+from grade.failed.failed_run import FailedRun
 from grade.machine.machine import Machine, MachineError
 from grade.machine.stop import Stop, StopKind
 

@@ -16,8 +16,8 @@ from pathlib import Path
 
 from grade.boot.guest import Guest, Recipe
 from grade.boot.snapshot import SavedGuest, load_snapshot, save_snapshot
-from grade.boot.way import Way
 from grade.diagnosis.failure import Failure
+from grade.failed.way import Way
 from grade.ladder.trees import find_root
 from grade.machine.machine import MachineError
 from grade.machine.stop import StopKind

@@ -3,8 +3,8 @@
 import re
 import sys
 
-from grade.boot.failed_run import FailedRun, command_for, latest, load, most_basic
 from grade.checks.host_tests import program_of
+from grade.failed.failed_run import FailedRun, command_for, latest, load, most_basic
 from grade.ladder.labs import LadderError
 from grade.ladder.trees import Tree, prepare
 from grade.run_plan import all_milestones, milestones_for, plan

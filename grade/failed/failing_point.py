@@ -2,11 +2,11 @@
 
 from dataclasses import dataclass, replace
 
-from grade.boot.failed_run import FailedRun
 from grade.boot.kernel_image import KernelImage
 from grade.boot.sight import cpu_of
-from grade.boot.way import Way
-from grade.kill_point import go_to_kill
+from grade.failed.failed_run import FailedRun
+from grade.failed.kill_point import go_to_kill
+from grade.failed.way import Way
 from grade.machine.debugged import DebuggedMachine
 from grade.machine.machine import MachineError
 from grade.machine.stop import Stop, StopKind
