@@ -1,8 +1,9 @@
 """A guest that runs round in a circle out of which nothing can lead it: seen long before its CPU time is used up."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass
 
-from grade.isa.registers import Bits
+from grade.isa.registers import Bits, Registers
 
 _LONGEST = 400
 """Instructions of a circle: a loop, or exceptions that bring each other about."""
@@ -13,6 +14,14 @@ _FEWEST = 16
 
 Circle = frozenset[tuple[int, ...]]
 """What is in the general registers at each of its instructions."""
+
+
+@dataclass(frozen=True)
+class CircleSearch:
+    """How to look for a circle. At a breakpoint something else is going to stop the guest."""
+
+    registers: Registers
+    breakpoints: Collection[int]
 
 
 def circle_of(first: Mapping[str, int], step: Callable[[], Mapping[str, int] | None], interrupts: Bits) -> Circle | None:

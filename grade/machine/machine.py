@@ -19,16 +19,16 @@ from typing import Self
 from grade.isa import isa_called
 from grade.machine.boot_parameters import BootParameters
 from grade.machine.channel import Channel
-from grade.machine.circle import Circle, circle_of
+from grade.machine.circle import CircleSearch
+from grade.machine.cpu_registers import CpuRegisters
 from grade.machine.deed import Deed, Deeds
 from grade.machine.facts import Fact, parse_facts
-from grade.machine.gdb_registers import Register
 from grade.machine.gdb_remote import GdbRemote
 from grade.machine.process_times import cpu_time
 from grade.machine.qemu_process import GuestSetup, QemuProcess
 from grade.machine.qemu_version import require
 from grade.machine.qmp import QmpClient
-from grade.machine.run_watcher import LOOK, Limits, RunWatcher
+from grade.machine.run_watcher import Limits, RunWatcher
 from grade.machine.serial_line import SerialLine
 from grade.machine.sparse_file import copy_sparse
 from grade.machine.stop import Stop, StopKind
@@ -60,8 +60,6 @@ _INSPECTABLE = (State.PAUSED, State.ENDED)
 _STARTED = tuple(state for state in State if state is not State.NEW)
 # A timer that expires just when a step begins makes QEMU 7.2 end the step before the instruction.
 _STEP_TRIES = 8
-# Lines of QEMU's monitor that change nothing: what they say holds as long as the registers do.
-_ABOUT_REGISTERS = ("info registers",)
 _RAM_IS_THERE = (State.PAUSED, State.RUNNING, State.ENDED, State.GONE)
 
 
@@ -114,8 +112,6 @@ class Machine:
         """Where the guest has stopped at a breakpoint, in order."""
         self.deeds = Deeds()
         """What was done to the guest from outside."""
-        self._registers: dict[str, int] | None = None  # as they were read since the guest stopped
-        self._told: dict[str, str] = {}  # what QEMU has said of them since, by the line of its monitor
 
     # Life
 
@@ -238,14 +234,12 @@ class Machine:
         Registers wider than 64 bits are left out, and system registers that this CPU does not have.
         """
         with self._using_qemu(*_INSPECTABLE):
-            if self._registers is None:
-                self._registers = self._read_registers()
-            return dict(self._registers)
+            return self._registers.all()
 
     def read_register(self, name: str) -> int:
         """Return one register, of all that QEMU offers. Raises KeyError if there is no such register."""
         with self._using_qemu(*_INSPECTABLE):
-            return self._gdb.read_register(self._register(name))
+            return self._registers.read(name)
 
     def write_register(self, name: str, value: int) -> None:
         """Set one register. Raises KeyError if there is none, MachineError if it keeps another value.
@@ -253,10 +247,7 @@ class Machine:
         QEMU 7.2 says yes to every write of one of Arm's system registers, and ignores it.
         """
         with self._using_qemu(*_RUNNABLE):
-            register = self._register(name)
-            self._forget_registers()
-            self._gdb.write_register(register, value)
-            if (kept := self._gdb.read_register(register)) != value:
+            if (kept := self._registers.write(name, value)) != value:
                 raise MachineError(f"QEMU does not set {name} to {value:#x}: it is {kept:#x}")
 
     def read_virtual(self, va: int, size: int) -> bytes:
@@ -291,12 +282,7 @@ class Machine:
     def human_monitor_command(self, line: str) -> str:
         """Run one line of QEMU's human monitor and return what it prints. Raises QmpError."""
         with self._using_qemu(*_INSPECTABLE):
-            if line not in _ABOUT_REGISTERS:
-                self._forget_registers()
-                return self._qmp.human_monitor_command(line)
-            if line not in self._told:
-                self._told[line] = self._qmp.human_monitor_command(line)
-            return self._told[line]
+            return self._registers.human_monitor_command(line)
 
     def cpu_time(self) -> float:
         """Return the CPU time in seconds that QEMU has used since it started."""
@@ -343,6 +329,7 @@ class Machine:
         process = self._process
         self._qmp = QmpClient(Channel(process.qmp))
         self._gdb = GdbRemote(Channel(process.gdb))
+        self._registers = CpuRegisters(self.isa, self._gdb, self._qmp)
         self._watcher = RunWatcher(process, self._gdb, self._qmp, self._serial, self._limits)
         self._state = State.PAUSED
         try:
@@ -361,48 +348,16 @@ class Machine:
         if stop := self._step_off_breakpoint():
             return stop
         self._state = State.RUNNING
-        self._forget_registers()
-        self._gdb.resume()
-        known: Circle | None = None
-        while (stop := self._watcher.wait(until, look=self.looks_for_circles)) == LOOK:
-            other, seen = self._look()
-            if other is not None:
-                return self._stopped(other)
-            if seen is not None and seen == known:
-                what = f"{len(seen)} instructions" if len(seen) > 1 else "instruction"
-                detail = f"the CPU executes the same {what} for ever: interrupts are off, and no register changes"
-                return self._stopped(Stop(StopKind.HANG, None, detail))
-            known = seen
-            self._gdb.resume()
-        return self._stopped(stop)
-
-    def _look(self) -> tuple[Stop | None, Circle | None]:
-        """Whether the guest, just paused, runs in a circle, and in which; if something else stops it meanwhile, that."""
-        stop = None
-
-        def step() -> dict[str, int] | None:
-            nonlocal stop
-            self._gdb.step()
-            stepped = self._watcher.wait(cpu_limit=False)
-            if stepped.kind is not StopKind.BREAKPOINT:
-                stop = stepped
-                return None
-            return here()
-
-        def here() -> dict[str, int] | None:
-            registers = self._gdb.read_general_registers()
-            return None if registers[self.isa.registers.pc] in self._breakpoints else registers
-
-        first = here()
-        seen = circle_of(first, step, self.isa.registers.interrupts) if first is not None else None
-        return stop, seen
+        self._registers.forget()
+        search = CircleSearch(self.isa.registers, self._breakpoints) if self.looks_for_circles else None
+        return self._stopped(self._watcher.run(until, search))
 
     def _step_off_breakpoint(self) -> Stop | None:
         """Where the last stop was at a breakpoint, QEMU would stop again at once: step past it first.
 
         Returns the stop, if the step ended in more than a plain step.
         """
-        pc = self._program_counter()
+        pc = self._registers.pc()
         if pc != self._last_stop_pc or pc not in self._breakpoints:
             return None
         size = self.isa.board.breakpoint_bytes
@@ -422,7 +377,7 @@ class Machine:
 
     def _step(self) -> Stop:
         self._state = State.RUNNING
-        self._forget_registers()
+        self._registers.forget()
         self._gdb.step()
         stop = self._watcher.wait(cpu_limit=False)
         if stop.kind is StopKind.BREAKPOINT:
@@ -435,32 +390,10 @@ class Machine:
             self._state = State.GONE
             return stop
         self._state = State.ENDED if stop.kind.is_final else State.PAUSED
-        self._last_stop_pc = self._program_counter()
+        self._last_stop_pc = self._registers.pc()
         if stop.kind is StopKind.BREAKPOINT:
             self.breakpoint_stops.append(self._last_stop_pc)
         return replace(stop, pc=self._last_stop_pc)
-
-    def _forget_registers(self) -> None:
-        self._registers = None
-        self._told.clear()
-
-    def _read_registers(self) -> dict[str, int]:
-        registers = self._gdb.read_general_registers()
-        for name, fallbacks in self.isa.board.system_registers.items():
-            register = self._gdb.register_map.find(name, *fallbacks)
-            if name not in registers and register is not None:
-                registers[name] = self._gdb.read_register(register)
-        return registers
-
-    def _program_counter(self) -> int:
-        return self._gdb.read_register(self._register(self.isa.registers.pc))
-
-    def _register(self, name: str) -> Register:
-        """Find a register by its name or the platform's fallbacks. Raises KeyError."""
-        register = self._gdb.register_map.find(name, *self.isa.board.system_registers.get(name.lower(), ()))
-        if register is None:
-            raise KeyError(f"QEMU has no register {name} on {self.isa.name}")
-        return register
 
     def _demand(self, *allowed: State) -> None:
         if self._state in allowed:

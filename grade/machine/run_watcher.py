@@ -5,6 +5,7 @@ import time
 from dataclasses import dataclass, replace
 
 from grade.machine.channel import ANSWER_TIMEOUT
+from grade.machine.circle import Circle, CircleSearch, circle_of
 from grade.machine.gdb_remote import GdbError, GdbRemote, StopReply
 from grade.machine.process_times import SleepMeter, cpu_time
 from grade.machine.qemu_process import QemuProcess
@@ -24,7 +25,7 @@ _ASLEEP_AT_PROMPT = 1.0
 # How many seconds of CPU time lie between two looks at a guest that runs.
 _BETWEEN_LOOKS = 0.4
 
-LOOK = Stop(StopKind.PAUSED, None, "it is time to look whether the guest runs in a circle")
+_LOOK = Stop(StopKind.PAUSED, None, "it is time to look whether the guest runs in a circle")
 
 # gdb's signal numbers, as QEMU uses them.
 _INTERRUPTED, _SHUT_DOWN, _TRAP = 2, 3, 5
@@ -59,13 +60,32 @@ class RunWatcher:
         self._poller.register(process.gdb, select.POLLIN)
         self._poller.register(process.qmp, select.POLLIN)
 
-    def wait(self, until: str | None = None, cpu_limit: bool = True, look: bool = False) -> Stop:
+    def run(self, until: str | None, search: CircleSearch | None) -> Stop:
+        """Resume the guest and wait for its stop, as wait() does; with `search` a circle is one, too."""
+        self._gdb.resume()
+        known: Circle | None = None
+        while (stop := self._wait(until, look=search is not None)) == _LOOK and search is not None:
+            other, seen = self._circle(search)
+            if other is not None:
+                return other
+            if seen is not None and seen == known:
+                what = f"{len(seen)} instructions" if len(seen) > 1 else "instruction"
+                detail = f"the CPU executes the same {what} for ever: interrupts are off, and no register changes"
+                return Stop(StopKind.HANG, None, detail)
+            known = seen
+            self._gdb.resume()
+        return stop
+
+    def wait(self, *, cpu_limit: bool = True) -> Stop:
         """Wait for the stop of a guest that was just resumed; `pc` is left None.
 
-        With `until`, that text on the serial line ends the wait too; without `cpu_limit`, the CPU
-        time does not. With `look` the stop is now and then LOOK, after which the guest is to be resumed. Raises TimeoutError, GdbError or OSError if QEMU misbehaves; a QEMU that has
-        ended is an ordinary stop.
+        Without `cpu_limit`, the CPU time does not end the wait. Raises TimeoutError, GdbError or OSError if
+        QEMU misbehaves; a QEMU that has ended is an ordinary stop.
         """
+        return self._wait(None, cpu_limit=cpu_limit)
+
+    def _wait(self, until: str | None, *, cpu_limit: bool = True, look: bool = False) -> Stop:
+        """The same; the text `until` on the serial line ends the wait, too, and with `look` now and then _LOOK."""
         try:
             seen = self._watch(until, cpu_limit, look)
             if isinstance(seen, StopReply):
@@ -85,6 +105,27 @@ class RunWatcher:
         how = self._process.wait(ANSWER_TIMEOUT)
         return Stop(StopKind.EXITED, None, how or "QEMU closed its connections but did not end")
 
+    def _circle(self, search: CircleSearch) -> tuple[Stop | None, Circle | None]:
+        """Whether the guest, just paused, runs in a circle, and in which; if something else stops it meanwhile, that."""
+        stop = None
+
+        def step() -> dict[str, int] | None:
+            nonlocal stop
+            self._gdb.step()
+            stepped = self.wait(cpu_limit=False)
+            if stepped.kind is not StopKind.BREAKPOINT:
+                stop = stepped
+                return None
+            return here()
+
+        def here() -> dict[str, int] | None:
+            registers = self._gdb.read_general_registers()
+            return None if registers[search.registers.pc] in search.breakpoints else registers
+
+        first = here()
+        seen = circle_of(first, step, search.registers.interrupts) if first is not None else None
+        return stop, seen
+
     def _watch(self, until: str | None, cpu_limit: bool, look: bool) -> StopReply | Stop:
         """Return the guest's own stop, or the stop that we must now bring about."""
         tick = _TICK_MS if until is None else _TICK_FOR_TEXT_MS
@@ -99,7 +140,7 @@ class RunWatcher:
                 return reason
             if look and (used := cpu_time(self._process.pid)) > self._look_at:
                 self._look_at = used + _BETWEEN_LOOKS
-                return LOOK
+                return _LOOK
 
     def _next_reply(self, tick: int) -> StopReply | None:
         """Wait up to `tick` milliseconds for a stop reply, and empty everything that QEMU writes to."""

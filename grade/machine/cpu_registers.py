@@ -1,0 +1,64 @@
+"""The registers of a stopped guest: read once for each stop, whoever asks."""
+
+from grade.isa.isa import Isa
+from grade.machine.gdb_registers import Register
+from grade.machine.gdb_remote import GdbRemote
+from grade.machine.qmp import QmpClient
+
+# Lines of QEMU's monitor that change nothing: what they say holds as long as the registers do.
+_ABOUT_REGISTERS = ("info registers",)
+
+
+class CpuRegisters:
+    """What the CPU's registers hold, and what QEMU says of them, until the guest moves."""
+
+    def __init__(self, isa: Isa, gdb: GdbRemote, qmp: QmpClient) -> None:
+        self._isa, self._gdb, self._qmp = isa, gdb, qmp
+        self._all: dict[str, int] | None = None
+        self._told: dict[str, str] = {}
+
+    def forget(self) -> None:
+        """Take note that the guest moves, or that a register is about to change."""
+        self._all = None
+        self._told.clear()
+
+    def all(self) -> dict[str, int]:
+        """Return the general registers and the board's system registers, those that this CPU has."""
+        if self._all is None:
+            self._all = self._gdb.read_general_registers()
+            for name, fallbacks in self._isa.board.system_registers.items():
+                register = self._gdb.register_map.find(name, *fallbacks)
+                if name not in self._all and register is not None:
+                    self._all[name] = self._gdb.read_register(register)
+        return dict(self._all)
+
+    def read(self, name: str) -> int:
+        """Return one register, of all that QEMU offers. Raises KeyError if there is no such register."""
+        return self._gdb.read_register(self._named(name))
+
+    def write(self, name: str, value: int) -> int:
+        """Set one register; return what it holds then. Raises KeyError if there is no such register."""
+        register = self._named(name)
+        self.forget()
+        self._gdb.write_register(register, value)
+        return self._gdb.read_register(register)
+
+    def pc(self) -> int:
+        """Return the address of the next instruction."""
+        return self.read(self._isa.registers.pc)
+
+    def human_monitor_command(self, line: str) -> str:
+        """Run one line of QEMU's human monitor; ask once for what only the registers change. Raises QmpError."""
+        if line not in _ABOUT_REGISTERS:
+            self.forget()
+            return self._qmp.human_monitor_command(line)
+        if line not in self._told:
+            self._told[line] = self._qmp.human_monitor_command(line)
+        return self._told[line]
+
+    def _named(self, name: str) -> Register:
+        """Find a register by its name or the board's fallbacks."""
+        register = self._gdb.register_map.find(name, *self._isa.board.system_registers.get(name.lower(), ()))
+        if register is None:
+            raise KeyError(f"QEMU has no register {name} on {self._isa.name}")
+        return register
