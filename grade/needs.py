@@ -3,16 +3,12 @@
 A test that needs more than stands there has it built when it runs.
 """
 
-import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from grade.checks.host_tests import program_of
 from grade.ladder.trees import Tree
-
-_TEST = re.compile(r'^@milestone\("(?P<number>\d+\.\d+)".*\ndef \w+\((?P<asks>[^)]*)\)(?P<body>(?:.*\n(?!@|def |class ))*)', re.MULTILINE)
-_HOST_TESTS = re.compile(r'check_host_tests\(\w+, "([^"]+)"')
-_OF_A_KERNEL = re.compile(r"\b(?:boot|kernel|image)\b")
+from grade.milestones import milestones_of
 
 
 @dataclass(frozen=True)
@@ -26,13 +22,11 @@ class Needs:
 
 def needs_of(tests: Tree) -> dict[str, Needs]:
     """For each milestone in `tests`, by its number."""
-    found = {}
-    for lab in tests.labs:
-        for path in sorted(lab.folder.glob("test_*.py")):
-            for test in _TEST.finditer(path.read_text(encoding="utf-8")):
-                programs = tuple(dict.fromkeys(map(program_of, _HOST_TESTS.findall(test["body"]))))
-                found[test["number"]] = Needs(bool(_OF_A_KERNEL.search(test["asks"])), programs)
-    return found
+    needs = {}
+    for milestone in milestones_of(tests.labs):
+        programs = dict.fromkeys(map(program_of, milestone.host_tests))
+        needs[milestone.number] = Needs(milestone.boots, tuple(programs))
+    return needs
 
 
 def all_needs(needs: Mapping[str, Needs], milestones: Iterable[str]) -> Needs:

@@ -10,13 +10,13 @@ from grade.isa import ISAS
 from grade.ladder.build import Kernel, Manner, build_all_host_tests, build_host_tests, build_kernel
 from grade.ladder.labs import LadderError
 from grade.ladder.trees import Tree, find_root, place_of, prepare, with_tests_of
+from grade.milestones import milestones_of
 
 Prepare = Callable[[Tree, int], Path]
 """Brings the folder in which a lab is built up to date, as prepare() does."""
 
 _FOREIGN = Path("build/foreign")
 """From our root: where the host tests of trees are built that are not ours."""
-_MILESTONE = re.compile(r'^@milestone\("(\d+\.\d+)"', re.MULTILINE)
 
 
 @dataclass(frozen=True)
@@ -140,8 +140,7 @@ def milestones_for(tests: Tree, targets: Plan) -> list[str]:
 
 def all_milestones(tests: Tree) -> list[str]:
     """The numbers of the milestones in `tests`, in the labs' order."""
-    texts = [path.read_text(encoding="utf-8") for lab in tests.labs for path in sorted(lab.folder.glob("test_*.py"))]
-    return _MILESTONE.findall("\n".join(texts))
+    return [milestone.number for milestone in milestones_of(tests.labs)]
 
 
 def _retired(tree: Tree, lab: int) -> frozenset[str]:

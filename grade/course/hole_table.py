@@ -16,6 +16,7 @@ from grade.course.cutter import cut, holes
 from grade.isa import ISAS
 from grade.ladder.labs import Lab, LadderError, load_labs
 from grade.ladder.trees import locked
+from grade.milestones import milestones_of
 from grade.practice.milestones import run_milestones
 from grade.results.result import Status
 from grade.student.remaining import place_in_handout
@@ -74,10 +75,10 @@ def exercises(tree: Path) -> list[Exercise]:
     return found
 
 
-def milestones_of(tree: Path, lab: int, isa: str) -> tuple[str, ...]:
-    """The numbers of the lab's own milestones. What host tests alone prove is there for the first ISA only."""
-    marks = [mark for mark in _marks(tree, lab) if isa == ISAS[0] or mark[1] != _HOST]
-    return tuple(number for number, _ in marks)
+def judged_by(tree: Path, lab: int, isa: str) -> tuple[str, ...]:
+    """The lab's milestones that are judged on this ISA: host tests are the same on all, and judged on the first."""
+    labs = [known for known in load_labs(tree) if known.number == lab]
+    return tuple(known.number for known in milestones_of(labs) if isa == ISAS[0] or known.witness != _HOST)
 
 
 def green_with(table: Table, lab: int, functions: Collection[str]) -> set[str]:
@@ -111,7 +112,7 @@ def renew(tree: Path, workers: int | None = None) -> str:
     """Measures on the first ISA, and returns what the document has to be. The tests compare the others with it."""
     isa, wanted = ISAS[0], exercises(tree)
     with ThreadPoolExecutor(workers or os.cpu_count()) as pool:
-        resting = pool.map(lambda one: resting_on(tree, one, isa, milestones_of(tree, one.lab, isa)), wanted)
+        resting = pool.map(lambda one: resting_on(tree, one, isa, judged_by(tree, one.lab, isa)), wanted)
         return document(load_labs(tree), dict(zip(wanted, resting, strict=True)))
 
 
@@ -169,13 +170,6 @@ def _grade(
         cut(tree, lab, solved, place, turned=turned)
         results = run_milestones(tree, place, lab, [isa], milestones)
     return {result["milestone"]: result for result in results}
-
-
-def _marks(tree: Path, lab: int) -> list[tuple[str, str]]:
-    """Number and witnesses of each milestone of the lab."""
-    folder = next(known.folder for known in load_labs(tree) if known.number == lab)
-    tests = "\n".join(path.read_text(encoding="utf-8") for path in sorted(folder.glob("test_*.py")))
-    return re.findall(r'^@milestone\("([\d.]+)", points=[\d.]+, witness="(\w+)"\)', tests, re.MULTILINE)
 
 
 def _for_all_isas(file: str) -> str:

@@ -12,7 +12,6 @@ All milestones that hold on that kernel are run. But host tests take long: those
 variant changes no file that they judge, and a milestone of host tests alone is run for the first ISA only.
 """
 
-import re
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -20,10 +19,9 @@ from grade.checks.host_tests import JUDGED_FILES
 from grade.course.patches import grade_planted
 from grade.isa import ISAS
 from grade.ladder.labs import Lab, load_labs
+from grade.milestones import Milestone, milestones_of
 from grade.practice.patch import Patch, patches_in, read_header
 from grade.results.result import Status
-
-_MILESTONE = re.compile(r'^@milestone\("([\d.]+)", points=[\d.]+, witness="(\w+)"', re.MULTILINE)
 
 
 @dataclass(frozen=True)
@@ -51,7 +49,7 @@ def load_variants(tree: Path) -> list[Variant]:
 
 def grade(tree: Path, variant: Variant) -> dict[str, Marks]:
     """Plants the variant and runs its milestones with the tests of `tree`, on each of its ISAs."""
-    asked = milestones_of(tree, variant)
+    asked = asked_of(tree, variant)
     return {isa: _marks(asked, results) for isa, results in grade_planted(tree, variant, sorted(asked)).items()}
 
 
@@ -61,17 +59,17 @@ def _marks(asked: frozenset[str], results: dict[str, dict]) -> Marks:
     return Marks(asked, frozenset(results), frozenset(failed), "\n\n".join(messages))
 
 
-def milestones_of(tree: Path, variant: Variant) -> frozenset[str]:
+def asked_of(tree: Path, variant: Variant) -> frozenset[str]:
     """What a variant is asked: its lab's milestones, and the earlier ones that no lab up to this one has retired."""
     labs = [known for known in load_labs(tree) if known.number <= variant.lab]
-    tests = [path.read_text(encoding="utf-8") for known in labs for path in known.folder.glob("test_*.py")]
     retired = {number for known in labs for number in known.retires}
     is_judged = not JUDGED_FILES.isdisjoint(variant.changed_files())
 
-    def is_run(number: str, witness: str) -> bool:
-        return number not in retired and ("H" not in witness or is_judged or number.startswith(f"{variant.lab}."))
+    def is_run(known: Milestone) -> bool:
+        is_own = known.number.startswith(f"{variant.lab}.")
+        return known.number not in retired and ("H" not in known.witness or is_judged or is_own)
 
-    return frozenset(number for number, witness in _MILESTONE.findall("\n".join(tests)) if is_run(number, witness))
+    return frozenset(known.number for known in milestones_of(labs) if is_run(known))
 
 
 def _read_variant(path: Path, lab: Lab) -> Variant:

@@ -13,8 +13,6 @@ from typing import Any
 
 import tomllib
 
-"""The ISAs that have a kernel. arch/ may describe the paging of more."""
-
 ISA_FIELD = "{isa}"
 
 COURSE_FILE = "labs/course.toml"

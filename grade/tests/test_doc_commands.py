@@ -13,6 +13,7 @@ from grade.cli import pagewalk
 from grade.course.cutter import render
 from grade.isa import ISAS
 from grade.ladder.trees import Tree, find_root
+from grade.milestones import read_milestones
 from grade.practice.bugs import load_bugs
 from grade.practice.command import code_of
 from grade.tests.doc_commands import Shown, Surroundings, problem, shown_commands
@@ -26,7 +27,7 @@ DOCUMENTS = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs
 def milestones(files: dict[str, str]) -> frozenset[str]:
     """The numbers of all milestones of a tree."""
     tests = (text for path, text in files.items() if re.fullmatch(r"labs/[^/]+/test_\w+\.py", path))
-    return frozenset(number for text in tests for number in re.findall(r'@milestone\("([\d.]+)"', text))
+    return frozenset(known.number for text in tests for known in read_milestones(text))
 
 
 def bugs(lab: int) -> frozenset[str]:

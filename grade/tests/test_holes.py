@@ -16,7 +16,7 @@ from grade.course.hole_table import (
     document,
     exercises,
     green_with,
-    milestones_of,
+    judged_by,
     passing_with,
     read,
     resting_on,
@@ -62,7 +62,7 @@ def test_the_document_is_about_the_holes_that_are_there() -> None:
 @pytest.mark.parametrize(("exercise", "isa"), CASES)
 def test_what_rests_on_a_function(exercise: Exercise, isa: str) -> None:
     """With this hole left open alone these milestones fail, each by its name, and all others pass."""
-    milestones = milestones_of(ROOT, exercise.lab, isa)
+    milestones = judged_by(ROOT, exercise.lab, isa)
     recorded = tuple(number for number in TABLE[exercise] if number in milestones)
     assert resting_on(ROOT, exercise, isa, milestones) == recorded, RENEW
 
@@ -70,7 +70,7 @@ def test_what_rests_on_a_function(exercise: Exercise, isa: str) -> None:
 @pytest.mark.parametrize(("exercise", "isa"), ONE_EACH)
 def test_one_function_alone(exercise: Exercise, isa: str) -> None:
     """Without host tests, which take long to build."""
-    milestones = milestones_of(ROOT, exercise.lab, ISAS[1])
+    milestones = judged_by(ROOT, exercise.lab, ISAS[1])
     expected = green_with(TABLE, exercise.lab, {exercise.function}) & set(milestones)
     assert passing_with(ROOT, exercise.lab, {exercise.function}, isa, milestones) == expected
 
@@ -78,7 +78,7 @@ def test_one_function_alone(exercise: Exercise, isa: str) -> None:
 @pytest.mark.parametrize("isa", ISAS)
 @pytest.mark.parametrize(("last", "written"), [pytest.param(*station, id=str(station[0])) for station in stations()])
 def test_half_way(last: Exercise, written: set[str], isa: str) -> None:
-    milestones = milestones_of(ROOT, last.lab, isa)
+    milestones = judged_by(ROOT, last.lab, isa)
     expected = green_with(TABLE, last.lab, written) & set(milestones)
     assert passing_with(ROOT, last.lab, written, isa, milestones) == expected
 
@@ -91,7 +91,7 @@ def test_each_function_is_worth_something() -> None:
 @pytest.mark.parametrize("lab", [lab.number for lab in LABS])
 def test_each_milestone_rests_on_something(lab: int) -> None:
     resting = {number for exercise in TABLE if exercise.lab == lab for number in TABLE[exercise]}
-    assert resting == set(milestones_of(ROOT, lab, ISAS[0]))
+    assert resting == set(judged_by(ROOT, lab, ISAS[0]))
 
 
 def test_a_function_turns_green_what_waits_for_no_row_below() -> None:

@@ -2,7 +2,10 @@
 
 from pathlib import Path
 
+import pytest
+
 from grade.checks.host_tests import program_of
+from grade.ladder.labs import LadderError
 from grade.ladder.trees import Tree, find_root
 from grade.needs import Needs, all_needs, needs_of
 from grade.run_plan import all_milestones
@@ -40,3 +43,12 @@ def test_a_test_is_read_whatever_its_form(tmp_path: Path) -> None:
         '@milestone("1.10", points=1, witness="H")\ndef test_b() -> None:\n    """B."""\n'
     )
     assert needs_of(Tree(tmp_path)) == {"1.1": Needs(True, (program_of("Vma*"),)), "1.10": Needs(False, ())}
+
+
+def test_a_test_that_is_no_python_is_named_with_its_line(tmp_path: Path) -> None:
+    lab = tmp_path / "labs" / "1-x"
+    lab.mkdir(parents=True)
+    (lab / "lab.toml").write_text('number = 1\ntitle = "x"\nowned = []\nretires = []\n')
+    (lab / "test_x.py").write_text("import re\n\n\ndef test_a(:\n")
+    with pytest.raises(LadderError, match=r"labs/1-x/test_x\.py:4: .*: the milestones cannot be read"):
+        needs_of(Tree(tmp_path))

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from grade.course.graded import Kind, Outcome
-from grade.course.variants import Variant, grade, load_variants, milestones_of
+from grade.course.variants import Variant, asked_of, grade, load_variants
 from grade.isa import ISAS
 from grade.ladder.trees import Tree, find_root
 from grade.practice.patch import PatchError
@@ -73,7 +73,7 @@ def test_host_tests_are_asked_only_where_they_can_tell() -> None:
     variants = {variant.name: variant for variant in VARIANTS}
 
     def asked(name: str) -> set[str]:
-        return milestones_of(ROOT, variants[name]) & {"1.1", "1.3", "3.9", "4.1", "5.1"}
+        return asked_of(ROOT, variants[name]) & {"1.1", "1.3", "3.9", "4.1", "5.1"}
 
     assert asked("list-rebuilt") == {"1.1", "3.9", "4.1", "5.1"}, "1.3 is retired by lab 2"
     assert asked("slots-in-turn") == {"4.1"}, "no host test knows of windows"
