@@ -5,15 +5,10 @@ from collections.abc import Iterator
 from grade.boot.processes import processes
 from grade.boot.sight import Sight
 from grade.boot.user_image import user_image
+from grade.diagnosis import programs
 from grade.diagnosis.failure import Failure, Kill
 from grade.isa.registers import CpuState
 from grade.machine.facts import Fact
-
-PROGRAMS_MEANT_TO_DIE = {"intruder": "11", "child": "11", "breadcrumb": "4"}
-"""Programs that a milestone starts so that they are killed, and by which signal."""
-
-PROGRAMS_THAT_FORK = ("offspring", "twin", "mirror", "heirloom", "dynasty", "multiply", "multitude")
-"""Programs of lab 6's milestones. They do little before they fork, and none of them calls spawn."""
 
 _PAGE = 4096
 _IN_ROOT = {
@@ -156,7 +151,7 @@ def unmeant_kills(guest: Sight) -> Iterator[tuple[Fact, Fact]]:
 
 def _is_meant(guest: Sight, killed: Fact, report: Fact) -> bool:
     """Whether the program was started to be killed like this. In its own pages nothing may happen to it."""
-    if PROGRAMS_MEANT_TO_DIE.get(killed.values["program"]) != killed.values["signal"]:
+    if str(programs.meant_to_die().get(killed.values["program"])) != killed.values["signal"]:
         return False
     return report.name != "fault" or not _is_own(guest, killed, int(report.values["address"], 0))
 
@@ -171,7 +166,7 @@ def _is_own(guest: Sight, killed: Fact, address: int) -> bool:
 
 def _cause_of_kill(guest: Sight, killed: Fact, report: Fact) -> str:
     """From where the fault was: behind or in the stack, or in the program's own segments; of lab 6's, from the program."""
-    if killed.values["program"] in PROGRAMS_THAT_FORK:
+    if killed.values["program"] in programs.that_fork():
         return "killed-after-fork"
     if report.name != "fault":
         return "process-killed"

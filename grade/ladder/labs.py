@@ -38,6 +38,10 @@ class Lab:
     adds: tuple[str, ...] = ()
     lends: tuple[str, ...] = ()
     takes_back: tuple[str, ...] = ()
+    dies: tuple[tuple[str, int], ...] = ()
+    """Programs that its milestones start so that they are killed, each with the signal."""
+    forks: tuple[str, ...] = ()
+    """Programs whose milestones are about fork: what kills one of them has to do with that."""
 
     @property
     def prefix(self) -> str:
@@ -114,7 +118,7 @@ def _read_lab(path: Path, name: str) -> Lab:
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise LadderError(f"{name}: not TOML: {error}") from error
     keys = {"number": int, "title": str, "owned": list, "retires": list}
-    optional = {"adds": list, "lends": list, "takes_back": list}
+    optional = {"adds": list, "lends": list, "takes_back": list, "dies": dict, "forks": list}
     keys |= optional
     for key in table:
         if key not in keys:
@@ -126,12 +130,17 @@ def _read_lab(path: Path, name: str) -> Lab:
 
 
 def _checked(name: str, table: dict[str, Any], key: str, kind: type) -> Any:
-    """The value of `key`, lists as tuples of str."""
+    """The value of `key`, lists as tuples of str, tables as tuples of pairs."""
     if key not in table:
         raise LadderError(f"{name}: {key}: missing")
     value = table[key]
     if type(value) is not kind:  # isinstance would take `true` for a number
         raise LadderError(f"{name}: {key}: must be {_kind_in_words(kind)}, is {value!r}")
+    if kind is dict:
+        for program, signal in value.items():
+            if type(signal) is not int:
+                raise LadderError(f"{name}: {key}: {program}: must be a signal's number, is {signal!r}")
+        return tuple(value.items())
     if kind is not list:
         return value
     for item in value:
@@ -141,7 +150,7 @@ def _checked(name: str, table: dict[str, Any], key: str, kind: type) -> Any:
 
 
 def _kind_in_words(kind: type) -> str:
-    return {int: "a whole number", str: "a string", list: "a list of strings"}[kind]
+    return {int: "a whole number", str: "a string", list: "a list of strings", dict: "a table"}[kind]
 
 
 def _matches(pattern: str, path: str) -> bool:
@@ -161,6 +170,10 @@ def _check_files_exist(tree: Path, lab: Lab, isas: list[str]) -> None:
         for pattern in patterns:
             if not any((tree / path).exists() for path in _expanded(pattern, isas)):
                 raise LadderError(f"{lab.prefix}lab.toml: {key}: there is no {pattern}")
+    for key, programs in (("dies", [program for program, _ in lab.dies]), ("forks", lab.forks)):
+        for program in programs:
+            if not any((tree / "user").rglob(f"{program}.cc")):
+                raise LadderError(f"{lab.prefix}lab.toml: {key}: there is no program {program} in user/")
 
 
 def _check_nothing_shared(lower: Lab, upper: Lab, isas: list[str]) -> None:

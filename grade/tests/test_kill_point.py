@@ -8,7 +8,8 @@ import pytest
 from grade.boot.frame_records import FILL_OF_FREED
 from grade.boot.guest import Guest
 from grade.diagnosis.failure import Failure, Kill
-from grade.diagnosis.process_ends import PROGRAMS_MEANT_TO_DIE, kill_behind, killed_process
+from grade.diagnosis.process_ends import kill_behind, killed_process
+from grade.diagnosis.programs import meant_to_die
 from grade.failed import failed_run
 from grade.failed.failed_run import FailedRun
 from grade.failed.keep import keep_failure
@@ -73,7 +74,7 @@ def test_a_failure_knows_which_of_the_kills_it_is_about(boot: Boot, monkeypatch:
     guest = boot(*SCRIPT)
     guest.run_to("ready")
     assert killed_process(guest, "all live") is None
-    monkeypatch.delitem(PROGRAMS_MEANT_TO_DIE, "intruder")
+    monkeypatch.delitem(meant_to_die(), "intruder")
     failure = killed_process(guest, "all live")
     assert failure is not None and "(intruder)" in failure.seen and failure.kill.pid == KILLED[0]
     assert [killed_process(guest, "all live", pid).kill.pid for pid in KILLED] == list(KILLED)
@@ -92,7 +93,7 @@ def test_a_kill_is_behind_a_freed_root_unless_that_is_of_a_process_that_lives(
     """Frames are used again: a root that one process has given back may be the next one's."""
     guest = boot("run intruder read 0", "start hello", "checkpoint ready")
     guest.run_to("ready")
-    monkeypatch.delitem(PROGRAMS_MEANT_TO_DIE, "intruder")
+    monkeypatch.delitem(meant_to_die(), "intruder")
     dead, alive = (int(fact.values["root"], 0) for fact in guest.facts("process"))
     freed = freed_at(0x1234000)
     assert kill_behind(guest, freed).kill.pid == 2
