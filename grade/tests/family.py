@@ -5,9 +5,10 @@ from copy import deepcopy
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from area_model import AreaModel, Operation, store
+
 from grade.boot.frame_records import allocations_to_failure, fail_allocation
 from grade.boot.process_slots import memory_map
-from grade.checks.area_model import AreaModel, Operation, store
 from grade.diagnosis.failure import expect
 from grade.tests.census import take_census
 from grade.tests.puppets import Puppet

@@ -7,12 +7,13 @@ operations is given some, or gives the CPU away until it is its turn.
 from collections.abc import Callable, Sequence
 from typing import Self
 
+from area_model import AreaModel, Operation
+from area_script import AreaScript
+
 from grade.boot.frame_records import fail_allocation, frame_records
 from grade.boot.guest import Guest
 from grade.boot.process_slots import ProcessSlot, process_slots
 from grade.boot.user_image import user_image
-from grade.checks.area_model import AreaModel, Operation
-from grade.checks.area_script import AreaScript
 from grade.checks.user_memory import read_user, write_user
 from grade.diagnosis.diagnose import unexpected_end
 from grade.diagnosis.failure import expect

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from fork_checks import run_to_birth
 
 from grade.boot.definitions import DEBUG_ROOT
 from grade.boot.frame_records import record_address
@@ -13,7 +14,6 @@ from grade.boot.guest import Guest
 from grade.boot.layout import PAGE
 from grade.boot.process_slots import memory_map, slot_of
 from grade.boot.trapped import run_to_system_call, trap_frame_of
-from grade.checks.fork_checks import run_to_birth
 from grade.checks.process_checks import walk_in
 from grade.inspect.diff import diff_lines
 from grade.inspect.frames import frame_use, frames_lines, places_of

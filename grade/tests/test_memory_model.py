@@ -14,13 +14,7 @@ from pathlib import Path
 from typing import TypeVar
 
 import pytest
-from hypothesis import HealthCheck, Phase, settings
-from hypothesis import strategies as st
-from hypothesis.errors import Flaky
-from hypothesis.stateful import RuleBasedStateMachine, rule, run_state_machine_as_test
-
-from grade.boot.layout import PAGE
-from grade.checks.area_model import (
+from area_model import (
     ANONYMOUS,
     FIXED,
     FIXED_NOREPLACE,
@@ -35,6 +29,12 @@ from grade.checks.area_model import (
     munmap,
     store,
 )
+from hypothesis import HealthCheck, Phase, settings
+from hypothesis import strategies as st
+from hypothesis.errors import Flaky
+from hypothesis.stateful import RuleBasedStateMachine, rule, run_state_machine_as_test
+
+from grade.boot.layout import PAGE
 from grade.course.testing import EXAMPLES as EXAMPLES_VARIABLE
 from grade.isa import ISAS
 from grade.ladder.build import Kernel, build_kernel

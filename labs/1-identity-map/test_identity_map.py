@@ -4,6 +4,9 @@ import random
 from collections.abc import Callable
 from pathlib import Path
 
+from map_model import MapModel, play
+from table_budget import tables_needed
+
 from grade.boot.guest import Guest
 from grade.boot.kernel_image import KernelImage
 from grade.boot.layout import PAGE, layout_of
@@ -16,8 +19,6 @@ from grade.checks.map_checks import (
     check_own_root,
     kernel_mappings,
 )
-from grade.checks.map_model import MapModel, play
-from grade.checks.table_budget import tables_needed
 from grade.diagnosis.failure import expect
 from grade.isa import isa_called
 from grade.isa.traps import Event

@@ -4,6 +4,8 @@ import secrets
 from collections.abc import Callable
 from pathlib import Path
 
+from switch_checks import check_next_root, check_no_red_zone, check_registers_kept, check_root_of_parent, run_into_user_mode
+
 from grade.boot.frame_records import frame_records
 from grade.boot.guest import Guest
 from grade.boot.kernel_image import KernelImage
@@ -27,13 +29,6 @@ from grade.checks.process_checks import (
     user_mappings,
     user_word,
     walk_in,
-)
-from grade.checks.switch_checks import (
-    check_next_root,
-    check_no_red_zone,
-    check_registers_kept,
-    check_root_of_parent,
-    run_into_user_mode,
 )
 from grade.diagnosis import diagnose
 from grade.diagnosis.failure import expect, fail

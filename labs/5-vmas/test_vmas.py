@@ -7,16 +7,9 @@ from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
-from grade.boot.frame_records import allocations_to_failure, fail_allocation, frame_records
-from grade.boot.guest import Guest
-from grade.boot.kernel_image import KernelImage
-from grade.boot.layout import PAGE, layout_of
-from grade.boot.process_slots import ProcessSlot, memory_map, process_slots
-from grade.boot.user_image import UserImage, loaded_pages, user_image
-from grade.checks.area_checks import check_areas, present_pages
-from grade.checks.area_model import CALL, READ, STORE, AreaModel, Operation, brk, load, mmap, store, sweep
-from grade.checks.area_script import AreaScript
-from grade.checks.area_steps import (
+from area_model import CALL, READ, STORE, AreaModel, Operation, brk, load, mmap, store, sweep
+from area_script import AreaScript
+from area_steps import (
     ANSWER,
     TIGHTENED,
     Places,
@@ -28,12 +21,20 @@ from grade.checks.area_steps import (
     own_steps,
     refused_accesses,
 )
-from grade.checks.demand_checks import check_promised, frames_of, heap_start, promised_areas, running_slot
-from grade.checks.execve_checks import POINTERS, State, check_unchanged, execute, file_in_archive, put_strings, state_of
+from demand_checks import check_promised, frames_of, heap_start, promised_areas, running_slot
+from execve_checks import POINTERS, State, check_unchanged, execute, file_in_archive, put_strings, state_of
+from random_areas import RandomAreas
+
+from grade.boot.frame_records import allocations_to_failure, fail_allocation, frame_records
+from grade.boot.guest import Guest
+from grade.boot.kernel_image import KernelImage
+from grade.boot.layout import PAGE, layout_of
+from grade.boot.process_slots import ProcessSlot, memory_map, process_slots
+from grade.boot.user_image import UserImage, loaded_pages, user_image
+from grade.checks.area_checks import check_areas, present_pages
 from grade.checks.host_tests import check_host_tests
 from grade.checks.ledger import check_frames, check_ledger
 from grade.checks.process_checks import live_root, user_mappings, walk_in
-from grade.checks.random_areas import RandomAreas
 from grade.checks.user_memory import random_letters, read_user, write_user
 from grade.diagnosis.failure import expect, fail
 from grade.plugin import milestone

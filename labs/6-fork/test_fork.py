@@ -5,16 +5,7 @@ import random
 import secrets
 from collections.abc import Callable
 
-from grade.boot.frame_records import allocations_to_failure, fail_allocation, frame_records
-from grade.boot.guest import Guest
-from grade.boot.layout import PAGE
-from grade.boot.process_slots import ProcessSlot, memory_map, process_slots, slot_of
-from grade.boot.processes import Process
-from grade.boot.trapped import run_to_system_call
-from grade.boot.user_image import UserImage, loaded_pages, user_image
-from grade.boot.user_return import go_to_user_mode, run_to_turn, thread_pointer
-from grade.checks.area_checks import check_areas
-from grade.checks.fork_checks import (
+from fork_checks import (
     Birth,
     check_copy,
     check_holdings,
@@ -28,6 +19,16 @@ from grade.checks.fork_checks import (
     run_to_turn_on_own_root,
     running,
 )
+
+from grade.boot.frame_records import allocations_to_failure, fail_allocation, frame_records
+from grade.boot.guest import Guest
+from grade.boot.layout import PAGE
+from grade.boot.process_slots import ProcessSlot, memory_map, process_slots, slot_of
+from grade.boot.processes import Process
+from grade.boot.trapped import run_to_system_call
+from grade.boot.user_image import UserImage, loaded_pages, user_image
+from grade.boot.user_return import go_to_user_mode, run_to_turn, thread_pointer
+from grade.checks.area_checks import check_areas
 from grade.checks.ledger import check_frames, check_ledger
 from grade.checks.memory_state import check_same_memory, memory_of
 from grade.checks.process_checks import check_kernel_half, check_kernel_stacks, live_root, user_mappings, walk_in

@@ -4,8 +4,7 @@ import random
 from collections.abc import Iterator
 from copy import deepcopy
 
-from grade.boot.layout import PAGE, UserLayout
-from grade.checks.area_model import (
+from area_model import (
     ANONYMOUS,
     EXECUTE,
     FIXED,
@@ -22,6 +21,8 @@ from grade.checks.area_model import (
     munmap,
     store,
 )
+
+from grade.boot.layout import PAGE, UserLayout
 
 _PROTECTIONS = (READ | WRITE, READ | WRITE, READ, 0, READ | EXECUTE, WRITE, READ | WRITE | EXECUTE)
 _FLAGS = (0, 0, FIXED, FIXED, FIXED_NOREPLACE)

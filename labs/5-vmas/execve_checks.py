@@ -3,13 +3,14 @@
 import struct
 from dataclasses import dataclass
 
+from area_model import Operation
+from area_script import AreaScript
+from demand_checks import running_slot
+
 from grade.boot.frame_records import frame_records
 from grade.boot.guest import Guest
 from grade.boot.layout import PAGE
 from grade.boot.user_image import UserImage
-from grade.checks.area_model import Operation
-from grade.checks.area_script import AreaScript
-from grade.checks.demand_checks import running_slot
 from grade.checks.memory_state import Memory, check_same_memory, memory_of
 from grade.checks.process_checks import live_root
 from grade.checks.user_memory import write_user

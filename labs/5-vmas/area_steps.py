@@ -3,10 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from grade.boot.kernel_image import KernelImage
-from grade.boot.layout import PAGE, UserLayout
-from grade.boot.user_image import UserImage
-from grade.checks.area_model import (
+from area_model import (
     ANONYMOUS,
     EXECUTE,
     FIXED,
@@ -24,7 +21,11 @@ from grade.checks.area_model import (
     store,
     sweep,
 )
-from grade.checks.demand_checks import heap_start
+from demand_checks import heap_start
+
+from grade.boot.kernel_image import KernelImage
+from grade.boot.layout import PAGE, UserLayout
+from grade.boot.user_image import UserImage
 from grade.isa import Isa
 
 Step = tuple[str, list[Operation]]
