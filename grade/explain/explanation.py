@@ -2,7 +2,6 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TypeVar
 
 from grade.boot.guest import Guest
 from grade.boot.process_slots import process_slots
@@ -10,22 +9,22 @@ from grade.boot.sight import Sight
 from grade.diagnosis.causes import CAUSES
 from grade.diagnosis.diagnose import unexpected_end
 from grade.diagnosis.failure import Failure, NotWritten
+from grade.diagnosis.hindsight import Unexpected, cause_in_hindsight, is_own_doing
+from grade.diagnosis.nonsense import NONSENSE, tried
 from grade.diagnosis.process_ends import killed_process
 from grade.explain.case import Case
 from grade.explain.exception_log import ExceptionLog
 from grade.explain.expected import first_unexpected, kills_by_fault
-from grade.explain.first import First, describe_first, walk_of
+from grade.explain.first import describe_first, walk_of
 from grade.explain.freed import freed_lines
 from grade.explain.histories import history_of, link_to
-from grade.explain.promised import cause_of_user_fault, is_own_doing, promise_lines
+from grade.explain.promised import promise_lines
 from grade.explain.reboot import at_exception, follow, rebooted
 from grade.explain.script_ends import goes_on_and_on, refuse_misuse
 from grade.inspect.frames import frame_findings
-from grade.inspect.lint import has_unpromised_pages, lint
-from grade.machine.machine import MachineError
+from grade.inspect.lint import lint
 from grade.machine.stop import Stop, StopKind
 from grade.walker import TooManyTables
-from grade.walker.memory import OutsideMemory
 
 _MOST_FINDINGS = 4
 _WORDS_OF_STOP = {
@@ -34,12 +33,6 @@ _WORDS_OF_STOP = {
     StopKind.FLOOD: "it printed without end",
     StopKind.BREAKPOINT: "the grader stopped it there, and looked",
 }
-# Causes that say how a run ended. If the first exception has a cause of its own, that says why.
-_OF_THE_END = {
-    "triple-fault", "recursive-vector", "hang", "early-exit", "serial-flood", "stack-overflow",
-    "unexpected-exception", "unexpected-fault", "wrong-result", "process-killed", "killed-after-fork",
-    "user-page-not-mapped", "user-stack-not-mapped", "user-makes-no-progress", "child-never-runs",
-}  # fmt: skip
 _WAY_IN = "arch/{isa}/traps.cc"  # where there is no better one: what user code and devices want comes through it
 _KILLS = ("process-killed", "killed-after-fork")  # those of a run's own, too, where a kill is why it failed
 _ENDLESS = (
@@ -53,9 +46,6 @@ _OWN_DOING = (
     "The program did what none of its areas allows, and is killed for that: so it should be.",
     "Only if an area is missing here, or has the wrong rights, is it the kernel's fault.",
 )
-T = TypeVar("T")
-_BROKEN = (Failure, TooManyTables, OutsideMemory, MachineError, KeyError, ValueError, IndexError)
-"""What reading a guest's records may raise if it has overwritten them."""
 
 
 @dataclass(frozen=True)
@@ -94,9 +84,9 @@ def explain(case: Case) -> Explanation:
         if index is None:
             return _assembled(case, failure, guest, None)
         taken = log.taken[index].taken
-        with at_exception(case.recipe, case.tree, taken, _tried(lambda: guest.isa.traps.handler_of(guest, taken))) as there:
-            first = First(log, index, there or guest, is_then=there is not None)
-            return _assembled(case, failure, guest, first)
+        with at_exception(case.recipe, case.tree, taken, tried(lambda: guest.isa.traps.handler_of(guest, taken))) as there:
+            first = Unexpected(taken, there or guest, is_then=there is not None)
+            return _assembled(case, failure, guest, first, lambda: describe_first(first, log, index))
 
 
 def _failure(guest: Guest, stop: Stop) -> Failure | NotWritten | None:
@@ -119,20 +109,22 @@ def _well(case: Case, guest: Guest, log: ExceptionLog) -> Explanation:
         said = [f"It came to its end, and nothing is wrong. {times:,} exceptions were taken, all of them expected ones."]
     else:
         said = ["It came to its end. Not every exception was to be expected, though:"]
-        said += _lines(lambda: describe_first(First(log, index, guest, is_then=False)))
+        said += _lines(lambda: describe_first(Unexpected(log.taken[index].taken, guest, is_then=False), log, index))
     return Explanation((Section(case.title, tuple(said)),), None, is_well=True)
 
 
-def _assembled(case: Case, failure: Failure, ended: Sight, first: First | None) -> Explanation:
+def _assembled(
+    case: Case, failure: Failure, ended: Sight, first: Unexpected | None, described: Callable[[], list[str]] = list
+) -> Explanation:
     at_end = case.kept or ended
     looked_at = first.guest if first is not None and first.is_then else at_end
-    freed = (_tried(lambda: freed_lines(first)) or []) if first is not None else []
-    cause = cause_of(failure, first, looked_at, met_freed=bool(freed))
+    freed = (tried(lambda: freed_lines(first)) or []) if first is not None else []
+    cause = cause_in_hindsight(failure, first, looked_at, met_freed=bool(freed))
     sections = [Section(case.title, _what(failure, at_end))]
     strayed = not case.to_the_end and ended.last_stop is not None and ended.last_stop.kind is not StopKind.BREAKPOINT
     how = _ANOTHER_WAY if strayed else ()
     if first is not None:
-        sections.append(Section("What happened first", (*how, *_lines(lambda: describe_first(first)), *freed)))
+        sections.append(Section("What happened first", (*how, *_lines(described), *freed)))
         sections.append(Section(f"The walk{_when(first)}", _lines(lambda: walk_of(first))))
         sections.append(Section("What the process was promised there", _lines(lambda: promise_lines(first))))
     else:
@@ -140,7 +132,7 @@ def _assembled(case: Case, failure: Failure, ended: Sight, first: First | None) 
         sections.append(Section("The walk", tuple(failure.walk_lines)))
     sections.append(Section("Frames", _lines(lambda: _odd_frames(looked_at, is_end=looked_at is at_end))))
     sections.append(Section("Also wrong, at one look", _lines(lambda: _findings(looked_at))))
-    if case.failure is None and cause == "process-killed" and first is not None and _tried(lambda: is_own_doing(first)):
+    if case.failure is None and cause == "process-killed" and first is not None and tried(lambda: is_own_doing(first)):
         sections.append(Section(f"The cause: {cause}", _OWN_DOING))  # of a milestone's program it is known to be wrong
         sections.append(Section("What to type next", case.next_steps))
         return Explanation(tuple(s for s in sections if s.lines), cause, is_well=False)
@@ -163,39 +155,16 @@ def _what(failure: Failure, guest: Sight) -> tuple[str, ...]:
     return tuple(lines)
 
 
-def _when(first: First) -> str:
+def _when(first: Unexpected) -> str:
     return "" if first.is_then else ", as the tables were at the end"
 
 
-def cause_of(failure: Failure, first: First | None, guest: Sight, *, met_freed: bool) -> str:
-    """The failure's, or, where that only says how the run ended, what says why; `guest` is as it was when it went wrong."""
-    if met_freed or failure.cause in _OF_THE_END:
-        own = _tried(lambda: _cause_of_first(first)) if first is not None else None
-        if own is not None and own not in _OF_THE_END and not met_freed:
-            return own
-        found = _tried(lambda: frame_findings(guest))
-        if found is not None and (found.freed or found.short):
-            return "frame-freed-in-use"
-        if failure.cause in _OF_THE_END and own is not None:
-            return own
-        if failure.cause in _OF_THE_END and _tried(lambda: has_unpromised_pages(guest)):
-            return "page-without-vma"
-    return failure.cause
-
-
-def _place_of(first: First | None, guest: Sight) -> str:
+def _place_of(first: Unexpected | None, guest: Sight) -> str:
     """The kernel's source line of the first exception, or where the run stopped; empty if user code ran."""
     if first is not None and not first.taken.user and (place := first.guest.place(first.taken.pc).partition(" at ")[2]):
         return place
     stop = guest.last_stop
     return guest.place(stop.pc).partition(" at ")[2] if stop is not None and stop.pc is not None else ""
-
-
-def _cause_of_first(first: First) -> str | None:
-    """The stable name of why the first exception came, where the tables tell it."""
-    if first.taken.user:
-        return cause_of_user_fault(first)
-    return first.cause_in_kernel()
 
 
 def _cause_lines(case: Case, failure: Failure, cause: str, place: str) -> tuple[str, ...]:
@@ -226,12 +195,5 @@ def _findings(guest: Sight) -> list[str]:
 def _lines(say: Callable[[], list[str]]) -> tuple[str, ...]:
     try:
         return tuple(say())
-    except _BROKEN as error:
+    except NONSENSE as error:
         return (f"cannot be told: the guest's memory does not fit: {error}",)
-
-
-def _tried(ask: Callable[[], T]) -> T | None:
-    try:
-        return ask()
-    except _BROKEN:
-        return None

@@ -1,13 +1,11 @@
 """The first exception that should not have been taken, and the guest as it was then, in words."""
 
-from dataclasses import dataclass
-
 from grade.boot.sight import Sight
-from grade.diagnosis.fault_cause import Attempt, cause_of_fault
+from grade.diagnosis.hindsight import Unexpected
 from grade.explain.exception_log import ExceptionLog
 from grade.explain.expected import ENDLESS, passed_before
 from grade.inspect.names import Names
-from grade.inspect.spaces import Space, live_root, spaces, walker_of
+from grade.inspect.spaces import walker_of
 from grade.isa.exceptions import Kind, Taken
 from grade.walker import explain
 
@@ -15,42 +13,12 @@ _SHOWN = 4  # exceptions, from the first on
 _LOW = "(low)"
 
 
-@dataclass(frozen=True)
-class First:
-    """Exception `index` of the log. `guest` stands at its handler, if `is_then`; else it is as it was at the end."""
-
-    log: ExceptionLog
-    index: int
-    guest: Sight
-    is_then: bool
-
-    @property
-    def taken(self) -> Taken:
-        """The exception."""
-        return self.log.taken[self.index].taken
-
-    @property
-    def space(self) -> Space:
-        """The address space in which it was taken. A guest that stands there has its own roots: frames are not the log's."""
-        root = live_root(self.guest) if self.is_then or self.taken.root is None else self.taken.root
-        known = next((space for space in spaces(self.guest) if space.root == root), None)
-        return known or Space("", root)
-
-    def cause_in_kernel(self) -> str | None:
-        """Why the kernel could not access the address; None if it is not about an address."""
-        taken = self.taken
-        if taken.address is None or taken.access is None:
-            return None
-        moved = max(taken.pc, self.guest.cpu().sp) >= self.guest.offset
-        return cause_of_fault(self.guest, Attempt(taken.address, taken.access, moved))
-
-
-def describe_first(first: First) -> list[str]:
-    """Exception by exception, from the first one on. After one of a process's, the others go on as if nothing was."""
-    log, lines = first.log, []
-    if before := passed_before(log, first.index):
+def describe_first(first: Unexpected, log: ExceptionLog, index: int) -> list[str]:
+    """Exception by exception, from the one at `index` on. After one of a process's, the others go on as if nothing was."""
+    lines = []
+    if before := passed_before(log, index):
         lines.append(f"before it: {before}")
-    of_interest = [repeated for repeated in log.taken[first.index :] if repeated.taken.kind is not Kind.INTERRUPT]
+    of_interest = [repeated for repeated in log.taken[index:] if repeated.taken.kind is not Kind.INTERRUPT]
     shown = of_interest[: 1 if first.taken.user else _SHOWN]
     for number, repeated in enumerate(shown, start=1):
         taken = repeated.taken
@@ -77,7 +45,7 @@ def _by(guest: Sight, taken: Taken) -> str:
     return at + (f"; address {taken.address:#x}" if other else "")
 
 
-def walk_of(first: First) -> list[str]:
+def walk_of(first: Unexpected) -> list[str]:
     """How its address translated then, and what the address is. Nothing if it was about no address."""
     address = first.taken.address
     if address is None:

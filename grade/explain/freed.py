@@ -1,14 +1,14 @@
 """What the kernel writes into frames that are given back, where an exception has met it."""
 
 from grade.boot.frame_records import FILL_OF_FREED, is_fill_of_freed
-from grade.explain.first import First
+from grade.diagnosis.hindsight import Unexpected
 from grade.inspect.spaces import walker_of
 
 _INSTRUCTION = bytes([FILL_OF_FREED]) * 4
 _WHAT_IT_IS = "0xcc is what the kernel writes into frames that are given back: this was read from freed memory"
 
 
-def freed_lines(first: First) -> list[str]:
+def freed_lines(first: Unexpected) -> list[str]:
     """What of the exception is freed memory, in words; empty if nothing is."""
     taken, met = first.taken, []
     if taken.address is not None and is_fill_of_freed(taken.address):
@@ -22,12 +22,12 @@ def freed_lines(first: First) -> list[str]:
     return [f"{' and '.join(met)} {'is' if len(met) == 1 else 'are'} made of 0xcc. {_WHAT_IT_IS}"] if met else []
 
 
-def _last_entry(first: First, address: int) -> int | None:
+def _last_entry(first: Unexpected, address: int) -> int | None:
     steps = walker_of(first.guest, first.space).walk(address).steps
     return steps[-1].entry if steps else None
 
 
-def _is_instruction(first: First, pc: int) -> bool:
+def _is_instruction(first: Unexpected, pc: int) -> bool:
     """Whether 0xcc was executed there, or, as a breakpoint of x86 returns after itself, right before."""
     walker = walker_of(first.guest, first.space)
     for at in (pc, pc - 1):

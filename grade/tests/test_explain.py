@@ -14,10 +14,9 @@ from grade.boot.kernel_image import KernelImage
 from grade.boot.process_slots import memory_map, slot_of
 from grade.boot.trapped import run_to_system_call
 from grade.diagnosis.failure import Failure
+from grade.diagnosis.hindsight import Unexpected, cause_in_hindsight
 from grade.explain.case import Case, case_of, scripted
-from grade.explain.exception_log import ExceptionLog, Repeated
-from grade.explain.explanation import Explanation, cause_of, explain
-from grade.explain.first import First
+from grade.explain.explanation import Explanation, explain
 from grade.explain.histories import HISTORIES, history_of, link_to
 from grade.explain.promised import promise_lines
 from grade.failed.failed_run import load
@@ -94,12 +93,10 @@ def test_a_history_that_is_planted_is_explained(heading: str, code: str, isa: st
     assert f'It has happened before: "{heading}"' in text_of(explanation)
 
 
-def fault_of(guest: Guest, address: int) -> First:
+def fault_of(guest: Guest, address: int) -> Unexpected:
     """As if user code of the guest that runs could not be fetched there."""
-    log = ExceptionLog(guest.isa)
-    log.taken.append(Repeated(Taken(Kind.PAGE_FAULT, "page fault", address, True, address, Access.EXECUTE), 1))
-    log.close()
-    return First(log, 0, guest, is_then=True)
+    taken = Taken(Kind.PAGE_FAULT, "page fault", address, True, address, Access.EXECUTE)
+    return Unexpected(taken, guest, is_then=True)
 
 
 def test_a_list_of_areas_without_areas_has_none(boot: Boot) -> None:
@@ -110,11 +107,11 @@ def test_a_list_of_areas_without_areas_has_none(boot: Boot) -> None:
     has = len(memory_map(guest, slot_of(guest, 2)).areas)
     assert promise_lines(first)[0].endswith(f"has 0x700000. It has {has}:")
     never, other = (Failure(cause, "an end", "none") for cause in ("child-never-runs", "wrong-frame"))
-    assert cause_of(never, None, guest, met_freed=False) == "child-never-runs"
+    assert cause_in_hindsight(never, None, guest, met_freed=False) == "child-never-runs"
     guest.machine.write_physical(memory_map(guest, slot_of(guest, 2)).frame, bytes(8))
     assert promise_lines(first) == ["no area of process 2 (hello) has 0x700000. It has none"]
-    assert cause_of(never, None, guest, met_freed=False) == "page-without-vma", "its pages are still there"
-    assert cause_of(other, None, guest, met_freed=False) == "wrong-frame", "this says more than how it ended"
+    assert cause_in_hindsight(never, None, guest, met_freed=False) == "page-without-vma", "its pages are still there"
+    assert cause_in_hindsight(other, None, guest, met_freed=False) == "wrong-frame", "this says more than how it ended"
 
 
 FREED_WHILE_MAPPED = """\

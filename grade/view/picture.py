@@ -4,7 +4,6 @@ Each part is there whatever state the guest is in. Where its memory makes no sen
 says why.
 """
 
-import struct
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import partial
@@ -15,24 +14,18 @@ from grade.boot.sight import Sight
 from grade.boot.trapped import trap_frame_of
 from grade.diagnosis.causes import CAUSES
 from grade.diagnosis.failure import Failure
+from grade.diagnosis.nonsense import NONSENSE
 from grade.inspect.lint import lint
 from grade.inspect.spaces import Space, live_root, spaces
 from grade.inspect.trap_frame import frame_at
-from grade.machine.machine import MachineError
 from grade.machine.stop import StopKind
 from grade.view.areas import ProcessAreas, areas_of
 from grade.view.ram import RamMap, ram_map
 from grade.view.ranges import PictureSpace, RangeReader, Ranges, label_of
 from grade.view.tables import Level, Tables, levels_of, tables_of
 from grade.visible import visible
-from grade.walker import TooManyTables, explain
-from grade.walker.memory import OutsideMemory
+from grade.walker import explain
 
-_NONSENSE = (
-    Failure, MachineError, OutsideMemory, TooManyTables, struct.error, ValueError, LookupError, OverflowError, MemoryError,
-    StopIteration,
-)  # fmt: skip
-"""What reading records raises that a broken kernel has written over."""
 _LAST_LINES = 12
 _LINTED = 8
 """Spaces that are looked at for findings: of a hundred, each look takes a while."""
@@ -105,7 +98,7 @@ class _Parts:
     def get(self, what: str, work: Callable[[], Part], otherwise: Part) -> Part:
         try:
             return work()
-        except _NONSENSE as error:
+        except NONSENSE as error:
             text = label_of(str(error))[:300]
             self.problems.append(f"{what} cannot be shown: {text or type(error).__name__}")
             return otherwise

@@ -1,0 +1,130 @@
+"""Names the cause once it is known which exception came first: what a run ended in often says how, and not why."""
+
+from dataclasses import dataclass
+
+from grade.boot.process_slots import MemoryMap, has_areas, memory_map
+from grade.boot.sight import Sight
+from grade.diagnosis.failure import Failure
+from grade.diagnosis.fault_cause import Attempt, cause_of_fault
+from grade.diagnosis.nonsense import tried
+from grade.inspect.frames import frame_findings
+from grade.inspect.lint import has_unpromised_pages
+from grade.inspect.names import is_users
+from grade.inspect.spaces import Space, live_root, spaces, walker_of
+from grade.isa.exceptions import Taken
+from grade.walker import Access
+
+_OF_THE_END = {
+    "triple-fault", "recursive-vector", "hang", "early-exit", "serial-flood", "stack-overflow",
+    "unexpected-exception", "unexpected-fault", "wrong-result", "process-killed", "killed-after-fork",
+    "user-page-not-mapped", "user-stack-not-mapped", "user-makes-no-progress", "child-never-runs",
+}  # fmt: skip
+"""Causes that say how a run ended. If the first exception has a cause of its own, that says why."""
+
+LETTERS = {Access.READ: "r", Access.WRITE: "w", Access.EXECUTE: "x"}
+"""What an area's protection must have for an access."""
+
+
+@dataclass(frozen=True)
+class Unexpected:
+    """The first exception that should not have been. `guest` stands at its handler, if `is_then`; else it is as it was at the end."""
+
+    taken: Taken
+    guest: Sight
+    is_then: bool
+
+    @property
+    def space(self) -> Space:
+        """The address space in which it was taken. A guest that stands there has its own roots: frames are not the log's."""
+        root = live_root(self.guest) if self.is_then or self.taken.root is None else self.taken.root
+        known = next((space for space in spaces(self.guest) if space.root == root), None)
+        return known or Space("", root)
+
+    @property
+    def areas(self) -> MemoryMap | None:
+        """What the process of that space was promised; None if there is none, or the kernel keeps no areas."""
+        return areas_of(self.guest, self.space)
+
+
+def cause_in_hindsight(failure: Failure, first: Unexpected | None, guest: Sight, *, met_freed: bool) -> str:
+    """The failure's, or, where that only says how the run ended, what says why; `guest` is as it was when it went wrong."""
+    if met_freed or failure.cause in _OF_THE_END:
+        own = tried(lambda: _cause_of_first(first)) if first is not None else None
+        if own is not None and own not in _OF_THE_END and not met_freed:
+            return own
+        found = tried(lambda: frame_findings(guest))
+        if found is not None and (found.freed or found.short):
+            return "frame-freed-in-use"
+        if failure.cause in _OF_THE_END and own is not None:
+            return own
+        if failure.cause in _OF_THE_END and tried(lambda: has_unpromised_pages(guest)):
+            return "page-without-vma"
+    return failure.cause
+
+
+def is_own_doing(first: Unexpected) -> bool:
+    """Whether its areas forbid what the process did: if they are as they should be, it was killed rightly."""
+    address, areas, access = first.taken.address, first.areas, first.taken.access
+    if address is None or areas is None or access is None or not is_users(first.guest, address):
+        return False
+    area = areas.area_of(address)
+    return area is None or LETTERS[access] not in area.protection
+
+
+def parents(first: Unexpected) -> list[Space]:
+    """The space of the failing process's parent, if it has one."""
+    own = first.space.slot
+    return [space for space in _others(first) if own is not None and space.slot is not None and space.slot.pid == own.parent]
+
+
+def has_page(guest: Sight, space: Space, address: int) -> bool:
+    """Whether user code has a page there."""
+    page = walker_of(guest, space).walk(address).mapping
+    return page is not None and page.user
+
+
+def is_promised(guest: Sight, space: Space, address: int) -> bool:
+    """Whether an area of the space has the address."""
+    areas = areas_of(guest, space)
+    return areas is not None and areas.area_of(address) is not None
+
+
+def areas_of(guest: Sight, space: Space) -> MemoryMap | None:
+    """What the process was promised; None if the space is no process's, or the kernel keeps no areas."""
+    if space.slot is None or space.slot.map is None or not has_areas(guest):
+        return None
+    return memory_map(guest, space.slot)
+
+
+def _cause_of_first(first: Unexpected) -> str | None:
+    """The stable name of why the first exception came, where the tables tell it."""
+    taken = first.taken
+    if taken.user:
+        return _cause_of_user_fault(first)
+    if taken.address is None or taken.access is None:
+        return None
+    moved = max(taken.pc, first.guest.cpu().sp) >= first.guest.offset
+    return cause_of_fault(first.guest, Attempt(taken.address, taken.access, moved))
+
+
+def _cause_of_user_fault(first: Unexpected) -> str | None:
+    """The root of another process was loaded; or the lists are wrong, where another process has a page or an area."""
+    if first.is_then and _is_running_elsewhere(first):
+        return "wrong-root-loaded"
+    guest, address, areas = first.guest, first.taken.address, first.areas
+    if address is None or areas is None or areas.area_of(address) is not None:
+        return None
+    if any(has_page(guest, space, address) and not is_promised(guest, space, address) for space in _others(first)):
+        return "page-without-vma"
+    return "fork-areas-differ" if any(is_promised(guest, space, address) for space in parents(first)) else None
+
+
+def _is_running_elsewhere(first: Unexpected) -> bool:
+    """Whether the process that runs has another root than the one that is loaded."""
+    running = [space for space in spaces(first.guest) if space.slot is not None and space.slot.state == "running"]
+    return bool(running) and first.space.root not in {space.root for space in running}
+
+
+def _others(first: Unexpected) -> list[Space]:
+    """All spaces of processes, the one of the failing process among them."""
+    return [space for space in spaces(first.guest) if space.slot is not None and space.slot.pid]
