@@ -146,7 +146,9 @@ def test(quick: bool, jobs: int | None, examples: int | None, renew_docs: bool) 
 
 
 @pagewalk.command()
-@click.option("--since", default="HEAD", show_default=True, metavar="COMMIT", help="A commit at which the patches still fitted.")
+@click.option(
+    "--since", default="HEAD", show_default=True, metavar="COMMIT", help="A commit at which the patches still fitted."
+)
 def carry(since: str) -> None:
     """Carry planted bugs and variants over what has changed in the files that they are made for."""
     tree = main_tree("carry")
@@ -190,9 +192,7 @@ def run(
 @one_isa_option
 @click.option("--lab", type=int, help="On the kernel of this lab, for a milestone that failed there.")
 @click.option("--script", default="", help="Monitor commands to begin with, separated by ';': \"run hello\".")
-@click.option(
-    "--serial", type=click.Path(dir_okay=False, path_type=Path), help="What the guest prints goes to this file."
-)
+@click.option("--serial", type=click.Path(dir_okay=False, path_type=Path), help="What the guest prints goes to this file.")
 @click.option("--failed", is_flag=True, help="The milestone that failed last, on whatever ISA.")
 @click.option("--record", is_flag=True, help="Run first, to that point or the script's end, and go back from there.")
 @click.option("--interpreter", hidden=True, help="For editors: GDB's machine interface.")
@@ -271,8 +271,15 @@ def explain(milestone: str, isa: str, lab: int | None, script: str | None) -> No
 @json_option
 @click.option("--runs", default=20, show_default=True, type=click.IntRange(1), help="Boots for each median.")
 @click.option("--soak", type=click.IntRange(1), metavar="SECONDS", help="Only storms of processes, for so long.")
-@click.option("--only", multiple=True, metavar="WHAT", help="Only what one waits for: loop, engine, submission, first, quick, tests.")
-@click.option("--of", "measured", type=click.Path(exists=True, file_okay=False, path_type=Path), help="With --only: of the main in this folder.")
+@click.option(
+    "--only", multiple=True, metavar="WHAT", help="Only what one waits for: loop, engine, submission, first, quick, tests."
+)
+@click.option(
+    "--of",
+    "measured",
+    type=click.Path(exists=True, file_okay=False, path_type=Path),
+    help="With --only: of the main in this folder.",
+)
 @reports_what_is_missing
 def bench(json_file: Path | None, runs: int, soak: int | None, only: tuple[str, ...], measured: Path | None) -> None:
     """Measure: boots, system calls, faults, fork, walks, builds, grading, lines, and how long people wait.

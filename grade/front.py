@@ -139,7 +139,9 @@ class Front:
         durations = Durations(session.config.rootpath)
         dues = {item: due for item in session.items if (due := due_of(item)) is not None}
         begin = beginnings(dues.values(), durations.read(), self._jobs) if dues else {}
-        losses = {item: built.loss(due.target, self._needs[due.number]) for item, due in dues.items() if due.number in self._needs}
+        losses = {
+            item: built.loss(due.target, self._needs[due.number]) for item, due in dues.items() if due.number in self._needs
+        }
         lost = {item: loss for item, loss in losses.items() if loss is not None}
         self._run_lost(session, lost)
         rest = [item for item in session.items if item not in lost]

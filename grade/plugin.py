@@ -309,5 +309,3 @@ class Collector:
             terminalreporter.write(table_text(self.results))
         for line in self.unwritten:
             terminalreporter.write_line(line)
-
-

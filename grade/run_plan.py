@@ -90,9 +90,7 @@ class Plan:
     targets: tuple[Target, ...]
 
 
-def plan(
-    tree: Tree, tests: Tree, labs: Sequence[int] | None, isas: Sequence[str] | None, folders: Sequence[Path] = ()
-) -> Plan:
+def plan(tree: Tree, tests: Tree, labs: Sequence[int] | None, isas: Sequence[str] | None, folders: Sequence[Path] = ()) -> Plan:
     """The targets in `tree` for the labs and ISAs that were asked for, as the labs of `tests` have it.
 
     Without labs: those whose folder is among `folders` (as in `pytest labs/1-identity-map`); else all that have tests;

@@ -32,9 +32,7 @@ class Boot:
         return facts[-1] if facts else "no fact at all"
 
 
-def boot_until(
-    kernel: Kernel, script: str, words: str, options: Sequence[str] = (), inherited: Sequence[int] = ()
-) -> Boot:
+def boot_until(kernel: Kernel, script: str, words: str, options: Sequence[str] = (), inherited: Sequence[int] = ()) -> Boot:
     """Boots until the kernel or a program has printed `words`; the seconds are those from the start of QEMU.
 
     `options` are more of QEMU's, and `inherited` descriptors that they name. NotMeasured if the words do not come.

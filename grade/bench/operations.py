@@ -44,9 +44,7 @@ OPERATIONS = (
     Operation("copy_from_user_4k_insns", "measure copy_from_user {times}", 100, 4),
     Operation("temp_map_insns", "measure temp_map {times}", 1000, 4),
     # The program touches as many pages in both cases; only in one they have still to be brought.
-    Operation(
-        "demand_zero_fault_insns", "run faultbench fault {times}", 511, FAULT_LAB, "run faultbench touch {times}"
-    ),
+    Operation("demand_zero_fault_insns", "run faultbench fault {times}", 511, FAULT_LAB, "run faultbench touch {times}"),
     Operation("mmap_touch_munmap_64_insns", "run faultbench map64 {times}", 20, 5),
     Operation("execve_insns", "run forkbench become {times}", 1, 6, last=PROGRAM_MARK),
     Operation("fork_exit_wait_insns", "run forkbench fork {times}", 20, 6),

@@ -212,7 +212,9 @@ def _fields(record: DIE, base: int, prefix: str) -> Iterator[tuple[str, Field]]:
     for die in record.iter_children():
         if die.tag not in ("DW_TAG_member", "DW_TAG_inheritance") or "DW_AT_external" in die.attributes:
             continue
-        offset = base + (die.attributes["DW_AT_data_member_location"].value if "DW_AT_data_member_location" in die.attributes else 0)
+        offset = base + (
+            die.attributes["DW_AT_data_member_location"].value if "DW_AT_data_member_location" in die.attributes else 0
+        )
         name, kind = _SAID_OTHERWISE.get(_name(die), _name(die)), _type(die)
         is_transparent = not name or name.startswith(_OF_THE_LIBRARY)
         path = prefix.removesuffix(".") if is_transparent else prefix + name

@@ -149,9 +149,7 @@ class Guest(LiveSight):
     def _check_nonce(self) -> None:
         __tracebackhide__ = True
         seen = self.fact("boot").values.get("nonce", "")
-        expect(
-            seen == f"{self.recipe.nonce:#x}", "wrong-answer", f"@boot gives back the nonce {self.recipe.nonce:#x}", seen
-        )
+        expect(seen == f"{self.recipe.nonce:#x}", "wrong-answer", f"@boot gives back the nonce {self.recipe.nonce:#x}", seen)
 
 
 def machine_for(recipe: Recipe, cpu_budget: float, idle_backstop: float) -> Machine:

@@ -21,7 +21,5 @@ def parameters_file(recipe: Recipe) -> BinaryIO:
 def command_line(recipe: Recipe, parameters: BinaryIO) -> list[str]:
     """QEMU's command line, but for the serial port and how to start. QEMU must inherit `parameters`."""
     board, size = isa_called(recipe.isa).board, recipe.ram_mib << 20
-    options = board_options(
-        board, recipe.elf, size, parameters.fileno(), cpu=recipe.cpu or board.cpu, el2=recipe.el2
-    )
+    options = board_options(board, recipe.elf, size, parameters.fileno(), cpu=recipe.cpu or board.cpu, el2=recipe.el2)
     return [os.fspath(require(recipe.isa)), *options]

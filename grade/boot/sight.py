@@ -61,7 +61,9 @@ class Sight:
 
     machine: StoppedMachine
 
-    def __init__(self, image: KernelImage, tree: Path, machine: StoppedMachine, ram_mib: int, last_stop: Stop | None = None) -> None:
+    def __init__(
+        self, image: KernelImage, tree: Path, machine: StoppedMachine, ram_mib: int, last_stop: Stop | None = None
+    ) -> None:
         self.image = image
         self.tree = tree
         self.machine = machine

@@ -85,9 +85,7 @@ def _some(frames: Iterable[int], ledger: Ledger | None = None) -> str:
     return ("; " if ledger else ", ").join(words) + f" ({len(found)} frames)"
 
 
-def ledger_of(
-    guest: Sight, roots: Iterable[int] = (), held: Iterable[int] = (), slots: Iterable[ProcessSlot] = ()
-) -> Ledger:
+def ledger_of(guest: Sight, roots: Iterable[int] = (), held: Iterable[int] = (), slots: Iterable[ProcessSlot] = ()) -> Ledger:
     """What leads to which frame, as for check_frames(); nothing is compared. With `slots`, `roots` are not needed."""
     kernel_root, named, maps = live_root(guest), {root: f"the root {root:#x}" for root in roots}, {}
     if slots := [slot for slot in (process_slots(guest) if has_areas(guest) else slots) if slot.root is not None]:

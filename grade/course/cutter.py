@@ -8,7 +8,8 @@ Main is the finished kernel; marker comments say what of it a student writes and
     ...the reference code...
     // @lab 1 end
 
-`@main` ... `@end` stands for lines that no handout has. In CMake, shell, TOML and Python files the comment begins with `#`; Markdown and linker scripts use their own.
+`@main` ... `@end` stands for lines that no handout has. In CMake, shell, TOML and Python files the comment begins
+with `#`; Markdown and linker scripts use their own.
 
 A file that a lab lends (lab.toml) is in the cuts until a later lab takes it back, and never in main.
 """

@@ -52,10 +52,7 @@ def _bug_table(bugs: Iterable[Bug]) -> str:
     columns = ("bug", "what a student sees", "fails", "cause", "ISAs", "from")
     return _table(
         columns,
-        [
-            (bug.name, bug.symptom, " ".join(bug.fails), _causes(bug), " ".join(bug.isas), bug.source)
-            for bug in bugs
-        ],
+        [(bug.name, bug.symptom, " ".join(bug.fails), _causes(bug), " ".join(bug.isas), bug.source) for bug in bugs],
     )
 
 

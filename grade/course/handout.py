@@ -368,9 +368,7 @@ def _compared(tree: Tree, workshop: Repository, branch: _Branch, old: str | None
     return Published(branch.name, words, new, written)
 
 
-def _difference(
-    tree: Tree, workshop: Repository, target: Repository, branch: _Branch, course: _Course
-) -> list[Difference]:
+def _difference(tree: Tree, workshop: Repository, target: Repository, branch: _Branch, course: _Course) -> list[Difference]:
     tip = _tip(target, branch.name)
     if tip is None:
         return [Difference(branch.name, "is not published")]

@@ -157,9 +157,7 @@ def _cell(milestones: Sequence[str]) -> str:
 # --- measuring -------------------------------------------------------------------------------------------------------
 
 
-def _grade(
-    tree: Path, lab: int, solved: int, turned: Collection[str], isa: str, milestones: Sequence[str]
-) -> dict[str, dict]:
+def _grade(tree: Path, lab: int, solved: int, turned: Collection[str], isa: str, milestones: Sequence[str]) -> dict[str, dict]:
     """The results, by number, on a cut with these holes the other way round.
 
     A lab's kernels take turns with those that have bugs, in one folder for each worker: only what differs is built.

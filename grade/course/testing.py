@@ -165,5 +165,3 @@ def _run(command: list[str], root: Path) -> None:
     if done.returncode != 0:
         sys.stdout.write(done.stdout)
     done.check_returncode()
-
-

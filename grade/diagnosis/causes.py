@@ -36,7 +36,9 @@ _EXECUTE = "kernel/proc/execute.cc"
 CAUSES: dict[str, Cause] = {
     # The run as a whole.
     "does-not-compile": Cause("The tree does not build.", ""),
-    "reads-outside-the-tree": Cause("A file that was handed in has the compiler or the assembler read another that it must not.", ""),
+    "reads-outside-the-tree": Cause(
+        "A file that was handed in has the compiler or the assembler read another that it must not.", ""
+    ),
     "triple-fault": Cause("The CPU could not even report the exception, and the machine reset.", _BOOT_MAP),
     "recursive-vector": Cause("The exception handler's own first instructions fault, again and again.", _BOOT_MAP),
     "hang": Cause("The kernel neither goes on nor stops.", ""),
@@ -59,7 +61,9 @@ CAUSES: dict[str, Cause] = {
     "page-size-bit-in-page": Cause("Bit 7 is set in an entry of the table of pages, where it means PAT.", _MAP),
     "table-entry-restricts": Cause("An entry above the leaf takes away a permission that the leaf grants.", _MAP),
     "region-end-not-mapped": Cause("The last part of a region is missing from the map.", _MAP),
-    "tables-without-end": Cause("Tables lead to each other, or one is reached again and again: a walk of them all never ends.", _MAP),
+    "tables-without-end": Cause(
+        "Tables lead to each other, or one is reached again and again: a walk of them all never ends.", _MAP
+    ),
     "too-many-tables": Cause("The map uses more tables than it needs: blocks were not used.", _MAP),
     # The root and the registers.
     "translation-off": Cause("The MMU is not on.", _BOOT_MAP),
@@ -107,7 +111,9 @@ CAUSES: dict[str, Cause] = {
     "identity-still-mapped": Cause("The low addresses still translate.", _BOOT_HIGH),
     "stale-identity": Cause("The identity map is gone from the tables but not from the TLB.", _BOOT_HIGH),
     "freed-table-still-linked": Cause("The root still points to a table that was given back.", _BOOT_HIGH),
-    "tables-not-given-back": Cause("The tables of the identity map are still in use, though nothing leads to them.", _BOOT_HIGH),
+    "tables-not-given-back": Cause(
+        "The tables of the identity map are still in use, though nothing leads to them.", _BOOT_HIGH
+    ),
     "kernel-root-changed": Cause("The kernel's root register was written again after the move.", _BOOT_HIGH),
     "halves-share-a-table": Cause("The user half and the kernel half hang on a common table.", _BOOT_HIGH),
     # Processes and their roots.
@@ -123,7 +129,9 @@ CAUSES: dict[str, Cause] = {
     "trap-stack-not-set": Cause("A trap out of user mode lands on no stack, or on another process's.", _USER_MODE),
     "overflow-not-reported": Cause("The handler of a stack that ran out uses that very stack.", "arch/{isa}/trap_entry.S"),
     "registers-not-kept": Cause("A trap or a switch changed registers of the process.", "arch/{isa}/trap_entry.S"),
-    "red-zone-in-kernel": Cause("The kernel keeps values below its stack pointer, where traps push.", "arch/{isa}/toolchain.cmake"),
+    "red-zone-in-kernel": Cause(
+        "The kernel keeps values below its stack pointer, where traps push.", "arch/{isa}/toolchain.cmake"
+    ),
     "user-page-not-mapped": Cause("A page of a process's program is missing, or is not the user's.", _SPACE),
     "user-stack-not-mapped": Cause("The user stack pointer is not in a page of the user's.", "kernel/proc/program.cc"),
     "user-page-unexpected": Cause("A process's root has a page that nobody has asked for.", _SPACE),
@@ -171,7 +179,9 @@ CAUSES: dict[str, Cause] = {
     "execve-not-undone": Cause("An execve that failed has changed the process all the same.", _EXECUTE),
     "protection-not-asked": Cause("A page was brought for an access that its area does not permit.", _FAULT),
     "stack-not-grown": Cause("A touch below the stack, within its limit, was refused.", _FAULT),
-    "stack-grown-too-far": Cause("The stack has grown beyond its limit, or into the page that must stay free below it.", _FAULT),
+    "stack-grown-too-far": Cause(
+        "The stack has grown beyond its limit, or into the page that must stay free below it.", _FAULT
+    ),
     "promised-page-refused": Cause("A system call refused a buffer that the process was promised.", _FAULT),
     "memory-call-wrong": Cause("brk, mmap, munmap or mprotect gave a wrong answer.", _VMA),
     "page-brought-early": Cause("A page is there that nobody has touched yet.", _LOAD),
@@ -205,7 +215,9 @@ CAUSES: dict[str, Cause] = {
     "child-spare-registers-wrong": Cause("A child lacks its parent's thread pointer or segments.", _FORK),
     "child-never-runs": Cause("A child was made that never runs, or not to its end.", _FORK),
     "killed-after-fork": Cause("A program that forks was killed, the child or its parent, and did nothing wrong.", _CLONE),
-    "status-not-delivered": Cause("The status of a child is not in the memory of who waited for it.", "kernel/proc/system_calls.cc"),
+    "status-not-delivered": Cause(
+        "The status of a child is not in the memory of who waited for it.", "kernel/proc/system_calls.cc"
+    ),
     "thread-variables-wrong": Cause("Thread-local variables do not hold what fork or execve must leave in them.", _LOAD),
     "process-number-wrong": Cause("Processes share a number, or a new one has not the next.", "kernel/proc/process.cc"),
     "process-slot-lost": Cause("A slot of the process table stays in use, or is not found free.", _FORK),

@@ -39,9 +39,7 @@ _ENDLESS = (
     "The program goes on and on: it has no end of its own, and it used up the time that it was given.",
     "That is not the kernel's fault: the kernel interrupts it, tick by tick, and it goes on where it was.",
 )
-_ANOTHER_WAY = (
-    "The same script went another way this time than when the milestone failed. On that way:",
-)
+_ANOTHER_WAY = ("The same script went another way this time than when the milestone failed. On that way:",)
 _OWN_DOING = (
     "The program did what none of its areas allows, and is killed for that: so it should be.",
     "Only if an area is missing here, or has the wrong rights, is it the kernel's fault.",

@@ -18,7 +18,9 @@ def choose_failed(tree: Tree, milestone: str, isa: str, lab: int | None) -> Fail
     """
     if not milestone:
         if (failed := latest()) is None:
-            raise LadderError("no milestone has failed with a machine running, so there is none to go back to: ./pagewalk grade")
+            raise LadderError(
+                "no milestone has failed with a machine running, so there is none to go back to: ./pagewalk grade"
+            )
         if (first := most_basic(failed)).milestone != failed.milestone:
             which = command_for("gdb", first, first.milestone).removeprefix("./pagewalk gdb ")
             said = f"This is about milestone {failed.milestone}, which failed last. A more basic one has failed, too"

@@ -29,9 +29,7 @@ def keep_failure(
     return verdict if kept_in is not None else _drawn(verdict, target, milestone, failure, guest, folder)
 
 
-def _drawn(
-    verdict: Verdict, target: Target, milestone: str, failure: Failure, guest: Guest, folder: Path
-) -> Verdict:
+def _drawn(verdict: Verdict, target: Target, milestone: str, failure: Failure, guest: Guest, folder: Path) -> Verdict:
     """Draws the machine as it stands, or stood when a process was killed; whatever comes of that, the milestone has been judged."""
     from grade.failed.kill_point import at_kill
     from grade.view.command import PAGE_FILE, shown, subject_of  # only now: most runs draw nothing, and this takes a while

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import gdb
+
 from grade.boot.sight import Sight
 from grade.gdb.command import PagingCommand, usage
 from grade.gdb.guest import GdbGuest
@@ -35,7 +36,10 @@ class BreakIn(PagingCommand):
             with self._programs.of(space) as file:
                 at = _in_program(where, file)
             # By address: GDB looks a name up again whenever symbols come and go, and finds another program's.
-            said = [_stop(place, f"{guest.isa.paging.root_in_gdb} == {space.root:#x}") for place in [f"*{pc:#x}" for pc in at] or [where]]
+            said = [
+                _stop(place, f"{guest.isa.paging.root_in_gdb} == {space.root:#x}")
+                for place in [f"*{pc:#x}" for pc in at] or [where]
+            ]
         named = [f"{where} is {pc:#x} in {file.name}" for pc in at if file is not None]
         return [*"\n".join(said).splitlines(), *named, f"only in {space.label}, root {space.root:#x}"]
 

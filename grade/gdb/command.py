@@ -6,6 +6,7 @@ import traceback
 from collections.abc import Sequence
 
 import gdb
+
 from grade.boot.sight import Sight
 from grade.diagnosis.failure import Failure
 from grade.gdb.guest import GdbGuest, NotStopped
@@ -78,5 +79,3 @@ def _complete_pid(guest: GdbGuest, word: str) -> list[str]:
     except EXPECTED:
         return []
     return [pid for pid in pids if pid.startswith(word)]
-
-

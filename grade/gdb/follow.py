@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 import gdb
+
 from grade.gdb.command import EXPECTED
 from grade.gdb.guest import GdbGuest
 from grade.gdb.programs import ProgramSymbols

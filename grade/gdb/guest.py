@@ -6,6 +6,7 @@ Memory is read physically, by the gdb protocol, so it can be looked at while pag
 from pathlib import Path
 
 import gdb
+
 from grade.boot.process_slots import process_slots
 from grade.boot.sight import Sight
 from grade.gdb.facts import KernelFacts, image_of

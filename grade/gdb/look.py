@@ -81,9 +81,7 @@ class Processes(PagingCommand):
         for slot in slots:
             root = "-" if slot.root is None else f"{slot.root:#x}"
             mark = "*" if slot.root == live else " "
-            lines.append(
-                f"{mark} {slot.pid:4} {slot.parent:6} {slot.state:8} {root:12} {slot.stack_top:#018x} {slot.program}"
-            )
+            lines.append(f"{mark} {slot.pid:4} {slot.parent:6} {slot.state:8} {root:12} {slot.stack_top:#018x} {slot.program}")
         return lines
 
 

@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import gdb
+
 from grade.boot.sight import Sight
 from grade.gdb.silence import silence
 from grade.inspect.spaces import Space, live_space

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 import gdb
+
 from grade.boot.sight import Sight
 from grade.gdb.command import PagingCommand, address, usage
 from grade.gdb.guest import GdbGuest, NotStopped

@@ -7,6 +7,7 @@ from itertools import count
 from pathlib import Path
 
 import gdb
+
 from grade.boot.guest import Recipe, machine_of_kind
 from grade.gdb.command import address
 from grade.gdb.facts import RecordingFacts

@@ -9,6 +9,7 @@ sys.path.insert(0, os.fspath(Path(__file__).resolve().parents[2]))
 sys.dont_write_bytecode = True
 
 import gdb  # noqa: E402
+
 from grade.gdb.break_in import BreakIn  # noqa: E402
 from grade.gdb.facts import read_facts  # noqa: E402
 from grade.gdb.follow import Follower  # noqa: E402

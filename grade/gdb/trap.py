@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 import gdb
+
 from grade.boot.sight import Sight
 from grade.boot.trapped import trap_frame_of
 from grade.gdb.command import PagingCommand, address, usage

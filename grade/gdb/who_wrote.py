@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import gdb
+
 from grade.boot.layout import PAGE
 from grade.boot.sight import Sight
 from grade.gdb.command import PagingCommand, address, usage
@@ -115,7 +116,9 @@ def _bytes_of(guest: Sight, va: int) -> Place:
     walk = guest.walk(va)
     pa = va if walk.fault == "translation-off" else walk.pa
     if pa is None:
-        raise gdb.GdbError(f"who-wrote: {va:#x} is not mapped at this moment, so there is no page: who-wrote {va:#x} has the entry")
+        raise gdb.GdbError(
+            f"who-wrote: {va:#x} is not mapped at this moment, so there is no page: who-wrote {va:#x} has the entry"
+        )
     return _bytes_at(pa, va)
 
 

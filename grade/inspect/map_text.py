@@ -50,7 +50,9 @@ def map_of(guest: Sight, space: Space, low: int = 0, high: int = 1 << 64, most: 
     try:
         found.extend(islice(walker.mappings(low=low, high=high), most))
         if len(found) == most:
-            return AddressSpaceMap(space, tuple(_named(guest, Names(guest, space), found)), f"not shown: what follows the first {most} pages")
+            return AddressSpaceMap(
+                space, tuple(_named(guest, Names(guest, space), found)), f"not shown: what follows the first {most} pages"
+            )
         unusable = sum(low <= walk.va < high for walk in walker.defects())
     except TooManyTables as error:
         problem = f"the tables have no end: {error}"

@@ -48,7 +48,9 @@ def _step_lines(walker: RadixWalker, step: Step) -> list[str]:
     low = walker.shift(step.level)
     value = "unreadable" if step.entry is None else f"{step.entry:#018x}"
     bits = f"address bits {low + walker.index_bits - 1}:{low}"
-    head = f"level {step.level}  {step.name or 'entry'}[{step.index}]  at {step.entry_address:#x} = {value}  {step.kind}  ({bits})"
+    head = (
+        f"level {step.level}  {step.name or 'entry'}[{step.index}]  at {step.entry_address:#x} = {value}  {step.kind}  ({bits})"
+    )
     if step.kind == "empty":
         return [head]
     return [head, *(f"    {_number(bit.low, bit.width):>5} {bit.name:9} = {bit.value:<#6x} {bit.meaning}" for bit in step.bits)]

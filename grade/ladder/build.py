@@ -258,11 +258,15 @@ def _run(job: _Job, command: list[str], lock: int, log: IO[str], variables: Mapp
     The tool gets a process group of its own, so that Ctrl-C reaches it only by way of us, and inherits the
     lock, so that no other build starts beside what may be left of this one.
     """
-    environment = os.environ | with_cache(job.tree) | {
-        "NINJA_STATUS": "[%f/%t] ",
-        "LC_ALL": "C.UTF-8",  # errors are recognised by their English wording
-        **variables,
-    }
+    environment = (
+        os.environ
+        | with_cache(job.tree)
+        | {
+            "NINJA_STATUS": "[%f/%t] ",
+            "LC_ALL": "C.UTF-8",  # errors are recognised by their English wording
+            **variables,
+        }
+    )
     begins = job.log.stat().st_size
     if _exit_status(job, command, lock, log, environment) == 0:
         return
@@ -360,7 +364,9 @@ def _refreshed_sources(job: _Job) -> dict[str, list[int]] | None:
 
 def _is_current(job: _Job, target: str, sources: dict[str, list[int]]) -> bool:
     last = _read_stamp(job.stamp_of(target))
-    return last is not None and last.sources == sources and last.output is not None and last.output == _stat(job.outputs[target])
+    return (
+        last is not None and last.sources == sources and last.output is not None and last.output == _stat(job.outputs[target])
+    )
 
 
 def _sources(job: _Job) -> dict[str, list[int]]:

@@ -47,9 +47,7 @@ class Repository:
             start = end + size + 2
         return contents
 
-    def _output(
-        self, arguments: Sequence[str], stdin: bytes, environment: Mapping[str, str] | None = None
-    ) -> bytes:
+    def _output(self, arguments: Sequence[str], stdin: bytes, environment: Mapping[str, str] | None = None) -> bytes:
         command = ["git", "-C", os.fspath(self.path), *arguments]
         try:
             done = subprocess.run(command, input=stdin, capture_output=True, env=_environment(environment), check=False)

@@ -107,9 +107,7 @@ def owner_of(labs: list[Lab], path: str) -> Lab | None:
 def loans_of(labs: list[Lab]) -> list[Loan]:
     """All loans of main, whose labs these are."""
     until = {path: taker.number - 1 for taker in labs for path in taker.takes_back}
-    return [
-        Loan(path, lender.source_of(path), lender.number, until[path]) for lender in labs for path in lender.lends
-    ]
+    return [Loan(path, lender.source_of(path), lender.number, until[path]) for lender in labs for path in lender.lends]
 
 
 def _read_lab(path: Path, name: str) -> Lab:

@@ -117,7 +117,6 @@ class QemuProcess:
         )
 
 
-
 def while_we_live(command: list[str]) -> list[str]:
     """The command, killed by the kernel when the thread that starts it ends."""
     return [*_WHILE_PARENT_LIVES, str(os.getpid()), *command]

@@ -45,9 +45,7 @@ class Limits:
 class RunWatcher:
     """Watches one machine while its guest runs."""
 
-    def __init__(
-        self, process: QemuProcess, gdb: GdbRemote, qmp: QmpClient, serial: SerialLine, limits: Limits
-    ) -> None:
+    def __init__(self, process: QemuProcess, gdb: GdbRemote, qmp: QmpClient, serial: SerialLine, limits: Limits) -> None:
         self._process = process
         self._gdb = gdb
         self._qmp = qmp

@@ -156,4 +156,8 @@ def _with_statics(lines: Sequence[str]) -> list[str]:
 
 def _without_brackets(head: str) -> str:
     """The head of a definition without attributes, alignment and what a template asks for."""
-    return re.sub(r"\[\[.*?\]\]|alignas\([^()]*\)|^\s*template <.*?>\s+(?=class|struct|union|requires)|\(.*?\)(?= *(struct|class))", " ", head)
+    return re.sub(
+        r"\[\[.*?\]\]|alignas\([^()]*\)|^\s*template <.*?>\s+(?=class|struct|union|requires)|\(.*?\)(?= *(struct|class))",
+        " ",
+        head,
+    )

@@ -18,7 +18,9 @@ def refuse_foreign(output: Path) -> None:
     if not output.resolve().parent.is_dir():
         raise LadderError(f"cannot write {output}: there is no folder {output.resolve().parent}")
     if output.is_dir() and any(output.iterdir()) and not (output / MARKER).is_file():
-        raise LadderError(f"{output} is neither empty nor a site that ./pagewalk docs made: left as it is; remove it, or name another folder")
+        raise LadderError(
+            f"{output} is neither empty nor a site that ./pagewalk docs made: left as it is; remove it, or name another folder"
+        )
 
 
 def replace_site(output: Path, site: Path) -> None:

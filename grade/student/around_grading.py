@@ -20,9 +20,7 @@ def refuse_conflicts(tree: Tree) -> None:
             raise LadderError(f"{path}:{line}: a conflict of a merge: decide it, then git add {path} and git commit")
 
 
-def after_grading(
-    tree: Tree, results: Sequence[Result], isas: Sequence[str], console: Console, *, complete: bool
-) -> None:
+def after_grading(tree: Tree, results: Sequence[Result], isas: Sequence[str], console: Console, *, complete: bool) -> None:
     """Keeps the results for `status`, and says what to do next. `complete`: these are all milestones on these ISAs."""
     graded = [isa for isa in isas if any(result.isa == isa for result in results)]
     if not graded:  # interrupted at once

@@ -80,11 +80,7 @@ def load(tree: Tree, lab: int, isa: str) -> Kept | None:
 def source_digests(tree: Tree, isa: str) -> dict[str, str]:
     """A digest of each file that the kernel for `isa` is built from; what students write for other ISAs is left out."""
     others = {path for lab in tree.labs for path in lab.owned_for(set(ISAS) - {isa})}
-    return {
-        name: hashlib.sha256(path.read_bytes()).hexdigest()[:16]
-        for name, path in source_files(tree)
-        if name not in others
-    }
+    return {name: hashlib.sha256(path.read_bytes()).hexdigest()[:16] for name, path in source_files(tree) if name not in others}
 
 
 def source_files(tree: Tree) -> Iterator[tuple[str, Path]]:

@@ -10,8 +10,7 @@ from grade.student.owned import owned_files
 
 _COMMENT = re.compile(r"//[^\n]*|/\*.*?\*/", re.DOTALL)
 _CALL = re.compile(
-    r'\blab_todo\s*\(\s*(\d+)\s*,\s*"([^"\n]+)"\s*\)'  # in C++
-    r"|^[ \t]*lab_todo[ \t]+(\d+)[ \t]*,[ \t]*(\w+)",  # in assembly
+    r'\blab_todo\s*\(\s*(\d+)\s*,\s*"([^"\n]+)"\s*\)' r"|^[ \t]*lab_todo[ \t]+(\d+)[ \t]*,[ \t]*(\w+)",  # in C++  # in assembly
     re.MULTILINE,
 )
 

@@ -56,9 +56,7 @@ class _Repository:
         if revision.startswith("-") or not revision.isprintable():
             return None
         command = self._command("rev-parse", "--verify", "--quiet", f"{revision}^{{commit}}")
-        run = subprocess.run(
-            command, env=self._environment, capture_output=True, stdin=subprocess.DEVNULL, check=False
-        )
+        run = subprocess.run(command, env=self._environment, capture_output=True, stdin=subprocess.DEVNULL, check=False)
         name = run.stdout.decode(errors="replace").strip()
         return name if run.returncode == 0 and re.fullmatch(r"[0-9a-f]{40}|[0-9a-f]{64}", name) else None
 

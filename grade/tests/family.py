@@ -56,7 +56,9 @@ class Family:
         """`log` is for those who say what the family does."""
         self.stage, self.guest, self.log = stage, stage.guest, log
         pid = self._first = stage.start()
-        self._fresh = AreaModel.of(memory_map(self.guest, stage.slots()[pid]), self.guest.image)  # of any process that begins the program
+        self._fresh = AreaModel.of(
+            memory_map(self.guest, stage.slots()[pid]), self.guest.image
+        )  # of any process that begins the program
         self.members = {pid: Member(pid, stage.nursery, deepcopy(self._fresh))}
 
     def actors(self) -> list[Member]:

@@ -80,7 +80,8 @@ def test_a_wrong_header_is_named_with_its_line(tmp_path: Path, old: str, new: st
 
 
 @pytest.mark.parametrize(
-    "diff", ["\ndiff --git a/x b/x\n", DIFF.replace("Boot order, one", "Boot order, two"), DIFF.replace(FILE, "gone.cc")],
+    "diff",
+    ["\ndiff --git a/x b/x\n", DIFF.replace("Boot order, one", "Boot order, two"), DIFF.replace(FILE, "gone.cc")],
 )
 def test_a_diff_that_does_not_fit_is_refused(tmp_path: Path, diff: str) -> None:
     bug = read(tmp_path, HEADER + diff)
@@ -134,5 +135,3 @@ def test_a_change_without_effect_is_not_caught(tmp_path: Path) -> None:
 def test_a_milestone_that_does_not_exist_is_missing() -> None:
     verdict = check_one("write-protect-off", Path("invented"), fails=("1.4", "1.99"))
     assert verdict.missing == ("1.99",)
-
-

@@ -267,7 +267,15 @@ def test_the_first_error_is_found(tree: Path, log: str, told: str) -> None:
 
 def test_an_error_is_given_when_all_of_it_has_come(tree: Path) -> None:
     folder = tree / "build/x86_64"
-    log = ["FAILED: a.o", "a.h: In function f:", "a.h:4:5: error: no", "    4 | f();", "      | ^", "b.h:1:1: error: more", "[2/2] x"]
+    log = [
+        "FAILED: a.o",
+        "a.h: In function f:",
+        "a.h:4:5: error: no",
+        "    4 | f();",
+        "      | ^",
+        "b.h:1:1: error: more",
+        "[2/2] x",
+    ]
     first = FirstError(tree, folder)
     given = [first.take(f"{line}\n") for line in log]
     whole = find_first_error("\n".join(log), tree, folder)
@@ -382,7 +390,10 @@ THREE = "add_library(shared OBJECT kernel/answer.cc)\n" + "".join(
 def programs(tree: Path) -> Path:
     """A tree with three programs that share an object."""
     host_tests = "add_executable(host_tests kernel/answer.cc kernel/host.cc)\n"
-    write(tree, {f"kernel/{name}.cc": "int main() {}\n" for name in PROGRAMS} | {"CMakeLists.txt": CMAKE.replace(host_tests, THREE)})
+    write(
+        tree,
+        {f"kernel/{name}.cc": "int main() {}\n" for name in PROGRAMS} | {"CMakeLists.txt": CMAKE.replace(host_tests, THREE)},
+    )
     return tree
 
 
@@ -402,7 +413,9 @@ def test_a_program_that_does_not_build_costs_no_other(programs: Path) -> None:
     assert built["second"] == programs / "build/host/second" and built["second"].is_file()
     for name, message in (("first", "one"), ("third", "three")):
         alone = build_host_tests_error(programs, name)
-        assert str(built[name]) == str(alone) and f"\N{LEFT SINGLE QUOTATION MARK}{message}\N{RIGHT SINGLE QUOTATION MARK} was not declared" in str(alone)
+        assert str(built[name]) == str(
+            alone
+        ) and f"\N{LEFT SINGLE QUOTATION MARK}{message}\N{RIGHT SINGLE QUOTATION MARK} was not declared" in str(alone)
         assert str(alone).splitlines()[0].startswith(f"kernel/{name}.cc:1:")
 
 
@@ -443,7 +456,11 @@ def test_an_error_is_told_while_other_tools_still_run(tree: Path) -> None:
     built = build_all_host_tests(tree, ["slow", "broken"], manner=Manner(on_error=tell, jobs=2))
     os.close(pipe)
     first, *excerpt = said[0].splitlines()
-    assert len(said) == 1 and first == "kernel/answer.cc:1:23: error: \N{LEFT SINGLE QUOTATION MARK}x\N{RIGHT SINGLE QUOTATION MARK} was not declared in this scope"
+    assert (
+        len(said) == 1
+        and first
+        == "kernel/answer.cc:1:23: error: \N{LEFT SINGLE QUOTATION MARK}x\N{RIGHT SINGLE QUOTATION MARK} was not declared in this scope"
+    )
     assert any("^" in line for line in excerpt)
     assert str(built["broken"]).startswith(said[0]) and built["slow"] == tree / "build/host/slow"
 

@@ -147,6 +147,9 @@ def test_the_orders_of_a_plan() -> None:
     ]  # fmt: skip
     assert [order.place for order in orders] == [1, 2, 3, 4, 5, 6]
     assert [order.programs for order in orders if order.programs] == [programs[:1], programs[:2]]
-    assert [order.name for order in orders_for(plan, Needs(False, programs[:1]))] == ["lab 1's host tests", "lab 3's host tests"]
+    assert [order.name for order in orders_for(plan, Needs(False, programs[:1]))] == [
+        "lab 1's host tests",
+        "lab 3's host tests",
+    ]
     assert [order.preset for order in orders[:3]] == ["x86_64", "aarch64", "host"]
     assert orders_for(Plan(()), Needs(True, programs)) == []

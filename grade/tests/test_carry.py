@@ -82,7 +82,10 @@ def test_a_patch_is_carried_over_a_line_that_has_changed_beside_it(main: Path) -
 
 @pytest.mark.parametrize(
     ("line", "problem"),
-    [("another line 10", "the change of main and its own meet in kernel/x.h"), ("line ten", "main itself now has what it changes")],
+    [
+        ("another line 10", "the change of main and its own meet in kernel/x.h"),
+        ("line ten", "main itself now has what it changes"),
+    ],
 )
 def test_what_has_to_be_done_by_hand_is_left_as_it_is(main: Path, line: str, problem: str) -> None:
     write(main, [line if old == "line 10" else old for old in LINES])

@@ -46,9 +46,7 @@ NOTHING = {
 
 def test_a_milestone_that_passes(tmp_path: Path) -> None:
     json_file, junit_file = tmp_path / "r.json", tmp_path / "r.xml"
-    run = pagewalk(
-        "grade", "2", "--isa", "aarch64", "--milestone", "2.1", "--json", str(json_file), "--junit", str(junit_file)
-    )
+    run = pagewalk("grade", "2", "--isa", "aarch64", "--milestone", "2.1", "--json", str(json_file), "--junit", str(junit_file))
     assert run.returncode == 0, run.stdout + run.stderr
     assert "passed 15/15" in run.stdout
     document = json.loads(json_file.read_text())
@@ -334,7 +332,9 @@ def test_one_failure_of_many_milestones_is_shown_once(tmp_path: Path) -> None:
 
 def test_the_first_failure_is_shown_in_full_at_once(tmp_path: Path) -> None:
     """The others follow at the end, and the first is not repeated there."""
-    tree = changed_cut(tmp_path, "arch/aarch64/boot_map.cc", "TRY(table.map_range(", "if (region.name != \"parameters\") TRY(table.map_range(")
+    tree = changed_cut(
+        tmp_path, "arch/aarch64/boot_map.cc", "TRY(table.map_range(", 'if (region.name != "parameters") TRY(table.map_range('
+    )
     engine = tree / "kernel/mm/page_table_map.h"
     engine.write_text(engine.read_text().replace("size -= level_size<F>(level);", "size -= kPageSize;", 1))
     run = pagewalk("grade", "1", "--isa", "aarch64", "--milestone", "1.1", "--milestone", "1.2", "--tree", str(tree), "-j", "1")

@@ -106,7 +106,9 @@ def _with_no_room(cache: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "damage", [_gone, _a_file, _misconfigured, _full_of_rubbish, _truncated, _with_no_room], ids=lambda damage: damage.__name__[1:]
+    "damage",
+    [_gone, _a_file, _misconfigured, _full_of_rubbish, _truncated, _with_no_room],
+    ids=lambda damage: damage.__name__[1:],
 )
 def test_the_same_kernel_whatever_the_cache_is_like(cache: Path, tmp_path: Path, damage: Callable[[Path], None]) -> None:
     damage(cache)
@@ -168,7 +170,10 @@ def test_objects_are_the_same_with_a_cache_and_without(tmp_path: Path, monkeypat
     monkeypatch.setenv("CCACHE_DIR", str(tmp_path / "cache"))
     objects = [f"CMakeFiles/user_library.dir/user/lib/{name}.obj" for name in ("expect.cc", f"{isa}/instructions.S")]
     made = []
-    for folder, ccache in (("short", without_cache(os.environ)), ("a/longer/name", os.environ | with_cache(tmp_path / "a/longer/name"))):
+    for folder, ccache in (
+        ("short", without_cache(os.environ)),
+        ("a/longer/name", os.environ | with_cache(tmp_path / "a/longer/name")),
+    ):
         tree = tmp_path / folder
         for name in ("kernel", "arch", "user"):
             shutil.copytree(REPO / name, tree / name)

@@ -121,14 +121,14 @@ def test_labs_are_read_in_order(main: Path) -> None:
 @pytest.mark.parametrize(
     ("path", "text", "message"),
     [
-        ("labs/2-high/lab.toml", 'number = 2\nowned = []\nadds = []\nretires = []\n', "title: missing"),
+        ("labs/2-high/lab.toml", "number = 2\nowned = []\nadds = []\nretires = []\n", "title: missing"),
         ("labs/2-high/lab.toml", lab_toml(2).replace("2", '"2"', 1), "number: must be a whole number"),
         ("labs/2-high/lab.toml", lab_toml(2).replace("2", "true", 1), "number: must be a whole number"),
         ("labs/2-high/lab.toml", lab_toml(2, adds="7"), "adds: must be a list of strings, holds 7"),
-        ("labs/2-high/lab.toml", lab_toml(2) + 'retire = []\n', "retire: no such key"),
+        ("labs/2-high/lab.toml", lab_toml(2) + "retire = []\n", "retire: no such key"),
         ("labs/2-high/lab.toml", lab_toml(2) + 'dies = ["x"]\n', "dies: must be a table, is ['x']"),
         ("labs/2-high/lab.toml", lab_toml(2) + 'dies = { x = "11" }\n', "dies: x: must be a signal's number, is '11'"),
-        ("labs/2-high/lab.toml", lab_toml(2) + 'dies = { x = 11 }\n', "dies: there is no program x in user/"),
+        ("labs/2-high/lab.toml", lab_toml(2) + "dies = { x = 11 }\n", "dies: there is no program x in user/"),
         ("labs/2-high/lab.toml", lab_toml(2) + 'forks = ["x"]\n', "forks: there is no program x in user/"),
         ("labs/2-high/lab.toml", "number = \n", "not TOML"),
         ("labs/2-high/lab.toml", lab_toml(3), "number: is 3, but the folder is 2-high"),
@@ -271,9 +271,7 @@ def test_the_course_file_says_what_the_tree_is(main: Path, into: Path) -> None:
         (1, 1, [], "at least one ISA"),
     ],
 )
-def test_impossible_cuts_are_refused(
-    main: Path, into: Path, lab: int, solved: int, isas: list[str], message: str
-) -> None:
+def test_impossible_cuts_are_refused(main: Path, into: Path, lab: int, solved: int, isas: list[str], message: str) -> None:
     with pytest.raises(LadderError, match=message):
         cut(main, lab, solved, into, isas)
     assert not into.exists()

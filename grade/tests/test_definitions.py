@@ -53,7 +53,17 @@ def compiled(folder: Path, source: str, name: str = "program.cc", *options: str)
     """A program whose debug information calls `folder` as ours calls the tree."""
     (folder / name).write_text(source, encoding="utf-8")
     everything = ["-fno-eliminate-unused-debug-symbols", "-fno-eliminate-unused-debug-types"]
-    command = ["g++", "-std=gnu++2b", "-g", *everything, f"-fdebug-prefix-map={folder}=/pagewalk", name, "-o", "program", *options]
+    command = [
+        "g++",
+        "-std=gnu++2b",
+        "-g",
+        *everything,
+        f"-fdebug-prefix-map={folder}=/pagewalk",
+        name,
+        "-o",
+        "program",
+        *options,
+    ]
     subprocess.run(command, cwd=folder, check=True, capture_output=True)
     return folder / "program"
 
@@ -65,8 +75,12 @@ def defined(tmp_path_factory: pytest.TempPathFactory) -> Definitions:
 
 def test_members_are_where_the_compiler_has_put_them(tmp_path: Path, defined: Definitions) -> None:
     checks = CHECKS.replace('"SOURCE"', f'"{tmp_path}/source.cc"')
-    (tmp_path / "source.cc").write_text(SOURCE.replace("int main()", "int main2();\nint main()").replace("return 0", "return main2()"))
-    said = subprocess.run([compiled(tmp_path, checks, "checks.cc", "-Wno-invalid-offsetof")], capture_output=True, text=True, check=True)
+    (tmp_path / "source.cc").write_text(
+        SOURCE.replace("int main()", "int main2();\nint main()").replace("return 0", "return main2()")
+    )
+    said = subprocess.run(
+        [compiled(tmp_path, checks, "checks.cc", "-Wno-invalid-offsetof")], capture_output=True, text=True, check=True
+    )
     outer = defined.record("Outer")
     for name, offset, size in (line.split() for line in said.stdout.splitlines()):
         assert (outer[name].offset, outer[name].size) == (int(offset), int(size)), name
@@ -128,7 +142,15 @@ def test_another_file_is_not_mistaken_for_it(tmp_path: Path) -> None:
 @pytest.mark.parametrize("isa", ISAS)
 def test_no_student_writes_what_is_looked_up(isa: str) -> None:
     """What the grader takes from there it believes: none of these headers may be a student's."""
-    command = [f"{isa}-linux-gnu-g++", "-I.", f"-DPAGEWALK_ISA_{isa}", "-std=gnu++2b", "-ffreestanding", "-MM", KERNEL_DEFINITIONS]
+    command = [
+        f"{isa}-linux-gnu-g++",
+        "-I.",
+        f"-DPAGEWALK_ISA_{isa}",
+        "-std=gnu++2b",
+        "-ffreestanding",
+        "-MM",
+        KERNEL_DEFINITIONS,
+    ]
     rule = subprocess.run(command, cwd=ROOT, check=True, capture_output=True, text=True).stdout
     included = {str(Path(name)) for name in rule.replace("\\\n", " ").split()[1:]}
     assert f"arch/{isa}/trap_frame.h" in included and "kernel/proc/process.h" in included

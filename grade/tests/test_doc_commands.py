@@ -21,7 +21,12 @@ from grade.tests.test_shell import PROMPT, Console
 
 ROOT = find_root(Path(__file__))
 LABS = len(Tree(ROOT).labs)
-DOCUMENTS = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md")), *sorted(ROOT.glob("labs/*/README.md"))]
+DOCUMENTS = [
+    ROOT / "README.md",
+    ROOT / "CONTRIBUTING.md",
+    *sorted((ROOT / "docs").glob("*.md")),
+    *sorted(ROOT.glob("labs/*/README.md")),
+]
 
 
 def milestones(files: dict[str, str]) -> frozenset[str]:
@@ -130,16 +135,16 @@ def transcripts() -> list[tuple[str, int, list[str]]]:
     """File, line and lines of each example of the shell's."""
     found = []
     for path in DOCUMENTS:
-        for match in re.finditer(r"^```\n((?:(?!```).*\n)*?\$ (?!\./|PYTHONPATH).*\n(?:(?!```).*\n)*)```$", path.read_text("utf-8"), re.MULTILINE):
+        for match in re.finditer(
+            r"^```\n((?:(?!```).*\n)*?\$ (?!\./|PYTHONPATH).*\n(?:(?!```).*\n)*)```$", path.read_text("utf-8"), re.MULTILINE
+        ):
             line = path.read_text("utf-8")[: match.start()].count("\n") + 1
             found.append((path.relative_to(ROOT).as_posix(), line, match[1].splitlines()))
     return found
 
 
 @pytest.mark.parametrize(("path", "line", "lines"), transcripts(), ids=lambda value: value if isinstance(value, str) else "")
-def test_the_shell_answers_as_the_documents_show(
-    boot: Callable[..., Guest], path: str, line: int, lines: list[str]
-) -> None:
+def test_the_shell_answers_as_the_documents_show(boot: Callable[..., Guest], path: str, line: int, lines: list[str]) -> None:
     """But for addresses and numbers of processes, which depend on the kernel and on what ran before."""
     console = Console(boot("run sh"))
     console.wait_for(PROMPT)
@@ -148,4 +153,6 @@ def test_the_shell_answers_as_the_documents_show(
         command, wanted = lines[start][2:], lines[start + 1 : end]
         answer = console.type("exit\r", "pagewalk>") if command == "exit" else console.run(command)
         seen = answer.removeprefix("exit\n").removesuffix("\n").splitlines()
-        assert [_VARIES.sub("#", text) for text in seen] == [_VARIES.sub("#", text) for text in wanted], f"{path}:{line}: {command}"
+        assert [_VARIES.sub("#", text) for text in seen] == [
+            _VARIES.sub("#", text) for text in wanted
+        ], f"{path}:{line}: {command}"

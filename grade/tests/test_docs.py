@@ -21,7 +21,12 @@ from grade.site.documents import anchors, links
 from grade.student.remaining import place_in_handout
 
 ROOT = find_root(Path(__file__))
-DOCUMENTS = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md")), *sorted(ROOT.glob("labs/*/README.md"))]
+DOCUMENTS = [
+    ROOT / "README.md",
+    ROOT / "CONTRIBUTING.md",
+    *sorted((ROOT / "docs").glob("*.md")),
+    *sorted(ROOT.glob("labs/*/README.md")),
+]
 
 
 def tracked_files() -> list[str]:

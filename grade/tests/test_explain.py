@@ -140,7 +140,9 @@ def test_frames_that_are_freed_while_they_are_mapped(isa: str) -> None:
     told = text_of(explanation)
     assert explanation.cause == "frame-freed-in-use", told
     frames = next(section.lines for section in explanation.sections if section.heading == "Frames")
-    assert any(re.search(r" and yet 0x[0-9a-f]+ is .*the page 0x[0-9a-f]+ of process 2 \(hello\)", line) for line in frames), told
+    assert any(
+        re.search(r" and yet 0x[0-9a-f]+ is .*the page 0x[0-9a-f]+ of process 2 \(hello\)", line) for line in frames
+    ), told
     assert re.search(r"1\. .*\n   by user code at 0x400000\n", told), told
     assert "0xcc is what the kernel writes into frames that are given back" in told
 

@@ -195,7 +195,9 @@ def test_tests_beside_each_other_do_not_reopen_each_others_failures(lab_1: Path)
     assert last is not None and last.tree == lab_1 and not last.folder.is_relative_to(ROOT)
 
 
-def test_a_more_basic_failure_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> None:
+def test_a_more_basic_failure_is_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
     """Of the same kernel only: what another build had failed may be mended."""
     monkeypatch.setenv(failed_run.ELSEWHERE, str(tmp_path / "failed"))
     kernel = tmp_path / "kernel.elf"

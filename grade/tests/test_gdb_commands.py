@@ -70,7 +70,7 @@ def test_wrong_words_get_one_line_and_nothing_breaks(isa: str) -> None:
         "vmas x": "x is neither a PID nor",
         "break-in 0": "usage: break-in ",
         "why not": "usage: why",
-        "break-in 0 nosuchfn": "break-in: Function \"nosuchfn\" not defined.",
+        "break-in 0 nosuchfn": 'break-in: Function "nosuchfn" not defined.',
         "pt 'a": "pt: No closing quotation",
     }
     seen = play(isa, "", "hbreak run_monitor", "continue", *wrong, "pt -lint")
@@ -84,8 +84,10 @@ def test_wrong_words_get_one_line_and_nothing_breaks(isa: str) -> None:
 def test_a_root_of_garbage_breaks_nothing(isa: str) -> None:
     root = ROOT_TABLE[isa]
     garbage = [f"set $table = (unsigned long){root} & 0xfffffffff000", "maintenance packet Qqemu.PhyMemMode:1"]
-    garbage += [f"set *(unsigned long *)($table + {8 * index}) = {value:#x}" for index, value in
-                enumerate([0x7, 0xFFFF_FFFF_FFFF_FFFF, 0x1, 0x7F00_0000_0003, 0x3])]
+    garbage += [
+        f"set *(unsigned long *)($table + {8 * index}) = {value:#x}"
+        for index, value in enumerate([0x7, 0xFFFF_FFFF_FFFF_FFFF, 0x1, 0x7F00_0000_0003, 0x3])
+    ]
     garbage += ["maintenance packet Qqemu.PhyMemMode:0"]
     every = ["pt", "pt -lint", "pt 0", "pt 0x8000000000", "vtop 0x8000000000", "procs", "vmas", "frames", "tf", "why"]
     seen = play(isa, "", "hbreak run_monitor", "continue", *garbage, *every)

@@ -83,8 +83,8 @@ def test_there_and_back(isa: str) -> None:
     assert seen[7].startswith("#0  ") and "kernel_main ()" in seen[7] and seen[10].startswith("#0  kernel_main ()")
     assert "No breakpoint stopped the machine before" in seen[11]
     assert "go-to: the recording has the instructions 0 to " in seen[12]
-    assert "go-to: No symbol \"nowhere\" in current context." in seen[13]
-    assert "reverse-stepi: No symbol \"nothing\" in current context." in seen[14]
+    assert 'go-to: No symbol "nowhere" in current context.' in seen[13]
+    assert 'reverse-stepi: No symbol "nothing" in current context.' in seen[14]
 
 
 @pytest.mark.parametrize("isa", ISAS)

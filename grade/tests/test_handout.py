@@ -363,5 +363,3 @@ def test_the_command_line(repo: Path, tmp_path: Path, monkeypatch: pytest.Monkey
     monkeypatch.setattr(cli_common, "own_tree", lambda: Tree(main.root))
     status, output = call()
     assert status == 2 and "handout works in main" in output
-
-

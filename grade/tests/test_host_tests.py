@@ -13,8 +13,8 @@ from xml.sax.saxutils import quoteattr
 import pytest
 
 from grade.checks.host_tests import check_host_tests, program_of, programs_for
-from grade.diagnosis.failure import Failure
 from grade.course.cutter import cut
+from grade.diagnosis.failure import Failure
 from grade.ladder.build import BuildError, build_all_host_tests, build_host_tests
 from grade.ladder.trees import Tree, find_root, prepare
 from grade.submission.include_graph import files_that_reach

@@ -492,6 +492,7 @@ def bad_programs(isa: str) -> dict[str, tuple[bytes, str]]:
 
 def large_programs(isa: str) -> dict[str, bytes]:
     """Programs that are promised more than there is."""
+
     def with_memory(address: int, size: int) -> bytes:
         return program(isa, [Part(TEXT, EXIT[isa]), Part(address, b"", "rw", memory_size=size)])
 

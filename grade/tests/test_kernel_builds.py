@@ -14,8 +14,8 @@ from grade.machine.stop import StopKind
 
 ROOT = find_root(Path(__file__))
 
-POINTERS = "[[gnu::used]] constinit const char* g_names[] = {\"text\", \"data\"};\n"
-CONSTRUCTOR = "int answer() { int n = 5; asm volatile(\"\" : \"+r\"(n)); return n; }\nint g_answer = answer();\n"
+POINTERS = '[[gnu::used]] constinit const char* g_names[] = {"text", "data"};\n'
+CONSTRUCTOR = 'int answer() { int n = 5; asm volatile("" : "+r"(n)); return n; }\nint g_answer = answer();\n'
 VIRTUAL = "struct Base { virtual int f() const { return 1; } };\n[[gnu::used]] Base g_base;\n"
 
 

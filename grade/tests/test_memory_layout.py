@@ -83,8 +83,21 @@ def test_the_upper_half_of_lab_2(isa: str) -> None:
         word = re.sub(r"([A-Z])", r" \1", name[1:]).split()
         assert all(part.lower() in low[address].lower() for part in word), (name, low[address])
     assert {address for address in low if not known["kRamBase"] <= address <= known["kWindowEnd"]} == set(devices.values())
-    order = [what.partition(",")[0] for address, what in sorted(low.items()) if known["kBootParameters"] <= address <= known["kWindowEnd"]]
-    assert order == ["boot parameters", "text", "rodata", "data", "boot stack", "emergency stack", "frames", "end of the frames"]
+    order = [
+        what.partition(",")[0]
+        for address, what in sorted(low.items())
+        if known["kBootParameters"] <= address <= known["kWindowEnd"]
+    ]
+    assert order == [
+        "boot parameters",
+        "text",
+        "rodata",
+        "data",
+        "boot stack",
+        "emergency stack",
+        "frames",
+        "end of the frames",
+    ]
 
 
 @pytest.mark.parametrize("isa", ISAS)
@@ -123,7 +136,9 @@ def test_the_user_half() -> None:
 
 def test_the_levels_are_those_of_the_formats() -> None:
     def all_of(name: str) -> list[str]:
-        texts = ((ROOT / f"arch/{isa}/paging.h").read_text(encoding="utf-8") for isa in ("x86_64", "aarch64", "riscv64", "i386"))
+        texts = (
+            (ROOT / f"arch/{isa}/paging.h").read_text(encoding="utf-8") for isa in ("x86_64", "aarch64", "riscv64", "i386")
+        )
         return [re.search(rf"{name} = (\d+)", text)[1] for text in texts]
 
     levels, bits, largest = all_of("kLevels"), all_of("kIndexBits"), all_of("kLargestLeaf")

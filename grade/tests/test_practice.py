@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from grade.practice.command import code_of, find_bug
 from grade.ladder.labs import LadderError
 from grade.ladder.trees import Tree, find_root
 from grade.practice.bugs import load_bugs
+from grade.practice.command import code_of, find_bug
 
 ROOT = find_root(Path(__file__))
 BUGS = load_bugs(ROOT)

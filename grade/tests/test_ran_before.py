@@ -101,7 +101,9 @@ def test_the_judges_are_all_that_judges() -> None:
     assert all(path.is_file() for path in ran_before._JUDGES)
 
 
-@pytest.mark.parametrize("damage", [lambda data: data[:-9], lambda data: data.replace(b"<failure", b"<nothing"), lambda data: b""])
+@pytest.mark.parametrize(
+    "damage", [lambda data: data[:-9], lambda data: data.replace(b"<failure", b"<nothing"), lambda data: b""]
+)
 def test_a_damaged_record_has_the_program_run_anew(folder: Path, damage: Callable[[bytes], bytes]) -> None:
     write_program(folder, FAILS)
     with pytest.raises(Failure):
@@ -145,7 +147,9 @@ def test_nobody_knows_of_another_trees_runs(tmp_path: Path) -> None:
     """A submission has its own folder, which is new each time; what is in a tree of somebody else's is not looked at."""
     own = [Target(lab, isa, ROOT, frozenset()).memory for lab in (3, 6) for isa in ("x86_64", "aarch64")]
     assert set(own) == {ROOT / "build/ran"}
-    handed_in = [Target(lab, "x86_64", tmp_path / who / f"lab-{lab}", frozenset(), True).memory for who in "ab" for lab in (3, 6)]
+    handed_in = [
+        Target(lab, "x86_64", tmp_path / who / f"lab-{lab}", frozenset(), True).memory for who in "ab" for lab in (3, 6)
+    ]
     assert handed_in == [tmp_path / who / "ran" for who in "aabb"]
     foreign = [Target(3, "x86_64", tmp_path / who, frozenset()).memory for who in "ab"]
     assert len({*foreign, *own}) == 3 and all(path.is_relative_to(ROOT / "build") for path in foreign)

@@ -46,7 +46,9 @@ def test_the_bug_that_is_planted_is_caught(main_with_milestone: Path) -> None:
     engine = main_with_milestone / "kernel/mm/page_table_map.h"
     text = engine.read_text(encoding="utf-8")
     assert text.count(_LEAK) == 1
-    engine.write_text(text.replace(_LEAK, f"    if (below == 0) (void)TRY(memory_.allocate()).release();\n{_LEAK}"), encoding="utf-8")
+    engine.write_text(
+        text.replace(_LEAK, f"    if (below == 0) (void)TRY(memory_.allocate()).release();\n{_LEAK}"), encoding="utf-8"
+    )
     recipe = re.search(r"```sh\n(cat > labs.*?)```", PAGE, re.DOTALL)[1]
     subprocess.run(["sh", "-e", "-c", recipe], cwd=main_with_milestone, check=True, capture_output=True)
     script = re.search(r"```python\n(from pathlib.*?)```", PAGE, re.DOTALL)[1]

@@ -36,7 +36,11 @@ def test_it_looks_as_the_guest_did(boot: Boot, tmp_path: Path) -> None:
     guest.machine.close()
     kept = load_snapshot(tmp_path / "kept")
     assert kept is not None and everything(kept) == before
-    assert (kept.image.elf, kept.ram_mib) == (guest.image.elf, guest.ram_mib) and kept.last_stop == guest.last_stop and kept.cpu() == kept.cpu()
+    assert (
+        (kept.image.elf, kept.ram_mib) == (guest.image.elf, guest.ram_mib)
+        and kept.last_stop == guest.last_stop
+        and kept.cpu() == kept.cpu()
+    )
     with pytest.raises(OutsideMemory):
         kept.read_physical(kept.machine.memory.end - 4, 8)
     with pytest.raises(MachineError, match="nobody asked it for 'info tlb'"):

@@ -153,7 +153,9 @@ def test_what_is_packed_need_not_be_packed_again(tmp_path: Path) -> None:
 def test_a_missing_file_comes_first(tmp_path: Path) -> None:
     clone = student_clone(tmp_path)
     (clone / "kernel/lab1.h").unlink()
-    told = "First: kernel/lab1.h is missing, and is one of your files. As committed last:\n  git checkout HEAD -- kernel/lab1.h\n"
+    told = (
+        "First: kernel/lab1.h is missing, and is one of your files. As committed last:\n  git checkout HEAD -- kernel/lab1.h\n"
+    )
     assert status(clone).endswith(told)
     failed = result("1.1", Status.FAILED, cause="does-not-compile", error="main.cc:1: error: undefined reference")
     assert graded(clone, [failed]).endswith(told) and status(clone).endswith(told)

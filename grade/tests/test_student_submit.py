@@ -106,9 +106,7 @@ def test_the_same_files_are_the_same_bytes(clone: Path, tmp_path: Path) -> None:
         assert {(entry.mtime, entry.uid, entry.gid, entry.uname, entry.mode) for entry in tar} == {(0, 0, 0, "", 0o644)}
 
 
-def test_it_goes_by_the_labs_name_into_the_current_folder(
-    clone: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_it_goes_by_the_labs_name_into_the_current_folder(clone: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     submit(Tree(clone), Console(file=io.StringIO()), None, force=False)
     assert (tmp_path / "lab1-submission.tar.gz").is_file()
@@ -250,9 +248,7 @@ def _not_text(file: Path) -> None:
         (_not_text, "holds NUL bytes"),
     ],
 )
-def test_a_file_that_cannot_be_taken_is_named(
-    clone: Path, tmp_path: Path, spoil: Callable[[Path], None], why: str
-) -> None:
+def test_a_file_that_cannot_be_taken_is_named(clone: Path, tmp_path: Path, spoil: Callable[[Path], None], why: str) -> None:
     spoil(clone / "arch/x86_64/lab1.S")
     with pytest.raises(LadderError, match=f"^arch/x86_64/lab1.S {why}"):
         packed(clone, tmp_path / "a.tar.gz")

@@ -38,7 +38,14 @@ def test_the_students_files_over_a_pristine_tree(main: Tree, student: Path, tmp_
     before = everything(tree_in(honest.folder, 2))
     assert {path: text for path, text in before.items() if text == b"mine();\n"}.keys() == set(OWNED)
 
-    edited = ["CMakeLists.txt", "arch/x86_64/kernel.ld", "grade/results/report.py", "kernel/main.cc", "labs/1-x/test_x.py", "pagewalk"]
+    edited = [
+        "CMakeLists.txt",
+        "arch/x86_64/kernel.ld",
+        "grade/results/report.py",
+        "kernel/main.cc",
+        "labs/1-x/test_x.py",
+        "pagewalk",
+    ]
     for path in edited:
         (student / path).write_text("all passed\n", encoding="utf-8")
     for path in ("kernel/helper.h", "labs/2-x/conftest.py", "kernel/tests/fake.cc", "CMakePresets.json"):
@@ -59,7 +66,9 @@ def test_an_earlier_lab_of_a_later_submission(main: Tree, tmp_path: Path) -> Non
     assert list(found.selections[0].taken) == ["arch/aarch64/map.cc", "arch/x86_64/map.cc", "kernel/map.h"]
     assert laid_file(found, "CMakeLists.txt") == "project(x)\n"
     assert not (tree_in(found.folder, 1) / "kernel/high.cc").exists()
-    assert why(found) == {f"kernel/{n}.cc": f"is of lab {lab}, which is not graded here" for n, lab in (("high", 2), ("top", 3))}
+    assert why(found) == {
+        f"kernel/{n}.cc": f"is of lab {lab}, which is not graded here" for n, lab in (("high", 2), ("top", 3))
+    }
 
 
 def test_several_labs(main: Tree, student: Path) -> None:

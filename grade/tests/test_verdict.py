@@ -50,7 +50,9 @@ def test_a_failure_is_fields(boot: Callable[..., Guest], tmp_path: Path) -> None
 
 def test_one_reason_is_told_once() -> None:
     """Under the numbers of all that fail for it, whatever each of them wanted."""
-    first = Verdict("wrong-frame", "a page", "none", file="kernel/a.cc", last_words=("x",), commands={"gdb": "./pagewalk gdb 3.1"})
+    first = Verdict(
+        "wrong-frame", "a page", "none", file="kernel/a.cc", last_words=("x",), commands={"gdb": "./pagewalk gdb 3.1"}
+    )
     same = replace(first, expected="another page", last_words=("y",), commands={"gdb": "./pagewalk gdb 3.2"}, picture="p")
     other = replace(first, seen="two")
     table = table_text([result_of(first), result_of(same, "3.2"), result_of(other, "3.3")])
@@ -60,7 +62,9 @@ def test_one_reason_is_told_once() -> None:
 
 def test_a_tree_that_does_not_build_names_its_line(tmp_path: Path) -> None:
     target = Target(1, "x86_64", tmp_path, frozenset())
-    error = BuildError(tmp_path, "x86_64", Diagnostic("kernel/a.cc", 3, 1, "expected ';'", " 3 | int a"), tmp_path / "build.log")
+    error = BuildError(
+        tmp_path, "x86_64", Diagnostic("kernel/a.cc", 3, 1, "expected ';'", " 3 | int a"), tmp_path / "build.log"
+    )
     status, verdict, failure = judge(error, None, target)
     assert (status, verdict.cause, verdict.file, failure) == (Status.FAILED, "does-not-compile", "kernel/a.cc:3", None)
     assert verdict_text(verdict) == str(error)

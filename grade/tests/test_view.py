@@ -94,9 +94,14 @@ def test_every_entry_has_its_value_and_its_kind(living: Guest) -> None:
 
 def test_the_ranges_are_those_of_the_map(living: Guest) -> None:
     picture = picture_of(living, SUBJECT)
-    assert [space.label for space in picture.spaces] == [space.label for space in spaces(living)] + ["what the kernel's image asks for"]
+    assert [space.label for space in picture.spaces] == [space.label for space in spaces(living)] + [
+        "what the kernel's image asks for"
+    ]
     for space, drawn in zip(spaces(living), picture.spaces):
-        wanted = [(entry.range.va, entry.range.end, entry.range.pa, entry.name, entry.accessed) for entry in map_of(living, space).ranges]
+        wanted = [
+            (entry.range.va, entry.range.end, entry.range.pa, entry.name, entry.accessed)
+            for entry in map_of(living, space).ranges
+        ]
         found = (picture.ranges.all[number] for number in drawn.ranges)
         assert [(int(one.va, 16), int(one.end, 16), int(one.pa, 16), one.name, one.accessed) for one in found] == wanted
     kernel, expected = picture.spaces[0], picture.spaces[picture.expected]
@@ -226,7 +231,9 @@ def test_what_the_guest_says_stays_text(living: Guest, tmp_path: Path) -> None:
     slots = living.image.pa("_ZN12_GLOBAL__N_17g_slotsE")
     size = living.image.size("_ZN12_GLOBAL__N_17g_slotsE") // 128
     living.machine.write_physical(slots + (slot_of(living, 2).number + 1) * size - 16, hostile.ljust(16, b"\0"))
-    write_page(living, Subject("<img src=x onerror=alert(1)>", Failure("wrong-answer", "<i>", "</dd>\x1b[2J")), tmp_path / "view.html")
+    write_page(
+        living, Subject("<img src=x onerror=alert(1)>", Failure("wrong-answer", "<i>", "</dd>\x1b[2J")), tmp_path / "view.html"
+    )
     text = (tmp_path / "view.html").read_text(encoding="utf-8")
     page = Page(text)
     assert page.tags.count("script") == 2 and not {"img", "b", "i"} & set(page.tags)
@@ -243,7 +250,10 @@ def tables_of_noise(guest: Guest) -> None:
     root = slot_of(guest, 2).root
     bits = guest.read_word(entry_address(guest, TEXT, level=3)) & 0xFFF
     for at in range(some):
-        entries = (noise.getrandbits(64) | 1 if noise.random() < 0.3 else (base + noise.randrange(some) * PAGE) | bits for _ in range(512))
+        entries = (
+            noise.getrandbits(64) | 1 if noise.random() < 0.3 else (base + noise.randrange(some) * PAGE) | bits
+            for _ in range(512)
+        )
         guest.machine.write_physical(base + at * PAGE, b"".join(entry.to_bytes(8, "little") for entry in entries))
     guest.machine.write_physical(root, guest.read_physical(base, PAGE // 2))
 
@@ -317,7 +327,9 @@ def test_the_text_has_what_the_page_has(living: Guest) -> None:
     text = printed(living, picture, 100)
     for number in picture.spaces[picture.space].ranges:
         one = picture.ranges.all[number]
-        assert re.search(rf"^{int(one.va, 16):016x}-{int(one.end, 16) - 1:016x} .*{one.kernel} {one.user} {re.escape(one.name)}$", text, re.M)
+        assert re.search(
+            rf"^{int(one.va, 16):016x}-{int(one.end, 16) - 1:016x} .*{one.kernel} {one.user} {re.escape(one.name)}$", text, re.M
+        )
     for band in picture.processes[0].bands:
         assert f"{band.rights} {band.kind:9} {band.strip} {band.resident} of {band.pages}" in text
     assert "a page of a kernel stack" in text and "none at one look" in text

@@ -41,7 +41,9 @@ def failed(boot: Boot, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Verdi
     guest = boot("run hello", "checkpoint ready")
     guest.run_to("ready")
     failure = Failure("process-killed", "a page of <hello>", "none", guest.walk(TEXT))
-    return keep_failure(verdict_of(failure, 6, guest.isa.name), Target(6, guest.isa.name, ROOT, frozenset()), "3.1", failure, guest, None)
+    return keep_failure(
+        verdict_of(failure, 6, guest.isa.name), Target(6, guest.isa.name, ROOT, frozenset()), "3.1", failure, guest, None
+    )
 
 
 def test_a_failed_milestone_names_its_picture(failed: Verdict, tmp_path: Path) -> None:
@@ -78,14 +80,21 @@ def test_the_last_failure_is_shown_and_any_by_its_name(failed: Verdict, tmp_path
     text = view("--text").output
     (walk,) = re.findall(r"walk of 0x400000.*?(?=</pre>)", one, re.DOTALL)
     assert html.unescape(walk).rstrip() in text  # of a browser without scripts: the same words
-    assert f"Milestone 3.1 on lab 6, {isa}" in text and "walk of 0x400000" in text and "Frames of RAM" in text and "\x1b" not in text
+    assert (
+        f"Milestone 3.1 on lab 6, {isa}" in text
+        and "walk of 0x400000" in text
+        and "Frames of RAM" in text
+        and "\x1b" not in text
+    )
 
 
 def test_a_kernel_that_has_changed_is_not_shown_as_if_it_had_not(failed: Verdict, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(failed_run, "_digest", lambda elf: "another")
     result = view()
     assert result.exit_code == 2
-    assert re.search(r"the kernel has changed since milestone 3\.1 failed; see .*; the picture from then: .*/view\.html", result.output)
+    assert re.search(
+        r"the kernel has changed since milestone 3\.1 failed; see .*; the picture from then: .*/view\.html", result.output
+    )
 
 
 @pytest.mark.parametrize("isa", ISAS)
@@ -113,7 +122,9 @@ def test_a_script_is_shown_where_it_leads(isa: str, tmp_path: Path) -> None:
         (("--isa", "aarch64"), "--isa and --lab go with a milestone or with --script"),
     ],
 )
-def test_what_cannot_be_shown_is_said(arguments: tuple[str, ...], words: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_cannot_be_shown_is_said(
+    arguments: tuple[str, ...], words: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv(failed_run.ELSEWHERE, str(tmp_path / "failed"))
     result = view(*arguments)
     assert not Path("/nowhere").exists()

@@ -96,7 +96,14 @@ def test_it_walks_as_the_walker_does(page: webdriver.Chrome, guest: Guest) -> No
     for number, space in enumerate(spaces(guest)):
         walker = walker_of(guest, space)
         mapped = [va for entry in map_of(guest, space).ranges for va in (entry.range.va, entry.range.end - 1)]
-        wanted = mapped + [0, 0x7FFF_FFFF_F000, 1 << 47, guest.offset + (3 << 39), guest.image.va("boot_stack") - 1, (1 << 64) - 1]
+        wanted = mapped + [
+            0,
+            0x7FFF_FFFF_F000,
+            1 << 47,
+            guest.offset + (3 << 39),
+            guest.image.va("boot_stack") - 1,
+            (1 << 64) - 1,
+        ]
         script = "return arguments[1].map((va) => { const found = walk(spaces[arguments[0]], BigInt(va));"
         script += "return [found.page && !found.fault ? hex(found.page.pa) : null, found.fault, found.steps.length]; })"
         seen = page.execute_script(script, number, [hex(va) for va in wanted])
@@ -111,14 +118,19 @@ def test_a_typed_address_is_walked_with_the_keyboard_alone(page: webdriver.Chrom
     tab_to(page, lambda: focused(page, "id") == "va")
     press(page, hex(STACK + 8), Keys.ENTER)
     walk = guest.walk(STACK + 8)
-    assert text_of(page, "#end").startswith(f"{STACK + 8:#x} is {walk.pa:#x}, in a 4 KiB page at {walk.mapping.pa:#x}, normal memory.")
+    assert text_of(page, "#end").startswith(
+        f"{STACK + 8:#x} is {walk.pa:#x}, in a 4 KiB page at {walk.mapping.pa:#x}, normal memory."
+    )
     assert "A user: read: yes, write: yes, execute: would fault" in text_of(page, "#end")
     rungs = page.find_elements(By.CSS_SELECTOR, "#ladder > li")
     assert len(rungs) == len(walk.steps)
     for rung, step in zip(rungs, walk.steps):
         assert f"at {step.table:#x}" in rung.text and f"index {step.index}, by bits" in rung.text
         assert f"{step.entry:#018x}" in rung.find_element(By.CSS_SELECTOR, "tr.used").text
-        bits = {row.find_element(By.TAG_NAME, "th").text: row.text for row in rung.find_elements(By.CSS_SELECTOR, ".bitlist tbody tr")}
+        bits = {
+            row.find_element(By.TAG_NAME, "th").text: row.text
+            for row in rung.find_elements(By.CSS_SELECTOR, ".bitlist tbody tr")
+        }
         assert {bit.name for bit in step.bits} == set(bits)
         assert all(bits[bit.name].endswith(bit.meaning) for bit in step.bits)
     assert text_of(page, "#split").count("index, level") == 4
@@ -196,7 +208,9 @@ def test_the_ranges_follow_the_root_that_is_chosen(page: webdriver.Chrome, guest
 @pytest.mark.parametrize("width", [360, 768, 1920])
 def test_the_page_is_as_wide_as_the_window(page: webdriver.Chrome, width: int) -> None:
     set_width(page, width)
-    page.execute_script("document.querySelectorAll('.more').forEach((one) => one.click()); show(BigInt(arguments[0]))", hex(STACK))
+    page.execute_script(
+        "document.querySelectorAll('.more').forEach((one) => one.click()); show(BigInt(arguments[0]))", hex(STACK)
+    )
     assert page.execute_script("return document.documentElement.scrollWidth") <= width
     assert page.find_element(By.ID, "va").is_displayed()
 

@@ -85,7 +85,9 @@ def test_they_begin_in_their_order(folder: Path) -> None:
     assert [line.split()[0] for line in lines[:5]] == ["test_c", "test_a", "test_b", "test_e", "test_d"]
 
 
-@pytest.mark.parametrize(("end", "how"), [("os.kill(os.getpid(), signal.SIGKILL)", "by signal 9"), ("os._exit(3)", "with status 3")])
+@pytest.mark.parametrize(
+    ("end", "how"), [("os.kill(os.getpid(), signal.SIGKILL)", "by signal 9"), ("os._exit(3)", "with status 3")]
+)
 def test_a_copy_that_ends_costs_the_test_that_it_had(folder: Path, end: str, how: str) -> None:
     tests = f"def test_a():\n    {end}\n" + "".join(f"def test_{letter}():\n    pass\n" for letter in "bcd")
     lines = lines_of(start(folder, tests, workers=1))
@@ -118,7 +120,13 @@ def test_ctrl_c_ends_the_copies_and_what_was_learnt_stays(folder: Path, whom: st
 
 def test_a_copy_that_heeds_no_interruption_is_killed(folder: Path) -> None:
     """Its test would take ten minutes."""
-    session = start(folder, HANGS.replace("time.sleep(600)", "signal.signal(signal.SIGINT, signal.SIG_IGN); print('deaf', file=sys.stderr, flush=True); time.sleep(600)"))
+    session = start(
+        folder,
+        HANGS.replace(
+            "time.sleep(600)",
+            "signal.signal(signal.SIGINT, signal.SIG_IGN); print('deaf', file=sys.stderr, flush=True); time.sleep(600)",
+        ),
+    )
     wait_for(session, "deaf")
     session.send_signal(signal.SIGINT)
     assert lines_of(session)[-1] == "status 2"

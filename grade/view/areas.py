@@ -72,9 +72,7 @@ def areas_of(guest: Sight, space: Space) -> ProcessAreas:
     return _process(slot, heap, areas is not None, bands, max(0, len(runs) - _MOST_STRAY), problem)
 
 
-def _process(
-    slot: ProcessSlot, heap: str, has_list: bool, bands: list[AreaBand], left_out: int, problem: str
-) -> ProcessAreas:
+def _process(slot: ProcessSlot, heap: str, has_list: bool, bands: list[AreaBand], left_out: int, problem: str) -> ProcessAreas:
     label, root = label_of(str(slot)), f"{slot.root:#x}"
     return ProcessAreas(label, slot.pid, slot.state, root, heap, has_list, tuple(bands), left_out, visible(problem))
 

@@ -45,10 +45,7 @@ def levels_of(walker: RadixWalker, top: int) -> list[Level]:
     """All levels, level 0 first."""
     found = []
     for level in range(top + 1):
-        fields = {
-            kind: [(one.name, one.low, one.width, one.meanings) for one in walker.fields(level, kind)]
-            for kind in _KINDS
-        }
+        fields = {kind: [(one.name, one.low, one.width, one.meanings) for one in walker.fields(level, kind)] for kind in _KINDS}
         name = walker.table_names[level] if level < len(walker.table_names) else "table"
         found.append(Level(level, walker.shift(level), name, walker.entry_name(level), fields))
     return found

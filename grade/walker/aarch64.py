@@ -32,7 +32,6 @@ SCTLR_M = 1 << 0
 SCTLR_WXN = 1 << 19
 
 
-
 @dataclass(frozen=True)
 class HalfControl:
     """D19.2, TCR_EL1: where the fields of TTBR0 and of TTBR1 are, and which values of TGn mean another granule.

@@ -149,7 +149,9 @@ def test_ram_sizes(boot: Boot, image: KernelImage) -> None:
 def test_kernel_root_is_settled(boot: Boot, image: KernelImage) -> None:
     """The kernel's root stays as it is after the move, and the two halves share no table"""
     frame = layout_of(image).region("frames").end  # the first beyond the window
-    guest = boot(f"map {_LOW_PAGE:#x} {frame:#x} w\nbreakpoint\ncheckpoint before\nticks 20\ncheckpoint after", idle_backstop=_PATIENCE)
+    guest = boot(
+        f"map {_LOW_PAGE:#x} {frame:#x} w\nbreakpoint\ncheckpoint before\nticks 20\ncheckpoint after", idle_backstop=_PATIENCE
+    )
     settled = guest.run_to_address(guest.image.va("kernel_main"), "kernel_main at its high address").roots["kernel"]
     guest.run_to("before")
     vector = guest.handler(Event.TICK)

@@ -290,7 +290,15 @@ def test_bad_pointers(boot: Boot, image: KernelImage) -> None:
     words = " ".join(f"{address:#x}" for address in addresses)
     dumped = user_image(image.elf, "still").va("g_still") + PAGE - 16
     script = ["start still", "checkpoint started", "run tag 1 50", "checkpoint still"]  # 50 turns, see lab 3
-    script += [f"dump 2 {dumped:#x} {_DUMPED_WORDS}", "checkpoint dumped", "kill 2", f"start pointers {words}", "checkpoint started", "wait", "checkpoint end"]
+    script += [
+        f"dump 2 {dumped:#x} {_DUMPED_WORDS}",
+        "checkpoint dumped",
+        "kill 2",
+        f"start pointers {words}",
+        "checkpoint started",
+        "wait",
+        "checkpoint end",
+    ]
     guest = boot("\n".join([*script, "start border 4000 100", "checkpoint started", "wait"]))
     _check_not_loaded(guest, _run_to_started(guest, "still"), dumped)
     _run_to_started(guest, "pointers")

@@ -64,16 +64,23 @@ class Places:
 
 # --- step by step ----------------------------------------------------------------------------------------------------
 
+
 def mmap_steps(places: Places) -> list[Step]:
     """Places chosen, asked for and taken, and what munmap leaves."""
     return [
         ("mmap has chosen a place", [mmap(0, 3 * PAGE), sweep(places.one, 3, 0x11)]),
         ("mmap has taken a hint", [mmap(places.one + 16 * PAGE, PAGE + 1), store(places.one + 17 * PAGE, 1)]),
-        ("a hint was taken already, and two areas became one", [mmap(places.one + 16 * PAGE, PAGE), store(places.one + 3 * PAGE, 2)]),
+        (
+            "a hint was taken already, and two areas became one",
+            [mmap(places.one + 16 * PAGE, PAGE), store(places.one + 3 * PAGE, 2)],
+        ),
         ("munmap has taken the middle out of an area", [munmap(places.one + PAGE, PAGE)]),
         ("the hole is filled again", [mmap(places.one + PAGE, PAGE, 3, _NOREPLACE), load(places.one + PAGE), load(places.one)]),
         ("mmap was not to replace anything", [mmap(places.one + 4 * PAGE, 13 * PAGE, 3, _NOREPLACE), load(places.one)]),
-        ("mmap has replaced two pages", [mmap(places.one + PAGE, 2 * PAGE, READ, _REPLACE), load(places.one + PAGE), load(places.one)]),
+        (
+            "mmap has replaced two pages",
+            [mmap(places.one + PAGE, 2 * PAGE, READ, _REPLACE), load(places.one + PAGE), load(places.one)],
+        ),
         ("a gap was too small", [munmap(places.one + PAGE, PAGE), mmap(0, 2 * PAGE), mmap(0, PAGE)]),
         ("munmap has gone over areas and gaps", [munmap(places.one - PAGE, 18 * PAGE), munmap(places.one, PAGE)]),
     ]
@@ -88,11 +95,17 @@ def mprotect_steps(places: Places) -> list[Step]:
         ("mprotect has changed it back", [mprotect(middle, PAGE, READ | WRITE), load(middle), store(middle, 5)]),
         ("mprotect has changed the beginning", [mprotect(places.two, 2 * PAGE, READ), store(middle, 6)]),
         ("mprotect has changed all of it", [mprotect(places.two, 5 * PAGE, READ), load(middle)]),
-        ("mprotect has taken all rights and given them back", [mprotect(places.two, 5 * PAGE, 0), mprotect(places.two, 5 * PAGE, 3)]),
+        (
+            "mprotect has taken all rights and given them back",
+            [mprotect(places.two, 5 * PAGE, 0), mprotect(places.two, 5 * PAGE, 3)],
+        ),
         ("the bytes are looked at", [load(places.two), load(middle), store(middle, 7)]),
         ("mprotect was to change pages that are not there", [mprotect(places.two, 6 * PAGE, READ), store(places.two, 8)]),
         ("there is a hole", [munmap(middle, PAGE), mprotect(places.two, 5 * PAGE, READ), store(places.two, 9)]),
-        ("untouched pages were made read-only", [mmap(places.one, 2 * PAGE), mprotect(places.one, 2 * PAGE, READ), load(places.one)]),
+        (
+            "untouched pages were made read-only",
+            [mmap(places.one, 2 * PAGE), mprotect(places.one, 2 * PAGE, READ), load(places.one)],
+        ),
         ("all is unmapped", [munmap(places.one, 128 * PAGE)]),
     ]
 
@@ -119,8 +132,14 @@ def far_steps(places: Places) -> list[Step]:
     """Across the border between two tables of every level; more than there is RAM; more areas than there can be."""
     many = [mprotect(places.two + number * 2 * PAGE, PAGE, READ) for number in range(70)]
     return [
-        ("pages on both sides of a border are in use", [mmap(places.far - 2 * PAGE, 4 * PAGE), sweep(places.far - 2 * PAGE, 4, 6)]),
-        ("mprotect has crossed it", [mprotect(places.far - PAGE, 2 * PAGE, READ), load(places.far), store(places.far + PAGE, 1)]),
+        (
+            "pages on both sides of a border are in use",
+            [mmap(places.far - 2 * PAGE, 4 * PAGE), sweep(places.far - 2 * PAGE, 4, 6)],
+        ),
+        (
+            "mprotect has crossed it",
+            [mprotect(places.far - PAGE, 2 * PAGE, READ), load(places.far), store(places.far + PAGE, 1)],
+        ),
         ("munmap has crossed it", [munmap(places.far - PAGE, 2 * PAGE), load(places.far + PAGE)]),
         ("a page behind an empty table is in use", [mmap(2 * places.far - 3 * PAGE, 6 * PAGE), store(2 * places.far, 1)]),
         ("mprotect has come to it", [mprotect(2 * places.far - 3 * PAGE, 6 * PAGE, READ), load(2 * places.far)]),
@@ -150,7 +169,12 @@ ANSWER = 42
 
 def code_at(isa: Isa, va: int) -> list[Operation]:
     """Writes a function that returns it to a page of its own."""
-    return [mmap(va, PAGE, READ | WRITE, _REPLACE), store(va, isa.code.returning_42), mprotect(va, PAGE, READ | EXECUTE), call(va)]
+    return [
+        mmap(va, PAGE, READ | WRITE, _REPLACE),
+        store(va, isa.code.returning_42),
+        mprotect(va, PAGE, READ | EXECUTE),
+        call(va),
+    ]
 
 
 # --- up to an access that must kill the process ----------------------------------------------------------------------
@@ -199,12 +223,33 @@ def _in_use(places: Places, pages: int) -> list[Operation]:
 
 TIGHTENED: list[Callable[[Places, str, int], list[Operation]]] = [
     lambda places, isa, heap: [*_in_use(places, 1), mprotect(places.one, PAGE, READ), load(places.one), store(places.one, 2)],
-    lambda places, isa, heap: [*_in_use(places, 3), mprotect(places.one + PAGE, PAGE, READ), sweep(places.one, 1, 3), store(places.one + PAGE, 2)],
+    lambda places, isa, heap: [
+        *_in_use(places, 3),
+        mprotect(places.one + PAGE, PAGE, READ),
+        sweep(places.one, 1, 3),
+        store(places.one + PAGE, 2),
+    ],
     lambda places, isa, heap: [*_in_use(places, 3), mprotect(places.one, 3 * PAGE, 0), load(places.one + 2 * PAGE)],
     lambda places, isa, heap: [*_in_use(places, 1), munmap(places.one, PAGE), load(places.one)],
-    lambda places, isa, heap: [*_in_use(places, 4), munmap(places.one + PAGE, 2 * PAGE), load(places.one), load(places.one + 2 * PAGE)],
-    lambda places, isa, heap: [brk(heap + 2 * PAGE), sweep(heap, 2, 1), brk(heap + PAGE - 8), load(heap), store(heap + PAGE, 2)],
-    lambda places, isa, heap: [*code_at(isa, places.one), mprotect(places.one, PAGE, READ | WRITE), load(places.one), call(places.one)],
+    lambda places, isa, heap: [
+        *_in_use(places, 4),
+        munmap(places.one + PAGE, 2 * PAGE),
+        load(places.one),
+        load(places.one + 2 * PAGE),
+    ],
+    lambda places, isa, heap: [
+        brk(heap + 2 * PAGE),
+        sweep(heap, 2, 1),
+        brk(heap + PAGE - 8),
+        load(heap),
+        store(heap + PAGE, 2),
+    ],
+    lambda places, isa, heap: [
+        *code_at(isa, places.one),
+        mprotect(places.one, PAGE, READ | WRITE),
+        load(places.one),
+        call(places.one),
+    ],
 ]
 """Each ends with an access that the CPU knew a moment ago, and that is not permitted any more. In one go: no switch of
 processes in between has the CPU forget."""

@@ -267,7 +267,10 @@ def _check_touches(script: AreaScript) -> None:
     script.play([store(heap + 2 * PAGE, 1), load(heap + 4 * PAGE)], "when two of them have been touched")
     script.play([load(stack + 16), store(stack + PAGE, 7)], "when the stack has been touched further down")
     script.play([load(text + 2 * PAGE)], "when a page of the file has been read")
-    script.play([mmap(script.places.far, 3 * PAGE, READ), load(script.places.far + PAGE)], "when a page that may only be read has been read")
+    script.play(
+        [mmap(script.places.far, 3 * PAGE, READ), load(script.places.far + PAGE)],
+        "when a page that may only be read has been read",
+    )
 
 
 def _check_resident(script: AreaScript) -> None:
@@ -284,7 +287,9 @@ def _check_resident(script: AreaScript) -> None:
     script.check("while it is told of its areas")
     told = read_user(guest, slot.root or 0, place, len(areas) * record.size)
     for area, at in zip(areas, range(0, len(told), record.size), strict=True):
-        start, end, present, *may = (record[name].read(told, at) for name in ("start", "end", "present", "read", "write", "execute"))
+        start, end, present, *may = (
+            record[name].read(told, at) for name in ("start", "end", "present", "read", "write", "execute")
+        )
         protection = "".join(letter if yes else "-" for letter, yes in zip("rwx", may, strict=True))
         kind = record["kind"].bytes_in(told, at).split(bytes(1))[0].decode(errors="replace")
         seen = f"{start:#x}-{end:#x} {protection} {kind}, {present} pages"
@@ -318,7 +323,9 @@ def _check_others(guest: Guest) -> None:
     sleeper = next((slot for slot in process_slots(guest) if slot.program == "sleep"), None)
     asleep = sleeper is not None and sleeper.state == "sleeping"
     expect(asleep, "process-killed", "the process that slept meanwhile still does", f"{sleeper}")
-    check_promised(guest, sleeper, promised_areas(_program(guest, "sleep"), guest.isa, guest.layout.user), "after others were killed")
+    check_promised(
+        guest, sleeper, promised_areas(_program(guest, "sleep"), guest.isa, guest.layout.user), "after others were killed"
+    )
     check_areas(guest, sleeper)
     ended = guest.fact("exit")
     expect(ended.values["status"] == "0", "process-killed", "hello, run after them, exits with 0", ended.line)
@@ -397,7 +404,14 @@ def test_system_calls(boot: Boot) -> None:
     guest.run_to("ready")
     script = _life(guest)
     heap = script.model.heap_start
-    script.play([mmap(script.places.one, 16 * PAGE), mmap(script.places.two, 2 * PAGE, READ), mmap(script.places.two + 8 * PAGE, PAGE, 0), brk(heap + 4 * PAGE)])
+    script.play(
+        [
+            mmap(script.places.one, 16 * PAGE),
+            mmap(script.places.two, 2 * PAGE, READ),
+            mmap(script.places.two + 8 * PAGE, PAGE, 0),
+            brk(heap + 4 * PAGE),
+        ]
+    )
     _check_children(script, heap)
     _check_writes(script, heap)
     _check_typed(script)
@@ -551,7 +565,13 @@ def _use_memory(script: AreaScript) -> None:
     __tracebackhide__ = True
     heap = script.model.heap_start
     script.play([brk(heap + 3 * PAGE), sweep(heap, 3, 1), mmap(0, 4 * PAGE), sweep(script.places.one, 3, 2)])
-    script.play([mmap(script.places.far, 2 * PAGE, READ), load(script.places.far), store(script.guest.layout.user.stack_top - 9 * PAGE, 3)])
+    script.play(
+        [
+            mmap(script.places.far, 2 * PAGE, READ),
+            load(script.places.far),
+            store(script.guest.layout.user.stack_top - 9 * PAGE, 3),
+        ]
+    )
 
 
 def _check_bad_executes(script: AreaScript) -> None:
@@ -653,7 +673,16 @@ def _check_itself_again(guest: Guest) -> None:
     expect(again.root != old, "wrong-root-loaded", f"when {what}, its root is a new one", f"still {old:#x}")
     check_promised(guest, again.slot, promised_areas(again.program, guest.isa, guest.layout.user), f"when {what}")
     heap = again.model.heap_start
-    again.play([brk(0), mmap(0, 2 * PAGE), load(again.places.one), brk(heap + PAGE), load(heap), load(guest.layout.user.stack_top - 3 * PAGE)])
+    again.play(
+        [
+            brk(0),
+            mmap(0, 2 * PAGE),
+            load(again.places.one),
+            brk(heap + PAGE),
+            load(heap),
+            load(guest.layout.user.stack_top - 3 * PAGE),
+        ]
+    )
     check_frames(guest)
     again.finish("end1")
 

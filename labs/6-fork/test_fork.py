@@ -468,6 +468,7 @@ def _check_status(guest: Guest, parent: ProcessSlot, wanted: tuple[int, int]) ->
 
 # --- fork and execve -------------------------------------------------------------------------------------------------
 
+
 @milestone("6.8", points=5, witness="WQ")
 def test_thread_variables(boot: Boot) -> None:
     """A forked child inherits its thread-local variables, in memory of its own; after execve they are fresh"""

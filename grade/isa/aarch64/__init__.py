@@ -51,7 +51,5 @@ ISA = Isa(
     traps=ArmTraps(),
     code=Code(returning_42=0xD65F_03C0_5280_0540, thread_block=_thread_block),  # mov w0, #42; ret
     exception_reader=ArmExceptions,
-    recorded_on=re.compile(
-        r"(?<!--isa )aarch64|\b(?:TTBR|VBAR|ELR|SCTLR|x\d+ =)|0xffff0[0-9a-f]{11}|0x4[0-7][0-9a-f]{6}\b"
-    ),
+    recorded_on=re.compile(r"(?<!--isa )aarch64|\b(?:TTBR|VBAR|ELR|SCTLR|x\d+ =)|0xffff0[0-9a-f]{11}|0x4[0-7][0-9a-f]{6}\b"),
 )

@@ -42,9 +42,7 @@ class KernelBuilder:
                 ],
                 check=True,
             )
-        listing = subprocess.run(
-            [f"{isa}-linux-gnu-nm", path], check=True, capture_output=True, text=True
-        ).stdout
+        listing = subprocess.run([f"{isa}-linux-gnu-nm", path], check=True, capture_output=True, text=True).stdout
         lines = (line.split() for line in listing.splitlines())
         return Kernel(isa, path, {name: int(address, 16) for address, _, name in lines})
 

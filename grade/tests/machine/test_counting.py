@@ -90,9 +90,7 @@ def test_a_qemu_without_plugins(counter: Counter, tmp_path: Path, monkeypatch: p
         counter.run("")
 
 
-@pytest.mark.parametrize(
-    ("version", "api"), [((7, 2, 22), 1), ((8, 2, 0), 1), ((9, 0, 0), 2), ((9, 1, 0), 3), ((10, 0, 2), 3)]
-)
+@pytest.mark.parametrize(("version", "api"), [((7, 2, 22), 1), ((8, 2, 0), 1), ((9, 0, 0), 2), ((9, 1, 0), 3), ((10, 0, 2), 3)])
 def test_the_plugin_is_built_for_the_qemu_that_is_there(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, forgotten: None, version: tuple[int, ...], api: int
 ) -> None:

@@ -127,9 +127,7 @@ def test_transcript_that_cannot_be_kept_stops_the_start(kernels, isa, tmp_path):
 
 def test_death_of_the_grader_takes_qemu_along(kernels, isa):
     kernel = kernels.build(isa, "spin").path
-    starter = subprocess.Popen(
-        [sys.executable, "-c", STARTER, isa, kernel], cwd=ROOT, stdout=subprocess.PIPE, text=True
-    )
+    starter = subprocess.Popen([sys.executable, "-c", STARTER, isa, kernel], cwd=ROOT, stdout=subprocess.PIPE, text=True)
     with starter:
         pid = int(starter.stdout.readline())
         qemu = os.pidfd_open(pid)

@@ -85,7 +85,6 @@ def test_idle_guest_is_found_on_busy_cpus(start, load):
     assert "slept" in machine.run().detail
 
 
-
 def test_starved_guest_is_not_taken_for_idle(start, one_cpu, load):
     load(10)
     machine, _ = start("work", idle_backstop=0.1)

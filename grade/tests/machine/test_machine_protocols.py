@@ -85,8 +85,7 @@ def test_registers_are_numbered_across_files():
         "target.xml": '<target><xi:include href="core.xml"/><xi:include href="system.xml"/></target>',
         "core.xml": '<feature><reg name="x0" bitsize="64"/><!-- <reg name="no" bitsize="8"/> -->'
         '<reg name="pc" bitsize="64"/></feature>',
-        "system.xml": '<feature><reg name="SCTLR" bitsize="64" regnum="68"/>'
-        '<reg name="VBAR" bitsize="32"/></feature>',
+        "system.xml": '<feature><reg name="SCTLR" bitsize="64" regnum="68"/>' '<reg name="VBAR" bitsize="32"/></feature>',
     }
     registers = read_register_map(files.__getitem__)
     found = [registers.find(name) for name in ("x0", "PC", "sctlr", "vbar")]

@@ -49,7 +49,13 @@ def test_a_program_finds_what_it_asks_for(isa: str) -> None:
     """Numbers that 53 bits may not hold are text; levels count down to 0."""
     walker, va = walker_with(isa, 0)
     data = walk_as_data(walker.walk(va))
-    assert (data["va"], data["root"], data["pa"], data["page"], data["fault"]) == (hex(va), hex(ROOT), None, None, "not-present")
+    assert (data["va"], data["root"], data["pa"], data["page"], data["fault"]) == (
+        hex(va),
+        hex(ROOT),
+        None,
+        None,
+        "not-present",
+    )
     assert [level["level"] for level in data["levels"]] == [*range(LEVELS[isa] - 1, -1, -1)]
     last = data["levels"][-1]
     assert (last["entry"], last["index"], last["kind"]) == ("0x0", 1, "empty")
