@@ -2,7 +2,8 @@
 
 A format (format.py) says where the trees start, how wide a level's index is and what an entry means. Here is the
 rest: one address (walk), all pages (mappings), all tables (tables). Every walk is at most as long as the tree is
-deep, so no entry, however wrong, makes it loop. """
+deep, so no entry, however wrong, makes it loop.
+"""
 
 from __future__ import annotations
 
