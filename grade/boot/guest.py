@@ -31,6 +31,9 @@ SomeMachine = TypeVar("SomeMachine", bound=Machine)
 CHECKPOINT = "checkpoint_reached"
 _PROMPT = "pagewalk> "  # kernel/monitor/monitor.cc: the script has ended, and no process has a turn
 
+_MOST_FETCHES = 16
+"""So often a stop is let go where the code is not there yet; a fault that brings nothing would come for ever."""
+
 
 @dataclass(frozen=True)
 class Recipe:
@@ -99,10 +102,14 @@ class Guest(LiveSight):
         return state
 
     def run_to_address(self, va: int, what: str) -> CpuState:
-        """Runs until the CPU is about to execute `va`."""
+        """Runs until the CPU is about to execute `va`. Code of a program that is not there yet is fetched first."""
         __tracebackhide__ = True
         self.machine.insert_breakpoint(va)
         stop = self.last_stop = self.machine.run()
+        for _ in range(_MOST_FETCHES):
+            if stop.kind is not StopKind.BREAKPOINT or not self.cpu().is_user or self.walk(stop.pc).mapping is not None:
+                break
+            stop = self.last_stop = self.machine.run()
         if stop.kind is not StopKind.BREAKPOINT or stop.pc != va:
             diagnose.unexpected_end(self, stop, what)
         self.machine.remove_breakpoint(va)

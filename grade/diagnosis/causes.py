@@ -118,8 +118,9 @@ CAUSES: dict[str, Cause] = {
     "halves-share-a-table": Cause("The user half and the kernel half hang on a common table.", _BOOT_HIGH),
     # Processes and their roots.
     "wrong-root-loaded": Cause("The root register does not hold the root of the process that runs.", _SPACE),
-    "vectors-not-in-root": Cause("A process's root lacks the exception vectors, or the tables they are in.", _SPACE),
-    "code-not-in-root": Cause("A process's root lacks the kernel's code.", _SPACE),
+    "vectors-not-in-root": Cause(
+        "A process's root lacks the exception vectors, the tables they are in, or other code of the kernel.", _SPACE
+    ),
     "kernel-stack-not-in-root": Cause("A process's root lacks a kernel stack.", _SPACE),
     "device-not-in-root": Cause("A process's root lacks a device that the kernel needs at any time.", _SPACE),
     "kernel-half-differs": Cause("The kernel half of a process's root is not that of the kernel's own.", _SPACE),

@@ -178,7 +178,9 @@ def _hang(guest: LiveSight, stop: Stop, wanted: str) -> NoReturn:
         cpu = guest.cpu()
         in_vectors = guest.isa.traps.is_at_entrance(guest, cpu)
         unreachable = unreachable_handler(guest, cpu, wanted) if in_vectors else None
-        explained = unreachable or _unreported_fault(guest, cpu, wanted)
+        # In the first instructions of Arm's vectors sp is not the stack pointer: the fault that came last says more.
+        known = unreachable if unreachable is not None and unreachable.cause not in _AFTERMATH else None
+        explained = known or _unreported_fault(guest, cpu, wanted) or unreachable
         if explained is None and not in_vectors:
             break
         if explained is not None and explained.cause not in _AFTERMATH:

@@ -1,6 +1,7 @@
 """How a test says what went wrong: with a stable cause, what was expected, what was seen, and the walk."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from typing import Any, NoReturn, Self
 
@@ -108,3 +109,15 @@ def expect(condition: bool, cause: str, expected: str, seen: str, walk: Walk | N
     __tracebackhide__ = True
     if not condition:
         fail(cause, expected, seen, walk, file)
+
+
+@contextmanager
+def hang_means(cause: str) -> Iterator[None]:
+    """Gives a hang in here another cause: it is known what the kernel does not come back from."""
+    __tracebackhide__ = True
+    try:
+        yield
+    except Failure as failure:
+        if failure.cause != "hang":
+            raise
+        fail(cause, failure.expected, failure.seen, failure.walk, failure.file)

@@ -106,7 +106,8 @@ def _cause_in_entry(paging: Paging, walker: RadixWalker, walk: Walk) -> str:
     """The walk ended at an entry, or a register, that the hardware does not accept."""
     if walk.fault == "reserved-bit":
         unset = {problem.cause for problem in paging.problems_of_settings(walker.registers)}
-        return "nx-not-enabled" if "nx-not-enabled" in unset else "reserved-bit-set"
+        no_execute = (walk.steps[-1].entry or 0) >> 63  # the only bit that is reserved while NXE is off, and not else
+        return "nx-not-enabled" if no_execute and "nx-not-enabled" in unset else "reserved-bit-set"
     if walk.fault == "outside-address-size" and is_fill_of_freed(walk.va):
         return "frame-freed-in-use"
     if walk.fault == "table-outside-memory":

@@ -13,7 +13,7 @@ from grade.machine.facts import Fact
 _PAGE = 4096
 _IN_ROOT = {
     "vectors": "vectors-not-in-root",
-    "code": "code-not-in-root",
+    "code": "vectors-not-in-root",
     "stack": "kernel-stack-not-in-root",
     "kernel-stack": "kernel-stack-not-in-root",
 }
@@ -64,7 +64,7 @@ def cause_in_process_root(guest: Sight, va: int, root: int | None, what: str) ->
         return "vectors-not-in-root"
     if region is not None and region.device:
         return "device-not-in-root"
-    return "code-not-in-root" if region is not None and region.name == "text" else "kernel-half-differs"
+    return "vectors-not-in-root" if region is not None and region.name == "text" else "kernel-half-differs"
 
 
 def _is_guard(guest: Sight, va: int, stack: int) -> bool:

@@ -27,7 +27,7 @@ HISTORIES = (
         1,
         "The root without vectors",
         (("there, too, the root that was loaded lacked what every exception begins with, so that the first one never ended",
-          ("vectors-not-mapped", "vectors-not-in-root", "recursive-vector", "code-not-in-root", "kernel-half-differs")),),
+          ("vectors-not-mapped", "vectors-not-in-root", "recursive-vector", "kernel-half-differs")),),
     ),
     History(
         2,

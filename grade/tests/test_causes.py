@@ -3,8 +3,12 @@
 import re
 from pathlib import Path
 
+from test_liars import ENDS
+
+from grade.diagnosis.causes import CAUSES
 from grade.diagnosis.process_ends import CAUSES_OF_CHECKS, CHECKS_OF_FRAMES
 from grade.ladder.trees import find_root
+from grade.practice.bugs import load_bugs
 
 ROOT = find_root(Path(__file__))
 PROVED_ELSEWHERE = {
@@ -12,6 +16,14 @@ PROVED_ELSEWHERE = {
     "reads-outside-the-tree": "test_submission_build.py",
 }
 """Causes that no kernel can have, and the tests that have them."""
+
+
+def test_each_cause_is_proved() -> None:
+    """By a planted bug, which has its first milestone name it, or another one; or by a kernel that lies."""
+    proved = {cause for ends in ENDS.values() for cause in ends.values()} | PROVED_ELSEWHERE.keys()
+    for bug in load_bugs(ROOT):
+        proved |= {*bug.causes.values(), *bug.also.values()}
+    assert sorted(CAUSES.keys() - proved) == []
 
 
 def test_what_is_proved_elsewhere_is() -> None:

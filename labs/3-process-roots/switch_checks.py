@@ -111,9 +111,9 @@ def _check_need(now: RadixWalker, then: RadixWalker, need: Need, root: int) -> N
 
 def _needs(guest: Guest, cpu: CpuState, stack: int) -> Iterator[Need]:
     """What the kernel cannot do without, page by page."""
-    yield Need("the code that runs", cpu.pc, Access.EXECUTE, "code-not-in-root")
-    yield Need("the way back to user mode", guest.image.va("trap_return"), Access.EXECUTE, "code-not-in-root")
-    yield Need("the end of the text", guest.image.va("text_end") - 1, Access.EXECUTE, "code-not-in-root")
+    yield Need("the code that runs", cpu.pc, Access.EXECUTE, "vectors-not-in-root")
+    yield Need("the way back to user mode", guest.image.va("trap_return"), Access.EXECUTE, "vectors-not-in-root")
+    yield Need("the end of the text", guest.image.va("text_end") - 1, Access.EXECUTE, "vectors-not-in-root")
     size = trap_frame_of(guest).size
     for va in (cpu.sp, cpu.sp - size):
         yield Need("the stack in use", va, Access.WRITE, "kernel-stack-not-in-root")

@@ -40,6 +40,7 @@ from grade.plugin import milestone
 
 Boot = Callable[..., Guest]
 
+_USER_COPY = "kernel/mm/user_copy.cc"
 _PATIENCE = 10.0
 """Seconds asleep: a guest that waits for interrupts sleeps between them, and on a busy machine they come late."""
 
@@ -282,7 +283,9 @@ def _check_writes_of_the_kernel(guest: Guest, program: UserImage, parent: Proces
     for name, va in places.items():
         now, walk = read_user(guest, parent.root, va, PAGE), walk_in(guest, parent.root, va)
         wanted = f"{va:#x} stays as it is in {parent} when the kernel writes there for {child}"
-        expect(now == before[name], _cause_of_leak(guest, parent, child, va), wanted, now[:8].hex(), walk)
+        cause = _cause_of_leak(guest, parent, child, va)
+        file = _USER_COPY if cause == "fork-not-isolated" else ""  # the frames are distinct: the kernel took the wrong one
+        expect(now == before[name], cause, wanted, now[:8].hex(), walk, file)
     status = _word(guest, child.root, places["g_status"], 4)
     wanted = f"wait4 has put {0x5A << 8:#x} at {places['g_status']:#x} in {child}"
     walk = walk_in(guest, child.root, places["g_status"])
@@ -493,7 +496,7 @@ def test_thread_variables(boot: Boot) -> None:
     for va, value in zip(places, inherited, strict=True):
         seen, walk = _word(guest, parent.root, va), walk_in(guest, parent.root, va)
         wanted = f"{va:#x} stays {value:#x} in {parent} when {child} writes to it"
-        expect(seen == value, "fork-not-isolated", wanted, f"{seen:#x}", walk)
+        expect(seen == value, _cause_of_leak(guest, parent, child, va), wanted, f"{seen:#x}", walk)
     new = _check_variables(guest, program, "a program that execve has begun", fresh, child.pid)
     expect(new.root != child.root, "wrong-root-loaded", "execve begins in a new root", "it is the old one")
     _check_variables(guest, program, "the parent, at last", inherited, parent.pid)
