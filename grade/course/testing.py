@@ -17,6 +17,7 @@ from grade.checks.host_tests import programs_for
 from grade.course.generated_docs import renew
 from grade.course.graded import corpus, read_outcomes, references
 from grade.course.graded import table as graded_table
+from grade.course.lint import lint
 from grade.grading import GradeOptions
 from grade.isa import ISAS
 from grade.ladder.build import BuildError, build_all_host_tests, build_kernel
@@ -61,7 +62,9 @@ def run(console: Console, *, quick: bool, jobs: int | None) -> int:
     labs = [Tree(root).lab] if quick else []
     reference = root / "build" / "reference.json"
     _forget(root, reference)
+    looked_over = [_Step("the grader's Python and the launcher's shell, looked over", lambda: lint(root, console))]
     steps = [
+        *([] if quick else looked_over),
         _Step("both kernels build" if quick else "both kernels build, and each header alone",
               lambda: _build_everything(root, console, quick=quick)),
         _Step("host tests of the engine, under ASan and UBSan", lambda: _host_tests(root, console)),

@@ -330,15 +330,20 @@ def test_what_is_missing_after_installing_is_told(debian: World) -> None:
     assert "GRADE" not in result.stdout
 
 
+LINTERS = "black isort flake8 mypy shellcheck"
+
+
 def test_doxygen_is_needed_by_docs_and_test_only(debian: World) -> None:
+    """And the tools that look over the grader's sources by main's tests alone."""
     for command in ("grade", "run"):
         assert f"GRADE ['{command}']" in debian.run(command).stdout
     assert debian.run("setup", "--check").returncode == 0
     assert debian.calls("apt-get") == []
-    for command, browser in (("docs", ""), ("test", "chromium chromedriver selenium ")):
+    for command, browser, linters in (("docs", "", ""), ("test", "chromium chromedriver selenium ", f" {LINTERS}")):
         result = debian.run(command)
-        assert result.returncode == 2 and f"Missing: {browser}doxygen dot doxygen-awesome.css\n" in result.stderr
-        assert debian.calls("apt-get")[-1].endswith(" doxygen graphviz doxygen-awesome-css")
+        assert result.returncode == 2
+        assert f"Missing: {browser}doxygen dot doxygen-awesome.css{linters}\n" in result.stderr
+        assert debian.calls("apt-get")[-1].endswith(f" doxygen graphviz doxygen-awesome-css{linters}")
     for name in ("doxygen", "dot"):
         debian.program(name, "")
     debian.file("usr/share/doxygen-awesome-css/doxygen-awesome.css", "")
