@@ -21,7 +21,7 @@ def check_own_root(guest: Guest) -> None:
     """Translation is on, with a root of the kernel's own making: no other table proves anything."""
     __tracebackhide__ = True
     cpu = guest.cpu()
-    expect(cpu.translation_on, "translation-off", "the MMU is on", "it is off")
+    expect(cpu.translation_on, "translation-off", "the MMU is on", f"it is off: {cpu.translation_off}")
     if "boot_page_table" in guest.image.symbols:
         crude = guest.image.pa("boot_page_table")
         seen = f"the crude one at {crude:#x}"

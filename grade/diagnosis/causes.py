@@ -69,7 +69,9 @@ CAUSES: dict[str, Cause] = {
     "translation-off": Cause("The MMU is not on.", _BOOT_MAP),
     "boot-root-still-active": Cause("The root in use is still the crude one of boot.S.", _BOOT_MAP),
     "boot-map-too-short": Cause("The crude map of boot.S ends before what the kernel uses.", "arch/{isa}/boot.S"),
-    "table-outside-window": Cause("A table is in a frame that the kernel itself cannot reach.", _BOOT_MAP),
+    "table-outside-window": Cause(
+        "A table is no frame of the window: the kernel cannot reach it, or has never taken it.", _BOOT_MAP
+    ),
     "virtual-address-as-physical": Cause("A root or an entry holds a virtual address.", _BOOT_MAP),
     "table-outside-memory": Cause("A root or an entry points to where no RAM is.", _BOOT_MAP),
     "nx-not-enabled": Cause("EFER.NXE is off: bit 63 is reserved and nothing is protected from execution.", _BOOT_MAP),

@@ -14,13 +14,19 @@ class CpuState:
     first_argument: int
     is_user: bool
     """Whether it runs with the rights of a user."""
-    translation_on: bool
+    translation_off: str
+    """The bit that keeps the tables from being walked; empty if they are."""
     roots: dict[str, int]
     """Physical addresses of the root tables: `kernel`, and `user` where that is another register."""
     vectors: dict[str, int]
     fault_address: int
     """The last address that faulted."""
     registers: dict[str, int]
+
+    @property
+    def translation_on(self) -> bool:
+        """Whether addresses are translated, in the mode that the kernel is made for."""
+        return not self.translation_off
 
 
 @dataclass(frozen=True)

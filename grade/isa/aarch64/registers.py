@@ -38,7 +38,7 @@ class ArmRegisters(Registers):
             sp=registers["sp"],
             first_argument=registers["x0"],
             is_user=not registers["cpsr"] & EXCEPTION_LEVEL,
-            translation_on=bool(registers["sctlr_el1"] & _MMU),
+            translation_off="" if registers["sctlr_el1"] & _MMU else "SCTLR_EL1.M is 0",
             roots={"kernel": kernel, "user": user} if upper_walks else {"kernel": user},
             vectors={"VBAR": registers["vbar_el1"]},
             fault_address=registers["far_el1"],

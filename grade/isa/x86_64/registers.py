@@ -7,6 +7,7 @@ from functools import lru_cache
 from grade.isa.registers import Bits, CpuState, Registers
 
 _PAGING = 1 << 31  # CR0.PG, Intel SDM vol. 3, 2.5
+_LONG_MODE = 1 << 8  # EFER.LME, 2.2.1; QEMU goes on without it, which no CPU would
 _ROOT = 0x000F_FFFF_FFFF_F000  # CR3, 4.5.2
 _USER = 3  # CPL, the low bits of CS, 5.5
 
@@ -36,7 +37,7 @@ class X86Registers(Registers):
             sp=registers["rsp"],
             first_argument=registers["rdi"],
             is_user=registers["cs"] & _USER == _USER,
-            translation_on=bool(registers["cr0"] & _PAGING),
+            translation_off=_translation_off(registers),
             roots={"kernel": registers["cr3"] & _ROOT},
             vectors=dict(_descriptor_tables(ask_qemu("info registers"))),
             fault_address=registers.get("cr2", 0),
@@ -46,6 +47,11 @@ class X86Registers(Registers):
     def is_users(self, frame: Mapping[str, int]) -> bool:
         """By the code segment that the CPU has pushed."""
         return frame["cs"] & _USER == _USER
+
+
+def _translation_off(registers: Mapping[str, int]) -> str:
+    bits = (("cr0", _PAGING, "CR0.PG"), ("efer", _LONG_MODE, "EFER.LME"))
+    return next((f"{name} is 0" for register, bit, name in bits if not registers[register] & bit), "")
 
 
 @lru_cache(16)
