@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from .aarch64 import Aarch64Walker
 from .access import Access
 from .entry import Bit
@@ -14,7 +16,7 @@ from .ranges import Range, coalesce
 from .riscv64 import Riscv64Walker
 from .x86_64 import X86_64Walker
 
-WALKERS: dict[str, type[RadixWalker]] = {
+WALKERS: dict[str, Callable[[PhysicalMemory, dict[str, int]], RadixWalker]] = {
     walker.isa: walker for walker in (X86_64Walker, Aarch64Walker, Riscv64Walker, I386Walker)
 }
 

@@ -25,6 +25,7 @@ from typing import Self
 
 from .entry import EMPTY, KERNEL_EXECUTE, LOCAL, READ, USER, USER_EXECUTE, WRITE, Decoded, Field, flag, mask, reserved
 from .format import PAGE_BITS, Window
+from .model import Attributes
 from .radix import RadixWalker
 
 # D19.2, SCTLR_EL1.
@@ -166,7 +167,7 @@ class Aarch64Walker(RadixWalker):
         execute = (0 if entry & PXN else KERNEL_EXECUTE) | (0 if entry & UXN else USER_EXECUTE)
         return READ | (LOCAL if entry & NOT_GLOBAL else 0) | write | user | execute
 
-    def attributes(self, level: int, entry: int, grants: int) -> dict[str, object]:
+    def attributes(self, level: int, entry: int, grants: int) -> Attributes:
         """D8.4: EL1 never executes what EL0 can write; WXN: nobody executes what they can write.
 
         User mode's right to execute does not depend on its right to read.

@@ -71,7 +71,8 @@ def _page_as_data(page: Mapping) -> dict[str, Any]:
 
 def _page_from_data(document: Document[str, Any]) -> Mapping:
     wide = {name: int(document[name], 16) for name in _WIDE}
-    return Mapping(**{**document, **wide, "restricted_by": tuple(document["restricted_by"])})
+    fields: dict[str, Any] = {**document, **wide, "restricted_by": tuple(document["restricted_by"])}
+    return Mapping(**fields)
 
 
 def _text(number: int | None) -> str | None:

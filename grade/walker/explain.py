@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from .entry import Bit
-from .model import Mapping, Step, Walk
+from .model import Permissions, Step, Walk
 
 _IN_WORDS = {
     "not-present": "not present",
@@ -35,10 +35,10 @@ def size_text(size: int) -> str:
     return f"{size} B"
 
 
-def permission_text(mapping: Mapping) -> str:
-    """Return what kernel and user may do, as in 'kernel rw- user r--'. Also takes a Range."""
-    kernel = letters(mapping.read, mapping.write, mapping.kernel_execute)
-    user = letters(mapping.user_read, mapping.user_write, mapping.user_execute)
+def permission_text(of: Permissions) -> str:
+    """Return what kernel and user may do, as in 'kernel rw- user r--'."""
+    kernel = letters(of.read, of.write, of.kernel_execute)
+    user = letters(of.user_read, of.user_write, of.user_execute)
     return f"kernel {kernel} user {user}"
 
 
@@ -82,7 +82,7 @@ def _ending(walk: Walk) -> str:
 
 
 def _page_text(walk: Walk) -> str:
-    page = walk.mapping
+    page = walk.page
     facts = [permission_text(page), f"{page.memory} memory"]
     facts += [name for name in ("accessed", "dirty") if getattr(page, name)]
     facts += ["global"] if page.global_ else []

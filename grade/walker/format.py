@@ -5,10 +5,11 @@ from __future__ import annotations
 import struct
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
-from typing import ClassVar, Self
+from typing import Any, ClassVar, Self
 
 from .entry import PERMISSIONS, Decoded, Field
 from .memory import OutsideMemory, PhysicalMemory
+from .model import Attributes
 
 PAGE_BITS = 12  # all four formats have pages of 4 KiB
 
@@ -80,8 +81,8 @@ class Format(ABC):
         """Return the bits of a leaf of `level` that only say where the page is: decode() ignores them."""
 
     @abstractmethod
-    def attributes(self, level: int, entry: int, grants: int) -> dict[str, object]:
-        """Return Mapping's permissions, memory, accessed, dirty and global_ of a leaf whose path lets `grants` by."""
+    def attributes(self, level: int, entry: int, grants: int) -> Attributes:
+        """Return what a Mapping says of a leaf whose path lets `grants` by."""
 
     @abstractmethod
     def fields(self, level: int, kind: str) -> tuple[Field, ...]:
@@ -99,7 +100,7 @@ class Format(ABC):
             return None
         return struct.unpack(f"<{count}{'Q' if self.entry_bytes == 8 else 'I'}", data)
 
-    def shape(self, level: int, entry: int, grants: int, path: tuple[tuple[int, int], ...]) -> dict[str, object]:
+    def shape(self, level: int, entry: int, grants: int, path: tuple[tuple[int, int], ...]) -> dict[str, Any]:
         """Return all fields of a leaf's Mapping that do not depend on frame_bits().
 
         `path` has (level, rights taken away) for every table entry above that takes any.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from mmap import mmap
 from typing import Protocol
 
 
@@ -26,7 +27,7 @@ class MappedMemory:
     It never writes and keeps no view of the buffer, so the owner may close an mmap at any time.
     """
 
-    def __init__(self, buffer, base: int = 0) -> None:
+    def __init__(self, buffer: mmap | bytearray | bytes, base: int = 0) -> None:
         self._buffer = buffer
         self.base = base
         self.end = base + len(buffer)

@@ -5,7 +5,9 @@ Levels count down to 0, the table of pages. Sizes are in bytes, addresses are pl
 
 from __future__ import annotations
 
+from collections.abc import Mapping as Fields
 from dataclasses import dataclass
+from typing import Any, NotRequired, Protocol, TypedDict
 
 from .entry import Bit, Field
 
@@ -48,12 +50,62 @@ class Step:
         """The entry's fields with their values: made when somebody asks, for most walks are only followed."""
         return tuple(field.of(self.entry or 0) for field in self.fields)
 
+    @property
+    def word(self) -> int:
+        """Return the entry as it was read; ValueError if the step is 'unreadable'."""
+        if self.entry is None:
+            raise ValueError(f"the entry at {self.entry_address:#x} is not in memory")
+        return self.entry
+
     def bit(self, name: str) -> Bit:
         """Return the field called `name`; KeyError if entries of this kind have none."""
         for bit in self.bits:
             if bit.name == name:
                 return bit
         raise KeyError(name)
+
+
+class Attributes(TypedDict):
+    """What a format finds in a leaf and on the way to it: these fields of a Mapping, with these meanings."""
+
+    read: NotRequired[bool]  # True if not given
+    write: bool
+    kernel_execute: bool
+    user_read: bool
+    user_write: bool
+    user_execute: bool
+    global_: bool
+    memory: str
+    accessed: bool
+    dirty: bool | None
+
+
+class Permissions(Protocol):
+    """What kernel and user may do, as a Mapping and a Range say it."""
+
+    @property
+    def read(self) -> bool:
+        ...
+
+    @property
+    def write(self) -> bool:
+        ...
+
+    @property
+    def kernel_execute(self) -> bool:
+        ...
+
+    @property
+    def user_read(self) -> bool:
+        ...
+
+    @property
+    def user_write(self) -> bool:
+        ...
+
+    @property
+    def user_execute(self) -> bool:
+        ...
 
 
 @dataclass(frozen=True)
@@ -88,13 +140,17 @@ class Mapping:
         """The first virtual address after the page."""
         return self.va + self.size
 
+    def pa_of(self, va: int) -> int:
+        """Return where `va`, an address in the page, is."""
+        return self.pa + va - self.va
+
     @property
     def user(self) -> bool:
         """User mode can do something with this page."""
         return self.user_read or self.user_write or self.user_execute
 
     @classmethod
-    def stamped(cls, shape: dict, va: int, pa: int, entry: int, entry_address: int) -> Mapping:
+    def stamped(cls, shape: Fields[str, Any], va: int, pa: int, entry: int, entry_address: int) -> Mapping:
         """Return a mapping with all other fields taken from `shape`.
 
         It fills the object's dictionary at once: a frozen dataclass's own constructor, one guarded assignment per
@@ -117,6 +173,13 @@ class Walk:
     detail: str = ""  # the fault in the manual's terms, such as "XD is reserved while EFER.NXE is 0"
 
     @property
+    def page(self) -> Mapping:
+        """Return the page; ValueError if the walk found none."""
+        if self.mapping is None:
+            raise ValueError(f"no page maps {self.va:#x}: {self.fault}")
+        return self.mapping
+
+    @property
     def pa(self) -> int | None:
         """The physical address of exactly `va`, or None if no page maps it."""
-        return None if self.mapping is None else self.mapping.pa + self.va - self.mapping.va
+        return None if self.mapping is None else self.mapping.pa_of(self.va)

@@ -42,7 +42,7 @@ class RadixWalker(Format):
         walk = self.walk(va)
         if walk.fault is not None:
             return walk.fault
-        return user_refusal(walk.mapping, access) if user else kernel_refusal(walk.mapping, access)
+        return user_refusal(walk.page, access) if user else kernel_refusal(walk.page, access)
 
     def parts(self, va: int) -> list[tuple[int, int]]:
         """Return (level, index) from the root down; empty if `va` is in no window."""
@@ -105,7 +105,7 @@ class RadixWalker(Format):
         first = self.walk(va).steps[0]
         found = {first.table: first.level}
         if first.kind == "table":
-            self._tables_below(self.table_address(first.entry), first.level - 1, 1 << self.index_bits, found, set())
+            self._tables_below(self.table_address(first.word), first.level - 1, 1 << self.index_bits, found, set())
         return found
 
     # ---- within a walk ----
@@ -141,7 +141,7 @@ class RadixWalker(Format):
                 return Walk(va, window.root, tuple(steps), None, decoded.fault, decoded.detail)
             if decoded.grants != EVERYTHING:
                 path += ((level, EVERYTHING & ~decoded.grants),)
-            table = self.table_address(step.entry)
+            table = self.table_address(step.word)
         raise AssertionError(f"{self.isa}: decode() calls an entry of level 0 a table")
 
     def _step(self, level: int, table: int, index: int) -> tuple[Step, Decoded]:
@@ -156,12 +156,12 @@ class RadixWalker(Format):
         return Step(level, table, index, address, entry, decoded.kind, self.fields(level, decoded.kind), name), decoded
 
     def _page(self, step: Step, decoded: Decoded, path: tuple[tuple[int, int], ...], va: int) -> Mapping:
-        shape = self.shape(step.level, step.entry, decoded.grants, path)
-        pa = self.page_address(step.level, step.entry)
+        shape = self.shape(step.level, step.word, decoded.grants, path)
+        pa = self.page_address(step.level, step.word)
         start = va & -(1 << self.shift(step.level))
-        return Mapping(va=start, pa=pa, entry=step.entry, entry_address=step.entry_address, **shape)
+        return Mapping(va=start, pa=pa, entry=step.word, entry_address=step.entry_address, **shape)
 
-    def _tables_below(self, table: int, level: int, count: int, found: dict[int, int], seen: set) -> None:
+    def _tables_below(self, table: int, level: int, count: int, found: dict[int, int], seen: set[tuple[int, int]]) -> None:
         """Add `table` and all tables below it to `found`; `seen` has (table, level) and ends every loop."""
         if (table, level) in seen:
             return

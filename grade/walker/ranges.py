@@ -51,7 +51,8 @@ def coalesce(mappings: Iterable[Mapping]) -> list[Range]:
     """
     ranges: list[Range] = []
     first: Mapping | None = None
-    alike, end, pages = (), 0, 0
+    alike: tuple[object, ...] = ()
+    end, pages = 0, 0
     for page in mappings:
         permits = _permits(page)
         if first is not None and page.va == end and page.pa - first.pa == end - first.va and permits == alike:

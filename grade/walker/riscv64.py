@@ -17,6 +17,7 @@ from typing import Self
 
 from .entry import EMPTY, EVERYTHING, EXECUTE, LOCAL, READ, USER, WRITE, Decoded, Field, flag, mask, reserved
 from .format import PAGE_BITS, Window
+from .model import Attributes
 from .radix import RadixWalker
 
 # 4.1.11: satp.
@@ -101,7 +102,7 @@ class Riscv64Walker(RadixWalker):
         grants = sum(right for bit, right in granted if entry & bit)
         return Decoded("leaf", grants | (0 if entry & GLOBAL else LOCAL))
 
-    def attributes(self, level: int, entry: int, grants: int) -> dict[str, object]:
+    def attributes(self, level: int, entry: int, grants: int) -> Attributes:
         """4.3.1: the kernel never executes a user's page. Whether memory is a device's is not in the tables."""
         user = bool(grants & USER)
         return {

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator
 from itertools import compress
+from typing import Any
 
 from .entry import EVERYTHING
 from .format import Format, Window
@@ -32,7 +33,7 @@ class Traversal:
         self._high = high
         self._visits: Counter[tuple[int, int]] = Counter()  # by (table, level)
         self._total = 0
-        self._shapes: dict[tuple[Path, int], dict[int, dict]] = {}
+        self._shapes: dict[tuple[Path, int], dict[int, dict[str, Any]]] = {}
 
     def pages(self, window: Window) -> Iterator[Mapping]:
         """Yield the window's pages in order of va."""

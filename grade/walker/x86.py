@@ -6,6 +6,7 @@ Sections are of the Intel SDM vol. 3A; "Paging" is chapter 5 there, and was chap
 from __future__ import annotations
 
 from .entry import KERNEL_EXECUTE, LOCAL, READ, USER, USER_EXECUTE, WRITE, Field, flag
+from .model import Attributes
 from .radix import RadixWalker
 
 # 2.5 Control registers, 5.1.3 Paging-mode modifiers; EFER: vol. 4, MSR C0000080H.
@@ -58,7 +59,7 @@ PAGE_FIELDS = _PAGE_FIELDS + (flag("PAT", 7, "PAT 0-3", "PAT 4-7"),)
 class X86Walker(RadixWalker):
     """Access rights and memory types, alike in both formats."""
 
-    def attributes(self, level: int, entry: int, grants: int) -> dict[str, object]:
+    def attributes(self, level: int, entry: int, grants: int) -> Attributes:
         """5.6 Access rights; 5.8 accessed and dirty; 5.10.2.4 global pages.
 
         U/S is a user page's only if all entries say so, and so is R/W. CR0.WP=0 lets the kernel write anywhere.
