@@ -7,13 +7,14 @@ import termios
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import BinaryIO
+from typing import IO
 
 from grade.boot.guest import Recipe
 from grade.boot.plain_qemu import command_line, parameters_file
 from grade.ladder.build import Kernel, build_kernel
 from grade.ladder.trees import Tree, prepare
 from grade.machine.qemu_process import while_we_live
+from grade.pipes import output_of
 from grade.program_run import ProgramWatch, script_line
 
 _KEYBOARD, _SCREEN = 0, 1
@@ -62,12 +63,12 @@ def run_program(setting: Setting, words: Sequence[str]) -> int:
     recipe = setting.recipe(setting.kernel(), line, "poweroff")
     terminal = ["-chardev", "stdio,id=terminal,mux=on,signal=on", "-serial", "chardev:terminal"]
     with _running(recipe, terminal, stdout=subprocess.PIPE) as qemu:
-        _pass_on(qemu.stdout, watch)
+        _pass_on(output_of(qemu), watch)
         qemu.wait()
     return 0 if watch.succeeded else 1
 
 
-def _pass_on(output: BinaryIO, watch: ProgramWatch) -> None:
+def _pass_on(output: IO[bytes], watch: ProgramWatch) -> None:
     """Shows what the guest prints as it comes, byte by byte the same, until QEMU ends."""
     while data := os.read(output.fileno(), 65536):
         watch.take(data)

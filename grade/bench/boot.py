@@ -13,6 +13,7 @@ from grade.boot.guest import Recipe
 from grade.boot.plain_qemu import command_line, parameters_file
 from grade.ladder.build import Kernel
 from grade.machine.facts import parse_facts
+from grade.pipes import output_of
 
 END = "@poweroff"
 PATIENCE = 60.0  # seconds, also on a busy machine
@@ -62,7 +63,7 @@ def _booted(kernel: Kernel, script: str, options: Sequence[str], inherited: Sequ
         )  # fmt: skip
         with qemu:
             try:
-                yield _Output(qemu.stdout.fileno(), start)
+                yield _Output(output_of(qemu).fileno(), start)
             finally:
                 qemu.kill()
 

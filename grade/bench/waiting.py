@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from grade.bench.figure import ALL, Figure, NotMeasured
+from grade.pipes import output_of
 
 _EDITED = {3: "kernel/mm/address_space.cc", 6: "kernel/proc/fork.cc"}
 """A file that the student of the lab owns."""
@@ -199,7 +200,7 @@ def _timed(tree: Path, arguments: Sequence[str], environment: dict[str, str] | N
         text=True,
         errors="replace",
     ) as process:
-        lines = tuple(_Line(line.rstrip("\n"), time.monotonic() - start) for line in process.stdout)
+        lines = tuple(_Line(line.rstrip("\n"), time.monotonic() - start) for line in output_of(process))
     wall = time.monotonic() - start
     after = resource.getrusage(resource.RUSAGE_CHILDREN)
     cpu = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime

@@ -13,10 +13,11 @@ import subprocess
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
-from typing import BinaryIO
+from typing import IO, BinaryIO
 
 from grade.isa.board import Board
 from grade.machine.boot_parameters import BootParameters
+from grade.pipes import input_of, output_of
 
 # The kernel kills a process that asked for it (setpriv --pdeathsig) when the thread that started it
 # ends. Should that thread have ended even before the request, the shell sees another parent.
@@ -57,30 +58,31 @@ class QemuProcess:
     ram_file: BinaryIO  # the same memory; what the guest never touched is a hole in it
     qmp: socket.socket
     gdb: socket.socket
-    serial_out: BinaryIO  # what the guest prints
-    serial_in: BinaryIO  # what is typed
+    serial_out: IO[bytes]  # what the guest prints
+    serial_in: IO[bytes]  # what is typed
     pid: int
 
     def __init__(self, setup: GuestSetup) -> None:
         """Start it. Raises OSError."""
         with ExitStack() as owned:
             self._errors = owned.enter_context(memory_file("qemu-stderr"))
-            self.qmp, their_qmp = map(owned.enter_context, socket.socketpair())
-            self.gdb, their_gdb = map(owned.enter_context, socket.socketpair())
+            self.qmp, their_qmp = _owned_pair(owned)
+            self.gdb, their_gdb = _owned_pair(owned)
             self.ram_file = ram = owned.enter_context(memory_file("guest-ram"))
             with memory_file("boot-parameters") as parameters:
                 ram.truncate(setup.ram_bytes)
                 parameters.write(setup.parameters.encode())
                 self.ram = mmap.mmap(ram.fileno(), setup.ram_bytes)
                 owned.callback(_close_unless_viewed, self.ram)
-                shared = [each.fileno() for each in (ram, parameters, their_qmp, their_gdb)]
-                self._child = self._spawn(_command(setup, *shared), [*shared, *setup.inherited])
+                files = ram.fileno(), parameters.fileno()
+                sockets = their_qmp.fileno(), their_gdb.fileno()
+                self._child = self._spawn(_command(setup, *files, *sockets), [*files, *sockets, *setup.inherited])
                 owned.callback(self.kill)
             their_qmp.close()
             their_gdb.close()
             self.pid = self._child.pid
-            self.serial_in = owned.enter_context(self._child.stdin)
-            self.serial_out = owned.enter_context(self._child.stdout)
+            self.serial_in = owned.enter_context(input_of(self._child))
+            self.serial_out = owned.enter_context(output_of(self._child))
             self._owned = owned.pop_all()
 
     def wait(self, seconds: float) -> str | None:
@@ -105,7 +107,7 @@ class QemuProcess:
         """Kill QEMU and free everything. Whoever still holds a view of the RAM keeps it."""
         self._owned.close()
 
-    def _spawn(self, command: list[str], shared: list[int]) -> subprocess.Popen:
+    def _spawn(self, command: list[str], shared: list[int]) -> subprocess.Popen[bytes]:
         return subprocess.Popen(
             command,
             bufsize=0,
@@ -127,6 +129,12 @@ def memory_file(name: str) -> BinaryIO:
     return open(os.memfd_create(name), "w+b", buffering=0)
 
 
+def _owned_pair(owned: ExitStack) -> tuple[socket.socket, socket.socket]:
+    """Returns two sockets that are each other's ends, and are closed with `owned`."""
+    ours, theirs = socket.socketpair()
+    return owned.enter_context(ours), owned.enter_context(theirs)
+
+
 def _close_unless_viewed(ram: mmap.mmap) -> None:
     try:
         ram.close()
@@ -138,12 +146,18 @@ def board_options(
     board: Board, kernel: str, ram_bytes: int, parameters: int, *, cpu: str, el2: bool, backend: str | None = None
 ) -> list[str]:
     """The part of the command line that every guest has. `parameters` is a descriptor that QEMU inherits."""
-    machine = [board.machine, *([f"memory-backend={backend}"] if backend else []), *([board.el2_option] if el2 else [])]
+    machine = [board.machine, *([f"memory-backend={backend}"] if backend else []), *([_el2_option(board)] if el2 else [])]
     return [
         "-nodefaults", "-no-user-config", "-display", "none", "-accel", "tcg",
         "-machine", ",".join(machine), "-cpu", cpu, "-m", f"{ram_bytes // 1024}K", "-kernel", kernel,
         "-device", f"loader,file=/dev/fd/{parameters},addr={board.parameters_address:#x},force-raw=on",
     ]  # fmt: skip
+
+
+def _el2_option(board: Board) -> str:
+    if board.el2_option is None:
+        raise ValueError(f"the machine {board.machine} has no EL2 to start in")
+    return board.el2_option
 
 
 def _command(setup: GuestSetup, ram: int, parameters: int, qmp: int, gdb: int) -> list[str]:

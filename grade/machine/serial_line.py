@@ -4,7 +4,7 @@ import codecs
 import os
 from collections.abc import Iterator
 from pathlib import Path
-from typing import BinaryIO
+from typing import IO, BinaryIO
 
 
 class SerialLine:
@@ -13,7 +13,7 @@ class SerialLine:
     The guest waits when the pipe is full, so whoever lets it run must call `drain` often.
     """
 
-    def __init__(self, from_guest: BinaryIO, to_guest: BinaryIO, limit: int, keep: Path | None) -> None:
+    def __init__(self, from_guest: IO[bytes], to_guest: IO[bytes], limit: int, keep: Path | None) -> None:
         """At most `limit` bytes are kept; the file `keep` gets a copy of them at once. Raises OSError."""
         self._from_guest = from_guest.fileno()
         self._to_guest = to_guest.fileno()

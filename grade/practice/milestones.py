@@ -8,8 +8,10 @@ import threading
 from collections.abc import Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import Any
 
 from grade.ladder.labs import load_labs
+from grade.pipes import input_of, output_of
 
 _JUDGE = "grade.practice.judge"
 _OWN = threading.local()
@@ -18,7 +20,7 @@ _OWN = threading.local()
 
 def run_milestones(
     tree: Path, graded: Path, lab: int, isas: Sequence[str], milestones: Sequence[str] = (), failures: Path | None = None
-) -> list[dict]:
+) -> list[dict[str, Any]]:
     """Grades the kernels of `lab` in the cut tree `graded` with the tests of `tree`, in a process of its own.
 
     Returns the results as they are in the JSON file; all milestones if none is named. What failed is kept in the folder
@@ -36,7 +38,8 @@ def run_milestones(
         if not results.exists():
             said = output.read_text(encoding="utf-8", errors="replace") if output.exists() else ""
             raise RuntimeError(f"pytest gave no results:\n{said[-4000:]}")
-        return json.loads(results.read_text(encoding="utf-8"))["results"]
+        judged: list[dict[str, Any]] = json.loads(results.read_text(encoding="utf-8"))["results"]
+        return judged
 
 
 def _run_pytest(options: Sequence[str], folder: Path, output: Path) -> None:
@@ -44,15 +47,16 @@ def _run_pytest(options: Sequence[str], folder: Path, output: Path) -> None:
     environment = {name: value for name, value in os.environ.items() if not name.startswith("PYTEST_")}
     request = {"options": options, "folder": str(folder), "environment": environment, "output": str(output)}
     judge = _judge(folder)
-    judge.stdin.write(f"{json.dumps(request)}\n".encode())
-    judge.stdin.flush()
-    if not judge.stdout.readline():
+    ask = input_of(judge)
+    ask.write(f"{json.dumps(request)}\n".encode())
+    ask.flush()
+    if not output_of(judge).readline():
         raise RuntimeError(f"{_JUDGE} has ended with status {judge.wait()}")
 
 
-def _judge(tree: Path) -> subprocess.Popen:
+def _judge(tree: Path) -> subprocess.Popen[bytes]:
     """The judge of this thread, which has the grader of `tree`."""
-    known = getattr(_OWN, "judges", {})
+    known: dict[Path, subprocess.Popen[bytes]] = getattr(_OWN, "judges", {})
     _OWN.judges = known
     if tree not in known or known[tree].poll() is not None:
         command = [sys.executable, "-m", _JUDGE]

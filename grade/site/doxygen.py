@@ -18,6 +18,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn
 
 from grade.ladder.labs import LadderError
 from grade.machine.qemu_process import while_we_live
+from grade.pipes import output_of
 
 GRAPHS_BEGIN = re.compile(r"Running dot for graph ")
 _PHASES = (
@@ -72,7 +73,7 @@ def run_doxygen(configuration: Path, phases: _Phases, until: re.Pattern[str] | N
         env=os.environ | {"LC_ALL": "C.UTF-8"}, stdin=_NOTHING, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
     ) as doxygen:  # fmt: skip
         try:
-            for line in doxygen.stdout:
+            for line in output_of(doxygen):
                 phases.take(line)
                 if until is not None and until.match(line):
                     break

@@ -13,6 +13,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from grade.ladder.labs import LadderError
+from grade.pipes import output_of
 from grade.submission.entries import LARGEST_FILE, Budget, Entry, Kind, Wanted
 
 _LIMITS = ("timeout", "600", "prlimit", "--cpu=120", f"--as={4 << 30}", "--core=0")
@@ -72,8 +73,8 @@ class _Repository:
 
     def _listed(self, commit: str, budget: Budget) -> Iterator[Entry]:
         with self._running("ls-tree", "-r", "-z", "--long", "--full-tree", commit) as git:
-            rest = b""
-            while part := git.stdout.read1(_LONGEST_LINE):
+            rest, output = b"", output_of(git).fileno()
+            while part := os.read(output, _LONGEST_LINE):
                 *lines, rest = (rest + part).split(b"\0")
                 if len(rest) > _LONGEST_LINE:
                     raise LadderError("holds a name without end")
@@ -83,7 +84,7 @@ class _Repository:
 
     def _content(self, digest: str) -> bytes:
         with self._running("cat-file", "blob", digest) as git:
-            return git.stdout.read()
+            return output_of(git).read()
 
     @contextmanager
     def _running(self, *arguments: str) -> Iterator[subprocess.Popen[bytes]]:
