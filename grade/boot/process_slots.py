@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from grade.boot.layout import PAGE
 from grade.boot.sight import Sight
-from grade.diagnosis.failure import expect
+from grade.diagnosis.failure import expect, expect_found
 
 _SLOTS = ("kernel/proc/process.cc", "g_slots")
 
@@ -102,15 +102,14 @@ def slot_of(guest: Sight, pid: int) -> ProcessSlot:
     __tracebackhide__ = True
     slots = process_slots(guest)
     found = next((slot for slot in slots if slot.pid == pid), None)
-    expect(found is not None, "process-killed", f"there is a process {pid}", f"there are {[s.pid for s in slots]}")
-    return found
+    return expect_found(found, "process-killed", f"there is a process {pid}", f"there are {[s.pid for s in slots]}")
 
 
 def memory_map(guest: Sight, slot: ProcessSlot) -> MemoryMap:
     """What the process was promised; a Failure if the list cannot be one."""
     __tracebackhide__ = True
-    expect(slot.map is not None, "vma-list-broken", f"{slot} has a list of areas", "it has none")
-    defined, data = guest.image.defined, guest.read_physical(slot.map, PAGE)
+    frame = expect_found(slot.map, "vma-list-broken", f"{slot} has a list of areas", "it has none")
+    defined, data = guest.image.defined, guest.read_physical(frame, PAGE)
     record, most = defined.record("MemoryMap"), defined.constant("VmaList::kMost")
     count = record["areas.count_"].read(data)
     expect(count <= most, "vma-list-broken", f"{slot} has at most {most} areas", f"{count}")
@@ -121,7 +120,8 @@ def memory_map(guest: Sight, slot: ProcessSlot) -> MemoryMap:
         kind = area["kind"].read(data, at)
         expect(kind in kinds, "vma-list-broken", f"area {number} of {slot} is of a known kind", f"{kind}")
         areas.append(Area(area["start"].read(data, at), area["end"].read(data, at), protection, kinds[kind]))
-    heap = (record[name].read(data) for name in ("heap_start", "heap_end"))
-    part, fields = defined.record("FilePart"), ("start", "bytes.data", "bytes.size")
-    file_parts = (tuple(part[name].read(data, at) for name in fields) for at in record["file"].places())
-    return MemoryMap(slot.map, tuple(areas), *heap, tuple(one for one in file_parts if one[2]))
+    start, end = (record[name].read(data) for name in ("heap_start", "heap_end"))
+    part = defined.record("FilePart")
+    to, source, size = (part[name] for name in ("start", "bytes.data", "bytes.size"))
+    file_parts = ((to.read(data, at), source.read(data, at), size.read(data, at)) for at in record["file"].places())
+    return MemoryMap(frame, tuple(areas), start, end, tuple(one for one in file_parts if one[2]))

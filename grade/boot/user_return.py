@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from grade.boot.guest import Guest
 from grade.boot.process_slots import ProcessSlot, process_slots
 from grade.boot.trapped import Trap, trap_frame_of
-from grade.diagnosis.failure import expect, fail
+from grade.diagnosis.failure import expect, expect_found, fail
 from grade.isa import Isa
 from grade.isa.registers import CpuState
 
@@ -72,9 +72,9 @@ def run_to_turn(guest: Guest, what: str, pids: set[int] | None = None) -> Proces
         sp = guest.run_to_address(guest.image.va("trap_return"), what).sp
         if idle.pa <= sp - guest.offset < idle.end:
             continue
-        slot = next((s for s in process_slots(guest) if s.pid and s.stack_top - size < sp < s.stack_top), None)
+        found = next((s for s in process_slots(guest) if s.pid and s.stack_top - size < sp < s.stack_top), None)
         wanted = "the registers to load lie on the kernel stack of a process"
-        expect(slot is not None, "child-frame-misplaced", wanted, f"sp is {sp:#x}", guest.walk(sp))
+        slot = expect_found(found, "child-frame-misplaced", wanted, f"sp is {sp:#x}", guest.walk(sp))
         if pids is None or slot.pid in pids:
             return slot
 

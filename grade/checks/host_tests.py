@@ -5,7 +5,7 @@ import re
 import signal
 import subprocess
 import xml.etree.ElementTree as xml
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -190,7 +190,7 @@ def _fail_by_crash(program: Path, output: str) -> None:
     fail(_cause(first, printed[first]), "the host tests run to their end", seen)
 
 
-def _run(command: list, scratch: Path) -> str:
+def _run(command: Sequence[str | Path], scratch: Path) -> str:
     """What the program prints, the beginning and the end of it; a Failure if it does not end."""
     __tracebackhide__ = True
     limits = ["timeout", "--signal=KILL", f"{_BACKSTOP_MINUTES}m", "prlimit", f"--cpu={_SECONDS:.0f}:{2 * _SECONDS:.0f}"]
@@ -245,7 +245,7 @@ def _without_format(name: str) -> str:
 
 def _running(output: str) -> str:
     """The test that had begun last."""
-    begun = _RUN.findall(output)
+    begun: list[str] = _RUN.findall(output)
     return begun[-1] if begun else "the first test"
 
 

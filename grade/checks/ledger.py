@@ -87,18 +87,20 @@ def _some(frames: Iterable[int], ledger: Ledger | None = None) -> str:
 
 def ledger_of(guest: Sight, roots: Iterable[int] = (), held: Iterable[int] = (), slots: Iterable[ProcessSlot] = ()) -> Ledger:
     """What leads to which frame, as for check_frames(); nothing is compared. With `slots`, `roots` are not needed."""
-    kernel_root, named, maps = live_root(guest), {root: f"the root {root:#x}" for root in roots}, {}
-    if slots := [slot for slot in (process_slots(guest) if has_areas(guest) else slots) if slot.root is not None]:
-        kernel_root = next((slot.root for slot in slots if slot.pid == 0), kernel_root)
-        named = {slot.root: f"process {slot.pid} ({slot.program})" for slot in slots if slot.pid != 0}
-        maps = {slot.map: f"what process {slot.pid} ({slot.program}) was promised" for slot in slots if slot.map}
+    kernel_root, named = live_root(guest), {root: f"the root {root:#x}" for root in roots}
+    maps: dict[int, str] = {}
+    known = process_slots(guest) if has_areas(guest) else slots
+    if rooted := [(slot.root, slot) for slot in known if slot.root is not None]:
+        kernel_root = next((root for root, slot in rooted if slot.pid == 0), kernel_root)
+        named = {root: f"process {slot.pid} ({slot.program})" for root, slot in rooted if slot.pid != 0}
+        maps = {slot.map: f"what process {slot.pid} ({slot.program}) was promised" for _, slot in rooted if slot.map}
     owners: dict[int, list[tuple[str, str]]] = {}
     for kind, frame, words in _uses(guest, kernel_root, named):
         owners.setdefault(frame, []).append((kind, words))
     for frame, words in maps.items():
         owners.setdefault(frame, []).append((_MAP, words))
-    by_kind = (frozenset(frame for frame, uses in owners.items() if uses[0][0] == kind) for kind in _KINDS)
-    ledger = Ledger(*by_kind, owners)
+    of_kind = {kind: frozenset(frame for frame, uses in owners.items() if uses[0][0] == kind) for kind in _KINDS}
+    ledger = Ledger(of_kind[_TABLE], of_kind[_USER_PAGE], of_kind[_STACK_PAGE], of_kind[_MAP], owners)
     for frame in held:
         owners.setdefault(frame, []).append(("held", "held by the kernel's code"))
     return ledger

@@ -49,7 +49,7 @@ def user_word(guest: Guest, root: int, va: int) -> int:
     seen = "it is not" if walk.mapping is None else "user code may not touch it"
     is_users = walk.mapping is not None and walk.mapping.user
     expect(is_users, "user-page-not-mapped", f"{va:#x} is a page of the user's in the root {root:#x}", seen, walk)
-    return guest.read_word(walk.pa)
+    return guest.read_word(walk.page.pa_of(va))
 
 
 def user_mappings(guest: Guest, root: int) -> list[Mapping]:

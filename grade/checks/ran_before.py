@@ -9,7 +9,7 @@ import json
 import os
 import xml.etree.ElementTree as xml
 from collections.abc import Callable, Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, closing
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -42,22 +42,29 @@ def run_once(build: Callable[[str], Path], program: Path, asked: Sequence[str], 
     __tracebackhide__ = True
     if not isinstance(build, HostTests):
         return run()
-    with ExitStack() as stack:
-        try:
-            stack.enter_context(locked(build.memory / f"{program.name}.lock"))
-        except OSError:  # where nothing can be written, nothing is remembered
-            return run()
-        records, key = Records(build.memory), _key(program, asked)
-        if (known := records.read(*key)) is not None:
-            said = json.loads(known)
-            report.write_text(said["report"], encoding="utf-8")
-            build.reused = True
-            return said["printed"]
-        printed = run()
-        if _is_whole(report) and _key(program, asked) == key:  # another build may have replaced it meanwhile
-            said = {"printed": printed, "report": report.read_text(encoding="utf-8")}
-            records.write(json.dumps(said), *key)
-        return printed
+    lock = ExitStack()
+    try:
+        lock.enter_context(locked(build.memory / f"{program.name}.lock"))
+    except OSError:  # where nothing can be written, nothing is remembered
+        return run()
+    with closing(lock):
+        return _remembered_or_run(build, program, asked, report, run)
+
+
+def _remembered_or_run(build: HostTests, program: Path, asked: Sequence[str], report: Path, run: Callable[[], str]) -> str:
+    """Does what run_once() does, while nobody else runs the program."""
+    __tracebackhide__ = True
+    records, key = Records(build.memory), _key(program, asked)
+    if (known := records.read(*key)) is not None:
+        said: dict[str, str] = json.loads(known)
+        report.write_text(said["report"], encoding="utf-8")
+        build.reused = True
+        return said["printed"]
+    printed = run()
+    if _is_whole(report) and _key(program, asked) == key:  # another build may have replaced it meanwhile
+        said = {"printed": printed, "report": report.read_text(encoding="utf-8")}
+        records.write(json.dumps(said), *key)
+    return printed
 
 
 def _key(program: Path, asked: Sequence[str]) -> tuple[str, ...]:

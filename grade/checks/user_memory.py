@@ -7,7 +7,7 @@ from grade.boot.guest import Guest
 from grade.boot.layout import PAGE
 from grade.boot.promises import awaited_page
 from grade.checks.process_checks import live_root, walk_in
-from grade.diagnosis.failure import expect
+from grade.diagnosis.failure import expect_found
 
 
 def read_user(guest: Guest, root: int, va: int, size: int) -> bytes:
@@ -43,8 +43,7 @@ def _place(guest: Guest, root: int, va: int) -> int:
     __tracebackhide__ = True
     walk = walk_in(guest, root, va)
     wanted = f"the process has a page at {va:#x}"
-    expect(walk.pa is not None, "user-page-not-mapped", wanted, "nothing is mapped there", walk)
-    return walk.pa
+    return expect_found(walk.pa, "user-page-not-mapped", wanted, "nothing is mapped there", walk)
 
 
 def random_letters(size: int) -> bytes:

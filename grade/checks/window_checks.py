@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from grade.boot.guest import Guest
 from grade.boot.layout import PAGE
 from grade.diagnosis.diagnose import unexpected_end
-from grade.diagnosis.failure import expect, fail
+from grade.diagnosis.failure import expect, expect_found, fail
 from grade.machine.stop import StopKind
 from grade.walker import RadixWalker
 
@@ -83,9 +83,8 @@ def check_private(guest: Guest, slot: int) -> None:
     va = slot_address(guest, slot)
     for walker in walkers_of_kernel_half(guest).values():
         walk = walker.walk(va)
-        page = walk.mapping
         cause = "temp-slot-lost" if walk.steps and walk.steps[-1].level == 0 else "temp-window-not-in-root"
-        expect(page is not None, cause, f"a window is open at {va:#x}", "nothing is mapped", walk)
+        page = expect_found(walk.mapping, cause, f"a window is open at {va:#x}", "nothing is mapped", walk)
         expect(not page.user, "temp-window-open-to-users", f"user code may not touch {va:#x}", "it may", walk)
         idle, wanted = not page.kernel_execute, f"nobody executes {va:#x}"
         expect(idle, "writable-and-executable", wanted, "the kernel may", walk, _TEMP_MAP)

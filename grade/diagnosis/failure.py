@@ -3,12 +3,14 @@
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
-from typing import Any, NoReturn, Self
+from typing import Any, NoReturn, Self, TypeVar
 
 from grade.boot.frame_records import is_fill_of_freed
 from grade.diagnosis.causes import CAUSES
 from grade.walker import Walk, explain
 from grade.walker.data import walk_as_data, walk_from_data
+
+Found = TypeVar("Found")
 
 
 @dataclass(frozen=True)
@@ -68,8 +70,9 @@ class Failure(AssertionError):
     def freed_root(self) -> int | None:
         """The root of the walk, if that ends in a table that was given back: then something had gone wrong before."""
         walk = self.walk
-        is_freed = walk is not None and walk.mapping is None and walk.steps and is_fill_of_freed(walk.steps[-1].entry or 0)
-        return walk.root if is_freed else None
+        if walk is None or walk.mapping is not None or not walk.steps:
+            return None
+        return walk.root if is_fill_of_freed(walk.steps[-1].entry or 0) else None
 
     def as_data(self) -> dict[str, Any]:
         """For JSON."""
@@ -121,3 +124,11 @@ def hang_means(cause: str) -> Iterator[None]:
         if failure.cause != "hang":
             raise
         fail(cause, failure.expected, failure.seen, failure.walk, failure.file)
+
+
+def expect_found(found: Found | None, cause: str, expected: str, seen: str, walk: Walk | None = None, file: str = "") -> Found:
+    """Returns what was found; fails if that is None."""
+    __tracebackhide__ = True
+    if found is None:
+        fail(cause, expected, seen, walk, file)
+    return found
