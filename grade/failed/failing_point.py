@@ -43,9 +43,9 @@ def go_to_failure(
     # Nobody plays again what is written into memory while a recording is made.
     way = failed.way if machine.recording is None else replace(failed.way, deeds=())
     more = ([_NOT_RECORDED] if way != failed.way else []) + _failure_lines(failed)
-    passed, stop = way.go(machine)
-    if stop is not None and stop.kind is not StopKind.BREAKPOINT:
-        how_far = f"The machine did not come as far as last time: after {passed} of {way.length} stops {stop.detail}."
+    passed, last = way.go(machine)
+    if last is not None and last.kind is not StopKind.BREAKPOINT:
+        how_far = f"The machine did not come as far as last time: after {passed} of {way.length} stops {last.detail}."
         return [how_far, *more]
     if death is not None:
         go_before(machine, death)
@@ -121,7 +121,7 @@ def _run_on(machine: DebuggedMachine, failed: FailedRun, image: KernelImage) -> 
     reporters = _reporters(image)
     stop = _run_to(machine, *reporters)
     if stop.kind is StopKind.BREAKPOINT:
-        return f"{reporters.get(stop.pc, hex(stop.pc))} is about to report the kernel's end, and `bt` says why"
+        return f"{reporters.get(stop.address, hex(stop.address))} is about to report the kernel's end, and `bt` says why"
     return stop.detail
 
 

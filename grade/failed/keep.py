@@ -37,7 +37,9 @@ def _drawn(verdict: Verdict, target: Target, milestone: str, failure: Failure, g
 
     path = folder / PAGE_FILE
     try:
-        with at_kill(load(target.lab, milestone, target.isa)) as killing:
+        if (failed := load(target.lab, milestone, target.isa)) is None:
+            raise LookupError(f"what was kept in {folder} cannot be read")
+        with at_kill(failed) as killing:
             write_page(killing or guest, subject_of(milestone, target, failure), path)
         return replace(verdict, picture=shown(path))
     except Exception as problem:  # a picture is an extra: no state of a student's machine may keep the result away

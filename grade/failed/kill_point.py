@@ -28,7 +28,7 @@ def go_to_kill(machine: Machine, image: KernelImage, pid: int) -> Stop:
     while (stop := machine.run()).kind is StopKind.BREAKPOINT:
         killed = bool(machine.read_register(machine.isa.registers.arguments[0]) & _SIGNAL)
         if killed and last_killed(machine).get("pid") == str(pid):
-            machine.remove_breakpoint(stop.pc)
+            machine.remove_breakpoint(stop.address)
             break
     return stop
 

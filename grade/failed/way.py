@@ -36,21 +36,22 @@ class Way:
 
         That is no breakpoint if the guest went another way, and None if there is none to come to.
         """
-        passed, stop = 0, None
+        passed = 0
+        last: Stop | None = None
         for address, times in self.stops:
             machine.insert_breakpoint(address)
             for _ in range(times):
                 self._do(machine, passed)
-                stop = machine.run()
-                if stop.kind is not StopKind.BREAKPOINT:
+                last = machine.run()
+                if last.kind is not StopKind.BREAKPOINT:
                     break
                 passed += 1
-            if not stop.kind.is_final:
+            if last is None or not last.kind.is_final:
                 machine.remove_breakpoint(address)
-            if stop.kind is not StopKind.BREAKPOINT:
-                return passed, stop
+            if last is not None and last.kind is not StopKind.BREAKPOINT:
+                return passed, last
         self._do(machine, passed)
-        return passed, stop
+        return passed, last
 
     def _do(self, machine: Machine, passed: int) -> None:
         for deed in self.deeds:

@@ -113,7 +113,7 @@ class DebuggedMachine(Machine):
     def instruction_count(self) -> int:
         """How many instructions the guest has executed, where a recording is made or played."""
         with self._using_qemu(State.PAUSED, State.ENDED):
-            return self._qmp.execute("query-replay")["icount"]
+            return int(self._qmp.execute("query-replay")["icount"])
 
     def break_at(self, number: int) -> None:
         """The guest will stop when so many instructions have been executed."""
@@ -129,6 +129,8 @@ class DebuggedMachine(Machine):
 
     def finish_recording(self) -> None:
         """Ends QEMU so that the recording is whole. Raises MachineBroken if it could not be written."""
+        if (recording := self.recording) is None:
+            raise MachineError("nothing is recorded")
         for _ in range(_STEPS_BEHIND):
             if self.state is not State.PAUSED:
                 break
@@ -136,10 +138,10 @@ class DebuggedMachine(Machine):
         with suppress(OSError, QmpError):
             self._qmp.execute("quit")
         how = self._process.wait(_SECONDS_TO_END)
-        with self.recording.log.open("rb") as log:
+        with recording.log.open("rb") as log:
             is_whole = any(log.read(_VERSION_SIZE))  # which QEMU writes last
         if how is not None and (_WRITE_ERROR in how or not is_whole):
-            folder = self.recording.log.parent
+            folder = recording.log.parent
             raise MachineBroken(f"the recording could not be written: {folder} has no room (TMPDIR names another folder)")
         if how is None or "status 0" not in how:
             raise MachineBroken(how or "QEMU does not end")
@@ -153,7 +155,9 @@ class DebuggedMachine(Machine):
             return
         self._watch(vas, size)
         self.break_at(end)
-        known, written, last, leads_here = self.read_physical(pa, size), None, None, False
+        known, leads_here = self.read_physical(pa, size), False
+        last: int | None = None
+        written: MemoryWrite | None = None
         while (stop := self.run()).kind is StopKind.WATCHPOINT:
             count, now = self.instruction_count(), self.read_physical(pa, size)
             if count == last:  # QEMU has stopped before the write, and would for ever (on Arm); else it stops after it
@@ -163,7 +167,7 @@ class DebuggedMachine(Machine):
             else:
                 if written is not None:
                     yield written
-                leads_here = self._leads_to(stop.watched, pa)
+                leads_here = self._leads_to(stop.watched_va, pa)
                 written = MemoryWrite(count - 1, known, now) if leads_here else None
             known, last = now, count
         if written is not None:

@@ -54,7 +54,7 @@ class QmpClient:
 
     def human_monitor_command(self, line: str) -> str:
         """Run one line of QEMU's human monitor on the first CPU and return what it prints."""
-        return self.execute("human-monitor-command", command_line=line, cpu_index=0)
+        return str(self.execute("human-monitor-command", command_line=line, cpu_index=0))
 
     def collect_events(self) -> None:
         """Move what has already arrived to `events`, without waiting. To be called between commands only."""

@@ -39,3 +39,17 @@ class Stop:
     pc: int | None
     detail: str
     watched: int | None = None
+
+    @property
+    def address(self) -> int:
+        """Returns the pc; ValueError if there is none, because QEMU has gone."""
+        if self.pc is None:
+            raise ValueError(f"QEMU has gone: {self.detail}")
+        return self.pc
+
+    @property
+    def watched_va(self) -> int:
+        """Returns the address of the watchpoint; ValueError if none was the reason."""
+        if self.watched is None:
+            raise ValueError(f"no watchpoint stopped the guest, but {self.detail}")
+        return self.watched
