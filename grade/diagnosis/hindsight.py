@@ -1,6 +1,7 @@
 """Names the cause once it is known which exception came first: what a run ended in often says how, and not why."""
 
 from dataclasses import dataclass
+from functools import partial
 
 from grade.boot.process_slots import MemoryMap, has_areas, memory_map
 from grade.boot.sight import Sight
@@ -49,7 +50,7 @@ class Unexpected:
 def cause_in_hindsight(failure: Failure, first: Unexpected | None, guest: Sight, *, met_freed: bool) -> str:
     """The failure's, or, where that only says how the run ended, what says why; `guest` is as it was when it went wrong."""
     if met_freed or failure.cause in _OF_THE_END:
-        own = tried(lambda: _cause_of_first(first)) if first is not None else None
+        own = tried(partial(_cause_of_first, first)) if first is not None else None
         if own is not None and own not in _OF_THE_END and not met_freed:
             return own
         found = tried(lambda: frame_findings(guest))

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 
 from grade.boot.guest import Guest
 from grade.boot.process_slots import process_slots
@@ -71,12 +72,12 @@ def explain(case: Case) -> Explanation:
         if failure is None:
             refuse_misuse(guest)
             return _well(case, guest, log)
-        if case.failure is None and goes_on_and_on(guest, log, failure):
-            sections = (Section(case.title, _ENDLESS), Section("What to type next", case.next_steps))
-            return Explanation(sections, None, is_well=True)
         if isinstance(failure, NotWritten):
             section = Section(case.title, (f"{failure.function} is not written yet.",))
             return Explanation((section,), None, is_well=False)
+        if case.failure is None and goes_on_and_on(guest, log, failure):
+            sections = (Section(case.title, _ENDLESS), Section("What to type next", case.next_steps))
+            return Explanation(sections, None, is_well=True)
         is_graded = case.failure is not None or failure.cause in _KILLS
         index = first_unexpected(guest, log, is_graded=is_graded)
         if index is None:
@@ -84,7 +85,7 @@ def explain(case: Case) -> Explanation:
         taken = log.taken[index].taken
         with at_exception(case.recipe, case.tree, taken, tried(lambda: guest.isa.traps.handler_of(guest, taken))) as there:
             first = Unexpected(taken, there or guest, is_then=there is not None)
-            return _assembled(case, failure, guest, first, lambda: describe_first(first, log, index))
+            return _assembled(case, failure, guest, first, partial(describe_first, first, log, index))
 
 
 def _failure(guest: Guest, stop: Stop) -> Failure | NotWritten | None:
@@ -107,7 +108,8 @@ def _well(case: Case, guest: Guest, log: ExceptionLog) -> Explanation:
         said = [f"It came to its end, and nothing is wrong. {times:,} exceptions were taken, all of them expected ones."]
     else:
         said = ["It came to its end. Not every exception was to be expected, though:"]
-        said += _lines(lambda: describe_first(Unexpected(log.taken[index].taken, guest, is_then=False), log, index))
+        first = Unexpected(log.taken[index].taken, guest, is_then=False)
+        said += _lines(partial(describe_first, first, log, index))
     return Explanation((Section(case.title, tuple(said)),), None, is_well=True)
 
 
@@ -116,21 +118,21 @@ def _assembled(
 ) -> Explanation:
     at_end = case.kept or ended
     looked_at = first.guest if first is not None and first.is_then else at_end
-    freed = (tried(lambda: freed_lines(first)) or []) if first is not None else []
+    freed = (tried(partial(freed_lines, first)) or []) if first is not None else []
     cause = cause_in_hindsight(failure, first, looked_at, met_freed=bool(freed))
     sections = [Section(case.title, _what(failure, at_end))]
     strayed = not case.to_the_end and ended.last_stop is not None and ended.last_stop.kind is not StopKind.BREAKPOINT
     how = _ANOTHER_WAY if strayed else ()
     if first is not None:
         sections.append(Section("What happened first", (*how, *_lines(described), *freed)))
-        sections.append(Section(f"The walk{_when(first)}", _lines(lambda: walk_of(first))))
-        sections.append(Section("What the process was promised there", _lines(lambda: promise_lines(first))))
+        sections.append(Section(f"The walk{_when(first)}", _lines(partial(walk_of, first))))
+        sections.append(Section("What the process was promised there", _lines(partial(promise_lines, first))))
     else:
         sections.append(Section("What happened first", (*how, "Only expected exceptions.")))
         sections.append(Section("The walk", tuple(failure.walk_lines)))
     sections.append(Section("Frames", _lines(lambda: _odd_frames(looked_at, is_end=looked_at is at_end))))
     sections.append(Section("Also wrong, at one look", _lines(lambda: _findings(looked_at))))
-    if case.failure is None and cause == "process-killed" and first is not None and tried(lambda: is_own_doing(first)):
+    if case.failure is None and cause == "process-killed" and first is not None and tried(partial(is_own_doing, first)):
         sections.append(Section(f"The cause: {cause}", _OWN_DOING))  # of a milestone's program it is known to be wrong
         sections.append(Section("What to type next", case.next_steps))
         return Explanation(tuple(s for s in sections if s.lines), cause, is_well=False)
@@ -177,8 +179,8 @@ def _cause_lines(case: Case, failure: Failure, cause: str, place: str) -> tuple[
 
 def _odd_frames(guest: Sight, *, is_end: bool) -> list[str]:
     """What does not fit together; frames that nothing leads to only at an end where no process is on its way in the kernel."""
-    idle = is_end and not any(slot.pid for slot in process_slots(guest)) and guest.last_stop is not None
-    quiet = idle and (guest.last_stop.kind is StopKind.BREAKPOINT or guest.facts("poweroff"))
+    idle, last = is_end and not any(slot.pid for slot in process_slots(guest)), guest.last_stop
+    quiet = idle and last is not None and (last.kind is StopKind.BREAKPOINT or guest.facts("poweroff"))
     found = frame_findings(guest)
     return ([str(odd) for odd in (*found.freed, *found.short)] + (found.lost_words if quiet else []))[:_MOST_FINDINGS]
 

@@ -13,6 +13,7 @@ from grade.boot.guest import Guest
 from grade.boot.kernel_image import KernelImage
 from grade.boot.process_slots import memory_map, slot_of
 from grade.boot.trapped import run_to_system_call
+from grade.course.cutter import cut
 from grade.diagnosis.failure import Failure
 from grade.diagnosis.hindsight import Unexpected, cause_in_hindsight
 from grade.explain.case import Case, case_of, scripted
@@ -21,6 +22,7 @@ from grade.explain.histories import HISTORIES, history_of, link_to
 from grade.explain.promised import promise_lines
 from grade.failed.failed_run import load
 from grade.failed.way import Way
+from grade.isa import ISAS
 from grade.isa.exceptions import Kind, Taken
 from grade.ladder.build import Kernel
 from grade.ladder.labs import LadderError
@@ -193,6 +195,14 @@ def test_a_program_that_is_killed(kernel: Kernel) -> None:
     told = text_of(explanation)
     assert not explanation.is_well and "no area of process 2 (trespass) has 0x12345678" in told, told
     assert "is killed for that: so it should be" in told and "Look at" not in told, told
+
+
+def test_code_that_is_not_written_is_named_and_nothing_else(tmp_path: Path) -> None:
+    starter = tmp_path / "starter"
+    cut(ROOT, 3, 2, starter, ISAS)
+    explanation = explain(scripted(Tree(starter), ISAS[0], None, "run hello"))
+    assert explanation.sections[-1].lines == ("create is not written yet.",)
+    assert not explanation.is_well and explanation.cause is None
 
 
 def test_a_milestone_goes_the_way_it_went(tmp_path: Path) -> None:
