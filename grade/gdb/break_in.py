@@ -7,7 +7,7 @@ import gdb
 
 from grade.boot.sight import Sight
 from grade.gdb.command import PagingCommand, usage
-from grade.gdb.guest import GdbGuest
+from grade.gdb.guest import GdbGuest, answer
 from grade.gdb.programs import ProgramSymbols
 from grade.gdb.silence import silence
 from grade.inspect.spaces import space_called
@@ -47,7 +47,7 @@ class BreakIn(PagingCommand):
 def _stop(place: str, condition: str) -> str:
     """Sets the breakpoint; what GDB says. GdbError if GDB has none to set, which is no error to it."""
     before = len(gdb.breakpoints())
-    said = gdb.execute(f"hbreak {place} if {condition}", to_string=True).strip()
+    said = answer(f"hbreak {place} if {condition}").strip()
     if len(gdb.breakpoints()) == before:
         raise gdb.GdbError(f"break-in: {said.splitlines()[0] if said else f'there is no {place}'}")
     return said
@@ -61,4 +61,5 @@ def _in_program(where: str, file: Path | None) -> list[int]:
         found = gdb.decode_line(where)[1] or ()
     except gdb.error:
         return []
-    return [sal.pc for sal in found if sal.symtab is not None and Path(sal.symtab.objfile.filename) == file]
+    named = ((sal.pc, sal.symtab.objfile.filename) for sal in found if sal.symtab is not None)
+    return [pc for pc, name in named if name is not None and Path(name) == file]

@@ -84,7 +84,7 @@ class GdbMachine:
 
     def human_monitor_command(self, line: str) -> str:
         """What QEMU's monitor answers."""
-        return gdb.execute(f"monitor {line}", to_string=True)
+        return answer(f"monitor {line}")
 
     def facts(self) -> list[Fact]:
         """The processes that live, in the words of the kernel; its own words went to the terminal."""
@@ -115,6 +115,11 @@ class GdbGuest(Sight):
             if s.pid and s.root is not None
         ]
         return self
+
+
+def answer(command: str) -> str:
+    """Runs a command of GDB's; returns what it would have printed."""
+    return gdb.execute(command, to_string=True) or ""
 
 
 def _packet(text: str) -> None:

@@ -12,6 +12,7 @@ from grade.boot.guest import Recipe, machine_of_kind
 from grade.gdb.command import address
 from grade.gdb.facts import RecordingFacts
 from grade.gdb.follow import Follower
+from grade.gdb.guest import answer
 from grade.machine.debugged import DebuggedMachine, Recording, RecordMode
 from grade.machine.machine import MachineError
 
@@ -31,7 +32,7 @@ class Timeline:
 
     def now(self) -> int:
         """How many instructions the guest under GDB has executed."""
-        found = _COUNT.search(gdb.execute("monitor info replay", to_string=True))
+        found = _COUNT.search(answer("monitor info replay"))
         if found is None:
             raise gdb.GdbError("QEMU does not say where in the recording the machine is")
         return int(found[1])

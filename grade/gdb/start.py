@@ -24,7 +24,9 @@ from grade.gdb.who_wrote import WhoWrote  # noqa: E402
 
 def start() -> None:
     """Defines the commands, and listens to when the guest stops and goes on."""
-    facts = read_facts(Path(gdb.convenience_variable("pagewalk_facts").string()))
+    if (place := gdb.convenience_variable("pagewalk_facts")) is None:
+        raise gdb.GdbError("$pagewalk_facts is not set: ./pagewalk gdb starts GDB, and sets it")
+    facts = read_facts(Path(place.string()))
     guest, programs = GdbGuest(facts), ProgramSymbols(Path(facts.elf))
     tables = PageTables(guest)
     for command in (VirtualToPhysical, Areas, Processes, Frames, ShowTrapFrame, Why):
@@ -37,7 +39,7 @@ def start() -> None:
         for travel in (GoTo, ReverseContinue, ReverseStep):
             travel(timeline)
     # GDB lets go of what it is attached to when it ends, and the guest would run on for a moment and print.
-    gdb.events.gdb_exiting.connect(lambda event: _end(timeline))
+    gdb.events.gdb_exiting.connect(lambda event: _end(timeline))  # type: ignore[attr-defined]  # new in GDB 12, not in typeshed
 
 
 def _end(timeline: Timeline | None) -> None:

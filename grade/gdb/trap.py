@@ -24,7 +24,7 @@ def current_trap_frame(guest: Sight) -> TrapFrame | None:
 
 def _handled_frame(guest: Sight) -> int | None:
     """Where the assembly put it: its stack pointer when it called handle_trap()."""
-    frame = gdb.newest_frame()
+    frame: gdb.Frame | None = gdb.newest_frame()
     for _ in range(_MOST_FRAMES):
         if frame is None:
             return None

@@ -48,20 +48,26 @@ class WhoWrote(PagingCommand):
         """`recorded` is the command that starts this session with a recording."""
         super().__init__(guest)
         self._recorded = recorded
-        self._timeline = timeline
+        self._recording = timeline
         self._place: Place | None = None
+
+    @property
+    def _timeline(self) -> Timeline:
+        """Returns the recording to go back in; GdbError if there is none."""
+        if self._recording is None:
+            raise gdb.GdbError(f"who-wrote: it needs a recording, so start with: {self._recorded}")
+        return self._recording
 
     def lines(self, guest: Sight, words: Sequence[str]) -> list[str]:
         """What to print."""
-        if self._timeline is None:
-            raise gdb.GdbError(f"who-wrote: it needs a recording, so start with: {self._recorded}")
+        timeline = self._timeline  # first of all: without one there is nothing to say
         place = self._place = self._place_named(guest, words)
         walker, now = guest.walker(), guest.read_word(place.pa)
         write = self._last_write(guest, place)
         if write is None:
             nobody = "nobody has written it before, by an address that is watched, since the machine started"
             return [f"{place.what}: {nobody}", _shown(place, walker, now)]
-        self._timeline.go_to(write.number)
+        timeline.go_to(write.number)
         before, after = (int.from_bytes(data, "little") for data in (write.before, write.after))
         lines = [place.what, f"  from  {_shown(place, walker, before)}", f"  to    {_shown(place, walker, after)}"]
         if after != now:
@@ -156,7 +162,8 @@ def _shown(place: Place, walker: RadixWalker, value: int) -> str:
 
 def _frames() -> list[str]:
     """Who is at work, from the inside out."""
-    lines, frame = [], gdb.newest_frame()
+    lines: list[str] = []
+    frame: gdb.Frame | None = gdb.newest_frame()
     while frame is not None and len(lines) < _MOST_FRAMES and (not lines or frame.name()):
         sal = frame.find_sal()
         where = f" at {sal.symtab.filename}:{sal.line}" if sal.symtab is not None else ""
