@@ -4,6 +4,7 @@ import shlex
 import sys
 import traceback
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -83,7 +84,7 @@ def pagewalk() -> None:
 )
 @click.option("-j", "jobs", type=click.IntRange(1), help="Guests at the same time (default: one for each core).")
 @reports_what_is_missing
-def grade(**options: object) -> None:
+def grade(**options: Any) -> None:
     """Grade labs (default: in main all of them, else the one that this tree is).
 
     Builds the kernels, boots them in QEMU, and proves each milestone from outside the guest. In a tree that was handed
@@ -226,7 +227,7 @@ def gdb(
 @click.option("-o", "--output", type=click.Path(dir_okay=False, path_type=Path), callback=named_file, help="The file to write.")
 @click.option("--text", "as_text", is_flag=True, help="Show it on this terminal instead.")
 @reports_what_is_missing
-def view_command(milestone: str, isa: str | None, lab: int | None, failed: bool, **options: object) -> None:
+def view_command(milestone: str, isa: str | None, lab: int | None, failed: bool, **options: Any) -> None:
     """Draw an address space: one file for a browser, of the machine as it was when a milestone failed.
 
     With --script the machine is booted, and drawn at the script's last `checkpoint NAME`. Without one it is drawn when the
@@ -407,7 +408,7 @@ def bug_command(
 @click.option("--afresh", is_flag=True, help="One commit for each lab, as in a new repository: before a course begins.")
 @click.option("--check", is_flag=True, help="Change nothing; say whether the branches are what main would publish.")
 @reports_what_is_missing
-def handout(folder: Path, check: bool, isas: tuple[str, ...], **options: object) -> None:
+def handout(folder: Path, check: bool, isas: tuple[str, ...], **wishes: Any) -> None:
     """Publish the labs as branches lab1, lab2, ... of a git repository.
 
     Students start from lab1 and merge lab2 when they go on. Where main has changed since, a branch gets one more commit,
@@ -415,11 +416,11 @@ def handout(folder: Path, check: bool, isas: tuple[str, ...], **options: object)
     published unless told otherwise. With --check, exit status 1 if a branch differs.
     """
     tree = main_tree("handout")
+    from grade.course.handout import Wishes
     from grade.course.publishing import check_branches, publish_branches
 
-    options["isas"] = tuple(isa for isa in ISAS if isa in isas) or None
     run = check_branches if check else publish_branches
-    sys.exit(run(tree, folder, terminal(), **options))
+    sys.exit(run(tree, folder, terminal(), Wishes(tuple(isa for isa in ISAS if isa in isas) or None, **wishes)))
 
 
 def main() -> None:

@@ -5,6 +5,7 @@ import sys
 from collections.abc import Callable
 from functools import wraps
 from pathlib import Path
+from typing import ParamSpec
 
 import click
 from rich.console import Console
@@ -64,17 +65,20 @@ json_option = click.option(
 )
 
 
+Arguments = ParamSpec("Arguments")
+
+
 class CannotRun(click.ClickException):
     """Something that is missing or wrong keeps the command from running at all."""
 
     exit_code = CANNOT_RUN
 
 
-def reports_what_is_missing(command: Callable) -> Callable:
+def reports_what_is_missing(command: Callable[Arguments, None]) -> Callable[Arguments, None]:
     """Turns the errors that a user can mend into one clear line and exit status 2."""
 
     @wraps(command)
-    def wrapped(*args: object, **kwargs: object) -> None:
+    def wrapped(*args: Arguments.args, **kwargs: Arguments.kwargs) -> None:
         try:
             command(*args, **kwargs)
         except (ToolMissing, ToolTooOld, LadderError, BuildError, BadProgram) as error:

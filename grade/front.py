@@ -1,7 +1,7 @@
 """What `grade` shows while it works, and in which order: the build and its errors, then each milestone as it is judged."""
 
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import elftools.elf.elffile  # noqa: F401  # each worker would have to import it for itself
 import pytest
@@ -12,11 +12,11 @@ from grade.ladder.build import BuildError
 from grade.ladder.build_errors import Diagnostic
 from grade.ladder.labs import LadderError
 from grade.needs import Needs, all_needs
-from grade.plugin import BUILT, Collector, crashed, due_of
+from grade.plugin import BUILT, FRONT, Collector, crashed, due_of
 from grade.progress import ProgressLine
 from grade.results import report
 from grade.results.result import Result, Status
-from grade.schedule import Durations, beginnings
+from grade.schedule import Due, Durations, beginnings
 from grade.visible import visible
 from grade.workers import run_in_copies
 
@@ -75,7 +75,7 @@ class Front:
         if session.testsfailed:  # some could not be collected
             raise session.Interrupted(f"{session.testsfailed} errors during collection")
         collector = session.config.pluginmanager.get_plugin("pagewalk-collector")
-        session.config.pagewalk_front = True
+        session.config.stash[FRONT] = True
         if not session.items:  # then no file is to be written, either
             session.config.pluginmanager.unregister(collector)
             return True
@@ -143,21 +143,24 @@ class Front:
             item: built.loss(due.target, self._needs[due.number]) for item, due in dues.items() if due.number in self._needs
         }
         lost = {item: loss for item, loss in losses.items() if loss is not None}
-        self._run_lost(session, lost)
+        self._run_lost(session, dues, lost)
         rest = [item for item in session.items if item not in lost]
         rest.sort(key=lambda item: begin[dues[item]] if item in dues else float("inf"))
         self._total = len(self.results) + len(self.waiting) + len(rest)
         if rest:
-            session.config._tmp_path_factory.getbasetemp()  # made now, it is one for all; xdist does the same
+            # Made now, it is one for all; xdist does the same. pytest has no other way to it than what its plugin keeps there.
+            session.config._tmp_path_factory.getbasetemp()  # type: ignore[attr-defined]
             run_in_copies(rest, self._jobs, self._show_running, crashed)
         durations.note(self._ran)
 
-    def _run_lost(self, session: pytest.Session, lost: dict[pytest.Item, Exception]) -> None:
+    def _run_lost(
+        self, session: pytest.Session, dues: Mapping[pytest.Item, Due], lost: Mapping[pytest.Item, Exception]
+    ) -> None:
         """Each becomes a result like any other, but is not shown as one."""
         of_each: dict[object, tuple[Exception, list[Result]]] = {}
         self._is_losing = True
         for item, loss in lost.items():
-            before, lab = len(self.results), item.callspec.params["target"].lab
+            before, lab = len(self.results), dues[item].target.lab
             session.config.hook.pytest_runtest_protocol(item=item, nextitem=None)
             key = (lab, loss.isa, loss.first_error) if isinstance(loss, BuildError) else id(loss)
             of_each.setdefault(key, (loss, []))[1].extend(self.results[before:])

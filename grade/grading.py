@@ -51,14 +51,14 @@ def run(options: GradeOptions, console: Console) -> int:
         raise LadderError("--submission goes without --tree: its files are laid over a tree of this one's")
     if tests.course is not None:
         raise LadderError("--submission is for instructors: it needs main, and this is a handed-out tree")
-    return _grade_submission(options, console, tests)
+    return _grade_submission(options, options.submission, console, tests)
 
 
-def _grade_submission(options: GradeOptions, console: Console, tests: Tree) -> int:
+def _grade_submission(options: GradeOptions, submitted: str, console: Console, tests: Tree) -> int:
     from grade.submission.laid_out import laid_out  # main alone has it
     from grade.submission.show import show
 
-    with laid_out(tests, options.submission, options.labs, options.isas or ISAS) as submission:
+    with laid_out(tests, submitted, options.labs, options.isas or ISAS) as submission:
         targets = plan_submission(submission.folder, tests, submission.labs, options.isas)
         show(console, submission, sorted({target.isa for target in targets.targets}))
         return _grade(options, console, targets, submission.folder)

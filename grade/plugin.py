@@ -10,11 +10,11 @@ the built kernel, `target` says which lab and ISA it is. A test without the mark
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 import pytest
 
@@ -35,6 +35,9 @@ from grade.results.result import Result, Status
 from grade.results.verdict import Verdict
 from grade.run_plan import Target
 from grade.schedule import Due
+
+if TYPE_CHECKING:
+    from _pytest.terminal import TerminalReporter  # pytest 7.2 does not export it
 
 RESULT = "pagewalk_result"
 
@@ -161,29 +164,39 @@ def boot(kernel: Kernel, boots: Boots) -> Callable[..., Guest]:
     return partial(_boot, boots, kernel)
 
 
-def _boot(boots: Boots, kernel: Kernel, script: str = "", **options: object) -> Guest:
+def _boot(boots: Boots, kernel: Kernel, script: str = "", **options: Any) -> Guest:
     guest = Guest(kernel, script, **options)
     boots.guests.append(guest)
     guest.machine.start()
     return guest
 
 
+FRONT: pytest.StashKey[bool] = pytest.StashKey()
+"""Whether `./pagewalk grade` shows the results; not there if pytest itself was started."""
 BUILT: pytest.StashKey[Built] = pytest.StashKey()
 """What `./pagewalk grade` has built before it runs tests; not there if pytest itself was started."""
 _PLAN: pytest.StashKey[run_plan.Plan] = pytest.StashKey()
 _BOOTS: pytest.StashKey[Boots] = pytest.StashKey()
 
 
+class _Reported(Protocol):
+    """What pytest sends to whoever wraps the making of a report."""
+
+    def get_result(self) -> pytest.TestReport:
+        """Returns the report, or raises what its making raised."""
+
+
 @pytest.hookimpl(hookwrapper=True)
-def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo) -> Iterator[None]:
+def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) -> Generator[None, _Reported, None]:
     """Turns how a milestone's test went into a Result, carried by the report so that xdist brings it along."""
     outcome = yield
     mark = item.get_closest_marker("milestone")
     if mark is None or call.when == "teardown" or (call.when == "setup" and call.excinfo is None):
         return
-    result = _result(item, mark, call)
+    test = _function(item)
+    result = _result(test, mark, call)
     report = outcome.get_result()
-    beside = {"booted": _last_guest(item) is not None, "unchanged": _is_unchanged(item)}
+    beside = {"booted": _last_guest(item) is not None, "unchanged": _is_unchanged(test)}
     report.user_properties.append((RESULT, json.dumps({**result.as_data(), **beside})))
     if result.waits:
         report.outcome, report.longrepr = "skipped", (str(item.path), 0, result.message)
@@ -192,7 +205,7 @@ def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo) -> Itera
 def due_of(item: pytest.Item) -> Due | None:
     """Which milestone a test judges, and where; None for an ordinary test."""
     mark = item.get_closest_marker("milestone")
-    return Due(mark.args[0], item.callspec.params["target"]) if mark is not None else None
+    return Due(mark.args[0], _target_of(_function(item))) if mark is not None else None
 
 
 def crashed(item: pytest.Item, how: str) -> pytest.TestReport:
@@ -200,21 +213,35 @@ def crashed(item: pytest.Item, how: str) -> pytest.TestReport:
     message = f"the grader could not judge: its process ended {how}"
     report = pytest.TestReport(item.nodeid, item.location, {}, "failed", message, "call")
     if (mark := item.get_closest_marker("milestone")) is not None:
-        target, most, title = _asked(item, mark)
+        target, most, title = _asked(_function(item), mark)
         result = Result(target.lab, target.isa, mark.args[0], title, 0, most, Status.ERROR, Verdict(error=message), 0.0)
         report.user_properties.append((RESULT, json.dumps({**result.as_data(), "booted": False, "unchanged": False})))
     return report
 
 
+def _function(item: pytest.Item) -> pytest.Function:
+    """Returns a milestone's test as what it is. TypeError if the mark stands on something else."""
+    if not isinstance(item, pytest.Function):
+        raise TypeError(f"{item.nodeid} is marked as a milestone, and is no function")
+    return item
+
+
+def _target_of(test: pytest.Function) -> Target:
+    target = test.callspec.params["target"]
+    if not isinstance(target, Target):
+        raise TypeError(f"{test.nodeid} has no target")
+    return target
+
+
 def _asked(item: pytest.Function, mark: pytest.Mark) -> tuple[Target, float, str]:
     """The target, what the milestone is worth there, and its title."""
-    target: Target = item.callspec.params["target"]
+    target = _target_of(item)
     is_own = mark.args[0].split(".")[0] == str(target.lab)
     title = (item.function.__doc__ or mark.args[0]).strip().splitlines()[0].rstrip(".")
     return target, mark.kwargs["points"] if is_own else 0, title
 
 
-def _result(item: pytest.Function, mark: pytest.Mark, call: pytest.CallInfo) -> Result:
+def _result(item: pytest.Function, mark: pytest.Mark, call: pytest.CallInfo[None]) -> Result:
     number = mark.args[0]
     target, most, title = _asked(item, mark)
     guest = _last_guest(item)
@@ -263,7 +290,7 @@ class Collector:
         """A test of some worker has gone through one of its phases."""
         for name, value in report.user_properties:
             if name == RESULT:
-                fields = json.loads(value)
+                fields = json.loads(str(value))
                 self._take(Result.from_data(fields), fields["booted"], fields["unchanged"])
 
     def _take(self, result: Result, booted: bool, unchanged: bool) -> None:
@@ -303,9 +330,9 @@ class Collector:
 
         return description_of(folder)
 
-    def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
+    def pytest_terminal_summary(self, terminalreporter: TerminalReporter) -> None:
         """Where pytest itself is used, the table comes last."""
-        if self.results and not getattr(self.config, "pagewalk_front", False):
+        if self.results and not self.config.stash.get(FRONT, False):
             terminalreporter.write(table_text(self.results))
         for line in self.unwritten:
             terminalreporter.write_line(line)

@@ -4,7 +4,6 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from types import ModuleType
 
 from grade.isa import ISAS
 from grade.ladder.build import Kernel, Manner, build_all_host_tests, build_host_tests, build_kernel
@@ -41,13 +40,17 @@ class Target:
     def kernel(self, manner: Manner = Manner(), prepared: Prepare = prepare) -> Kernel:
         """Its kernel, built. BuildError if it does not build; Failure if the build read what it must not."""
         if self.is_submission:
-            return _watched().watched_kernel(self.root, self.isa, manner)
+            from grade.submission.watched_build import watched_kernel  # main alone has it
+
+            return watched_kernel(self.root, self.isa, manner)
         return build_kernel(prepared(Tree(self.root), self.lab), self.isa, manner=manner)
 
     def host_tests(self, program: str) -> Path:
         """One program of host tests, likewise. They come from this tree also where another one is graded."""
         if self.is_submission:
-            return _watched().watched_host_tests(self.root, program)
+            from grade.submission.watched_build import watched_host_tests
+
+            return watched_host_tests(self.root, program)
         return build_host_tests(self._with_our_tests(prepare), program)
 
     @property
@@ -65,7 +68,9 @@ class Target:
     ) -> Mapping[str, Path | Exception]:
         """What came of building these programs: each, or why there is none."""
         if self.is_submission:
-            return _watched().all_watched_host_tests(self.root, programs, manner)
+            from grade.submission.watched_build import all_watched_host_tests
+
+            return all_watched_host_tests(self.root, programs, manner)
         return build_all_host_tests(self._with_our_tests(prepared), programs, manner=manner)
 
     def _with_our_tests(self, prepared: Prepare) -> Path:
@@ -75,12 +80,6 @@ class Target:
         if self.root == own.root:
             return tree
         return with_tests_of(prepared(own, self.lab), tree, own.root / _FOREIGN)
-
-
-def _watched() -> ModuleType:
-    from grade.submission import watched_build  # main alone has it
-
-    return watched_build
 
 
 @dataclass(frozen=True)

@@ -172,7 +172,8 @@ def _stop(workers: Sequence[_Worker]) -> None:
         os.kill(pid, signal.SIGINT)
     deadline = time.monotonic() + _SECONDS_TO_STOP
     while left and (seconds := deadline - time.monotonic()) > 0:
-        for connection in wait(list(left), seconds):
+        ready = wait(list(left), seconds)
+        for connection in [connection for connection in left if connection in ready]:
             with suppress(EOFError, OSError):
                 connection.recv()
                 continue

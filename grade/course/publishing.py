@@ -12,10 +12,10 @@ from grade.ladder.trees import Tree
 _SHOWN = 5
 
 
-def publish_branches(tree: Tree, folder: Path, console: Console, **wishes: object) -> int:
+def publish_branches(tree: Tree, folder: Path, console: Console, wishes: Wishes) -> int:
     """Publishes, and returns exit status 0. LadderError if that is refused."""
     with _progress(console, "making") as progress:
-        report = publish(tree, folder, Wishes(**wishes), progress)
+        report = publish(tree, folder, wishes, progress)
     width = max(len(entry.branch) for entry in report)
     for entry in report:
         console.print(f"  {entry.branch:{width}}  {entry.commit[:10]}  {entry.change}", markup=False)
@@ -23,7 +23,7 @@ def publish_branches(tree: Tree, folder: Path, console: Console, **wishes: objec
     secret = [entry.branch for entry in report if entry.branch.endswith(("-solution", "-catch-up"))]
     is_new = all(entry.change == "new" for entry in report)
     what, force = ("Students get lab 1 with", "") if is_new else ("Push again what you have pushed", "")
-    if not is_new and wishes.get("afresh"):
+    if not is_new and wishes.afresh:
         what, force = "Push again what you have pushed; whoever has begun cannot merge it", "--force "
     console.print(f"\n{what}:  git -C {folder} push {force}REMOTE lab1", markup=False, soft_wrap=True)
     if secret:
@@ -31,10 +31,10 @@ def publish_branches(tree: Tree, folder: Path, console: Console, **wishes: objec
     return 0
 
 
-def check_branches(tree: Tree, folder: Path, console: Console, **wishes: object) -> int:
+def check_branches(tree: Tree, folder: Path, console: Console, wishes: Wishes) -> int:
     """Says how the published branches differ from what main would publish. Exit status 1 if any does."""
     with _progress(console, "looking at") as progress:
-        found = differences(tree, folder, Wishes(**wishes), progress)
+        found = differences(tree, folder, wishes, progress)
     for entry in found:
         names = ", ".join(entry.files[:_SHOWN]) + (", ..." if len(entry.files) > _SHOWN else "")
         files = f": {len(entry.files)} of its files, {names}" if entry.files else ""
@@ -43,9 +43,9 @@ def check_branches(tree: Tree, folder: Path, console: Console, **wishes: object)
         if any(entry.foreign for entry in found):
             rename = f"git -C {folder} branch -m BRANCH ANOTHER-NAME"
             console.print(f"Rename what has commits of others ({rename}), or it cannot be renewed.", markup=False)
-        options = "".join(f" --isa {isa}" for isa in wishes.get("isas") or ())
-        options += " --solutions" if wishes.get("solutions") else ""
-        options += "".join(f" --catch-up {lab}" for lab in wishes.get("catch_up") or ())
+        options = "".join(f" --isa {isa}" for isa in wishes.isas or ())
+        options += " --solutions" if wishes.solutions else ""
+        options += "".join(f" --catch-up {lab}" for lab in wishes.catch_up)
         renew = f"./pagewalk handout --repo {folder}{options}"
         console.print(f"{renew} renews them.", markup=False, soft_wrap=True)
         return 1

@@ -224,8 +224,8 @@ def test_what_a_grade_exits_with() -> None:
 def test_a_milestone_whose_process_has_ended_could_not_be_judged() -> None:
     """It is among the results, so that the others cannot pass for all."""
     mark = Mock(args=("1.2",), kwargs={"points": 10})
-    item = Mock(nodeid="t.py::t", location=("t.py", 1, "t"), get_closest_marker=lambda name: mark)
-    item.callspec.params = {"target": Target(1, "x86_64", Path("tree"), frozenset())}
+    item = Mock(pytest.Function, nodeid="t.py::t", location=("t.py", 1, "t"), get_closest_marker=lambda name: mark)
+    item.callspec = Mock(params={"target": Target(1, "x86_64", Path("tree"), frozenset())})
     item.function.__doc__ = "Translation is on."
     collector = Collector(Mock())
     collector.pytest_runtest_logreport(crashed(item, "by signal 9"))
