@@ -55,6 +55,7 @@ def _milestone(test: ast.FunctionDef, mark: ast.Call) -> Milestone:
     (number,) = (ast.literal_eval(argument) for argument in mark.args)
     said = {keyword.arg: ast.literal_eval(keyword.value) for keyword in mark.keywords}
     asks = {argument.arg for argument in test.args.args}
-    calls = (node for node in ast.walk(test) if isinstance(node, ast.Call) and isinstance(node.func, ast.Name))
-    patterns = (ast.literal_eval(call.args[1]) for call in calls if call.func.id == _HOST_TESTS)
+    calls = (node for node in ast.walk(test) if isinstance(node, ast.Call))
+    named = (call for call in calls if isinstance(call.func, ast.Name) and call.func.id == _HOST_TESTS)
+    patterns = (ast.literal_eval(call.args[1]) for call in named)
     return Milestone(number, said["points"], said["witness"], bool(asks & _KERNEL_FIXTURES), tuple(patterns))

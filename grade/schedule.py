@@ -31,7 +31,7 @@ class Due:
         return key_of(self.target.lab, self.target.isa, self.number)
 
     @property
-    def turn(self) -> tuple:
+    def turn(self) -> tuple[bool, int, int, int, int]:
         """Its place if nothing takes long: what the lab itself asks, then what must still hold, the highest lab first."""
         lab, place = (int(part) for part in self.number.split("."))
         return (lab != self.target.lab, -self.target.lab, ISAS.index(self.target.isa), lab, place)

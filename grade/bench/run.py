@@ -53,8 +53,8 @@ def run_bench(
         console.print(f"measuring {what} ...")
         for measure in measures:
             try:
-                measured = measure()
-                figures += measured if isinstance(measured, list) else [measured]
+                found = measure()
+                figures += found if isinstance(found, list) else [found]
             except NotMeasured as error:
                 missing.append(f"{what}: {error}")
     _show(console, figures)

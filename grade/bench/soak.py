@@ -140,7 +140,7 @@ class SoakGuest:
         expect(frames == self._before, "frames-leaked", wanted, f"{len(frames)} are, not all of them the same")
 
     def _number(self, variable: tuple[str, str]) -> int:
-        va, size = self.guest.image.hidden(*variable)
+        va, size = self.guest.image.hidden_place(*variable)
         return self.guest.read_word(va - self.guest.offset, size)
 
 

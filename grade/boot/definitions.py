@@ -159,7 +159,8 @@ def _units_of(debug: DWARFInfo, source: str) -> list[CompileUnit]:
 
 def _source_of(info: bytes, at: int, abbreviations: int, forms: bytes, strings: bytes, line_strings: bytes) -> str:
     """The file, from the tree's root, of the compile unit whose first entry is at `at`."""
-    code = _NUMBER.match(info, at)
+    if (code := _NUMBER.match(info, at)) is None:
+        return ""
     declaration = _DECLARATION.match(forms, abbreviations)
     while declaration is not None and declaration[1] != code[0]:
         declaration = _DECLARATION.match(forms, declaration.end())
@@ -242,7 +243,7 @@ def _type(die: DIE) -> DIE:
 
 def _size(kind: DIE) -> int:
     if "DW_AT_byte_size" in kind.attributes:
-        return kind.attributes["DW_AT_byte_size"].value
+        return int(kind.attributes["DW_AT_byte_size"].value)
     return _count(kind) * _size(_type(kind)) if kind.tag == "DW_TAG_array_type" else 0
 
 
@@ -256,7 +257,7 @@ def _count(kind: DIE) -> int:
 
 def _name(die: DIE) -> str:
     attribute = die.attributes.get("DW_AT_name")
-    return attribute.value.decode(errors="replace") if attribute is not None else ""
+    return bytes(attribute.value).decode(errors="replace") if attribute is not None else ""
 
 
 def _number(die: DIE) -> int:

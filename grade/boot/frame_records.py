@@ -70,7 +70,7 @@ def record_address(guest: Sight, frame: int) -> int:
 
 def _allocator(guest: Sight) -> int:
     """Where the allocator is, physically: in a Guarded, beside its lock."""
-    va, _ = guest.image.hidden(*_ALLOCATOR)
+    va, _ = guest.image.hidden_place(*_ALLOCATOR)
     return va - guest.offset + guest.image.defined.record("Guarded<FrameAllocator>")["data_"].offset
 
 

@@ -72,6 +72,12 @@ class KernelImage:
         """Address and size of a variable in a namespace without a name of a source file (Itanium C++ ABI, 5.1)."""
         return self.hidden_symbols.get(f"{Path(source).name}:_ZN12_GLOBAL__N_1{len(name)}{name}E")
 
+    def hidden_place(self, source: str, name: str) -> tuple[int, int]:
+        """Returns address and size of such a variable that must be there. KeyError if it is not."""
+        if (place := self.hidden(source, name)) is None:
+            raise KeyError(f"{source} has no variable {name}")
+        return place
+
     def va(self, symbol: str) -> int:
         """The address of `symbol` where the kernel stays. KeyError if there is none."""
         return self.symbols[symbol]

@@ -8,6 +8,7 @@ import json
 import mmap
 from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
 from grade.boot.guest import Guest, Recipe
 from grade.boot.kernel_image import KernelImage
@@ -25,7 +26,7 @@ _MONITOR = ("info registers",)  # what an ISA's registers ask of QEMU's monitor
 class SavedMachine:
     """What is asked of a machine that is stopped, from files."""
 
-    def __init__(self, folder: Path, state: dict) -> None:
+    def __init__(self, folder: Path, state: dict[str, Any]) -> None:
         self.isa = isa_called(state["recipe"]["isa"])
         with (folder / _RAM).open("rb") as ram:
             self.memory = MappedMemory(mmap.mmap(ram.fileno(), 0, access=mmap.ACCESS_READ), self.isa.board.ram_base)

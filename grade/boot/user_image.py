@@ -45,7 +45,7 @@ class UserImage:
             table = parsed.get_section_by_name(".symtab")
             symbols = {s.name: (s["st_value"], s["st_size"]) for s in table.iter_symbols() if s.name}
             self.symbols: dict[str, int] = {name: value for name, (value, _) in symbols.items()}
-            self._sizes = {name: size for name, (_, size) in symbols.items()}
+            self._sizes: dict[str, int] = {name: size for name, (_, size) in symbols.items()}
             self.segments = tuple(
                 Segment(s["p_vaddr"], s["p_memsz"], s.data(), bool(s["p_flags"] & 2), bool(s["p_flags"] & 1))
                 for s in parsed.iter_segments("PT_LOAD")

@@ -6,6 +6,7 @@ labs/N-name/bugs/*.patch are changes of main that break the kernel of lab N the 
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from grade.course.patches import grade_planted
 from grade.practice.bug import Bug
@@ -48,7 +49,7 @@ def check(tree: Path, bug: Bug) -> list[Finding]:
     return [_finding(bug, isa, results) for isa, results in grade_planted(tree, bug, bug.fails).items()]
 
 
-def _finding(bug: Bug, isa: str, results: dict[str, dict]) -> Finding:
+def _finding(bug: Bug, isa: str, results: dict[str, dict[str, Any]]) -> Finding:
     failed = tuple(m for m in bug.fails if m in results and results[m]["status"] == Status.FAILED)
     messages = [f"{m} {r['status']}: {r['cause'] or ''}\n{r['message']}" for m, r in results.items()]
     return Finding(

@@ -8,6 +8,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
 from enum import StrEnum
 from pathlib import Path
+from typing import Any
 
 from rich.table import Table
 
@@ -81,9 +82,10 @@ def read_outcomes(path: Path) -> list[Outcome]:
     return [outcome_from(fields) for fields in json.loads(path.read_text(encoding="utf-8"))]
 
 
-def outcome_from(fields: dict) -> Outcome:
+def outcome_from(fields: dict[str, Any]) -> Outcome:
     """An outcome as it was written."""
-    return Outcome(**fields | {"kind": Kind(fields["kind"])})
+    outcome: dict[str, Any] = {**fields, "kind": Kind(fields["kind"])}
+    return Outcome(**outcome)
 
 
 def references(results_json: Path) -> list[Outcome]:

@@ -77,6 +77,6 @@ def _unplanted(lab: Lab) -> str:
     return _table(("planted in another form, or not at all", "why"), rows) if rows else ""
 
 
-def _table(columns: tuple[str, ...], rows: Iterable[tuple]) -> str:
+def _table(columns: tuple[str, ...], rows: Iterable[tuple[object, ...]]) -> str:
     lines = [columns, ("---",) * len(columns), *rows]
     return "".join(f"| {' | '.join(str(cell) for cell in line)} |\n" for line in lines)

@@ -11,6 +11,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from threading import current_thread
+from typing import Any
 
 from grade.course.cutter import cut, holes
 from grade.isa import ISAS
@@ -157,7 +158,9 @@ def _cell(milestones: Sequence[str]) -> str:
 # --- measuring -------------------------------------------------------------------------------------------------------
 
 
-def _grade(tree: Path, lab: int, solved: int, turned: Collection[str], isa: str, milestones: Sequence[str]) -> dict[str, dict]:
+def _grade(
+    tree: Path, lab: int, solved: int, turned: Collection[str], isa: str, milestones: Sequence[str]
+) -> dict[str, dict[str, Any]]:
     """The results, by number, on a cut with these holes the other way round.
 
     A lab's kernels take turns with those that have bugs, in one folder for each worker: only what differs is built.

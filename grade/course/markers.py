@@ -56,7 +56,7 @@ class FromPart:
     """Lines that exist from a lab on."""
 
     marker: Marker
-    parts: list["str | HolePart"]
+    parts: list["Part"]
 
 
 Part = str | HolePart | FromPart

@@ -8,6 +8,7 @@ import shutil
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import Any
 
 from grade.course.cutter import cut
 from grade.ladder.trees import locked
@@ -35,7 +36,7 @@ def _changed(tree: Path, patch: Patch) -> Mapping[str, bytes | None]:
         return {name: (copy / name).read_bytes() if (copy / name).exists() else None for name in patch.changed_files()}
 
 
-def grade_planted(tree: Path, patch: Patch, milestones: Sequence[str] = ()) -> dict[str, dict[str, dict]]:
+def grade_planted(tree: Path, patch: Patch, milestones: Sequence[str] = ()) -> dict[str, dict[str, dict[str, Any]]]:
     """Plants the patch below <tree>/build/planted and runs milestones with the tests of `tree`; all if none is named.
 
     Returns the results by ISA and milestone, as they are in the JSON file. The patches of a lab take turns in one folder

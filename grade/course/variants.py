@@ -14,6 +14,7 @@ variant changes no file that they judge, and a milestone of host tests alone is 
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from grade.checks.host_tests import JUDGED_FILES
 from grade.course.patches import grade_planted
@@ -53,7 +54,7 @@ def grade(tree: Path, variant: Variant) -> dict[str, Marks]:
     return {isa: _marks(asked, results) for isa, results in grade_planted(tree, variant, sorted(asked)).items()}
 
 
-def _marks(asked: frozenset[str], results: dict[str, dict]) -> Marks:
+def _marks(asked: frozenset[str], results: dict[str, dict[str, Any]]) -> Marks:
     failed = {number: result for number, result in results.items() if result["status"] != Status.PASSED}
     messages = [f"{number}: {result['cause'] or ''}\n{result['message']}" for number, result in failed.items()]
     return Marks(asked, frozenset(results), frozenset(failed), "\n\n".join(messages))

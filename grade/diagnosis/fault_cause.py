@@ -77,7 +77,7 @@ def _is_overwritten(guest: Sight, walk: Walk) -> bool:
         return False
     if is_fill_of_freed(walk.steps[-1].entry or 0):
         return True
-    if walk.root != _boot_root(guest):
+    if walk.root is None or walk.root != _boot_root(guest):
         return False
     linked = guest.image.word("boot_page_table")
     return (guest.read_word(walk.root) ^ linked) & ~guest.isa.paging.set_by_cpu != 0
@@ -118,7 +118,7 @@ def _cause_in_entry(paging: Paging, walker: RadixWalker, walk: Walk) -> str:
         "outside-address-size": "base-outside-address-size",
         "walk-disabled": "upper-walks-disabled",
         "translation-off": "translation-off",
-    }.get(walk.fault, "unexpected-fault")
+    }.get(walk.fault or "", "unexpected-fault")
 
 
 def _looks_virtual(walk: Walk) -> bool:
@@ -129,8 +129,8 @@ def _looks_virtual(walk: Walk) -> bool:
 
 
 def _cause_in_permission(walk: Walk, access: Access, offset: int) -> str:
-    mapping = walk.mapping
-    if any(step.kind == "table" and offset > 0 and step.entry & offset == offset for step in walk.steps):
+    mapping = walk.page
+    if any(step.kind == "table" and offset > 0 and step.word & offset == offset for step in walk.steps):
         return "virtual-address-as-physical"  # its upper bits are those of the kernel's base
     if mapping.restricted_by:
         return "table-entry-restricts"

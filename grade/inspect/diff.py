@@ -13,9 +13,10 @@ def diff_lines(before: AddressSpaceMap, after: AddressSpaceMap) -> list[str]:
     lines: list[tuple[int, str]] = []
     for va in old.keys() | new.keys():
         was, is_now = old.get(va), new.get(va)
-        if was is None or is_now is None:
-            sign, piece = ("+", is_now) if was is None else ("-", was)
-            lines.append((va, f"{sign} {_where(piece)} {_what(piece)}"))
+        if was is None:
+            lines.append((va, f"+ {_where(new[va])} {_what(new[va])}"))
+        elif is_now is None:
+            lines.append((va, f"- {_where(was)} {_what(was)}"))
         elif was[1:] != is_now[1:]:
             lines.append((va, f"~ {_where(was)} {_what(was)}  ->  {_what(is_now)}"))
     return [line for _, line in sorted(lines)]

@@ -62,7 +62,7 @@ def _number(low: int, width: int) -> str:
 
 def _end(walk: Walk) -> str:
     if walk.fault is None:
-        page = walk.mapping
+        page = walk.page
         return f"{walk.va:#x} is {walk.pa:#x}, in a {size_text(page.size)} page at {page.pa:#x}, {page.memory} memory"
     if walk.fault == "translation-off":
         return "translation is off: an access goes to the physical address that is the same number"

@@ -51,23 +51,27 @@ def write_whole(path: Path, content: bytes) -> None:
     A device or a pipe is written to, and not replaced.
     """
     need_folder_of(path)
-    fresh = None
     try:
         if path.exists() and not path.is_file():
             path.write_bytes(content)
             return
         path = path.resolve()
-        handle, fresh = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
+        _replace(path, content)
+    except OSError as error:
+        raise LadderError(f"cannot write {path}: {error.strerror}") from error
+
+
+def _replace(path: Path, content: bytes) -> None:
+    """Writes a file beside `path` that then takes its place; if that fails, nothing is left of it."""
+    handle, fresh = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
+    try:
         with os.fdopen(handle, "wb") as file:
             file.write(content)
         os.chmod(fresh, 0o666 & ~_umask())
         os.replace(fresh, path)
-        fresh = None
-    except OSError as error:
-        raise LadderError(f"cannot write {path}: {error.strerror}") from error
-    finally:
-        if fresh is not None:
-            os.unlink(fresh)
+    except BaseException:
+        os.unlink(fresh)
+        raise
 
 
 def _umask() -> int:

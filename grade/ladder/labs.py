@@ -132,7 +132,8 @@ def _checked(name: str, table: dict[str, Any], key: str, kind: type) -> Any:
     if key not in table:
         raise LadderError(f"{name}: {key}: missing")
     value = table[key]
-    if type(value) is not kind:  # isinstance would take `true` for a number
+    is_right = type(value) is kind  # isinstance would take `true` for a number
+    if not is_right:
         raise LadderError(f"{name}: {key}: must be {_kind_in_words(kind)}, is {value!r}")
     if kind is dict:
         for program, signal in value.items():

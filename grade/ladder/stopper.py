@@ -6,6 +6,7 @@ import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from threading import Lock
+from typing import AnyStr
 
 _SECONDS_TO_STOP = 10.0
 
@@ -21,7 +22,7 @@ class Stopper:
         """Whether kill() was called: nobody needs to hear any more what a tool has to say."""
 
     @contextmanager
-    def watching(self, process: subprocess.Popen) -> Iterator[None]:
+    def watching(self, process: subprocess.Popen[AnyStr]) -> Iterator[None]:
         """Within this context stop() interrupts the process; it is ended, too, if an exception leaves the context."""
         with self._lock:
             self._running.add(process.pid)
@@ -62,7 +63,7 @@ def _signal(group: int, which: signal.Signals) -> None:
         os.killpg(group, which)
 
 
-def _end(process: subprocess.Popen) -> None:
+def _end(process: subprocess.Popen[AnyStr]) -> None:
     """Interrupts ninja, which then removes half-written files and ends; kills it if it does not."""
     _signal(process.pid, signal.SIGINT)
     try:

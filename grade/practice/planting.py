@@ -31,8 +31,8 @@ def _plant_in_copy(tree: Tree, bug: Bug, into: Path) -> Path:
         try:
             bug.apply(copy)
         except PatchError as error:
-            files = " and ".join(sorted(bug.changed_files()))
-            where = f"your tree, where {files} must be as handed out"
+            changed = " and ".join(sorted(bug.changed_files()))
+            where = f"your tree, where {changed} must be as handed out"
             raise LadderError(f"this bug does not fit {where}: ./pagewalk status") from error
         files = [path for path in sorted(copy.rglob("*")) if path.is_file()]
         remove_others(into, {path.relative_to(copy).as_posix() for path in files})

@@ -98,8 +98,9 @@ def _print_failures(console: Console, results: Sequence[Result], shown: Sequence
             continue
         same = next((known for known in shared if _reason(known[0]) == _reason(result)), None)
         if same is None:
-            shared.append(same := [])
-        same.append(result)
+            shared.append([result])
+        else:
+            same.append(result)
     groups = [same for same in shared if any(result not in shown for result in same)]
     for same in groups:
         console.print()

@@ -52,7 +52,7 @@ class Result:
         return self.status is Status.TODO and not self.max
 
     @property
-    def sort_key(self) -> tuple:
+    def sort_key(self) -> tuple[int, list[int], str]:
         """By lab, then milestone as numbers, then ISA."""
         return (self.lab, [int(part) for part in self.milestone.split(".")], self.isa)
 
@@ -64,5 +64,6 @@ class Result:
     @classmethod
     def from_data(cls, document: Mapping[str, Any]) -> Self:
         """From JSON. LookupError, TypeError or ValueError if it is none of ours."""
-        own = {name: document[name] for name in cls.__dataclass_fields__ if name != "verdict"}
-        return cls(**{**own, "status": Status(own["status"]), "verdict": Verdict.from_data(document)})
+        own: dict[str, Any] = {name: document[name] for name in cls.__dataclass_fields__ if name != "verdict"}
+        own |= {"status": Status(own["status"]), "verdict": Verdict.from_data(document)}
+        return cls(**own)

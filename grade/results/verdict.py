@@ -52,10 +52,11 @@ class Verdict:
     @classmethod
     def from_data(cls, document: Mapping[str, Any]) -> Self:
         """From JSON, of which it takes what is its own. LookupError, TypeError or ValueError if it is none of ours."""
-        fields = {name: document[name] for name in cls.__dataclass_fields__}
+        fields: dict[str, Any] = {name: document[name] for name in cls.__dataclass_fields__}
         walk, kill = fields["walk"], fields["kill"]
         fields |= {"walk": walk and walk_from_data(walk), "kill": kill and Kill.from_data(kill)}
-        return cls(**{**fields, "last_words": tuple(fields["last_words"]), "notes": tuple(fields["notes"])})
+        fields |= {"last_words": tuple(fields["last_words"]), "notes": tuple(fields["notes"])}
+        return cls(**fields)
 
 
 def verdict_of(failure: Failure, lab: int, isa: str) -> Verdict:

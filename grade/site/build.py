@@ -117,7 +117,7 @@ def _write(configuration: Path, settings: dict[str, object]) -> None:
 def _write_header(configuration: Path, work: Path) -> None:
     """The head of every page: this Doxygen's own, with the switch between light and dark added."""
     names = [work / "header.html", work / "footer.html", work / "style.css"]
-    command = ["doxygen", "-w", "html", *names, configuration]
+    command: list[str | Path] = ["doxygen", "-w", "html", *names, configuration]
     result = subprocess.run(command, cwd=work, capture_output=True, text=True, errors="replace", check=False)
     if result.returncode != 0:
         raise LadderError(f"doxygen cannot read {CONFIGURATION}: {result.stderr.strip()}")

@@ -44,7 +44,8 @@ def documented(lines: Sequence[str]) -> list[str]:
         if first > 0 and not bodies[first] and _is_declaration(lines, end):
             texts = described([lines[place].lstrip()[2:] for place in range(first, end)])
             for place, text in zip(range(first, end), texts, strict=True):
-                out[place] = f"{_COMMENT.fullmatch(lines[place])[1]}///{text}"
+                indent = lines[place].partition("//")[0]
+                out[place] = f"{indent}///{text}"
     return _with_statics(out)
 
 
@@ -55,7 +56,8 @@ def listed(lines: Sequence[str]) -> list[str]:
 
 def concepts(lines: Sequence[str]) -> Iterator[tuple[str, list[str]]]:
     """Name and lines of each concept that asks for functions: Doxygen itself would show it without its comments."""
-    name, found = "", []
+    name = ""
+    found: list[str] = []
     for line in lines:
         if match := re.match(r"concept (\w+) = requires.*\{$", line):
             name, found = match[1], []

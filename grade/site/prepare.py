@@ -1,7 +1,7 @@
 """What Doxygen reads: a copy of the tree's sources and documents, line for line, with a few pages that lead through it."""
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from pathlib import Path
 from xml.sax.saxutils import quoteattr
 
@@ -76,7 +76,7 @@ def _sources(root: Path) -> Iterator[str]:
                 yield path.relative_to(root).as_posix()
 
 
-def _in_order(paths: dict[str, object], order: dict[str, str]) -> list[str]:
+def _in_order(paths: Collection[str], order: dict[str, str]) -> list[str]:
     """First the start page, the map and the handouts, then what the map names, as it does, then the rest."""
     places = {path: place for place, path in enumerate([START, MAP, *(p for p in paths if p.startswith("labs/")), *order])}
     return sorted(paths, key=lambda path: places.get(path, len(places)))

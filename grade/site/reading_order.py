@@ -15,7 +15,8 @@ def reading_order(text: str, files: Iterable[str]) -> dict[str, str]:
 
     A name without a folder stands for the file of each ISA, one beside the other.
     """
-    there, order = set(files), {}
+    there = set(files)
+    order: dict[str, str] = {}
     for line in text.splitlines():
         row = _ROW.fullmatch(line)
         for name in _NAME.findall(line):

@@ -56,7 +56,7 @@ def first_steps(tree: Tree) -> list[str]:
     return [*lines, "  ./pagewalk grade"]
 
 
-def _urgency(result: Result) -> tuple:
+def _urgency(result: Result) -> tuple[bool, bool, list[int]]:
     """What does not build comes first, then an earlier lab's milestone that broke, then the handout's order."""
     lab = int(result.milestone.split(".")[0])
     waits = result.status is Status.TODO and lab < result.lab
@@ -139,4 +139,6 @@ def _branch(repository: Repository, name: str) -> str | None:
         return None
     names = known.splitlines()
     remote = (one for one in names if one.partition("/")[2] == name)
-    return name if name in names else next(remote, None)
+    if name in names:
+        return name
+    return next(remote, None)

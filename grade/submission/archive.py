@@ -16,10 +16,11 @@ import subprocess
 import sys
 import tarfile
 import zipfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict
 from pathlib import Path
-from typing import IO
+from types import TracebackType
+from typing import Any, BinaryIO, Protocol, Self
 
 from grade.ladder.labs import LadderError
 from grade.submission.entries import LARGEST_FILE, Budget, Entry, Kind, Wanted
@@ -28,7 +29,11 @@ _LIMITS = ("prlimit", "--cpu=60", f"--as={1 << 30}", "--core=0")
 _BACKSTOP_SECONDS = 600
 _UNREADABLE = 3
 _MOST_REMEMBERED = 1 << 16  # more than Python's reader of tar archives reads ahead
-_PACKED = ((b"\x1f\x8b", gzip.open), (b"BZh", bz2.open), (b"\xfd7zXZ\0", lzma.open))
+_PACKED: tuple[tuple[bytes, Callable[[BinaryIO], "_Unpacked"]], ...] = (
+    (b"\x1f\x8b", gzip.open),
+    (b"BZh", bz2.open),
+    (b"\xfd7zXZ\0", lzma.open),
+)
 _ZIP = (b"PK\x03\x04", b"PK\x05\x06")
 _KINDS = {
     tarfile.REGTYPE: Kind.FILE,
@@ -70,13 +75,13 @@ def read_archive(archive: Path, wanted: Sequence[str]) -> list[Entry]:
     return [_decoded(fields) for fields in json.loads(run.stdout)]
 
 
-def _decoded(fields: dict) -> Entry:
+def _decoded(fields: dict[str, Any]) -> Entry:
     content = fields.pop("content")
     fields["kind"] = Kind(fields["kind"])
     return Entry(**fields, content=None if content is None else base64.b64decode(content))
 
 
-def _encoded(entry: Entry) -> dict:
+def _encoded(entry: Entry) -> dict[str, Any]:
     content = None if entry.content is None else base64.b64encode(entry.content).decode()
     return asdict(entry) | {"content": content}
 
@@ -114,14 +119,27 @@ def _entries(archive: Path, wanted: Wanted) -> Iterator[Entry]:
             return
         file.seek(0)
         packed = next((unpack for magic, unpack in _PACKED if start.startswith(magic)), None)
-        with packed(file, "rb") if packed else file as unpacked:
+        with packed(file) if packed else file as unpacked:
             yield from _tar_entries(_Counted(unpacked, budget), budget, wanted)
+
+
+class _Unpacked(Protocol):
+    """A file that is read from its beginning to its end: as it is, or unpacked on the way."""
+
+    def read(self, size: int, /) -> bytes:
+        """Returns so many bytes, or fewer; none at the end."""
+
+    def __enter__(self) -> Self:
+        ...
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, where: TracebackType | None) -> None:
+        ...
 
 
 class _Counted:
     """A file that counts what is read of it, and remembers what was read last."""
 
-    def __init__(self, file: IO[bytes], budget: Budget) -> None:
+    def __init__(self, file: _Unpacked, budget: Budget) -> None:
         self._file, self._budget = file, budget
         self._last, self._last_start = b"", 0
 
@@ -144,16 +162,17 @@ class _Counted:
 
 def _tar_entries(file: _Counted, budget: Budget, wanted: Wanted) -> Iterator[Entry]:
     try:
-        archive = tarfile.open(fileobj=file, mode="r|", errors="surrogateescape", encoding="utf-8")
+        # For "r|" tarfile asks for read() and no more; what typeshed has of it asks for all of IO.
+        archive = tarfile.open(fileobj=file, mode="r|", errors="surrogateescape", encoding="utf-8")  # type: ignore[arg-type]
     except tarfile.ReadError as error:
         raise LadderError("is no archive: neither tar (plain, .gz, .bz2, .xz) nor zip") from error
     with archive:
         while (member := archive.next()) is not None:
             budget.take_entry()
-            archive.members = []  # it would keep every one
+            archive.members = []  # type: ignore[attr-defined]  # it would keep every one; typeshed does not have the list
             kind = Kind.SPARSE if member.issparse() else _KINDS.get(member.type, Kind.OTHER)
             if kind is Kind.FILE and member.size <= LARGEST_FILE:
-                yield budget.file_entry(member.name, archive.extractfile(member).read(), wanted)
+                yield budget.file_entry(member.name, _content_of(archive, member), wanted)
             else:
                 yield Entry(member.name, kind, member.size if kind is Kind.FILE else 0)
     # Python takes whatever is no header for the end, and the rest of a file for all of it.
@@ -161,6 +180,12 @@ def _tar_entries(file: _Counted, budget: Budget, wanted: Wanted) -> Iterator[Ent
         raise EOFError("there is no end mark")
     while file.read(1 << 20):  # at the very end the unpacker compares checksums
         pass
+
+
+def _content_of(archive: tarfile.TarFile, member: tarfile.TarInfo) -> bytes:
+    if (file := archive.extractfile(member)) is None:
+        raise tarfile.ReadError(f"{member.name} has no contents")
+    return file.read()
 
 
 def _zip_entries(path: Path, budget: Budget, wanted: Wanted) -> Iterator[Entry]:

@@ -16,7 +16,8 @@ def files_that_reach(tree: Path, targets: Collection[str]) -> set[str]:
     files = [path for folder in _FOLDERS for path in sorted((tree / folder).rglob("*")) if path.is_file()]
     names = {path.relative_to(tree).as_posix(): path for path in files}
     includes = {name: set(_included(name, path, names)) for name, path in names.items() if name not in targets}
-    reached, before = set(targets), set()
+    reached = set(targets)
+    before: set[str] = set()
     while reached != before:
         before = set(reached)
         reached |= {name for name, included in includes.items() if included & reached}

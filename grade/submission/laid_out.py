@@ -81,7 +81,8 @@ def laid_out(tree: Tree, source: str, labs: Sequence[int], isas: Sequence[str] =
 
 def description_of(folder: Path) -> dict[str, Any]:
     """What LaidOut.as_dict() said of the submission in `folder`."""
-    return json.loads(_description(folder).read_text(encoding="utf-8"))
+    description: dict[str, Any] = json.loads(_description(folder).read_text(encoding="utf-8"))
+    return description
 
 
 def notes_on(tree: Path, isa: str) -> list[str]:
@@ -112,13 +113,16 @@ def _description(folder: Path) -> Path:
 def _select(tree: Tree, source: str, labs: Sequence[int], isas: Sequence[str]) -> LaidOut:
     tails = (COURSE_FILE, *owned_paths(tree.labs))
     contents = Contents(source, read_source(source, tails), tree.labs)
-    claim = contents.claim()
-    if not labs and not isinstance(claim, Claim):
-        problem = f"there is no {COURSE_FILE} in it" if claim is None else f"its {COURSE_FILE} {claim}"
+    said = contents.claim()
+    claim = said if isinstance(said, Claim) else None
+    if labs:
+        chosen = sorted(set(labs))
+    elif claim is not None:
+        chosen = [claim.lab]
+    else:
+        problem = f"there is no {COURSE_FILE} in it" if said is None else f"its {COURSE_FILE} {said}"
         example = f"./pagewalk grade {tree.labs[0].number} --submission {source}"
         raise LadderError(f"{source}: which lab is it? {problem}. Name the lab: {example}")
-    claim = claim if isinstance(claim, Claim) else None
-    chosen = sorted(set(labs)) or [claim.lab]
     selections = []
     for lab in chosen:
         handed = render(tree.root, claim.lab if claim else lab, 0, claim.isas if claim else ISAS, with_grader=True)

@@ -30,20 +30,19 @@ def show(console: Console, submission: LaidOut, isas: list[str]) -> None:
     console.print(table)
     _show_given(console, submission)
     if submission.claim is not None and (others := set(isas) - set(submission.claim.isas)):
-        claimed, more = ", ".join(submission.claim.isas), ", ".join(sorted(others))
+        claimed, unclaimed = ", ".join(submission.claim.isas), ", ".join(sorted(others))
         console.print(
-            f"Its labs/course.toml says that it is for {claimed} alone; {more} is graded, too. "
+            f"Its labs/course.toml says that it is for {claimed} alone; {unclaimed} is graded, too. "
             f"For {claimed} alone: add {' '.join(f'--isa {isa}' for isa in submission.claim.isas)}",
             markup=False,
         )
 
 
 def _show_given(console: Console, submission: LaidOut) -> None:
-    if given := submission.given:
+    if (claim := submission.claim) is not None and (given := submission.given):
         labs = "Lab 1 was" if len(given) == 1 else f"Labs 1 to {given[-1]} were"
-        solved = submission.claim.solved
         console.print(
-            f"{labs} given: labs/course.toml says solved = {solved} (a catch-up, or a solution). "
+            f"{labs} given: labs/course.toml says solved = {claim.solved} (a catch-up, or a solution). "
             "Points for what was given are not the student's: docs/instructor.md, Grading a class.",
             markup=False,
         )

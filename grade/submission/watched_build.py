@@ -15,6 +15,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
+from typing import Protocol
 
 from grade.diagnosis.failure import Failure
 from grade.ladder.build import BuildError, Caution, Kernel, Manner, Step, build_host_tests, build_kernel
@@ -89,7 +90,14 @@ def prune(tree: Path) -> None:
             shutil.rmtree(path) if path.is_dir() and not path.is_symlink() else path.unlink()
 
 
-def _once(tree: Path, preset: str, build: partial, program: str = "") -> None:
+class _Build(Protocol):
+    """Builds something of a tree, with the caution that it is given."""
+
+    def __call__(self, *, caution: Caution) -> object:
+        """Returns what was built; BuildError if it does not build."""
+
+
+def _once(tree: Path, preset: str, build: _Build, program: str = "") -> None:
     """Builds and looks at the records, unless that was done already; raises what came of it."""
     file = tree / "build" / f"{program or preset}.watched.json"
     with locked(file.with_suffix(".lock")):
@@ -103,7 +111,7 @@ def _once(tree: Path, preset: str, build: partial, program: str = "") -> None:
         raise BuildError(tree, preset, Diagnostic(**first) if first else None, document["log"])
 
 
-def _built(tree: Path, preset: str, build: partial) -> _Outcome:
+def _built(tree: Path, preset: str, build: _Build) -> _Outcome:
     owned = [path for path in owned_paths(load_labs(tree)) if (tree / path).exists()]
     watch = _Watch(tree, tree / "build" / preset, owned)
     error: BuildError | None = None

@@ -53,9 +53,8 @@ class ProcessAreas:
     problem: str
 
 
-def areas_of(guest: Sight, space: Space) -> ProcessAreas:
-    """The bands of one process, in order of address; what is wrong with its records is said in `problem`."""
-    slot = space.slot
+def areas_of(guest: Sight, space: Space, slot: ProcessSlot) -> ProcessAreas:
+    """The bands of the process that has the space, in order of address; what is wrong with its records is in `problem`."""
     pages, problem = _pages(guest, space)
     areas: MemoryMap | None = None
     if slot.map is not None:

@@ -138,7 +138,7 @@ def picture_of(guest: Sight, subject: Subject) -> Picture:
         places=_places(guest),
         processes=_processes(guest, every, number, parts),
         ram=parts.get("The map of frames", lambda: ram_map(guest, every), None),
-        findings=[visible(line) for line in parts.get("The findings", lambda: lint(guest, linted), [])],
+        findings=[visible(line) for line in parts.get("The findings", partial(lint, guest, linted), list[str]())],
         serial=visible("\n".join(guest.machine.serial().splitlines()[-_LAST_LINES:])),
     )  # fmt: skip
     picture.problems = _some(parts.problems) + _left_out(picture, len(every) - len(linted))
@@ -223,7 +223,7 @@ def _processes(guest: Sight, every: list[Space], number: int, parts: _Parts) -> 
     for space in [every[number], *(space for at, space in enumerate(every) if at != number)][:_MOST_PROCESSES]:
         if space.slot is None or not space.slot.pid:
             continue
-        areas = parts.get(f"What {label_of(space.label)} was promised", partial(areas_of, guest, space), None)
+        areas = parts.get(f"What {label_of(space.label)} was promised", partial(areas_of, guest, space, space.slot), None)
         found += [areas] if areas is not None else []
     return found
 

@@ -120,7 +120,8 @@ def _words(uses: list[tuple[str, str]]) -> str:
 def _runs(base: int, cells: list[tuple[str, str, int]], spaces: list[Space]) -> RamMap:
     owners: dict[str, int] = {}
     counts: dict[str, int] = {}
-    runs, left_out = [], 0
+    runs: list[FrameRun] = []
+    left_out = 0
     for first, size, (letter, words, shares) in _grouped(cells):
         counts[letter] = counts.get(letter, 0) + size
         if len(runs) >= MOST_RUNS:

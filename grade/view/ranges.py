@@ -11,6 +11,7 @@ from grade.inspect.walk_text import access_lines
 from grade.visible import visible
 from grade.walker import RadixWalker
 from grade.walker.explain import letters
+from grade.walker.format import Window
 
 MOST = 4000  # ranges in one file
 MOST_PAGES = 16_000
@@ -140,7 +141,7 @@ class RangeReader:
         )  # fmt: skip
 
 
-def _window(window: object) -> dict[str, str | int | None]:
+def _window(window: Window) -> dict[str, str | int | None]:
     low, high, root = f"{window.low:#x}", f"{window.high:#x}", f"{window.root:x}"
     fault = window.fault and window.fault + (f": {window.detail}" if window.detail else "")
     return {"low": low, "high": high, "root": root, "top": window.top, "entries": window.entries, "fault": fault}

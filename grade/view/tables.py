@@ -4,6 +4,7 @@ import json
 from collections import deque
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from grade.inspect.spaces import Space
 from grade.walker import RadixWalker
@@ -12,12 +13,42 @@ from grade.walker.format import PAGE_BITS, Window
 MOST_BYTES = 900_000  # of JSON: with all the rest the file stays below 2 MB
 _KINDS = ("leaf", "table", "reserved", "empty")
 
-Run = list[int | str]
-"""First index, how many entries, the first entry, what each next one has more, its kind, where it leads to, a reason.
 
-The entry and the address are in hexadecimal: a number of JSON's cannot hold 64 bits everywhere. The reason is the number
-of a sentence in Tables.reasons, -1 for none.
-"""
+class Run(NamedTuple):
+    """Entries of a table, one behind the other, that are alike; a list in JSON.
+
+    The entry and the address are in hexadecimal: a number of JSON's cannot hold 64 bits everywhere.
+    """
+
+    first: int
+    """The index of the first one."""
+    many: int
+    entry: str
+    """The first one itself."""
+    step: int
+    """What each next one has more."""
+    kind: str
+    to: str
+    """Where the first one leads to."""
+    reason: int
+    """The number of a sentence in Tables.reasons, -1 for none."""
+
+
+@dataclass(slots=True)
+class _Growing:
+    """A run that may become longer, or that has found out its step."""
+
+    first: int
+    many: int
+    entry: int
+    step: int
+    kind: str
+    to: str
+    reason: int
+
+    def done(self) -> Run:
+        """Returns the run as it is now."""
+        return Run(self.first, self.many, f"{self.entry:x}", self.step, self.kind, self.to, self.reason)
 
 
 @dataclass
@@ -89,9 +120,10 @@ class _Reader:
         self._followed.add(key)
         runs = self._runs(walker, level, table, count)
         below: dict[int, None] = {}
-        for _, many, _, step, kind, to, _ in runs or ():
-            if kind == "table":
-                below |= dict.fromkeys(range(int(to, 16), int(to, 16) + many * step, step) if step else [int(to, 16)])
+        for run in runs or ():
+            if run.kind == "table":
+                to = int(run.to, 16)
+                below |= dict.fromkeys(range(to, to + run.many * run.step, run.step) if run.step else [to])
         return [(walker, level - 1, address, 1 << walker.index_bits) for address in below]
 
     def _runs(self, walker: RadixWalker, level: int, table: int, count: int) -> list[Run] | None:
@@ -108,7 +140,7 @@ class _Reader:
         return runs
 
     def _runs_of(self, walker: RadixWalker, level: int, entries: tuple[int, ...]) -> list[Run]:
-        runs: list[Run] = []
+        runs: list[_Growing] = []
         last, same = 0, None
         page = 1 << walker.shift(level)
         for index, entry in enumerate(entries):
@@ -118,15 +150,15 @@ class _Reader:
             kind, reason = self._decode(walker, level, entry)
             if same == (kind, reason) and kind != "reserved":
                 step, run = entry - last, runs[-1]
-                if run[1] == 1 and step in (0, page if kind == "leaf" else 1 << PAGE_BITS):
-                    run[3] = step
-                if step == run[3] and (step or run[1] > 1 or entry == last):
-                    run[1] += 1
+                if run.many == 1 and step in (0, page if kind == "leaf" else 1 << PAGE_BITS):
+                    run.step = step
+                if step == run.step and (step or run.many > 1 or entry == last):
+                    run.many += 1
                     last = entry
                     continue
-            runs.append([index, 1, f"{entry:x}", 0, kind, self._target(walker, level, kind, entry), reason])
+            runs.append(_Growing(index, 1, entry, 0, kind, self._target(walker, level, kind, entry), reason))
             last, same = entry, (kind, reason)
-        return runs
+        return [run.done() for run in runs]
 
     def _decode(self, walker: RadixWalker, level: int, entry: int) -> tuple[str, int]:
         """Kind and reason, decoded once for all entries that only lead elsewhere."""

@@ -28,8 +28,8 @@ def print_picture(console: Console, picture: Picture, walk: list[str]) -> None:
     for name, words in [*picture.facts, ("the CPU is at", picture.where)]:
         facts.add_row(Text(name, style="dim"), Text(words))
     console.print(facts)
-    for line in picture.problems:
-        console.print(Text(line, style="yellow"))
+    for problem in picture.problems:
+        console.print(Text(problem, style="yellow"))
     _print_part(console, "The walk", [Text(line) for line in walk])
     space = picture.spaces[picture.space]
     root = f"What {space.label} maps" + (f", root {space.root}" if space.root else "")

@@ -57,6 +57,11 @@ def _translation_off(registers: Mapping[str, int]) -> str:
 @lru_cache(16)
 def _descriptor_tables(text: str) -> dict[str, int]:
     """What QEMU prints as `GDT=     ffff800000208060 00000027`, and of the task register as `TR =0018 ffff... ...`."""
-    vectors = {name: int(re.search(rf"{name}=\s+([0-9a-f]+)", text)[1], 16) for name in ("GDT", "IDT")}
-    vectors["TSS"] = int(re.search(r"TR =[0-9a-f]+ ([0-9a-f]+)", text)[1], 16)
-    return vectors
+    beginnings = {"GDT": r"GDT=\s+", "IDT": r"IDT=\s+", "TSS": r"TR =[0-9a-f]+ "}
+    return {name: _number_after(beginning, text) for name, beginning in beginnings.items()}
+
+
+def _number_after(beginning: str, text: str) -> int:
+    if (found := re.search(rf"{beginning}([0-9a-f]+)", text)) is None:
+        raise ValueError(f"QEMU does not say {beginning}: {text[:200]}")
+    return int(found[1], 16)
