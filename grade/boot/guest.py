@@ -107,7 +107,7 @@ class Guest(LiveSight):
         self.machine.insert_breakpoint(va)
         stop = self.last_stop = self.machine.run()
         for _ in range(_MOST_FETCHES):
-            if stop.kind is not StopKind.BREAKPOINT or not self.cpu().is_user or self.walk(stop.pc).mapping is not None:
+            if stop.kind is not StopKind.BREAKPOINT or not self.cpu().is_user or self.walk(self.cpu().pc).mapping is not None:
                 break
             stop = self.last_stop = self.machine.run()
         if stop.kind is not StopKind.BREAKPOINT or stop.pc != va:

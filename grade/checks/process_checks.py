@@ -9,7 +9,7 @@ from grade.boot.promises import awaited_page, promised_pages
 from grade.boot.sight import Sight
 from grade.boot.user_image import UserImage
 from grade.diagnosis.failure import expect, fail
-from grade.diagnosis.process_ends import killed_process, refused_start
+from grade.diagnosis.process_ends import ROOTS, killed_process, refused_start
 from grade.walker import Mapping, Walk
 
 USER_END = 1 << 47  # of what the lower half translates
@@ -97,8 +97,11 @@ def check_kernel_stacks(guest: Guest, master: int, roots: Iterable[int], alive: 
         for va, owner in owners.items():
             if (wrong := _wrong_with_stack_page(pages.get(va), in_master.get(va))) is not None:
                 cause, wanted, seen = wrong
+                walk = walk_in(guest, root, va)
                 name = f"page {va:#x} of the kernel stack of {owner} in the root {root:#x}"
-                fail(cause, f"{name} {wanted}", seen, walk_in(guest, root, va))
+                if walk.fault == "reserved-bit":
+                    fail("reserved-bit-set", f"{name} {wanted}", seen, walk, ROOTS)
+                fail(cause, f"{name} {wanted}", seen, walk)
         for va in sorted(pages.keys() - owners.keys()):
             walk = walk_in(guest, root, va)
             wanted = f"in the root {root:#x}, nothing between the stacks of the living processes"

@@ -26,6 +26,7 @@ LINTERS = (
     Linter("black", "23.1.0", ("--check", "--quiet", "--diff", *_PYTHON)),
     Linter("isort", "5.6.4", ("--check", "--diff", *_PYTHON)),
     Linter("flake8", "5.0.4", _PYTHON),
+    Linter("mypy", "1.0.1", ("--no-error-summary", "--cache-dir=build/mypy")),
     Linter("shellcheck", "0.9.0", _SHELL),
 )
 

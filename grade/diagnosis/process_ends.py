@@ -17,6 +17,9 @@ _IN_ROOT = {
     "stack": "kernel-stack-not-in-root",
     "kernel-stack": "kernel-stack-not-in-root",
 }
+ROOTS = "kernel/mm/address_space.cc"
+"""Where the entries of a process's root are made: look there where a cause of maps in general is found in one."""
+
 CHECKS_OF_FRAMES = ("frame-is-held", "frame-was-handed-out")
 """Those of the frame allocator that fail when somebody gives back, or shares, what he or she does not hold."""
 
@@ -39,8 +42,10 @@ def missing_in_root(guest: Sight, fact: Fact, wanted: str) -> Failure:
         cause = "user-access-to-kernel" if walk.mapping.user else "kernel-stack-not-as-in-master"
     elif walk.pa is not None and walk.pa == walker.walk(va).pa:
         cause = "kernel-half-differs"  # it is there, but found by tables that are not the kernel's own
+    if walk.fault == "reserved-bit":
+        cause = "reserved-bit-set"  # the entry is there, and no CPU takes it
     seen = f"the root {root:#x}, about to be loaded, lacks the kernel's own {fact.values['what']} at {va:#x}"
-    return Failure(cause, wanted, seen, walk)
+    return Failure(cause, wanted, seen, walk, ROOTS if cause == "reserved-bit-set" else "")
 
 
 def cause_in_process_root(guest: Sight, va: int, root: int | None, what: str) -> str | None:

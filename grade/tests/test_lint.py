@@ -15,6 +15,7 @@ WRONG = {
     "black": ("grade/a.py", "x = {  'a':1 }\n"),
     "isort": ("grade/a.py", "import sys\nimport os\n\nprint(os, sys)\n"),
     "flake8": ("labs/a.py", "import os\n"),
+    "mypy": ("grade/a.py", "def f() -> int:\n    return None\n"),
     "shellcheck": ("pagewalk", "#!/bin/sh\nrm $1\n"),
 }
 
