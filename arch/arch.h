@@ -29,7 +29,7 @@ concept ArchContract = requires(char c, bool were_enabled, VirtAddr va, std::uin
   // Points the CPU at the kernel's exception vectors and what they need (x86: GDT, TSS, IDT), at the addresses where
   // the code runs now. Call it again after the addresses have changed.
   { A::install_traps() } -> std::same_as<void>;
-  // Runs a breakpoint instruction; the kernel's handler returns behind it.
+  // Runs a breakpoint instruction; the kernel's handler returns to what follows it.
   { A::breakpoint() } -> std::same_as<void>;
 
   // Turns interrupts off and says whether they were on; the pair of it.

@@ -1,6 +1,6 @@
 // Hands the kernel memory on both sides of the border between two pages, to read from and to write to. `border OFFSET
 // SIZE` writes SIZE bytes of its pages, all 'A', from OFFSET on. Then a child's status goes to the last byte of the
-// first page and the three behind it.
+// first page and the three after it.
 #include <cstddef>
 #include <cstdint>
 

@@ -146,7 +146,7 @@ void check_isolation_of_system_calls() {
   expect_equal("the parent's memory where the child's system call wrote", static_cast<std::int64_t>(program.size), 1);
 }
 
-// What the parent maps, unmaps or protects behind the fork is its own affair.
+// What the parent maps, unmaps or protects after the fork is its own affair.
 void check_areas() {
   const auto start = mmap(nullptr, 3 * kPage, kProtRead | kProtWrite, kMapPrivate | kMapAnonymous);
   auto* const words = reinterpret_cast<volatile int*>(start);

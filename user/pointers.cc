@@ -42,7 +42,7 @@ const std::uint64_t kBadAddresses[] = {
     0x2000'0000,                     // the user's half, but nothing is there
     0xdead'beef,                     // the same
     layout::kUserEnd.raw() - kSize,  // the same, up to the end
-    layout::kUserEnd.raw(),          // behind the end
+    layout::kUserEnd.raw(),          // after the end
     0x0000'7fff'ffff'ffff,           // would run into what no pointer may name on x86
     0x0000'8000'0000'0000,           // is what no pointer may name on x86
     0xffff'7fff'ffff'ffff,           // the same

@@ -39,7 +39,7 @@ alignas(kPage) constinit volatile char g_zeros[kPage] = {};
 
 namespace {
 
-// Alone in its page, whatever the linker puts behind it. This instruction returns, on every ISA that there is a kernel
+// Alone in its page, whatever the linker puts after it. This instruction returns, on every ISA that there is a kernel
 // for.
 asm(R"(
         .pushsection .text.cold, "ax"
@@ -232,7 +232,7 @@ void warm_up() {
 
 }  // namespace
 
-// Where the grader stops the parent: before the first attempt, and behind each.
+// Where the grader stops the parent: before the first attempt, and after each.
 extern "C" [[gnu::noipa]] void attempt_is_over(std::int64_t status) {
   asm volatile("" ::"r"(status) : "memory");
 }

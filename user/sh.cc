@@ -21,7 +21,7 @@ constexpr int kCannotRun = 126, kNotFound = 127;
 constexpr int kKilled = 128;  // and the signal: how $? tells that a program was killed
 
 struct Command {
-  const char* words[kMostWords + 1];  // a null pointer behind the last
+  const char* words[kMostWords + 1];  // a null pointer after the last
   std::size_t count = 0;
   bool is_in_background = false;
 };

@@ -10,7 +10,7 @@ std::optional<char> console_read();
 // Takes over what has arrived at the serial port, as far as there is room; the rest waits there.
 void console_poll();
 
-// What whoever types wants to end.
+// What a key asks the kernel to end.
 enum class Break : std::uint8_t {
   kNothing,
   kPrograms,     // Ctrl-C: the programs that do not ignore it

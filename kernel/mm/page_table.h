@@ -41,7 +41,7 @@ class PageTable {
 
   // Lab 1, page_table_map.h: maps `size` bytes from `va` to those from `pa`, with the largest blocks that both
   // addresses permit. The range may end at the very end of the address space. Maps nothing and fails with kMisaligned
-  // if `va`, `pa` or `size` is not a multiple of the page size, with kBadAddress if the range would go on behind the
+  // if `va`, `pa` or `size` is not a multiple of the page size, with kBadAddress if the range would go on past the
   // end of the address space. On other failures (as above) what was mapped before the failure stays.
   [[nodiscard]] Result<void> map_range(VirtAddr va, PhysAddr pa, std::uint64_t size, PageFlags flags);
 

@@ -20,7 +20,7 @@ auto PageTable<F, M>::find(VirtAddr start, VirtAddr end) const -> std::optional<
     const std::uint64_t size = level_size<F>(here.level);
     const VirtAddr begin{round_down(at->raw(), size)};
     if (here.decoded.kind == EntryKind::kLeaf) return Leaf{begin, {here.decoded.address, size, here.decoded.flags}};
-    if (begin + size < begin) break;        // behind it the address space is over
+    if (begin + size < begin) break;        // the address space is over there
     at = next_translated<F>(begin + size);  // an empty entry of a high level is much that need not be looked at
   }
   return std::nullopt;

@@ -63,9 +63,9 @@ template <PagingFormat F, TableMemory<typename F::Entry> M>
 Result<void> PageTable<F, M>::map_range(VirtAddr va, PhysAddr pa, std::uint64_t size, PageFlags flags) {
   // @lab 1 begin: map_range
   //: While bytes are left: choose the highest level, at most F::kLargestLeaf, whose size divides both addresses and is
-  //: no more than what is left; map() one leaf of it; go on behind it. Count what is left, and do not compare
+  //: no more than what is left; map() one leaf of it; go on after it. Count what is left, and do not compare
   //: addresses: the range may end at the end of the address space, where `va + size` is 0. To go on
-  //: behind it is kBadAddress.
+  //: past it is kBadAddress.
   if (!is_aligned(size, kPageSize)) return std::unexpected(Error::kMisaligned);
   if (size > 0 && va + (size - 1) < va) return std::unexpected(Error::kBadAddress);
   while (size > 0) {

@@ -24,7 +24,7 @@
 
 namespace layout {
 
-// The end of the user half. The last page of the lower half stays out of reach: so the address behind an instruction
+// The end of the user half. The last page of the lower half stays out of reach: so the address after an instruction
 // is canonical, too, and a return to it cannot fault in the kernel (Intel SDM vol. 1, 3.3.7.1).
 inline constexpr VirtAddr kUserEnd{0x7fff'ffff'f000};
 

@@ -38,7 +38,7 @@ const Vma* VmaList::find(VirtAddr va) const {
 
 void VmaList::split(VirtAddr va) {
   // @lab 5 begin: split
-  //: If `va` is inside an area and not its start, make room behind that area, copy it there, and let the first end and
+  //: If `va` is inside an area and not its start, make room after that area, copy it there, and let the first end and
   //: the second start at `va`.
   const std::size_t place = place_from(va);
   if (place == count_ || areas_[place].start >= va) return;
@@ -69,7 +69,7 @@ void VmaList::merge(VirtAddr va) {
 Result<void> VmaList::insert(const Vma& area) {
   CHECK(is_range_of_pages(area.start, area.end), area.start.raw(), area.end.raw());
   // @lab 5 begin: insert
-  //: Its place is before the first area that ends behind its start. If that one starts before the new one's end, they
+  //: Its place is before the first area that ends after its start. If that one starts before the new one's end, they
   //: overlap. Make room, put it there, and merge it with what it touches on either side. If there are more than kMost
   //: now, nothing was merged: take it out again.
   const std::size_t place = place_from(area.start);
@@ -139,8 +139,8 @@ Result<void> VmaList::protect(VirtAddr start, VirtAddr end, Protection protectio
 
 Result<VirtAddr> VmaList::find_gap(VirtAddr from, std::uint64_t size) const {
   // @lab 5 begin: find_gap
-  //: Go through the areas that end behind `from`. The gap before each begins where the last one ended. Compare sizes and
-  //: not sums: `size` may be anything. Behind the last area the user half ends at layout::kUserEnd.
+  //: Go through the areas that end after `from`. The gap before each begins where the last one ended. Compare sizes and
+  //: not sums: `size` may be anything. After the last area the user half ends at layout::kUserEnd.
   for (const Vma& area : all().subspan(place_from(from))) {
     if (area.start > from && area.start - from >= size) return from;
     from = std::max(from, area.end);

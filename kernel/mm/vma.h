@@ -54,7 +54,7 @@ class VmaList {
   // The area that `va` lies in, or null.
   const Vma* find(VirtAddr va) const;
 
-  // The lowest area that ends behind `va`, so `va` lies in it or below it; null if there is none.
+  // The lowest area that ends after `va`, so `va` lies in it or below it; null if there is none.
   const Vma* find_from(VirtAddr va) const;
 
   // Adds an area. kAlreadyMapped if it overlaps another; kTooManyAreas if there would be more than kMost.

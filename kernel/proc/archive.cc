@@ -38,7 +38,7 @@ std::optional<std::string_view> text_of(Header header, Field field) {
   return characters.substr(0, length);
 }
 
-// An octal number: digits, and behind them a zero byte or a space. With at most 11 digits it is below 2^33.
+// An octal number: digits, and after them a zero byte or a space. With at most 11 digits it is below 2^33.
 std::optional<std::uint64_t> number_of(Header header, Field field) {
   const std::string_view characters = characters_of(header, field);
   const std::size_t length = characters.find_first_not_of("01234567");

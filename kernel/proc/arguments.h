@@ -25,7 +25,7 @@ class ArgumentList {
   Result<VirtAddr> put_on_stack(const AddressSpace& space) const;
 
  private:
-  // All arguments one after the other, each with a 0 behind it.
+  // All arguments one after the other, each with a 0 after it.
   std::string_view text() const { return {text_.data(), size_}; }
 
   std::array<char, kTextSize> text_{};

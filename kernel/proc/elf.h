@@ -16,7 +16,7 @@
 inline constexpr std::uint16_t kElfMachineX86_64 = 62;
 inline constexpr std::uint16_t kElfMachineAarch64 = 183;
 
-// A part of the file that belongs into memory, at `start`. Behind its `file_size` bytes follow zeros.
+// A part of the file that belongs into memory, at `start`. After its `file_size` bytes follow zeros.
 struct Segment {
   std::uint64_t file_offset = 0;
   std::uint64_t file_size = 0;

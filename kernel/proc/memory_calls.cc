@@ -44,7 +44,7 @@ Result<void> clear(AddressSpace& space, VirtAddr start, VirtAddr end) {
   return {};
 }
 
-// The pages of the heap end where the page of its last byte does. Whether it could be made to end at `end`.
+// Makes the heap end at `end`, and its pages with the page of its last byte. Returns whether that was possible.
 bool move_heap_end(AddressSpace& space, VirtAddr end) {
   MemoryMap& memory = space.memory();
   if (end < memory.heap_start || end > layout::kUserEnd) return false;

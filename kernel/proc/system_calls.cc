@@ -65,7 +65,7 @@ Result<Value> read_console(VirtAddr to, std::uint64_t size) {
     if (count == most || (count > 0 && !typed)) break;
     if (!typed) sleep_until(ticks() + 1);
   }
-  if (obey_keyboard()) yield();  // before anybody acts on what was typed behind a Ctrl-C: parents see to the ended first
+  if (obey_keyboard()) yield();  // before anybody acts on what was typed after a Ctrl-C: parents see to the ended first
   TRY(give(to, std::as_bytes(std::span(buffer.data(), count))));
   return static_cast<Value>(count);
 }

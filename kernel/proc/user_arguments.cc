@@ -73,7 +73,7 @@ Result<std::string_view> get_string(std::span<char> buffer, VirtAddr from) {
   return std::unexpected(Error::kTooLong);
 }
 
-// The arguments that the user's array points to, up to the null pointer behind the last. No array is an empty one.
+// The arguments that the user's array points to, up to the null pointer after the last. No array is an empty one.
 Result<ArgumentList> get_arguments(VirtAddr array) {
   ArgumentList list;
   std::array<char, ArgumentList::kTextSize> buffer;

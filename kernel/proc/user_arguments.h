@@ -35,6 +35,6 @@ inline constexpr std::size_t kLongestName = 128;
 // A string of the user's, with its 0, into `buffer`. kTooLong if it does not fit; errors of get().
 Result<std::string_view> get_string(std::span<char> buffer, VirtAddr from);
 
-// The arguments that the user's array points to, up to the null pointer behind the last. No array is an empty one.
+// The arguments that the user's array points to, up to the null pointer after the last. No array is an empty one.
 // kTooLong; errors of get().
 Result<ArgumentList> get_arguments(VirtAddr array);

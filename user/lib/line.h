@@ -20,7 +20,7 @@ class Line {
  public:
   static constexpr std::size_t kLongest = 255;
 
-  // Waits for a line. Takes no character from the console behind its end: those are for whoever reads next.
+  // Waits for a line. Takes no character from the console past its end: those are for whoever reads next.
   Typed read();
 
   // What was typed, if that was a line.

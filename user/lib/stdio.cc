@@ -48,7 +48,7 @@ struct Conversion {
   char letter = 0;
 };
 
-// Reads the conversion at `format`, behind the %, and moves `format` behind it.
+// Reads the conversion at `format`, after the %, and moves `format` past it.
 Conversion read_conversion(const char*& format) {
   Conversion found;
   if (*format == '0') found.fill = '0';
@@ -68,7 +68,7 @@ void put_text(Output& output, const Conversion& conversion, const char* text, st
   output.put(text, length);
 }
 
-// `prefix` is a sign, 0x or nothing: zeros come behind it, spaces before it.
+// `prefix` is a sign, 0x or nothing: zeros come after it, spaces before it.
 void put_number(Output& output, const Conversion& conversion, const char* prefix, std::uint64_t value) {
   const unsigned base = conversion.letter == 'x' || conversion.letter == 'p' ? 16 : 10;
   char digits[20];  // those of 2^64 - 1 in base 10

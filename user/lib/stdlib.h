@@ -8,6 +8,6 @@ unsigned long strtoul(const char* text, char** end, int base);
 // The decimal number that `text` begins with, or 0.
 int atoi(const char* text);
 
-// Writes `value` in hexadecimal, with 0x before it and a zero byte behind, as strtoul() with base 0 reads it.
+// Writes `value` in hexadecimal, with 0x before it and a zero byte after it, as strtoul() with base 0 reads it.
 inline constexpr unsigned kDigits = 19;  // the most that this takes
 void to_text(unsigned long value, char* text);

@@ -18,7 +18,7 @@ inline void call_with_stack_moved(std::uint64_t by) {
                : "x0", "x8", "x9", "x10", "memory");
 }
 
-// Jumps to `by` bytes behind an instruction.
+// Jumps to `by` bytes after an instruction.
 inline void jump_beside(std::uint64_t by) {
   asm volatile("adr x9, 1f; add x9, x9, %0; br x9; 1: nop" ::"r"(by) : "x9");
 }
