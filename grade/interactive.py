@@ -37,7 +37,7 @@ class Setting:
         return kernel_to_run(self.tree, self.isa, self.lab)
 
     def recipe(self, kernel: Kernel, *lines: str) -> Recipe:
-        """The machine, with these lines of the monitor's behind the script."""
+        """The machine, with these lines for the monitor after the script's."""
         script = [self.script, *lines] if self.script else lines
         return Recipe(self.isa, str(kernel.elf), "\n".join(script), 0, self.ram_mib)
 

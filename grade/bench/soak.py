@@ -37,7 +37,7 @@ _ENTRANCES = ("fork_current", "system_execve", "system_mmap", "system_munmap", "
 """Functions of the kernel's at whose begin no half-done work holds a frame."""
 
 _ALLOCATIONS = (100, 8000)
-"""Which may fail: one behind the start of the leg's first process, and long before the end of the leg."""
+"""Which may fail: one after the start of the leg's first process, and long before the end of the leg."""
 
 _WRONG = ("1", "99")
 """What user/stress.cc and its children exit with if they have found something wrong."""

@@ -14,7 +14,7 @@ class UserLayout:
     """Where things are in the user half, the same for every process (kernel/mm/user_layout.h)."""
 
     end: int
-    """The first address behind all that a process may have."""
+    """The first address after all that a process may have."""
     stack_top: int
     stack_size: int
     stack_limit: int
@@ -41,7 +41,7 @@ class Layout:
     guards: tuple[Region, ...]
     ram_base: int
     window_end: int
-    """The physical address behind the RAM that the kernel reaches at all times."""
+    """The physical address after the RAM that the kernel reaches at all times."""
     stack_size: int
     """Of a kernel stack; below it lies a guard of the same size."""
     most_processes: int

@@ -166,7 +166,7 @@ CAUSES: dict[str, Cause] = {
     "stale-temp-mapping": Cause("A slot still shows the frame that it showed before.", _TEMP_MAP),
     "frame-freed-by-unmap": Cause("A frame was given back while a process still had it.", _TEMP_MAP),
     # The memory of user programs, as the kernel reaches it.
-    "user-copy-not-split": Cause("A copy went on behind the end of a page as if the next one followed in RAM.", _USER_COPY),
+    "user-copy-not-split": Cause("A copy went on past the end of a page as if the next one followed in RAM.", _USER_COPY),
     "user-copy-not-made": Cause("A copy that the process has every right to was refused, or left undone.", _USER_COPY),
     "user-pointer-trusted": Cause("A user's pointer was used as it came, or the permission not asked.", _USER_COPY),
     "user-page-not-cleared": Cause("A new page of a process shows what somebody left there.", _USER_COPY),

@@ -170,7 +170,7 @@ def _is_own(guest: Sight, killed: Fact, address: int) -> bool:
 
 
 def _cause_of_kill(guest: Sight, killed: Fact, report: Fact) -> str:
-    """From where the fault was: behind or in the stack, or in the program's own segments; of lab 6's, from the program."""
+    """By where the fault was: in the stack or above it, or in the program's own segments; for programs that fork, by the program."""
     if killed.values["program"] in programs.that_fork():
         return "killed-after-fork"
     if report.name != "fault":

@@ -25,7 +25,7 @@ def cause_in_window(guest: Sight, walk: Walk) -> str | None:
         return None
     if walk.steps[-1].level > 0:
         return "temp-window-not-in-root"
-    # Copies go upwards: behind a slot that is open, one has run over the end of its page.
+    # Copies go upwards: after a slot that is open, one has run over the end of its page.
     is_behind = slot > 0 and offset < PAGE // 2 and guest.walk(walk.va - PAGE).mapping is not None
     return "user-copy-not-split" if is_behind else "temp-slot-closed-too-early"
 

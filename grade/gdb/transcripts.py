@@ -1,7 +1,7 @@
 """The examples of docs/gdb.md are real: what GDB answers to their commands is put there, and compared, by program.
 
-An example is a block of code behind `<!-- gdb ISA "SCRIPT" -->`; its lines that begin with `(gdb) ` are typed. With
-`--record` behind the script, the guest is recorded first.
+An example is a block of code after `<!-- gdb ISA "SCRIPT" -->`; its lines that begin with `(gdb) ` are typed. With
+`--record` after the script, the guest is recorded first.
 """
 
 import os

@@ -33,7 +33,7 @@ _NOT_BUILT_FROM = {"build", "grade", "docs", "__pycache__"}
 _COLOUR = re.compile(r"\x1b\[[0-9;]*[mK]|\x1b\]8;[^\x1b\x07]*(?:\x1b\\|\x07)")
 _STEP = re.compile(r"\[(\d+)/(\d+)\] (.*)")
 _FAILED = re.compile(r"^FAILED: (.*)\n((?:(?!\[\d+/\d+\] |FAILED: |ninja: ).*\n?)*)", re.MULTILINE)
-"""What ninja prints of a job that failed: its outputs, and behind that its command and what it said."""
+"""What ninja prints of a job that failed: its outputs, then its command and what it said."""
 _OBJECT_OF = re.compile(r"(?:^|/)(\w+)\.dir/")
 """In an object's name: the target of CMake's that it is part of."""
 
@@ -72,7 +72,7 @@ class Caution:
     """How code is built that nobody here has read."""
 
     limits: tuple[str, ...]
-    """A command that runs the command behind it within limits."""
+    """A command that runs the one after it within limits."""
     definitions: tuple[str, ...]
     """Further variables for CMake, as -DNAME=VALUE."""
     steps: Callable[[Path, str], Iterable[Step]]

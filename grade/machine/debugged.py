@@ -21,7 +21,7 @@ from grade.machine.stop import Stop, StopKind
 from grade.walker import walker_for
 
 _STEPS_BEHIND = 16
-"""Instructions recorded after the point that is looked for: QEMU ends a recording with an event, which must lie behind it."""
+"""Instructions recorded after the point that is looked for: QEMU ends a recording with an event, which must come after it."""
 _SECONDS_TO_END = 10.0
 _MOST_BYTES = 256 << 20
 """A second's recording has some hundred KiB, but a CPU that faults for ever writes without end."""

@@ -43,7 +43,7 @@ class GuestSetup:
     serial: str = "chardev:serial"
     """QEMU's -serial; `stdio` is the same pipes, by QEMU's own device."""
     limits: tuple[str, ...] = ()
-    """A command that runs the command behind it within limits."""
+    """A command that runs the one after it within limits."""
     inherited: tuple[int, ...] = ()
     """Descriptors that `options` name."""
 

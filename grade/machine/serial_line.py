@@ -58,7 +58,7 @@ class SerialLine:
         return self._total > before
 
     def find(self, wanted: str) -> bool:
-        """Look for `wanted` after the place where the last search ended; move that place behind it."""
+        """Look for `wanted` after the place where the last search ended; move that place past it."""
         position = self.text().find(wanted, self._searched)
         if position < 0:
             return False

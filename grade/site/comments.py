@@ -1,6 +1,6 @@
 """C++ sources for Doxygen: the same lines, with each comment that belongs to a declaration in Doxygen's form.
 
-The sources say what a function promises in plain `//` comments above it. Doxygen reads `///` and, behind a member,
+The sources say what a function promises in plain `//` comments above it. Doxygen reads `///` and, after a member,
 `///<`. What is in the body of a function stays as it is. A comment is text for people: nothing in it is a command.
 """
 
@@ -28,7 +28,7 @@ def documented(lines: Sequence[str]) -> list[str]:
     lines = ["" if MARKER.match(line) else line for line in lines]
     out = list(lines)
     bodies = _in_bodies(lines)
-    column = -1  # of the comment behind a member, which may go on in the next line
+    column = -1  # of the comment after a member, which may go on in the next line
     for place, line in enumerate(lines):
         whole, trailing = _COMMENT.fullmatch(line), _TRAILING.fullmatch(line)
         if bodies[place]:

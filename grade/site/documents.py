@@ -22,7 +22,7 @@ def page_label(path: str) -> str:
 
 
 def anchor(heading: str) -> str:
-    """What a link writes behind # to lead to a heading: as the usual viewers of Markdown make it."""
+    """What a link has after # to lead to a heading: as the usual viewers of Markdown make it."""
     return re.sub(r"[^\w\- ]", "", heading.replace("`", "").lower()).replace(" ", "-")
 
 

@@ -15,7 +15,7 @@ _KINDS = ("leaf", "table", "reserved", "empty")
 
 
 class Run(NamedTuple):
-    """Entries of a table, one behind the other, that are alike; a list in JSON.
+    """Entries of a table, one after the other, that are alike; a list in JSON.
 
     The entry and the address are in hexadecimal: a number of JSON's cannot hold 64 bits everywhere.
     """

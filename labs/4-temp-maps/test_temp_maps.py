@@ -57,7 +57,7 @@ def _started(guest: Guest, program: str) -> Process:
 
 
 def _run_to_started(guest: Guest, program: str) -> Process:
-    """Runs to the checkpoint behind the start of `program`. It was loaded well: else it would die of something else."""
+    """Runs to the checkpoint after the start of `program`. It was loaded well: else it would die of something else."""
     __tracebackhide__ = True
     guest.run_to("started")
     process = _started(guest, program)
@@ -157,7 +157,7 @@ def test_border(boot: Boot) -> None:
     result, printed = _run_through_call(guest, "border", "the end of write")
     first, second = text[offset:PAGE].decode(), text[PAGE : offset + size].decode()
     half = first in printed and second not in printed
-    expect(not half, "user-copy-not-split", f"behind {first} comes {second}, of the next page", repr(printed))
+    expect(not half, "user-copy-not-split", f"after {first} comes {second}, of the next page", repr(printed))
     _check_printed((result, printed), text[offset : offset + size])
 
     _run_into_call(guest, "border", "the call of wait4")

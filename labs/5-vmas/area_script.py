@@ -166,7 +166,7 @@ class AreaScript:
         return self.model.apply(operation)
 
     def go_on(self) -> None:
-        """From behind a system call to where the program can be given operations again."""
+        """From after a system call to where the program can be given operations again."""
         __tracebackhide__ = True
         self._go_on()
 

@@ -58,7 +58,7 @@ class Places:
 
     @property
     def under_stack(self) -> int:
-        """Where something is mapped that the stack must not come near to: the page behind it stays free."""
+        """Where something is mapped that the stack must not come near to: the page after it stays free."""
         return self.user.stack_limit + 64 * PAGE
 
 
@@ -141,7 +141,7 @@ def far_steps(places: Places) -> list[Step]:
             [mprotect(places.far - PAGE, 2 * PAGE, READ), load(places.far), store(places.far + PAGE, 1)],
         ),
         ("munmap has crossed it", [munmap(places.far - PAGE, 2 * PAGE), load(places.far + PAGE)]),
-        ("a page behind an empty table is in use", [mmap(2 * places.far - 3 * PAGE, 6 * PAGE), store(2 * places.far, 1)]),
+        ("a page after an empty table is in use", [mmap(2 * places.far - 3 * PAGE, 6 * PAGE), store(2 * places.far, 1)]),
         ("mprotect has come to it", [mprotect(2 * places.far - 3 * PAGE, 6 * PAGE, READ), load(2 * places.far)]),
         ("munmap has come to it", [munmap(2 * places.far - 3 * PAGE, 6 * PAGE)]),
         ("a terabyte is promised", [mmap(places.one, 1 << 40), store(places.far + 2 * PAGE, 7), store(2 * places.far, 8)]),

@@ -68,7 +68,7 @@ def promised_areas(image: UserImage, isa: Isa, user: UserLayout) -> list[Area]:
 
 
 def heap_start(image: UserImage) -> int:
-    """Where the heap of a program begins: behind its last page."""
+    """Where the heap of a program begins: after its last page."""
     return max(-(-segment.end // PAGE) * PAGE for segment in image.segments)
 
 

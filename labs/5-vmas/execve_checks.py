@@ -20,7 +20,7 @@ from grade.machine.stop import StopKind
 
 _EXECUTE, _LOAD = "kernel/proc/execute.cc", "kernel/proc/load.cc"
 POINTERS = 256
-"""Where in g_strings, behind a program's name, the pointers to its arguments are written."""
+"""Where in g_strings, after a program's name, the pointers to its arguments are written."""
 
 _TEXTS = 512  # where these are
 _BLOCK = 512  # of an archive
@@ -74,7 +74,7 @@ def put_strings(script: AreaScript, name: bytes, arguments: list[bytes]) -> None
 
 
 def execute(script: AreaScript, program: UserImage, pointers: tuple[int, int], what: str) -> int | None:
-    """Has an execve made. Its result, behind it; or None where `program` begins."""
+    """Has an execve made. Its result, right after it; or None where `program` begins."""
     __tracebackhide__ = True
     guest, returned, begun = script.guest, script.program.va("call_returned"), program.entry
     script.hand_over([Operation("execve", (*pointers, 0))])

@@ -225,7 +225,7 @@ def check_same_registers(birth: Birth, parent: UserReturn, child: UserReturn) ->
     for back in (parent, child):
         cause = "child-registers-wrong" if back is child else "registers-not-kept"
         seen = f"it goes on at {back.cpu.pc:#x}"
-        expect(back.cpu.pc == pc, cause, f"{back.slot} goes on behind its call of fork, at {pc:#x}", seen)
+        expect(back.cpu.pc == pc, cause, f"{back.slot} goes on after its call of fork, at {pc:#x}", seen)
         seen = f"sp is {back.cpu.sp:#x}"
         expect(back.cpu.sp == sp, cause, f"{back.slot} goes on with the stack pointer {sp:#x}", seen)
         wanted = f"{back.slot} goes on with interrupts on: or no tick would ever end its turn"
