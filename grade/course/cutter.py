@@ -41,6 +41,8 @@ _NEVER_CUT = (
     ".github/",
     "CHANGELOG.md",
     "CONTRIBUTING.md",
+    "pyproject.toml",
+    ".flake8",
     "docs/graded.md",  # how the grader is examined, and how grades are defended
     "docs/instructor.md",
     "grade/course/",  # what only main can do

@@ -42,13 +42,23 @@ def gdb(arguments: list[str], commands: list[str]) -> str:
 def test_symbols_are_right_before_and_after_the_move(isa: str) -> None:
     output = gdb(
         ["2", "--isa", isa],
-        ["hbreak turn_on_paging", "continue", "print/x $pc", "hbreak run_monitor", "continue", "print/x $pc", "list"],
+        [
+            "hbreak turn_on_paging",
+            "continue",
+            "print/x $pc",
+            "hbreak run_monitor",
+            "continue",
+            "print/x $pc",
+            "info symbol $pc",
+            "list",
+        ],
     )
     assert f"arch/{isa}/boot_map.cc" in output
     low, high = (int(line.split()[-1], 16) for line in output.splitlines() if "$1 = " in line or "$2 = " in line)
     assert low < 1 << 32 and high > 1 << 63
-    # It begins by turning interrupts off, which is a line of the ISA's.
-    assert f"run_monitor () at arch/{isa}/cpu.h" in output and "asm volatile(" in output
+    # It begins by turning interrupts off, in an inlined function of the ISA's: GDB may say that it is there, or in its caller.
+    assert "run_monitor() in section .text" in output
+    assert f" () at arch/{isa}/cpu.h" in output and "asm volatile(" in output
 
 
 @pytest.mark.parametrize("isa", ISAS)
