@@ -19,6 +19,7 @@ from grade.walker import Mapping
 _FORK_FILE = "kernel/proc/fork.cc"
 _CLONE_FILE = "kernel/mm/clone.cc"
 
+_MOST_STEPS = 256  # for a return to user mode, one round of the loop there that calls the kernel, and its entrance
 _SHOWN = 8  # bytes of a page that a report shows
 
 
@@ -63,6 +64,7 @@ def run_to_birth(guest: Guest, what: str) -> Birth:
         born = [slot for slot in process_slots(guest) if slot.pid not in before]
         if born or turn.pid == parent.pid:
             break
+        _run_into_kernel(guest)
     if not born:
         back = go_to_user_mode(guest, turn)
         seen = f"fork returned {back.result}, and there is no new process"
@@ -70,6 +72,21 @@ def run_to_birth(guest: Guest, what: str) -> Birth:
         fail(cause, f"{parent} gets a child, which is ready to run", seen)
     _check_complete(parent, born[0], guest.layout.stack_size)
     return Birth(call, registers, memory, parent, born[0], turn)
+
+
+def _run_into_kernel(guest: Guest) -> None:
+    """Leads whoever has a turn while a fork goes on through user mode and, with the next system call, out of it.
+
+    A fork that gives the CPU away may take so long that each time a tick ends such a turn before it has begun. In single
+    steps the guest has no interrupts.
+    """
+    was_user = False
+    for _ in range(_MOST_STEPS):
+        guest.machine.step()
+        is_user = guest.cpu().is_user
+        if was_user and not is_user:
+            return
+        was_user = is_user
 
 
 def _check_complete(parent: ProcessSlot, child: ProcessSlot, stack_size: int) -> None:
