@@ -157,9 +157,9 @@ class RunWatcher:
         if cpu_limit and cpu_time(self._process.pid) > limits.cpu:
             return Stop(StopKind.HANG, None, f"QEMU used up its {limits.cpu:g} s of CPU time")
         if self._sleep.seconds > limits.idle:
-            return Stop(StopKind.HANG, None, f"the guest slept for {limits.idle:g} s and printed nothing")
+            return Stop(StopKind.HANG, None, f"the guest slept for {limits.idle:g} s and printed nothing", asleep=True)
         if limits.prompt and self._sleep.seconds > _ASLEEP_AT_PROMPT and self._serial.ends_with(limits.prompt):
-            return Stop(StopKind.HANG, None, AT_PROMPT)
+            return Stop(StopKind.HANG, None, AT_PROMPT, asleep=True)
         if elapsed > limits.wall:
             return Stop(StopKind.HANG, None, f"nothing stopped the guest within {limits.wall:g} s")
         return None

@@ -32,13 +32,14 @@ AT_PROMPT = "the guest waits for somebody to type"
 class Stop:
     """One stop. `pc` is a virtual address, or None if QEMU has gone; `detail` is a sentence.
 
-    `watched` is the address of the watchpoint, where that is the reason.
+    `watched` is the address of the watchpoint, where that is the reason. `asleep` says that the CPU waited for an interrupt.
     """
 
     kind: StopKind
     pc: int | None
     detail: str
     watched: int | None = None
+    asleep: bool = False
 
     @property
     def address(self) -> int:

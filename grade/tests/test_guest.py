@@ -2,8 +2,13 @@
 
 from collections.abc import Callable
 
+import pytest
+
 from grade.boot.guest import Guest
 from grade.boot.user_image import user_image
+from grade.diagnosis.diagnose import unexpected_end
+from grade.diagnosis.failure import Failure
+from grade.machine.stop import Stop, StopKind
 
 
 def test_code_that_is_not_there_yet_is_no_stop(boot: Callable[..., Guest]) -> None:
@@ -13,3 +18,15 @@ def test_code_that_is_not_there_yet_is_no_stop(boot: Callable[..., Guest]) -> No
     cpu = guest.run_to_address(entry, "the first instruction of hello")
     assert (cpu.pc, cpu.is_user) == (entry, True) and guest.walk(entry).mapping is not None
     assert guest.machine.breakpoint_stops == [entry, entry], "it went there before, and the kernel brought the page"
+
+
+def test_a_process_goes_on_and_on_though_its_kernel_is_met(boot: Callable[..., Guest], monkeypatch: pytest.MonkeyPatch) -> None:
+    """On a busy machine each moment that the guest runs may begin and end in the kernel's handler of a tick."""
+    guest = boot("run tag 7")
+    for _ in range(3):  # from the second on it is the program that a tick interrupts
+        guest.run_to_address(guest.image.va("_Z16handle_user_tickv"), "a tick")
+    hang = Stop(StopKind.HANG, guest.cpu().pc, "QEMU used up its CPU time")
+    monkeypatch.setattr(guest.machine, "run", lambda: hang)
+    with pytest.raises(Failure) as failed:
+        unexpected_end(guest, hang, "the end")
+    assert failed.value.cause == "user-makes-no-progress"
