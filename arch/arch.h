@@ -1,6 +1,6 @@
 // The contract between kernel/ and an ISA: what kernel/ may ask of `Arch`. Each ISA implements it in arch/<isa>/, with
 // the same file names, so that `diff -r arch/x86_64 arch/aarch64` is a lesson. kernel/ includes no other file of arch/
-// but boot.h and, from lab 3 on, user_mode.h.
+// but layout.h, boot.h and, from lab 3 on, user_mode.h.
 #pragma once
 
 #include <concepts>
@@ -11,7 +11,7 @@
 #include "kernel/mm/paging_format.h"
 
 template <typename A>
-concept ArchContract = requires(char c, bool were_enabled, VirtAddr va, std::uint32_t value, unsigned microseconds) {
+concept ArchContract = requires(char c, bool were_enabled, VirtAddr va, unsigned microseconds) {
   // The ISA's page tables, and its name.
   requires PagingFormat<typename A::Paging>;
   { A::kName } -> std::convertible_to<const char*>;
@@ -47,12 +47,6 @@ concept ArchContract = requires(char c, bool were_enabled, VirtAddr va, std::uin
   { A::flush_all() } -> std::same_as<void>;
   // The root that the hardware walks for `va` right now.
   { A::active_root(va) } -> std::same_as<PhysAddr>;
-
-  // Reads, writes or calls `va` and comes back even if that faults: then the fault is printed, and the result is
-  // nothing or false.
-  { A::probe_read(va) } -> std::same_as<std::optional<std::uint32_t>>;
-  { A::probe_write(va, value) } -> std::same_as<bool>;
-  { A::probe_execute(va) } -> std::same_as<bool>;
 };
 
 #if defined(PAGEWALK_ISA_x86_64)

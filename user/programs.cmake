@@ -4,7 +4,7 @@
 
 # Fixed addresses, and no exception tables: user/user.ld says where things are, user/lib/ is all the library there is.
 set(user_options
-  ${ISA_FLAGS} -ffreestanding -fno-pie -fno-stack-protector
+  ${ISA_FLAGS} -DPAGEWALK_ISA_${ISA} -ffreestanding -fno-pie -fno-stack-protector
   -fno-asynchronous-unwind-tables -fno-unwind-tables # so that GDB's go to .debug_frame: the linker scripts drop .eh_frame
   $<$<COMPILE_LANGUAGE:CXX>:-fno-exceptions>
   $<$<COMPILE_LANGUAGE:CXX>:-fno-rtti>

@@ -41,8 +41,4 @@ struct Arch {
   static PhysAddr active_root(VirtAddr va) {
     return PhysAddr{((va.raw() >> 63) != 0 ? cpu::read_ttbr1() : cpu::read_ttbr0()) & Paging::kAddress};
   }
-
-  static std::optional<std::uint32_t> probe_read(VirtAddr va);
-  static bool probe_write(VirtAddr va, std::uint32_t value);
-  static bool probe_execute(VirtAddr va);
 };

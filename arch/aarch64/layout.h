@@ -13,6 +13,17 @@ inline constexpr PhysAddr kRamBase{0x4000'0000};
 // va - pa in the higher half: the lowest address that TTBR1_EL1 translates with TCR_EL1.T1SZ = 16 (Arm ARM D8.1.8).
 inline constexpr std::uint64_t kKernelOffset = 0xffff'0000'0000'0000;
 
+// How many entries of the root of the lower half, from the first on, are for user addresses: all.
+inline constexpr unsigned kUserSlots = 512;
+
+// The end of the user half: one page below what TTBR0_EL1 translates with TCR_EL1.T0SZ = 16, as on the other ISAs.
+inline constexpr VirtAddr kUserEnd{0x7fff'ffff'f000};
+
+// Kernel stacks lie on both sides of it: a table of level 1 ends there.
+inline constexpr VirtAddr kKernelStacksBorder{kKernelOffset + 513 * kGiB};
+// Temporary mappings, in a slot of the root of their own.
+inline constexpr VirtAddr kTempWindow{kKernelOffset + 1024 * kGiB};
+
 inline constexpr PhysAddr kUart{0x0900'0000};            // PL011
 inline constexpr PhysAddr kGicDistributor{0x0800'0000};  // GICv2
 inline constexpr PhysAddr kGicCpu{0x0801'0000};

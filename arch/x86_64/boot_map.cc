@@ -5,16 +5,6 @@
 #include "kernel/base/todo.h"
 #include "kernel/mm/frame.h"
 
-Result<void> map_kernel(KernelTable& table, std::uint64_t offset) {
-  // @lab 1 begin: map_kernel
-  //: Map each of kernel_regions() with map_range(), its flags as the region says, at its physical address + offset.
-  for (const Region& region : kernel_regions()) {
-    TRY(table.map_range(VirtAddr{region.start.raw() + offset}, region.start, region.size, region.flags));
-  }
-  return {};
-  // @lab 1 end
-}
-
 void turn_on_paging() {
   // @lab 1 begin: turn_on_paging
   //: Paging is on already, with the crude map of boot.S. Make a better one and change over:

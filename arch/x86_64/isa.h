@@ -37,8 +37,4 @@ struct Arch {
   static void flush_page(VirtAddr va) { cpu::invlpg(va); }
   static void flush_all();
   static PhysAddr active_root(VirtAddr) { return PhysAddr{cpu::read_cr3() & Paging::kAddress}; }
-
-  static std::optional<std::uint32_t> probe_read(VirtAddr va);
-  static bool probe_write(VirtAddr va, std::uint32_t value);
-  static bool probe_execute(VirtAddr va);
 };

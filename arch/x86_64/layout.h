@@ -14,6 +14,18 @@ inline constexpr PhysAddr kRamBase{0};
 // 3.3.7.1), slot 256 of the root.
 inline constexpr std::uint64_t kKernelOffset = 0xffff'8000'0000'0000;
 
+// How many entries of the root, from the first on, are for user addresses: half, for the others are the kernel's.
+inline constexpr unsigned kUserSlots = 256;
+
+// The end of the user half. The last page of the lower half stays out of reach: so the address after an instruction
+// is canonical, too, and a return to it cannot fault in the kernel (Intel SDM vol. 1, 3.3.7.1).
+inline constexpr VirtAddr kUserEnd{0x7fff'ffff'f000};
+
+// Kernel stacks lie on both sides of it: a table of level 1 ends there.
+inline constexpr VirtAddr kKernelStacksBorder{kKernelOffset + 513 * kGiB};
+// Temporary mappings, in a slot of the root of their own.
+inline constexpr VirtAddr kTempWindow{kKernelOffset + 1024 * kGiB};
+
 inline constexpr PhysAddr kLocalApic{0xfee0'0000};  // Intel SDM vol. 3, 10.4.1
 inline constexpr PhysAddr kPower{0xfea0'0000};      // ACPI sleep control register at + 0x200 (ACPI 4.8.3.7)
 

@@ -12,14 +12,16 @@ class Cause:
 
     def file_in(self, lab: int, isa: str) -> str:
         """Where to look first in a lab's tree. From lab 2 on lab 1's map has been proved: it is lab 2's that is new."""
-        file = _BOOT_HIGH if self.file == _BOOT_MAP and lab > 1 else self.file
+        file = _BOOT_HIGH if self.file in (_BOOT_MAP, _MAP_KERNEL) and lab > 1 else self.file
         return file.format(isa=isa)
 
 
 _MAP = "kernel/mm/page_table_map.h"
+_MAP_KERNEL = "kernel/mm/map_kernel.cc"
 _BOOT_MAP = "arch/{isa}/boot_map.cc"
 _BOOT_HIGH = "arch/{isa}/boot_high.cc"
 _JUMP = "arch/{isa}/boot_high.S"
+_LEAVE = "kernel/mm/leave_low_half.cc"
 _SPACE = "kernel/mm/address_space.cc"
 _UNMAP = "kernel/mm/page_table_unmap.h"
 _USER_MODE = "arch/{isa}/user_mode.cc"
@@ -78,21 +80,21 @@ CAUSES: dict[str, Cause] = {
     "write-protect-off": Cause("CR0.WP is off: the kernel writes to read-only pages.", _BOOT_MAP),
     "live-table-overwritten": Cause("A frame that holds a table in use was handed out or written as data.", _BOOT_MAP),
     # What is missing from the map.
-    "vectors-not-mapped": Cause("The exception vectors are not in the root: any fault recurses.", _BOOT_MAP),
-    "image-not-mapped": Cause("A part of the kernel's image is not in the root.", _BOOT_MAP),
-    "stack-not-mapped": Cause("The kernel's stack is not in the root.", _BOOT_MAP),
-    "frames-not-mapped": Cause("The window's frames, where tables live, are not in the root.", _BOOT_MAP),
-    "device-not-mapped": Cause("A device's registers are not in the root.", _BOOT_MAP),
-    "parameters-not-mapped": Cause("The boot parameters are not in the root.", _BOOT_MAP),
+    "vectors-not-mapped": Cause("The exception vectors are not in the root: any fault recurses.", _MAP_KERNEL),
+    "image-not-mapped": Cause("A part of the kernel's image is not in the root.", _MAP_KERNEL),
+    "stack-not-mapped": Cause("The kernel's stack is not in the root.", _MAP_KERNEL),
+    "frames-not-mapped": Cause("The window's frames, where tables live, are not in the root.", _MAP_KERNEL),
+    "device-not-mapped": Cause("A device's registers are not in the root.", _MAP_KERNEL),
+    "parameters-not-mapped": Cause("The boot parameters are not in the root.", _MAP_KERNEL),
     # What is in the map and should not be so.
-    "wrong-frame": Cause("A page maps another frame than it should.", _BOOT_MAP),
-    "null-page-mapped": Cause("Page 0 is mapped: a null pointer would go unnoticed.", _BOOT_MAP),
-    "guard-page-mapped": Cause("The guard below a stack is mapped: an overflow would go unnoticed.", _BOOT_MAP),
-    "writable-and-executable": Cause("A page can be both written and executed.", _BOOT_MAP),
-    "user-access-to-kernel": Cause("User code could touch a page of the kernel.", _BOOT_MAP),
-    "user-writable-not-executable": Cause("Pages that EL0 may write are never executable at EL1.", _BOOT_MAP),
-    "wrong-permission": Cause("A region's permissions are not its own.", _BOOT_MAP),
-    "wrong-memory-type": Cause("RAM is mapped as device memory, or a device as normal memory.", _BOOT_MAP),
+    "wrong-frame": Cause("A page maps another frame than it should.", _MAP_KERNEL),
+    "null-page-mapped": Cause("Page 0 is mapped: a null pointer would go unnoticed.", _MAP_KERNEL),
+    "guard-page-mapped": Cause("The guard below a stack is mapped: an overflow would go unnoticed.", _MAP_KERNEL),
+    "writable-and-executable": Cause("A page can be both written and executed.", _MAP_KERNEL),
+    "user-access-to-kernel": Cause("User code could touch a page of the kernel.", _MAP_KERNEL),
+    "user-writable-not-executable": Cause("Pages that EL0 may write are never executable at EL1.", _MAP_KERNEL),
+    "wrong-permission": Cause("A region's permissions are not its own.", _MAP_KERNEL),
+    "wrong-memory-type": Cause("RAM is mapped as device memory, or a device as normal memory.", _MAP_KERNEL),
     "access-flag-clear": Cause("The access flag of a leaf is clear: its first use faults.", _MAP),
     "reserved-bit-set": Cause("An entry has a bit set that the manual reserves.", _MAP),
     "fault-misreported": Cause("A fault was not reported with its address, access and cause.", "arch/{isa}/traps.cc"),
@@ -100,9 +102,9 @@ CAUSES: dict[str, Cause] = {
     # The higher half.
     "pc-still-low": Cause("The kernel still runs at its low addresses.", _JUMP),
     "stack-still-low": Cause("The stack pointer is still a low address.", _JUMP),
-    "vectors-still-low": Cause("The CPU still finds its exception vectors by a low address.", _BOOT_HIGH),
-    "descriptor-tables-still-low": Cause("GDTR, IDTR, TR or the IST still hold low addresses.", _BOOT_HIGH),
-    "pointer-still-low": Cause("A pointer from before the move was used after the low map had gone.", _BOOT_HIGH),
+    "vectors-still-low": Cause("The CPU still finds its exception vectors by a low address.", _LEAVE),
+    "descriptor-tables-still-low": Cause("GDTR, IDTR, TR or the IST still hold low addresses.", _LEAVE),
+    "pointer-still-low": Cause("A pointer from before the move was used after the low map had gone.", _LEAVE),
     "device-still-low": Cause("A device is reached by its low address, which is gone.", "arch/{isa}/timer.cc"),
     "wrong-offset": Cause("va - pa is not the kernel offset for every page.", _BOOT_HIGH),
     "base-outside-address-size": Cause("The kernel's base is outside what the root register translates.", _BOOT_MAP),
@@ -110,12 +112,10 @@ CAUSES: dict[str, Cause] = {
     "high-address-too-early": Cause("Code that still runs low used a high address.", "kernel/mm/layout.h"),
     "identity-dropped-too-early": Cause("The low map was taken away while the kernel still ran on it.", _BOOT_HIGH),
     "high-half-not-mapped": Cause("The kernel moved before its high addresses were mapped.", _BOOT_HIGH),
-    "identity-still-mapped": Cause("The low addresses still translate.", _BOOT_HIGH),
-    "stale-identity": Cause("The identity map is gone from the tables but not from the TLB.", _BOOT_HIGH),
-    "freed-table-still-linked": Cause("The root still points to a table that was given back.", _BOOT_HIGH),
-    "tables-not-given-back": Cause(
-        "The tables of the identity map are still in use, though nothing leads to them.", _BOOT_HIGH
-    ),
+    "identity-still-mapped": Cause("The low addresses still translate.", _LEAVE),
+    "stale-identity": Cause("The identity map is gone from the tables but not from the TLB.", _LEAVE),
+    "freed-table-still-linked": Cause("The root still points to a table that was given back.", _LEAVE),
+    "tables-not-given-back": Cause("The tables of the identity map are still in use, though nothing leads to them.", _LEAVE),
     "kernel-root-changed": Cause("The kernel's root register was written again after the move.", _BOOT_HIGH),
     "halves-share-a-table": Cause("The user half and the kernel half hang on a common table.", _BOOT_HIGH),
     # Processes and their roots.

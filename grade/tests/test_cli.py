@@ -323,7 +323,7 @@ def test_a_wild_engine_is_shown_what_the_sanitizer_says(tmp_path: Path) -> None:
 def test_one_failure_of_many_milestones_is_shown_once(tmp_path: Path) -> None:
     """And a fault that interrupts a line is found all the same."""
     old = "TRY(table.map_range("
-    tree = changed_cut(tmp_path, "arch/aarch64/boot_map.cc", old, f'if (region.name != "parameters") {old}')
+    tree = changed_cut(tmp_path, "kernel/mm/map_kernel.cc", old, f'if (region.name != "parameters") {old}')
     run = pagewalk("grade", "1", "--isa", "aarch64", "--tree", str(tree))
     assert run.returncode == 1
     assert run.stdout.count("cause      parameters-not-mapped") == 1, run.stdout
@@ -333,7 +333,7 @@ def test_one_failure_of_many_milestones_is_shown_once(tmp_path: Path) -> None:
 def test_the_first_failure_is_shown_in_full_at_once(tmp_path: Path) -> None:
     """The others follow at the end, and the first is not repeated there."""
     tree = changed_cut(
-        tmp_path, "arch/aarch64/boot_map.cc", "TRY(table.map_range(", 'if (region.name != "parameters") TRY(table.map_range('
+        tmp_path, "kernel/mm/map_kernel.cc", "TRY(table.map_range(", 'if (region.name != "parameters") TRY(table.map_range('
     )
     engine = tree / "kernel/mm/page_table_map.h"
     engine.write_text(engine.read_text().replace("size -= level_size<F>(level);", "size -= kPageSize;", 1))

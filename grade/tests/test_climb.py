@@ -27,10 +27,8 @@ NUMBERS = [lab.number for lab in LABS]
 
 RENAMED = {
     "kernel/mm/page_table_map.h": {"here": "spot", "top": "end_of_walk", "path": "new_tables"},
-    "arch/x86_64/boot_map.cc": {"region": "part"},
-    "arch/aarch64/boot_map.cc": {"region": "part"},
-    "arch/x86_64/boot_high.cc": {"slot": "number", "entry": "old_entry"},
-    "arch/aarch64/boot_high.cc": {"slot": "number", "entry": "old_entry"},
+    "kernel/mm/map_kernel.cc": {"region": "part"},
+    "kernel/mm/leave_low_half.cc": {"slot": "number", "entry": "old_entry"},
     "kernel/mm/page_table_unmap.h": {"here": "spot", "emptied": "old_table"},
     "kernel/mm/address_space.cc": {"freed": "given_back"},
     "kernel/mm/temp_map.cc": {"used": "taken"},

@@ -74,22 +74,28 @@ def test_forged_facts_gain_nothing_in_lab_2(isa: str) -> None:
 def test_the_crude_map_is_not_the_higher_half() -> None:
     tree = ROOT / "build" / "liars" / "alias-lab2-x86_64"
     cut(ROOT, 2, 2, tree, ["x86_64"])
-    for name in ("boot_map.cc", "boot_high.cc"):
-        (tree / "arch" / "x86_64" / name).write_text(LIAR_STEPS[name], encoding="utf-8")
+    for name, text in LIAR_STEPS.items():
+        (tree / name).write_text(text, encoding="utf-8")
     (tree / "arch" / "x86_64" / "boot_high.S").write_text(ALIAS, encoding="utf-8")
     assert expect_no_points(tree, 2, "x86_64")["2.1"] == "boot-root-still-active"
 
 
 LIAR_STEPS = {
-    "boot_map.cc": """
+    "kernel/mm/map_kernel.cc": """
 #include "arch/boot.h"
 Result<void> map_kernel(KernelTable&, std::uint64_t) { return {}; }
+""",
+    "arch/x86_64/boot_map.cc": """
+#include "arch/boot.h"
 void turn_on_paging() {}
 """,
-    "boot_high.cc": """
-#include "arch/arch.h"
+    "arch/x86_64/boot_high.cc": """
 #include "arch/boot.h"
 void map_high_half() {}
+""",
+    "kernel/mm/leave_low_half.cc": """
+#include "arch/arch.h"
+#include "arch/boot.h"
 void leave_low_half() { Arch::install_traps(); }
 """,
 }

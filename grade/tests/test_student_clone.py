@@ -16,7 +16,7 @@ from grade.tests.student_trees import git
 
 ROOT = find_root(Path(__file__))
 ISA = "aarch64"
-OWNED = ["arch/aarch64/boot_map.cc", "kernel/mm/page_table_map.h"]
+OWNED = ["arch/aarch64/boot_map.cc", "kernel/mm/map_kernel.cc", "kernel/mm/page_table_map.h"]
 
 
 @pytest.fixture(scope="module")
@@ -83,11 +83,15 @@ def test_from_the_starter_to_a_submission(clone: Path) -> None:
     first = pagewalk(clone, "grade", "-j", "1")
     assert first.returncode == 1, first.stdout + first.stderr
     assert "Lab 1: 15 of 100 points on aarch64.\nNext: 1.2 on aarch64 (" in first.stdout
-    assert "write map_kernel at arch/aarch64/boot_map.cc:" in first.stdout.splitlines()[-1]
+    assert "write map_kernel at kernel/mm/map_kernel.cc:" in first.stdout.splitlines()[-1]
     assert "15 / 100" in pagewalk(clone, "status").stdout
 
+    solve(clone, "kernel/mm/map_kernel.cc")
     solve(clone, "arch/aarch64/boot_map.cc")
-    assert "Changed since that grading:\n  arch/aarch64/boot_map.cc\n" in pagewalk(clone, "status").stdout
+    assert (
+        "Changed since that grading:\n  arch/aarch64/boot_map.cc\n  kernel/mm/map_kernel.cc\n"
+        in pagewalk(clone, "status").stdout
+    )
     again = pagewalk(clone, "grade", "--milestone", "1.2", "-j", "1")
     assert again.returncode == 0, again.stdout + again.stderr
     assert again.stdout.endswith("Lab 1: 25 of 100 points on aarch64.\nNext: ./pagewalk grade\n")

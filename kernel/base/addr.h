@@ -8,6 +8,7 @@ inline constexpr unsigned kPageBits = 12;
 inline constexpr std::uint64_t kPageSize = 1u << kPageBits;
 inline constexpr std::uint64_t kKiB = 1024;
 inline constexpr std::uint64_t kMiB = 1024 * kKiB;
+inline constexpr std::uint64_t kGiB = 1024 * kMiB;
 
 constexpr bool is_aligned(std::uint64_t value, std::uint64_t alignment) {
   return value % alignment == 0;

@@ -14,8 +14,7 @@ using Tables = WindowTables<Format::Entry>;
 
 constexpr unsigned kRootLevel = Format::kLevels - 1;
 
-// The slots of a user root that belong to the user. Where one root serves both halves, the upper ones are the kernel's.
-constexpr unsigned kUserSlots = kEntriesPerTable<Format> / (UserMode::kOneRootForBothHalves ? 2 : 1);
+using layout::kUserSlots;  // of a root; where it serves both halves, the others are the kernel's
 
 // Frees the pages and tables that the first `slots` entries of `table` lead to, but not `table` itself.
 void free_entries(PhysAddr table, unsigned level, unsigned slots) {

@@ -1,8 +1,8 @@
 // The parts of the kernel half whose pages come and go: kernel stacks, and temporary mappings.
 //
-//   +-------------------------+ kKernelOffset + 1 TiB + 256 KiB
+//   +-------------------------+ kTempWindow + 64 * 4 KiB
 //   | temporary mappings      | one page a slot, one table for all of them
-//   +-------------------------+ kKernelOffset + 1 TiB
+//   +-------------------------+ kTempWindow
 //   +-------------------------+ kKernelStacks + 128 * 32 KiB
 //   | stack of slot 1         |
 //   | guard of slot 1         |
@@ -21,15 +21,14 @@ namespace layout {
 // The number of processes at one time, each with a kernel stack.
 inline constexpr unsigned kMaxProcesses = 128;
 
-// Slot 8 begins at a multiple of 1 GiB: a few stacks lie on both sides of what one table of level 1 maps. Slot 0 would
-// be process 0's, which runs on the boot stack.
+// Slot 8 begins at the border: a few stacks lie below the end of a table of level 1, the others above it. Slot 0 would be
+// process 0's, which runs on the boot stack.
 inline constexpr std::uint64_t kKernelStackSlot = 2 * kKernelStackSize;
-inline constexpr VirtAddr kKernelStacks{kKernelOffset + (std::uint64_t{512} << 30) + (1 << 30) - 8 * kKernelStackSlot};
+inline constexpr VirtAddr kKernelStacks = kKernelStacksBorder - 8 * kKernelStackSlot;
 
 static_assert(kKernelStacks.is_aligned(kKernelStackSlot));
 
 inline constexpr unsigned kTempSlots = 64;
-inline constexpr VirtAddr kTempWindow{kKernelOffset + (std::uint64_t{1} << 40)};
 
 }  // namespace layout
 

@@ -1,4 +1,4 @@
-// Where things are in the user half, the same for every process and ISA.
+// Where things are in the user half, the same for every process. The ISA says where it ends (arch/<isa>/layout.h).
 //
 //   +-----------------------+ kUserEnd
 //   | what mmap finds room  |
@@ -20,20 +20,17 @@
 //   +-----------------------+ 0
 #pragma once
 
+#include "arch/layout.h"
 #include "kernel/base/addr.h"
 
 namespace layout {
-
-// The end of the user half. The last page of the lower half stays out of reach: so the address after an instruction
-// is canonical, too, and a return to it cannot fault in the kernel (Intel SDM vol. 1, 3.3.7.1).
-inline constexpr VirtAddr kUserEnd{0x7fff'ffff'f000};
 
 inline constexpr VirtAddr kUserStackTop{0x4000'0000};
 inline constexpr std::uint64_t kUserStackSize = 16 * kKiB;
 inline constexpr VirtAddr kUserStackGuard = kUserStackTop - kUserStackSize - kPageSize;  // one page
 inline constexpr VirtAddr kUserStackLimit = kUserStackTop - kMiB;
 
-inline constexpr VirtAddr kUserMapStart{std::uint64_t{4} << 30};
+inline constexpr VirtAddr kUserMapStart{4 * kGiB};
 
 // Whether all bytes from `start` on are in the user half, and none of them in page 0. Cannot overflow.
 constexpr bool is_user_range(VirtAddr start, std::uint64_t size) {

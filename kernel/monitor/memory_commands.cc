@@ -1,6 +1,6 @@
 // Commands about memory: regions, frames, fail, peek, poke, jump.
-#include "arch/arch.h"
 #include "kernel/base/print.h"
+#include "kernel/base/probe.h"
 #include "kernel/mm/frame_allocator.h"
 #include "kernel/mm/kernel_regions.h"
 #include "kernel/monitor/monitor.h"
@@ -39,7 +39,7 @@ void fail(const Arguments& arguments) {
 void peek(const Arguments& arguments) {
   const auto va = arguments.number(1);
   if (!va) return report_misuse("peek", "bad-number");
-  const auto value = Arch::probe_read(VirtAddr{*va});
+  const auto value = probe_read(VirtAddr{*va});
   if (value) Fact("peek").field("va", Hex{*va}).field("value", Hex{*value});
 }
 
@@ -47,7 +47,7 @@ void poke(const Arguments& arguments) {
   const auto va = arguments.number(1);
   const auto value = arguments.number(2);
   if (!va || !value || *value > ~std::uint32_t{0}) return report_misuse("poke", "bad-number");
-  if (Arch::probe_write(VirtAddr{*va}, static_cast<std::uint32_t>(*value))) {
+  if (probe_write(VirtAddr{*va}, static_cast<std::uint32_t>(*value))) {
     Fact("poke").field("va", Hex{*va}).field("value", Hex{*value});
   }
 }
@@ -55,7 +55,7 @@ void poke(const Arguments& arguments) {
 void jump(const Arguments& arguments) {
   const auto va = arguments.number(1);
   if (!va) return report_misuse("jump", "bad-number");
-  if (Arch::probe_execute(VirtAddr{*va})) Fact("jump").field("va", Hex{*va});
+  if (probe_execute(VirtAddr{*va})) Fact("jump").field("va", Hex{*va});
 }
 
 [[gnu::section(".data.rel.ro.commands"), gnu::used]] constinit const Command kCommands[] = {

@@ -1,7 +1,6 @@
 // The ISA of the host tests: a CPU that does nothing, and a stretch of RAM that is an array (host_isa.cc).
 #pragma once
 
-#include <array>
 #include <cstdint>
 #include <cstdio>
 #include <functional>
@@ -9,17 +8,8 @@
 #include <stdexcept>
 #include <vector>
 
-#include "arch/device_region.h"
 #include "arch/x86_64/paging.h"
-
-namespace layout {
-
-// Not 0, so that a physical address taken for an offset, or the reverse, is noticed.
-inline constexpr PhysAddr kRamBase{0x4000'0000};
-inline constexpr std::uint64_t kKernelOffset = 0xffff'8000'0000'0000;
-inline constexpr std::array<DeviceRegion, 0> kDevices{};
-
-}  // namespace layout
+#include "kernel/tests/host_layout.h"
 
 // Thrown by a CHECK that fails, so that a test can expect it. what() is the condition.
 struct CheckFailed : std::logic_error {
@@ -59,8 +49,4 @@ struct Arch {
   static void flush_page(VirtAddr va);
   static void flush_all() {}
   static PhysAddr active_root(VirtAddr va) { return {}; }
-
-  static std::optional<std::uint32_t> probe_read(VirtAddr va) { return {}; }
-  static bool probe_write(VirtAddr va, std::uint32_t value) { return false; }
-  static bool probe_execute(VirtAddr va) { return false; }
 };
