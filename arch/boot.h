@@ -17,8 +17,8 @@ void turn_on_paging();
 // Lab 2, arch/<isa>/boot_high.cc: maps the kernel a second time, at its high addresses.
 void map_high_half();
 
-// Lab 2, arch/<isa>/boot_high.S: goes on at the high addresses. Called from low code, it returns to the high alias of its caller,
-// on the high alias of the stack.
+// Lab 2, arch/<isa>/boot_high.S: goes on at the high addresses. Called from low code, it returns to the high alias of
+// its caller, on the high alias of the stack.
 extern "C" void move_to_high_half();
 
 // Lab 2, kernel/mm/leave_low_half.cc: cuts every tie to the low addresses, then takes the identity map away.

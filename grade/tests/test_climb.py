@@ -28,6 +28,10 @@ NUMBERS = [lab.number for lab in LABS]
 RENAMED = {
     "kernel/mm/page_table_map.h": {"here": "spot", "top": "end_of_walk", "path": "new_tables"},
     "kernel/mm/map_kernel.cc": {"region": "part"},
+    "arch/x86_64/boot_map.cc": {"table": "first_map"},
+    "arch/aarch64/boot_map.cc": {"table": "first_map"},
+    "arch/x86_64/boot_high.cc": {"table": "same_map"},
+    "arch/aarch64/boot_high.cc": {"table": "high_map"},
     "kernel/mm/leave_low_half.cc": {"slot": "number", "entry": "old_entry"},
     "kernel/mm/page_table_unmap.h": {"here": "spot", "emptied": "old_table"},
     "kernel/mm/address_space.cc": {"freed": "given_back"},

@@ -297,7 +297,7 @@ def test_a_guest_at_its_prompt_is_not_waited_for(boot: Boot) -> None:
     assert guest.machine.run(until="pagewalk> ").kind is StopKind.OUTPUT
 
 
-def test_a_guest_that_sleeps_is_looked_at_again_at_once(boot: Boot, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_guest_that_sleeps_is_not_run_again(boot: Boot, monkeypatch: pytest.MonkeyPatch) -> None:
     """For a report of where it sleeps, with a process that waits for its time."""
     guest = boot("run sleep 1000000", "checkpoint never", idle_backstop=0.5)
     run, details = guest.machine.run, []
@@ -308,7 +308,7 @@ def test_a_guest_that_sleeps_is_looked_at_again_at_once(boot: Boot, monkeypatch:
         return stop
 
     monkeypatch.setattr(guest.machine, "run", noted)
+    monkeypatch.setattr(guest.machine, "step", None)  # a CPU that sleeps comes to the end of no instruction
     with pytest.raises(Failure, match="^hang: "):
         guest.run_to("never")
-    assert len(details) > 2 and details[0].startswith("the guest slept for")
-    assert not any("slept" in detail for detail in details[1:])
+    assert len(details) == 1 and details[0].startswith("the guest slept for")

@@ -21,8 +21,8 @@ namespace layout {
 // The number of processes at one time, each with a kernel stack.
 inline constexpr unsigned kMaxProcesses = 128;
 
-// Slot 8 begins at the border: a few stacks lie below the end of a table of level 1, the others above it. Slot 0 would be
-// process 0's, which runs on the boot stack.
+// Slot 8 begins at the border: a few stacks lie below the end of a table of level 1, the others above it. Slot 0 would
+// be process 0's, which runs on the boot stack.
 inline constexpr std::uint64_t kKernelStackSlot = 2 * kKernelStackSize;
 inline constexpr VirtAddr kKernelStacks = kKernelStacksBorder - 8 * kKernelStackSlot;
 
