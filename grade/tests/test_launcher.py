@@ -330,7 +330,7 @@ def test_what_is_missing_after_installing_is_told(debian: World) -> None:
     assert "GRADE" not in result.stdout
 
 
-LINTERS = "black isort flake8 mypy shellcheck"
+LINTERS = "black isort flake8 mypy shellcheck clang-tidy"
 
 
 def test_doxygen_is_needed_by_docs_and_test_only(debian: World) -> None:
