@@ -435,6 +435,14 @@ def test_only_mains_own_tests_want_a_browser(debian: World) -> None:
     assert "chromium" not in debian.run("test").stderr
 
 
+def test_only_coverage_wants_what_counts(debian: World) -> None:
+    assert debian.run("grade").returncode == 7
+    asked = debian.run("coverage").stderr
+    assert "Missing: coverage\n" in asked and "Installing: python3-coverage\n" in asked
+    debian.course('isas = ["x86_64", "aarch64"]')
+    assert "GRADE ['coverage']" in debian.run("coverage").stdout
+
+
 # --- other systems -----------------------------------------------------------------------------------------
 
 
