@@ -49,6 +49,7 @@ def measure(root: Path, folder: Path) -> tuple[dict[str, Counts | None], bool]:
     passed = _run_tests(root, build)
     data = sorted(build.rglob("*.gcda"))
     seen = _read(build, data)
+    _show_sources(root, folder)
     _gcov(folder, ["--branch-probabilities", "--branch-counts", "--preserve-paths", "--relative-only"], data)
     counted = {path: counts for path, each in sorted(seen.items()) if (counts := each.counts()).lines}
     owned = [path for lab in load_labs(root) for path in lab.owned if path.endswith((".h", ".cc"))]
@@ -67,6 +68,13 @@ def _run_tests(root: Path, build: Path) -> bool:
     if done.returncode:
         print(done.stdout)
     return done.returncode == 0
+
+
+def _show_sources(root: Path, folder: Path) -> None:
+    """Puts the sources where gcov looks for them: it knows them by their paths from the root, and writes where it is run."""
+    for name in ("kernel", "arch"):
+        if not (folder / name).is_symlink():
+            (folder / name).symlink_to(root / name)
 
 
 def _read(build: Path, data: Iterable[Path]) -> dict[str, _Seen]:
