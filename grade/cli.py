@@ -148,7 +148,7 @@ def test(quick: bool, jobs: int | None, examples: int | None, renew_docs: bool) 
 
 @pagewalk.command()
 @click.argument("tests", nargs=-1, type=click.Path(exists=True), metavar="[TESTS]...")
-@click.option("--only", type=click.Choice(["python", "cpp"]), help="Only this language.")
+@click.option("--only", type=click.Choice(["python", "cpp"]), metavar="LANGUAGE", help="Only python, or only cpp.")
 @click.option("-j", "jobs", type=click.IntRange(1), help="Tests at the same time (default: one for each core).")
 @reports_what_is_missing
 def coverage(tests: tuple[str, ...], only: str | None, jobs: int | None) -> None:

@@ -1,7 +1,7 @@
 """Has clang-tidy read the kernel and its programs: which files, and as which compiler.
 
 GCC's commands come from CMake; what clang 14 does not understand is taken out of them. Each file is read once: what
-all ISAs share as x86_64 compiles it, arch/NAME as NAME does.
+all ISAs share as the first of them compiles it, arch/NAME as NAME does.
 """
 
 import json

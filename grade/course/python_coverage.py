@@ -16,6 +16,7 @@ from pathlib import Path
 from grade.course.counts import Counts
 from grade.course.testing import LONG
 from grade.ladder.labs import LadderError
+from grade.ladder.trees import Tree
 
 ALL = "all"
 _TESTS = "grade/tests"
@@ -38,7 +39,7 @@ _BEGINS = "import coverage\n\ncoverage.process_startup()\n"
 
 
 def measure(root: Path, folder: Path, tests: Sequence[str], jobs: int | None) -> tuple[dict[str, Counts | None], bool]:
-    """Runs tests (none named: the quick ones) and returns the counts of each folder, and whether all passed.
+    """Runs tests (none named: the quick ones, and the milestones of the last lab) and returns the counts of each folder, and whether all passed.
 
     LadderError if coverage.py is missing.
     """
@@ -67,7 +68,11 @@ def _run_tests(root: Path, settings: Path, tests: Sequence[str], jobs: int | Non
     path = os.pathsep.join([str(settings.parent / "start"), str(root)])
     environment = os.environ | {"COVERAGE_PROCESS_START": str(settings), "PYTHONPATH": path}
     command = [sys.executable, "-m", "pytest", *quiet, *(tests or quick)]
-    return subprocess.run(command, cwd=root, env=environment, check=False).returncode == 0
+    passed = subprocess.run(command, cwd=root, env=environment, check=False).returncode == 0
+    if tests:
+        return passed
+    grade = [sys.executable, "-P", "-m", "grade", "grade", str(Tree(root).lab)]
+    return subprocess.run(grade, cwd=root, env=environment, check=False).returncode == 0 and passed
 
 
 def _by_folder(report: dict[str, dict[str, dict[str, dict[str, int]]]]) -> dict[str, Counts | None]:
