@@ -27,7 +27,7 @@ from grade.isa import ISAS
 from grade.ladder.labs import LadderError
 from grade.version import PAGEWALK
 
-ONLY_IN_MAIN = {"test", "carry", "cut", "handout"}
+ONLY_IN_MAIN = {"test", "coverage", "carry", "cut", "handout"}
 ONLY_HANDED_OUT = {"status", "submit"}
 
 
@@ -144,6 +144,19 @@ def test(quick: bool, jobs: int | None, examples: int | None, renew_docs: bool) 
     if examples is not None:
         sys.exit(run_examples(jobs, examples))
     sys.exit(run(terminal(), quick=quick, jobs=jobs))
+
+
+@pagewalk.command()
+@click.argument("tests", nargs=-1, type=click.Path(exists=True), metavar="[TESTS]...")
+@click.option("--only", type=click.Choice(["python", "cpp"]), metavar="LANGUAGE", help="Only python, or only cpp.")
+@click.option("-j", "jobs", type=click.IntRange(1), help="Tests at the same time (default: one for each core).")
+@reports_what_is_missing
+def coverage(tests: tuple[str, ...], only: str | None, jobs: int | None) -> None:
+    """Count what the tests run: of the grader in TESTS (default: the quick ones), of the kernel in its host tests."""
+    tree = main_tree("coverage")
+    from grade.course.coverage import CoverageOptions, run
+
+    sys.exit(run(tree.root, CoverageOptions(tests, [only] if only else ["cpp", "python"], jobs), terminal()))
 
 
 @pagewalk.command()

@@ -42,7 +42,7 @@ void check_exit_codes() {
   expect_exit("a negative exit code", start("exit", "-1"), 255);
   expect_exit("a child's arguments", start("look", "at two words"), 0);
   const std::int64_t pid = start("pid");
-  expect_exit("a child's getpid", pid, pid & 0xff);
+  expect_exit("a child's getpid", pid, static_cast<int>(pid) & 0xff);
   expect_equal("wait4 without a place for the status", wait4(start("exit", "7"), nullptr) > 0, 1);
 }
 

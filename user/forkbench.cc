@@ -65,7 +65,7 @@ unsigned long resident() {
 // Touches fresh pages until so many are resident in all. They lie together, from a multiple of what one table maps on.
 bool grow_to(unsigned long pages) {
   using namespace memory_options;
-  const std::uint64_t kPlace = std::uint64_t{8} << 30;
+  constexpr std::uint64_t kPlace = std::uint64_t{8} << 30;
   const unsigned long before = resident();
   if (pages <= before) return false;
   const std::size_t size = (pages - before) * kPageSize;

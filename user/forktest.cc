@@ -57,7 +57,7 @@ void check_several_children() {
     for (int j = 0; j < i; ++j) expect("children have numbers of their own", pids[i] != pids[j]);
     expect("a child has another number than its parent", pids[i] != getpid());
   }
-  for (int i = kChildren - 1; i >= 0; --i) expect_exit("a child's number", pids[i], pids[i] & 0x7f);
+  for (int i = kChildren - 1; i >= 0; --i) expect_exit("a child's number", pids[i], static_cast<int>(pids[i]) & 0x7f);
   printf("forktest: process %ld had the children", getpid());
   for (const std::int64_t pid : pids) printf(" %ld", pid);
   puts("");
@@ -150,7 +150,7 @@ void check_isolation_of_system_calls() {
 void check_areas() {
   const auto start = mmap(nullptr, 3 * kPage, kProtRead | kProtWrite, kMapPrivate | kMapAnonymous);
   auto* const words = reinterpret_cast<volatile int*>(start);
-  constexpr int kWords = kPage / sizeof(int);
+  constexpr std::size_t kWords = kPage / sizeof(int);
   words[0] = 1;
   words[kWords] = 2;
   const std::int64_t pid = fork_or_leave();

@@ -82,7 +82,7 @@ volatile char* map(std::size_t pages) {
 }
 
 Range make_heap() {
-  const auto start = reinterpret_cast<char*>(brk(nullptr));
+  auto* const start = reinterpret_cast<char*>(brk(nullptr));
   brk(start + kHeapPages * kPage - kPage / 2);  // the heap ends within a page
   for (std::size_t page = 0; page < kHeapPages; ++page) touch(start + page * kPage);
   return {start, kHeapPages * kPage - kPage / 2};

@@ -49,7 +49,7 @@ struct DescriptorTables {
   Tss tss;
   std::array<Gate, kVectors> idt;
 };
-constinit DescriptorTables g_tables;
+constinit DescriptorTables g_tables{};
 
 // An interrupt gate (type 14: interrupts go off). `stack`: 0 stays on the current stack, n takes entry n - 1 of the
 // interrupt stack table. `level`: who may use the gate by an `int` instruction, 0 the kernel alone, 3 users too.

@@ -1,13 +1,16 @@
-"""Looks over the grader's Python and the launcher's shell: layout, names that nobody uses, types, quoting."""
+"""Looks over what everything is written in: Python's layout and types, the shell's quoting, what compilers let pass in C++."""
 
 import re
 import shutil
 import subprocess
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
 from rich.console import Console
+
+from grade.course import clang_tidy
 
 _PYTHON = ("grade", "labs")
 _SHELL = ("pagewalk", ".ci/run", ".vscode/pagewalk-gdb")
@@ -20,6 +23,10 @@ class Linter:
     name: str
     version: str
     arguments: tuple[str, ...]
+    shares: Callable[[Path], Sequence[tuple[str, ...]]] = lambda _: [()]
+    """What each of its runs, all at once, is given besides."""
+    once: Callable[[str], str] = str
+    """Leaves out what several runs say alike."""
 
 
 LINTERS = (
@@ -28,6 +35,13 @@ LINTERS = (
     Linter("flake8", "5.0.4", _PYTHON),
     Linter("mypy", "1.0.1", ("--no-error-summary", "--cache-dir=build/mypy")),
     Linter("shellcheck", "0.9.0", _SHELL),
+    Linter(
+        "clang-tidy",
+        "14.0.6",
+        ("--quiet", "--warnings-as-errors=*", f"-p={clang_tidy.FOLDER}"),
+        clang_tidy.shares,
+        clang_tidy.once,
+    ),
 )
 
 
@@ -47,7 +61,17 @@ def _findings(linter: Linter, root: Path) -> str | None:
     """What it says; empty if it is content; None if it is not here, or in another version."""
     if shutil.which(linter.name) is None or _version(linter.name) != linter.version:
         return None
-    run = subprocess.run([linter.name, *linter.arguments], cwd=root, capture_output=True, text=True, check=False)
+    try:
+        commands = [[linter.name, *linter.arguments, *share] for share in linter.shares(root)]
+    except subprocess.CalledProcessError as error:
+        return f"nothing, for {error}\n{error.stdout}{error.stderr}"
+    with ThreadPoolExecutor() as threads:
+        said = threads.map(lambda command: _complaints(command, root), commands)
+    return linter.once("".join(said))
+
+
+def _complaints(command: Sequence[str], root: Path) -> str:
+    run = subprocess.run(command, cwd=root, capture_output=True, text=True, check=False)
     return run.stdout + run.stderr if run.returncode else ""
 
 

@@ -62,7 +62,7 @@ def run(console: Console, *, quick: bool, jobs: int | None) -> int:
     labs = [Tree(root).lab] if quick else []
     reference = root / "build" / "reference.json"
     _forget(root, reference)
-    looked_over = [_Step("the grader's Python and the launcher's shell, looked over", lambda: lint(root, console))]
+    looked_over = [_Step("the C++, the grader's Python and the launcher's shell, looked over", lambda: lint(root, console))]
     steps = [
         *([] if quick else looked_over),
         _Step("both kernels build" if quick else "both kernels build, and each header alone",

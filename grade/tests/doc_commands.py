@@ -19,7 +19,7 @@ _PLACEHOLDERS = {
     "LAB": "1", "LAB|MILESTONE": "1", "CODE": "1", "N.M": "1.1", "N": "1", "M": "1", "ISA": "aarch64",
     "F": "f.json", "ADDRESS": "0x1000", "MILESTONE": "1.1", "FILE": "f", "DIR": ".", "FOLDER": "folder",
     "EXPR": "x", "REV": "HEAD", "SECONDS": "5", "COMMANDS": "help",
-    "CMD;CMD": "help", "ARCHIVE|DIR|GIT-REV": ".", "URL": "url", "CMD": "help",
+    "TESTS": "grade", "LANGUAGE": "python", "CMD;CMD": "help", "ARCHIVE|DIR|GIT-REV": ".", "URL": "url", "CMD": "help",
 }  # fmt: skip
 _HOST_TESTS = re.compile(r"build/host/\w+_tests")
 _OTHER_PROGRAMS = {

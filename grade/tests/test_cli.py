@@ -135,7 +135,9 @@ def test_a_folder_that_takes_no_files_is_named() -> None:
     assert run.returncode == 2 and run.stderr == "Error: No such file or directory: /proc/nobody\n", run.stderr
 
 
-@pytest.mark.parametrize("command", ["grade", "status", "submit", "test", "run", "gdb", "bench", "carry", "cut", "handout"])
+@pytest.mark.parametrize(
+    "command", ["grade", "status", "submit", "test", "run", "gdb", "bench", "coverage", "carry", "cut", "handout"]
+)
 def test_every_command_has_help(command: str) -> None:
     run = pagewalk(command, "--help")
     assert run.returncode == 0 and f"Usage: ./pagewalk {command}" in run.stdout

@@ -330,7 +330,7 @@ def test_what_is_missing_after_installing_is_told(debian: World) -> None:
     assert "GRADE" not in result.stdout
 
 
-LINTERS = "black isort flake8 mypy shellcheck"
+LINTERS = "black isort flake8 mypy shellcheck clang-tidy"
 
 
 def test_doxygen_is_needed_by_docs_and_test_only(debian: World) -> None:
@@ -433,6 +433,14 @@ def test_only_mains_own_tests_want_a_browser(debian: World) -> None:
     assert "GRADE ['test', '--quick']" in debian.run("test", "--quick").stdout, "what is quick looks at nothing"
     debian.course('isas = ["x86_64", "aarch64"]')  # where `test` only says that it is main's
     assert "chromium" not in debian.run("test").stderr
+
+
+def test_only_coverage_wants_what_counts(debian: World) -> None:
+    assert debian.run("grade").returncode == 7
+    asked = debian.run("coverage").stderr
+    assert "Missing: coverage\n" in asked and "Installing: python3-coverage\n" in asked
+    debian.course('isas = ["x86_64", "aarch64"]')
+    assert "GRADE ['coverage']" in debian.run("coverage").stdout
 
 
 # --- other systems -----------------------------------------------------------------------------------------

@@ -65,7 +65,7 @@ constexpr Operation kOperations[] = {
 void measure(const Arguments& arguments) {
   const auto times = arguments.number(2);
   if (!times) return report_misuse("measure", "bad-number");
-  const auto operation = std::ranges::find(kOperations, arguments.word(1), &Operation::name);
+  const auto* const operation = std::ranges::find(kOperations, arguments.word(1), &Operation::name);
   if (operation == std::end(kOperations)) return report_misuse("measure", "unknown-operation");
   const auto result = operation->measure(*times);
   Fact fact("measure");

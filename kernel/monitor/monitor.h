@@ -38,7 +38,8 @@ struct alignas(64) Command {
   unsigned least_arguments;
   void (*run)(const Arguments& arguments);
 };
-static_assert(sizeof(Command) == alignof(Command));  // one array, also of what comes from several files
+// One array, also of what comes from several files. NOLINTNEXTLINE(misc-redundant-expression): they only are equal
+static_assert(sizeof(Command) == alignof(Command));
 
 // All commands that are linked in.
 std::span<const Command> commands();

@@ -5,7 +5,7 @@ enable_testing()
 
 # The first error ends a program: a test that went on would test nothing. Optimising would take three times as long
 # as it saves.
-set(sanitizers -fsanitize=address,undefined -fno-sanitize-recover=all)
+set(sanitizers -fsanitize=address,undefined -fno-sanitize-recover=all CACHE STRING "none, to count which lines run")
 add_compile_options(-O0 -g1 ${sanitizers})
 add_link_options(${sanitizers})
 

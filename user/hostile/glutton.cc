@@ -12,12 +12,12 @@ namespace {
 constexpr int kKill = 9;  // Linux's SIGKILL
 
 // Enough that 64 MiB of RAM are used up before the numbers of processes are.
-constexpr std::uint64_t kHoard = 512 * 1024;
+constexpr std::uint64_t kHoard = 0x8'0000;
 volatile char g_hoard[kHoard];
 
 }  // namespace
 
-int main(int argc, char** argv) {
+int main(int argc, char**) {
   for (std::uint64_t at = 0; at < kHoard; at += 4096) g_hoard[at] = 1;  // a page counts when it is touched
   const bool is_first = argc == 1;
   const char* const arguments[] = {"glutton", "again", nullptr};
