@@ -88,8 +88,8 @@ class PageTable {
     return {table, level, index, F::decode(level, memory_.read(table, index))};
   }
 
-  // Whether no entry of `table` is in use.
-  bool is_empty(PhysAddr table) const;
+  // Whether all entries of `table`, which is of that level, are empty.
+  bool is_empty(PhysAddr table, unsigned level) const;
 
   // Two tables of the same level, for the same addresses.
   struct TablePair {

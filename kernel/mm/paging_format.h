@@ -15,7 +15,7 @@
 
 // What one entry says.
 enum class EntryKind : std::uint8_t {
-  kEmpty,    // not present: software may use the other bits
+  kEmpty,    // not present, whatever the other bits are: free for a mapping
   kTable,    // points to a table one level below
   kLeaf,     // maps a page (level 0) or a block
   kInvalid,  // present, but not a form that the manual permits at this level

@@ -9,12 +9,14 @@
 #include "kernel/mm/layout.h"
 
 template <typename M, typename Entry>
-concept TableMemory = requires(const M memory, PhysAddr table, unsigned index, Entry entry) {
+concept TableMemory = requires(const M memory, PhysAddr table, unsigned index, Entry entry, VirtAddr va) {
   { memory.read(table, index) } -> std::same_as<Entry>;
   // One store, seen by the hardware's walker before anything that follows it in the program.
   { memory.write(table, index, entry) } -> std::same_as<void>;
   // A cleared table.
   { memory.allocate() } -> std::same_as<Result<OwnedFrame>>;
+  // From here on the hardware's walker uses nothing that it remembers of the way to `va`.
+  { memory.forget(va) } -> std::same_as<void>;
 };
 
 // Tables in frames of the window.
@@ -29,6 +31,8 @@ class WindowTables {
   }
 
   Result<OwnedFrame> allocate() const { return OwnedFrame::allocate_zeroed(); }
+
+  void forget(VirtAddr va) const { Arch::flush_page(va); }
 
  private:
   // Volatile: the hardware's walker reads, and may write, behind the compiler's back.

@@ -27,6 +27,8 @@ class TestTables {
 
   Result<OwnedFrame> allocate() const { return tables_.allocate(); }
 
+  void forget(VirtAddr va) const { tables_.forget(va); }
+
  private:
   static void check(PhysAddr table, unsigned index) {
     CHECK(table.is_aligned(kPageSize) && index < kPageSize / sizeof(Entry));
