@@ -1,5 +1,7 @@
 #include "arch/arch.h"
 
+#include <sanitizer/asan_interface.h>
+
 #include <cstdio>
 #include <cstdlib>
 #include <string>
@@ -12,8 +14,13 @@
 
 namespace {
 
-// The window, and no byte more: AddressSanitizer reports whoever touches a frame beyond it.
-alignas(kPageSize) std::array<char, layout::kWindowSize> g_ram;
+// The window, and after it a stretch that nobody may touch: AddressSanitizer reports who reaches a frame beyond.
+constexpr std::size_t kBeyond = kMiB;
+alignas(kPageSize) std::array<char, layout::kWindowSize + kBeyond> g_ram;
+[[maybe_unused]] const bool g_is_guarded = [] {
+  ASAN_POISON_MEMORY_REGION(g_ram.data() + layout::kWindowSize, kBeyond);
+  return true;
+}();
 
 std::uint64_t address_of(const void* object) {
   return reinterpret_cast<std::uint64_t>(object);

@@ -1,6 +1,6 @@
 // The MMU of the host's machine. It remembers every translation for as long as a CPU may, so whoever forgets a flush
 // meets the old page. Temporary mappings are real memory of this process, and their pages follow what the MMU
-// remembers; to reach a user's frame in any other way is a fault that AddressSanitizer reports.
+// remembers; to reach a user's frame in any other way is reported by AddressSanitizer (host_isa.cc).
 #pragma once
 
 #include <array>
