@@ -30,7 +30,11 @@ void change_field(std::string& file, std::mt19937_64& random) {
 std::vector<std::string> seeds() {
   ElfFile for_arm = with_thread_variables();
   for_arm.put<std::uint16_t>(kMachine, kElfMachineAarch64);
-  return {bytes_of(ElfFile()), bytes_of(with_thread_variables()), bytes_of(for_arm)};
+  ElfFile with_too_many_segments;
+  for (std::uint64_t start = 0x500000; start < 0x506000; start += kPageSize) {
+    with_too_many_segments.add_part({.start = start, .memory_size = 1});
+  }
+  return {bytes_of(ElfFile()), bytes_of(with_thread_variables()), bytes_of(for_arm), bytes_of(with_too_many_segments)};
 }
 
 // Mostly in the headers: nobody looks at the contents.

@@ -110,7 +110,8 @@ std::vector<std::string> seeds() {
   std::string many = "any";
   for (unsigned i = 1; i < Arguments::kMaximum; ++i) many += " " + std::to_string(i);
   using namespace std::string_literals;
-  return {script, script + "\0"s + typed, "\0"s + typed, many + "\n" + many + " 20\n\0"s + many + "\n"};
+  const std::string too_long = "\0any "s + std::string(120, 'x') + "\n";
+  return {too_long, script, script + "\0"s + typed, "\0"s + typed, many + "\n" + many + " 20\n\0"s + many + "\n"};
 }
 
 extern "C" std::size_t LLVMFuzzerCustomMutator(std::uint8_t* data, std::size_t size, std::size_t capacity,
