@@ -63,6 +63,8 @@ extern "C" void switch_stacks(void** saved, void* next);
 #include "arch/x86_64/user_mode.h"
 #elif defined(PAGEWALK_ISA_aarch64)
 #include "arch/aarch64/user_mode.h"
+#else
+#include "kernel/tests/host_user_mode.h"
 #endif
 
 static_assert(UserModeContract<UserMode>);

@@ -48,6 +48,7 @@ _NEVER_CUT = (
     "grade/course/",  # what only main can do
     "grade/submission/",
     "grade/tests/",
+    "kernel/tests/fuzz/",
 )
 _PATCHES = re.compile(r"labs/[^/]+/(bugs|variants)/")
 _LENT = re.compile(rf"(labs/[^/]+/){LENT_FOLDER}(.+)")

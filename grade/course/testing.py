@@ -29,6 +29,8 @@ MINUTES = Path("build/minutes.json")
 """Where they leave how many seconds each file of tests took."""
 _TESTS = "grade/tests"
 _MOST_SHOWN = 15
+_UNJUDGED = ("given_tests", "user_memory_tests", "fuzz_elf", "fuzz_archive", "fuzz_script")
+"""Programs of host tests that no milestone runs."""
 LONG = (
     # many kernels
     "test_bugs", "test_variants", "test_starters", "test_holes", "test_climb", "test_kernel_builds", "test_liars",
@@ -39,7 +41,7 @@ LONG = (
     # tools that nothing else needs: a browser, Doxygen
     "test_site", "test_view_page", "test_view_command",
     # the whole of `grade`, again and again; trees of every lab; bombs
-    "test_cli", "test_cuts", "test_host_tests", "test_submission_sources",
+    "test_cli", "test_cuts", "test_host_tests", "test_user_memory", "test_submission_sources",
 )  # fmt: skip
 """Files of tests that --quick leaves out: they take nine tenths of the time."""
 EXAMPLES = "PAGEWALK_EXAMPLES"
@@ -67,7 +69,7 @@ def run(console: Console, *, quick: bool, jobs: int | None) -> int:
         *([] if quick else looked_over),
         _Step("both kernels build" if quick else "both kernels build, and each header alone",
               lambda: _build_everything(root, console, quick=quick)),
-        _Step("host tests of the engine, under ASan and UBSan", lambda: _host_tests(root, console)),
+        _Step("host tests and fuzz targets, under ASan and UBSan", lambda: _host_tests(root, console)),
         _Step("the grader's own tests, without those that take long" if quick else "the grader's own tests, planted bugs and variants",
               lambda: _pytest(root, [_TESTS, "-n", workers, "--dist=loadgroup", *left_out])),
         _Step("the milestones of the last lab" if quick else "the milestones of every lab",
@@ -144,7 +146,7 @@ def _show_minutes(console: Console, file: Path) -> None:
 
 
 def _host_tests(root: Path, console: Console) -> bool:
-    built = build_all_host_tests(root, (*programs_for(Tree(root).lab), "given_tests"))
+    built = build_all_host_tests(root, (*programs_for(Tree(root).lab), *_UNJUDGED))
     if errors := [str(came) for came in built.values() if isinstance(came, BuildError)]:
         console.print("\n".join(errors), markup=False)
         return False

@@ -23,7 +23,7 @@ _PLACEHOLDERS = {
 }  # fmt: skip
 _HOST_TESTS = re.compile(r"build/host/\w+_tests")
 _OTHER_PROGRAMS = {
-    "git", "mkdir", "cat", "cd", "for", "done", "diff", "jq", "python3", "tail", "cp", "rsync", "gdb", "PYTHONPATH=.",
+    "git", "mkdir", "cat", "cd", "for", "done", "diff", "jq", "python3", "tail", "cp", "rsync", "gdb", "PYTHONPATH=.", "cmake",
 }  # fmt: skip
 """What is no command of ours; each has a rule in _problem_of_other, or is too plain to be wrong."""
 

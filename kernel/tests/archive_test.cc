@@ -3,55 +3,12 @@
 
 #include <gtest/gtest.h>
 
-#include <algorithm>
-#include <cstdint>
-#include <cstdio>
-#include <cstring>
-#include <random>
 #include <string>
 #include <vector>
 
+#include "kernel/tests/archive_file.h"
+
 namespace {
-
-constexpr std::size_t kBlock = 512;
-
-std::span<const std::byte> bytes_of(const std::string& text) {
-  return std::as_bytes(std::span(text));
-}
-
-std::string text_of(std::span<const std::byte> bytes) {
-  return {reinterpret_cast<const char*>(bytes.data()), bytes.size()};
-}
-
-// Puts `text` into the header at its offset, and makes the checksum right again.
-void put(std::string& header, std::size_t offset, const std::string& text) {
-  header.replace(offset, text.size(), text);
-  header.replace(148, 8, "        ");
-  unsigned sum = 0;
-  for (const char c : header.substr(0, kBlock)) sum += static_cast<unsigned char>(c);
-  char checksum[8];
-  std::snprintf(checksum, sizeof checksum, "%06o", sum);
-  header.replace(148, 8, std::string(checksum, 7) + ' ');
-}
-
-std::string size_field(std::size_t size) {
-  char digits[12];
-  std::snprintf(digits, sizeof digits, "%011zo", size);
-  return {digits, sizeof digits};
-}
-
-// A file: a header with the fields that matter, the content, and zeros up to a full block.
-std::string file(const std::string& name, const std::string& content) {
-  std::string block(kBlock, '\0');
-  put(block, 0, name);
-  put(block, 124, size_field(content.size()));
-  put(block, 156, "0");
-  put(block, 257, "ustar");
-  put(block, 263, "00");
-  return block + content + std::string((kBlock - content.size() % kBlock) % kBlock, '\0');
-}
-
-const std::string kEnd(2 * kBlock, '\0');
 
 // The names in `archive`, each with a space behind it. Looks at a copy that ends where the archive does, so that
 // AddressSanitizer sees a read beyond it.
@@ -161,32 +118,6 @@ TEST(Archive, PassesOverWhatIsNoPlainFile) {
   EXPECT_EQ(names_with(156, std::string("\0", 1)), "first second third ") << "how old archives mark a file";
   EXPECT_EQ(names_with(345, "folder"), "first third ");
   EXPECT_EQ(names_with(345, std::string(155, 'f')), "first third ");
-}
-
-// Whatever is in it: nothing is read or handed out that is not in the archive (AddressSanitizer looks on).
-TEST(Archive, SurvivesRandomChanges) {
-  std::mt19937_64 random(1);
-  const std::string good = file("hello", "text") + file("second", std::string(700, 's')) + file("last", "") + kEnd;
-  for (int round = 0; round < 8'000; ++round) {
-    std::string archive = good;
-    // Where the last change is made by put(), the checksum is right, and the reader goes on to the fields.
-    for (unsigned changes = random() % 4; changes > 0; --changes) {
-      archive[random() % archive.size()] = static_cast<char>(random());
-    }
-    std::string second = archive.substr(2 * kBlock);
-    put(second, random() % 345, std::string(1, "019\0 "[random() % 5]));
-    archive = archive.substr(0, 2 * kBlock) + second;
-    archive.resize(random() % 3 == 0 ? random() % archive.size() : archive.size());
-
-    const std::vector<std::byte> copy(bytes_of(archive).begin(), bytes_of(archive).end());
-    ArchiveReader reader(copy);
-    while (const auto entry = reader.next()) {
-      unsigned sum = 0;
-      for (const std::byte byte : entry->content) sum += std::to_integer<unsigned>(byte);
-      EXPECT_LE(sum, 255 * copy.size());
-      EXPECT_LT(entry->name.size(), 100u);
-    }
-  }
 }
 
 }  // namespace

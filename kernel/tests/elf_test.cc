@@ -4,117 +4,13 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
-#include <bit>
-#include <cstring>
-#include <random>
 #include <string>
 #include <vector>
 
-#include "kernel/mm/user_layout.h"
+#include "kernel/tests/elf_file.h"
 #include "kernel/tests/machine_test.h"
 
 namespace {
-
-constexpr std::uint64_t kUserEnd = 0x7fff'ffff'f000;
-static_assert(layout::kUserEnd.raw() == kUserEnd);
-constexpr std::uint64_t kStackTop = 0x4000'0000, kStackGuard = kStackTop - 0x5000;  // 16 KiB, and a guard
-static_assert(layout::kUserStackTop.raw() == kStackTop && layout::kUserStackGuard.raw() == kStackGuard);
-
-// Where the fields lie, written down from the System V ABI once more: chapter 4, Figure 4-3, and chapter 5, Figure 5-1.
-constexpr std::size_t kType = 16, kMachine = 18, kVersion = 20, kEntry = 24, kHeaders = 32, kHeaderSize = 52,
-                      kPartSize = 54, kPartCount = 56;
-constexpr std::size_t kPartType = 0, kPartFlags = 4, kPartOffset = 8, kPartStart = 16, kPartFileSize = 32,
-                      kPartMemorySize = 40, kPartAlignment = 48;
-constexpr std::size_t kFirstPart = 64, kOnePart = 56;
-
-// Of the flags of a part.
-constexpr std::uint32_t kX = 1, kW = 2, kR = 4;
-
-// The type of the part that says what the thread-local variables are at first (ELF Handling For Thread-Local Storage).
-constexpr std::uint32_t kThreadVariables = 7;
-
-// A file to be changed in all ways. It begins as a program of three parts.
-//
-//   0x000 header      0x1000 text, 0x230 bytes      0x2100 rodata, 0x80 bytes     0x3ff8 data, 0x10 bytes
-//   0x040 its parts   at 0x400000                   at 0x402100                   at 0x404ff8, and zeros up to 0x407000
-class ElfFile {
- public:
-  ElfFile() : bytes_(0x4008) {
-    const unsigned char ident[] = {0x7f, 'E', 'L', 'F', 2, 1, 1};  // 64 bits, little endian, version 1
-    std::memcpy(bytes_.data(), ident, sizeof ident);
-    put<std::uint16_t>(kType, 2);
-    put<std::uint16_t>(kMachine, kElfMachineX86_64);
-    put<std::uint32_t>(kVersion, 1);
-    put<std::uint64_t>(kEntry, 0x400000);
-    put<std::uint64_t>(kHeaders, kFirstPart);
-    put<std::uint16_t>(kHeaderSize, 64);
-    put<std::uint16_t>(kPartSize, 56);
-    add_part({.flags = kR | kX, .offset = 0x1000, .start = 0x400000, .file_size = 0x230, .memory_size = 0x230});
-    add_part({.flags = kR, .offset = 0x2100, .start = 0x402100, .file_size = 0x80, .memory_size = 0x80});
-    add_part({.flags = kR | kW, .offset = 0x3ff8, .start = 0x404ff8, .file_size = 0x10, .memory_size = 0x2008});
-  }
-
-  struct Part {
-    std::uint32_t type = 1;
-    std::uint32_t flags = kR;
-    std::uint64_t offset = 0, start = 0, file_size = 0, memory_size = 0, alignment = 1;
-  };
-
-  ElfFile& add_part(const Part& part) {
-    const auto count = get<std::uint16_t>(kPartCount);
-    put<std::uint16_t>(kPartCount, count + 1);
-    put_part(count, kPartType, part.type);
-    put_part(count, kPartFlags, part.flags);
-    put_part(count, kPartOffset, part.offset);
-    put_part(count, kPartStart, part.start);
-    put_part(count, kPartFileSize, part.file_size);
-    put_part(count, kPartMemorySize, part.memory_size);
-    put_part(count, kPartAlignment, part.alignment);
-    return *this;
-  }
-
-  template <typename T>
-  ElfFile& put(std::size_t offset, std::type_identity_t<T> value) {
-    std::memcpy(&bytes_.at(offset), &value, sizeof(T));
-    return *this;
-  }
-
-  template <typename T>
-  ElfFile& put_part(std::size_t part, std::size_t offset, T value) {
-    return put<T>(kFirstPart + part * kOnePart + offset, value);
-  }
-
-  template <typename T>
-  T get(std::size_t offset) const {
-    T value;
-    std::memcpy(&value, &bytes_.at(offset), sizeof(T));
-    return value;
-  }
-
-  ElfFile& truncate(std::size_t size) {
-    bytes_.resize(size);
-    return *this;
-  }
-
-  std::vector<std::byte>& bytes() { return bytes_; }
-
-  // Parses a copy that ends where the file does, so that AddressSanitizer sees a read beyond it. It begins at an odd
-  // address: a file in an archive may lie anywhere.
-  std::expected<Executable, ElfProblem> parse(std::uint16_t machine = kElfMachineX86_64) const {
-    std::vector<std::byte> copy(1 + bytes_.size());
-    std::copy(bytes_.begin(), bytes_.end(), copy.begin() + 1);
-    return parse_executable(std::span(copy).subspan(1), machine);
-  }
-
-  // "ok", or the name of the problem.
-  std::string outcome(std::uint16_t machine = kElfMachineX86_64) const {
-    const auto program = parse(machine);
-    return program ? "ok" : std::string(name(program.error()));
-  }
-
- private:
-  std::vector<std::byte> bytes_;
-};
 
 // A file whose text has something else about it.
 template <typename T>
@@ -127,11 +23,6 @@ std::string with_part_at(std::uint64_t start, std::uint64_t memory_size = 1, std
   return ElfFile()
       .add_part({.flags = flags, .offset = start % kPageSize, .start = start, .memory_size = memory_size})
       .outcome();
-}
-
-// The part of a file's thread-local variables: eight bytes of data, and zeros.
-ElfFile::Part thread_variables() {
-  return {kThreadVariables, kR, 0x3ff8, 0x404ff8, 8, 0x20, 16};
 }
 
 std::string with_thread_variables(const ElfFile::Part& part) {
@@ -466,89 +357,6 @@ TEST(Elf, TheEntryIsAlignedAsTheMachineWants) {
 }
 
 // --- any file ------------------------------------------------------------------------------------------------------
-
-// The segment's first page and its last, as numbers.
-struct Pages {
-  explicit Pages(const Segment& segment)
-      : first(segment.start.raw() / kPageSize), last((segment.end().raw() - 1) / kPageSize) {}
-  std::uint64_t first, last;
-};
-
-// What the kernel relies on in one segment and does not find, or "".
-std::string broken_rule(const Segment& segment, std::uint64_t file_size) {
-  using Wide = unsigned __int128;  // in which nothing wraps around
-  const Wide start = segment.start.raw();
-  if (Wide{segment.file_offset} + segment.file_size > file_size) return "not in the file";
-  if (start + segment.memory_size > kUserEnd || start < kPageSize) return "not in the user half";
-  if (start < kStackTop && start + segment.memory_size > kStackGuard) return "on the stack";
-  if (segment.memory_size == 0 || segment.file_size > segment.memory_size) return "sizes";
-  if ((segment.start.raw() ^ segment.file_offset) % kPageSize != 0) return "alignment";
-  if (!segment.flags.user || (segment.flags.write && segment.flags.execute)) return "permissions";
-  return "";
-}
-
-// The same for thread-local variables, if there are any.
-std::string broken_rule_of_variables(const Segment& variables, std::uint64_t file_size) {
-  using Wide = unsigned __int128;
-  if (Wide{variables.file_offset} + variables.file_size > file_size && variables.file_size > 0)
-    return "not in the file";
-  if (variables.file_size > variables.memory_size || variables.memory_size > kUserEnd) return "sizes";
-  const bool is_power_of_two = std::has_single_bit(variables.alignment);
-  return is_power_of_two && variables.alignment <= kPageSize ? "" : "alignment";
-}
-
-// The same for a program that was accepted.
-std::string broken_rule(const Executable& program, std::uint64_t file_size) {
-  if (program.count == 0 || program.count > kMostSegments) return "number of segments";
-  bool has_entry = false;
-  for (const Segment& segment : program.segments()) {
-    if (const std::string broken = broken_rule(segment, file_size); !broken.empty()) return broken;
-    has_entry |= segment.flags.execute && program.entry - segment.start < segment.memory_size;
-    for (const Segment& other : program.segments()) {
-      const Pages here(segment), there(other);
-      const bool share = here.first <= there.last && there.first <= here.last;
-      if (share && segment.flags.write && other.flags.execute) return "pages";
-    }
-  }
-  return has_entry ? broken_rule_of_variables(program.thread_variables, file_size) : "entry";
-}
-
-// One change of a file: a byte, or a field of a header, to anything or to something at the edge of what is allowed.
-void change(ElfFile& file, std::mt19937_64& random) {
-  auto& bytes = file.bytes();
-  const std::size_t headers_end = kFirstPart + 4 * kOnePart;
-  switch (random() % 4) {
-    case 0: bytes[random() % bytes.size()] = static_cast<std::byte>(random()); return;
-    case 1: bytes[random() % headers_end] = static_cast<std::byte>(random()); return;
-    case 2: bytes[random() % headers_end] ^= std::byte{1} << random() % 8; return;
-    default: {
-      const std::uint64_t edges[] = {
-          0, 1, kPageSize, 0x400000, 0x402000, 0x404000, kUserEnd, 0xffff'8000'0000'0000, bytes.size(), 0x10000'0000};
-      const std::uint64_t value = edges[random() % std::size(edges)] + random() % 3 - 1;
-      const std::size_t field = random() % (headers_end / 8) * 8;
-      file.put<std::uint64_t>(field, value);
-    }
-  }
-}
-
-TEST(Elf, WhateverIsAcceptedObeysTheRules) {
-  std::mt19937_64 random(1);
-  unsigned accepted = 0, refused = 0;
-  for (int round = 0; round < 20'000; ++round) {
-    ElfFile file;
-    file.add_part(thread_variables());
-    for (unsigned changes = 1 + random() % 4; changes > 0; --changes) change(file, random);
-    if (random() % 8 == 0) file.truncate(random() % file.bytes().size());
-    const auto program = file.parse();
-    ++(program ? accepted : refused);
-    if (!program) continue;
-    EXPECT_EQ(broken_rule(*program, file.bytes().size()), "") << "in round " << round;
-    EXPECT_EQ(file.get<std::uint16_t>(kMachine), kElfMachineX86_64);
-    EXPECT_EQ(file.get<std::uint64_t>(kEntry), program->entry.raw());
-  }
-  EXPECT_GT(accepted, 1000u) << "else it shows little";
-  EXPECT_GT(refused, 1000u);
-}
 
 // Each byte of the headers, changed to many values.
 TEST(Elf, EachByteMayBeAnything) {

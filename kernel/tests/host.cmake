@@ -50,6 +50,25 @@ add_tests(vma_tests kernel/mm/vma.cc kernel/tests/vma_tests.cc)
 spare_undefined(kernel/tests/vma_tests.cc)
 # @end
 
+# @from 3
+# What no milestone judges, for it takes the work of several labs: user memory, windows and all. The MMU is a judge.
+set(user_memory kernel/mm/address_space.cc kernel/mm/kernel_half.cc kernel/mm/kernel_table.cc)
+set_source_files_properties(kernel/tests/mmu.cc PROPERTIES COMPILE_OPTIONS "-fno-sanitize=all;-O1")
+spare_undefined(kernel/tests/user_memory_tests.cc)
+# @end
+# @from 4
+list(APPEND user_memory kernel/mm/temp_map.cc kernel/mm/user_copy.cc)
+# @end
+# @from 5
+list(APPEND user_memory kernel/mm/fault.cc kernel/mm/memory_map.cc kernel/mm/space_with_map.cc kernel/mm/vma.cc)
+# @end
+# @from 6
+list(APPEND user_memory kernel/mm/clone.cc)
+# @end
+# @from 3
+add_tests(user_memory_tests ${user_memory} kernel/tests/user_memory_tests.cc kernel/tests/mmu.cc)
+# @end
+
 # What no milestone judges, for it is given.
 set(given kernel/base/memory.cc kernel/tests/base_test.cc kernel/tests/frame_allocator_test.cc
   kernel/tests/frame_test.cc kernel/tests/memory_test.cc)
@@ -69,3 +88,19 @@ list(APPEND given kernel/tests/copy_engine.cc kernel/tests/page_table_copy_test.
 spare_sanitizers(kernel/tests/page_table_copy_test.cc)
 # @end
 add_tests(given_tests ${given})
+
+# @main
+
+# Fuzz targets for what parses bytes. LLVM's libFuzzer drives them as well (CONTRIBUTING.md).
+add_library(fuzz_driver OBJECT kernel/tests/fuzz/driver.cc)
+spare_sanitizers(kernel/tests/fuzz/driver.cc)
+function(add_fuzz_target name rounds)
+  add_executable(fuzz_${name} ${ARGN} kernel/tests/fuzz/${name}_target.cc $<TARGET_OBJECTS:fuzz_driver>)
+  target_compile_definitions(fuzz_${name} PRIVATE _GLIBCXX_ASSERTIONS) # no index of an array or a span out of range
+  spare_undefined(kernel/tests/fuzz/${name}_target.cc)
+  add_test(NAME fuzz_${name} COMMAND fuzz_${name} --rounds ${rounds})
+endfunction()
+add_fuzz_target(elf 10000 kernel/proc/elf.cc)
+add_fuzz_target(archive 10000 kernel/proc/archive.cc)
+add_fuzz_target(script 5000 kernel/monitor/monitor.cc kernel/base/console.cc $<TARGET_OBJECTS:host_machine>)
+# @end

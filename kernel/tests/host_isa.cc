@@ -1,5 +1,8 @@
 #include "arch/arch.h"
 
+#include <sanitizer/asan_interface.h>
+
+#include <cstdio>
 #include <cstdlib>
 #include <string>
 #include <utility>
@@ -11,8 +14,13 @@
 
 namespace {
 
-// The window, and no byte more: AddressSanitizer reports whoever touches a frame beyond it.
-alignas(kPageSize) std::array<char, layout::kWindowSize> g_ram;
+// The window, and after it a stretch that nobody may touch: AddressSanitizer reports who reaches a frame beyond.
+constexpr std::size_t kBeyond = kMiB;
+alignas(kPageSize) std::array<char, layout::kWindowSize + kBeyond> g_ram;
+[[maybe_unused]] const bool g_is_guarded = [] {
+  ASAN_POISON_MEMORY_REGION(g_ram.data() + layout::kWindowSize, kBeyond);
+  return true;
+}();
 
 std::uint64_t address_of(const void* object) {
   return reinterpret_cast<std::uint64_t>(object);
@@ -54,6 +62,22 @@ HostCpu& host_cpu() {
   return cpu;
 }
 
+void Arch::console_write(char c) {
+  if (!host_cpu().is_silent) std::putchar(c);
+}
+
+std::optional<char> Arch::console_read() {
+  std::string_view& typed = host_cpu().typed;
+  if (typed.empty()) return std::nullopt;
+  const char c = typed.front();
+  typed.remove_prefix(1);
+  return c;
+}
+
+void Arch::wait_for_interrupt() {
+  if (host_cpu().on_wait) host_cpu().on_wait();
+}
+
 void Arch::power_off() {
   std::abort();
 }
@@ -64,6 +88,14 @@ bool Arch::disable_interrupts() {
 
 void Arch::restore_interrupts(bool were_enabled) {
   host_cpu().interrupts = were_enabled;
+}
+
+void Arch::table_written() {
+  if (host_cpu().on_table_written) host_cpu().on_table_written();
+}
+
+PhysAddr Arch::active_root(VirtAddr va) {
+  return va.raw() >= layout::kKernelOffset ? host_cpu().kernel_root : host_cpu().user_root;
 }
 
 void Arch::flush_page(VirtAddr va) {

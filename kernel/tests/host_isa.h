@@ -2,10 +2,10 @@
 #pragma once
 
 #include <cstdint>
-#include <cstdio>
 #include <functional>
 #include <optional>
 #include <stdexcept>
+#include <string_view>
 #include <vector>
 
 #include "arch/x86_64/paging.h"
@@ -21,6 +21,12 @@ struct HostCpu {
   bool interrupts = true;
   std::vector<VirtAddr> flushed;           // by flush_page(), in order
   std::function<void(VirtAddr)> on_flush;  // called by flush_page(), if set
+  std::function<void()> on_table_written;  // called by table_written(), if set
+  PhysAddr kernel_root, user_root;         // what the hardware walks for the kernel's addresses, and for all others
+
+  std::string_view typed;         // what is still to arrive at the serial port
+  bool is_silent = false;         // what the kernel prints is not shown
+  std::function<void()> on_wait;  // called by wait_for_interrupt(), if set
 };
 HostCpu& host_cpu();
 
@@ -32,8 +38,8 @@ struct Arch {
   static constexpr char kName[] = "host";
 
   static void console_start() {}
-  static void console_write(char c) { std::putchar(c); }
-  static std::optional<char> console_read() { return {}; }
+  static void console_write(char c);
+  static std::optional<char> console_read();
   [[noreturn]] static void power_off();
   [[noreturn]] static void halt() { power_off(); }
 
@@ -42,11 +48,11 @@ struct Arch {
 
   static bool disable_interrupts();
   static void restore_interrupts(bool were_enabled);
-  static void wait_for_interrupt() {}
+  static void wait_for_interrupt();
   static void start_timer(unsigned microseconds) {}
 
-  static void table_written() {}
+  static void table_written();
   static void flush_page(VirtAddr va);
   static void flush_all() {}
-  static PhysAddr active_root(VirtAddr va) { return {}; }
+  static PhysAddr active_root(VirtAddr va);
 };
