@@ -8,7 +8,7 @@
 #include <optional>
 
 #include "kernel/base/addr.h"
-#include "kernel/mm/paging_format.h"
+#include "kernel/paging/paging_format.h"
 
 template <typename A>
 concept ArchContract = requires(char c, bool were_enabled, VirtAddr va, unsigned microseconds) {

@@ -5,9 +5,9 @@
 #include <cstdint>
 
 #include "kernel/base/result.h"
-#include "kernel/mm/kernel_regions.h"
+#include "kernel/map/kernel_regions.h"
 
-// Lab 1, kernel/mm/map_kernel.cc: maps every kernel region at va = pa + `offset`, with its own permissions.
+// Lab 1, kernel/map/map_kernel.cc: maps every kernel region at va = pa + `offset`, with its own permissions.
 [[nodiscard]] Result<void> map_kernel(KernelTable& table, std::uint64_t offset);
 
 // Lab 1, arch/<isa>/boot_map.cc: makes a root that maps the kernel where it was loaded (va = pa), loads it and turns on
@@ -21,5 +21,5 @@ void map_high_half();
 // its caller, on the high alias of the stack.
 extern "C" void move_to_high_half();
 
-// Lab 2, kernel/mm/leave_low_half.cc: cuts every tie to the low addresses, then takes the identity map away.
+// Lab 2, kernel/map/leave_low_half.cc: cuts every tie to the low addresses, then takes the identity map away.
 void leave_low_half();

@@ -2,18 +2,18 @@
 // There is no code here. The compiler leaves out nothing that these headers define (CMakeLists.txt).
 #include "arch/trap_frame.h"
 #include "kernel/base/boot_parameters.h"
-#include "kernel/mm/frame_allocator.h"
-#include "kernel/mm/layout.h"
+#include "kernel/base/layout.h"
+#include "kernel/frames/frame_allocator.h"
 // @from 3
-#include "kernel/mm/kernel_half.h"
-#include "kernel/mm/user_layout.h"
-#include "kernel/proc/descriptions.h"
-#include "kernel/proc/error_numbers.h"
-#include "kernel/proc/process.h"
-#include "kernel/proc/system_call_numbers.h"
+#include "kernel/calls/descriptions.h"
+#include "kernel/calls/error_numbers.h"
+#include "kernel/calls/system_call_numbers.h"
+#include "kernel/map/kernel_half.h"
+#include "kernel/process/process.h"
+#include "kernel/space/user_layout.h"
 // @end
 // @from 5
-#include "kernel/mm/memory_map.h"
+#include "kernel/space/memory_map.h"
 // @end
 
 static_assert(sizeof(Guarded<FrameAllocator>) > 0);  // or the compiler would not make that class

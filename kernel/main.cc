@@ -4,10 +4,10 @@
 #include "kernel/base/boot_parameters.h"
 #include "kernel/base/clock.h"
 #include "kernel/base/print.h"
-#include "kernel/mm/frame_allocator.h"
+#include "kernel/frames/frame_allocator.h"
 #include "kernel/monitor/monitor.h"
 // @from 3
-#include "kernel/proc/start.h"
+#include "kernel/process/start.h"
 // @end
 
 // Runs at physical addresses, where the kernel was loaded.

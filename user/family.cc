@@ -2,7 +2,7 @@
 // says what each is to do. Prints what was wrong, and exits with 0 if nothing was.
 #include <cstdint>
 
-#include "kernel/proc/error_numbers.h"
+#include "kernel/calls/error_numbers.h"
 #include "user/lib/stdio.h"
 #include "user/lib/system_calls.h"
 

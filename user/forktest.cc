@@ -3,7 +3,7 @@
 // Prints what was wrong, and exits with 0 if nothing was.
 #include <cstdint>
 
-#include "kernel/proc/error_numbers.h"
+#include "kernel/calls/error_numbers.h"
 #include "user/lib/expect.h"
 #include "user/lib/instructions.h"
 #include "user/lib/stdio.h"

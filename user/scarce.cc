@@ -4,8 +4,8 @@
 #include <cstddef>
 #include <cstdint>
 
-#include "kernel/mm/user_layout.h"
-#include "kernel/proc/error_numbers.h"
+#include "kernel/calls/error_numbers.h"
+#include "kernel/space/user_layout.h"
 #include "user/lib/judged_call.h"
 #include "user/lib/string.h"
 #include "user/lib/system_calls.h"

@@ -3,7 +3,7 @@
 #include <cstddef>
 #include <cstdint>
 
-#include "kernel/proc/error_numbers.h"
+#include "kernel/calls/error_numbers.h"
 #include "user/lib/line.h"
 #include "user/lib/stdio.h"
 #include "user/lib/stdlib.h"

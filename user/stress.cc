@@ -7,7 +7,7 @@
 #include <cstdint>
 
 #include "kernel/base/addr.h"
-#include "kernel/proc/error_numbers.h"
+#include "kernel/calls/error_numbers.h"
 #include "user/lib/expect.h"
 #include "user/lib/random.h"
 #include "user/lib/stdio.h"

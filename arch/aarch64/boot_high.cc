@@ -3,7 +3,7 @@
 #include "arch/boot.h"
 #include "kernel/base/check.h"
 #include "kernel/base/todo.h"
-#include "kernel/mm/frame.h"
+#include "kernel/frames/frame.h"
 
 void map_high_half() {
   // @lab 2 begin: map_high_half

@@ -3,7 +3,7 @@
 #include "arch/boot.h"
 #include "kernel/base/check.h"
 #include "kernel/base/todo.h"
-#include "kernel/mm/frame.h"
+#include "kernel/frames/frame.h"
 
 void turn_on_paging() {
   // @lab 1 begin: turn_on_paging

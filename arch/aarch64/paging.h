@@ -4,7 +4,7 @@
 //   |  0  |UXN PXN| 0         | 0  | frame        |nG AF| SH |RO  EL0|NS|attr |T   V |   block (T=0) and page (T=1)
 #pragma once
 
-#include "kernel/mm/paging_format.h"
+#include "kernel/paging/paging_format.h"
 
 struct Aarch64Paging {
   using Entry = std::uint64_t;

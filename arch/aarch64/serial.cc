@@ -1,6 +1,6 @@
 // The serial port, a PL011 UART (Arm DDI 0183, 3.3).
 #include "arch/arch.h"
-#include "kernel/mm/layout.h"
+#include "kernel/base/layout.h"
 
 namespace {
 

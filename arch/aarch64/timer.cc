@@ -2,7 +2,7 @@
 // interrupts.
 #include "arch/aarch64/traps.h"
 #include "arch/arch.h"
-#include "kernel/mm/layout.h"
+#include "kernel/base/layout.h"
 
 namespace {
 

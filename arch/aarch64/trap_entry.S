@@ -1,7 +1,7 @@
 // From the exception vectors to C++ and back (Arm ARM D1.3.1, table D1-7).
 #include "arch/aarch64/trap_frame.h"
 
-// A kernel stack fills the upper half of a slot of twice its size (kernel/mm/layout.h): bit 14 of sp is set in it.
+// A kernel stack fills the upper half of a slot of twice its size (kernel/base/layout.h): bit 14 of sp is set in it.
 #define STACK_BIT 14
 
 // One of 16 vectors, 128 bytes each. A stack that has run out must be noticed before anything is stored on it, with no

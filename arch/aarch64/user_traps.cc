@@ -3,7 +3,7 @@
 #include "arch/aarch64/traps.h"
 #include "arch/arch.h"
 #include "kernel/base/check.h"
-#include "kernel/proc/user_trap.h"
+#include "kernel/process/user_trap.h"
 
 namespace {
 

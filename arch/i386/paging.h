@@ -4,7 +4,7 @@
 //   | frame                 | 0   | G PS D A PCD PWT U W P |   PS only in a PDE
 #pragma once
 
-#include "kernel/mm/paging_format.h"
+#include "kernel/paging/paging_format.h"
 
 struct I386Paging {
   using Entry = std::uint32_t;

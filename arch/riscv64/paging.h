@@ -4,7 +4,7 @@
 //   | N | PBMT | 0    | frame      | RSW |D A G U X W R V |
 #pragma once
 
-#include "kernel/mm/paging_format.h"
+#include "kernel/paging/paging_format.h"
 
 struct Sv39Paging {
   using Entry = std::uint64_t;

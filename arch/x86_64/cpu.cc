@@ -2,7 +2,7 @@
 #include "arch/x86_64/cpu.h"
 
 #include "arch/arch.h"
-#include "kernel/mm/layout.h"
+#include "kernel/base/layout.h"
 
 // An interrupt is not taken between sti and hlt (Intel SDM vol. 2, STI), so none is slept through.
 void Arch::wait_for_interrupt() {

@@ -6,7 +6,7 @@
 #include "arch/arch.h"
 #include "arch/x86_64/descriptor_tables.h"
 #include "arch/x86_64/traps.h"
-#include "kernel/mm/layout.h"
+#include "kernel/base/layout.h"
 
 extern "C" const char trap_stubs[];  // trap_entry.S: kVectors stubs of kStubSize bytes
 

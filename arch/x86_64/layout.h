@@ -1,4 +1,4 @@
-// Where things are on this ISA: QEMU's microvm. kernel/mm/layout.h has the picture.
+// Where things are on this ISA: QEMU's microvm. kernel/base/layout.h has the picture.
 #pragma once
 
 #include <array>

@@ -4,7 +4,7 @@
 //   | NX | 0    | frame                  | 0    | G PS  D A PCD PWT U   W   P |   PTE; PS only in a PDE or PDPTE leaf
 #pragma once
 
-#include "kernel/mm/paging_format.h"
+#include "kernel/paging/paging_format.h"
 
 struct X86_64Paging {
   using Entry = std::uint64_t;

@@ -1,7 +1,7 @@
 // The timer of the local APIC (Intel SDM vol. 3, 10.4 and 10.5.4).
 #include "arch/arch.h"
 #include "arch/x86_64/traps.h"
-#include "kernel/mm/layout.h"
+#include "kernel/base/layout.h"
 
 namespace {
 

@@ -4,9 +4,9 @@
 #include "arch/arch.h"
 #include "arch/x86_64/decode_trap.h"
 #include "kernel/base/clock.h"
+#include "kernel/base/layout.h"
 #include "kernel/base/probe.h"
 #include "kernel/base/trap.h"
-#include "kernel/mm/layout.h"
 
 namespace {
 

@@ -5,7 +5,7 @@
 #include "arch/x86_64/traps.h"
 #include "kernel/base/check.h"
 #include "kernel/base/clock.h"
-#include "kernel/proc/user_trap.h"
+#include "kernel/process/user_trap.h"
 
 namespace {
 

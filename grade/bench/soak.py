@@ -25,7 +25,7 @@ from grade.ladder.labs import LadderError
 from grade.ladder.trees import Tree, prepare
 from grade.machine.stop import StopKind
 
-_LAST_PID, _TICKS = ("kernel/proc/process.cc", "g_last_pid"), ("kernel/base/clock.cc", "g_ticks")
+_LAST_PID, _TICKS = ("kernel/process/process.cc", "g_last_pid"), ("kernel/base/clock.cc", "g_ticks")
 _FORK = 6  # the lab that brings user/stress.cc
 _FIRST_PID = 2  # 1 is nobody's
 _TIMER = 1000  # microseconds: ten times as often as usual, so that much is interrupted

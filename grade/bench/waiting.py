@@ -18,14 +18,14 @@ from pathlib import Path
 from grade.bench.figure import ALL, Figure, NotMeasured
 from grade.pipes import output_of
 
-_EDITED = {3: "kernel/mm/address_space.cc", 6: "kernel/proc/fork.cc"}
+_EDITED = {3: "kernel/space/address_space.cc", 6: "kernel/process/fork.cc"}
 """A file that the student of the lab owns."""
 _MISTAKES = {
     3: ("Tables().write(root.address(), slot, Tables().read(kernel_root(), slot));", "(void)slot;"),
     6: ("UserMode::set_result(stack.top(), 0);", ""),
 }
 """What stands in that file, and what in its place builds and costs milestones of the lab."""
-_ENGINE = "kernel/mm/page_table_map.h"
+_ENGINE = "kernel/paging/page_table_map.h"
 _MILESTONE = {3: "3.5", 6: "6.1"}
 _SUBMITTED_LAB = 3
 

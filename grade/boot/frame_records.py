@@ -1,13 +1,13 @@
-"""Which frames are in use, and when the allocator fails: by its records in guest RAM (kernel/mm/frame_allocator.h)."""
+"""Which frames are in use, and when the allocator fails: by its records in guest RAM (kernel/frames/frame_allocator.h)."""
 
 from dataclasses import dataclass
 
 from grade.boot.layout import PAGE
 from grade.boot.sight import LiveSight, Sight
 
-_ALLOCATOR = ("kernel/mm/frame_allocator.cc", "g_frames")
+_ALLOCATOR = ("kernel/frames/frame_allocator.cc", "g_frames")
 FILL_OF_FREED = 0xCC
-"""The byte that the kernel fills frames with that are given back: kPoison in kernel/mm/frame.cc."""
+"""The byte that the kernel fills frames with that are given back: kPoison in kernel/frames/frame.cc."""
 
 
 @dataclass(frozen=True)

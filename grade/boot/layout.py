@@ -11,7 +11,7 @@ PAGE = 4096
 
 @dataclass(frozen=True)
 class UserLayout:
-    """Where things are in the user half, the same for every process (kernel/mm/user_layout.h)."""
+    """Where things are in the user half, the same for every process (kernel/space/user_layout.h)."""
 
     end: int
     """The first address after all that a process may have."""

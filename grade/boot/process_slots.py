@@ -6,7 +6,7 @@ from grade.boot.layout import PAGE
 from grade.boot.sight import Sight
 from grade.diagnosis.failure import expect, expect_found
 
-_SLOTS = ("kernel/proc/process.cc", "g_slots")
+_SLOTS = ("kernel/process/process.cc", "g_slots")
 
 
 @dataclass(frozen=True)

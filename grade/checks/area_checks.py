@@ -10,7 +10,7 @@ from grade.checks.process_checks import user_mappings, walk_in
 from grade.diagnosis.failure import expect, fail
 from grade.walker import Mapping
 
-_FAULT = "kernel/mm/fault.cc"
+_FAULT = "kernel/space/fault.cc"
 
 
 def check_areas(guest: Guest, slot: ProcessSlot) -> MemoryMap:

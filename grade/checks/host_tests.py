@@ -59,7 +59,7 @@ class _Suite:
 _TWO_VALUES = r"    Which is: {}\n  .+\n    Which is: {}"
 """How gtest prints what was found, and below it what was expected."""
 _LOOKUP = _Suite(
-    "kernel/mm/page_table_map.h",
+    "kernel/paging/page_table_map.h",
     "page_table_map_tests",
     1,
     "lookup-wrong",
@@ -68,7 +68,7 @@ _LOOKUP = _Suite(
     least_cases=36,
 )
 _MAP = _Suite(
-    "kernel/mm/page_table_map.h",
+    "kernel/paging/page_table_map.h",
     "page_table_map_tests",
     1,
     "map-lookup-wrong",
@@ -98,7 +98,7 @@ _MAP = _Suite(
     least_cases=40,
 )
 _UNMAP = _Suite(
-    "kernel/mm/page_table_unmap.h",
+    "kernel/paging/page_table_unmap.h",
     "page_table_unmap_tests",
     3,
     "unmap-wrong",
@@ -112,7 +112,7 @@ _UNMAP = _Suite(
     least_cases=40,
 )
 _VMA = _Suite(
-    "kernel/mm/vma.cc",
+    "kernel/space/vma.cc",
     "vma_tests",
     5,
     "vma-list-wrong",

@@ -10,7 +10,7 @@ from grade.diagnosis.failure import expect, expect_found, fail
 from grade.machine.stop import StopKind
 from grade.walker import RadixWalker
 
-_TEMP_MAP = "kernel/mm/temp_map.cc"
+_TEMP_MAP = "kernel/map/temp_map.cc"
 
 
 @dataclass(frozen=True)

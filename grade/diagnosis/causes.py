@@ -16,24 +16,24 @@ class Cause:
         return file.format(isa=isa)
 
 
-_MAP = "kernel/mm/page_table_map.h"
-_MAP_KERNEL = "kernel/mm/map_kernel.cc"
+_MAP = "kernel/paging/page_table_map.h"
+_MAP_KERNEL = "kernel/map/map_kernel.cc"
 _BOOT_MAP = "arch/{isa}/boot_map.cc"
 _BOOT_HIGH = "arch/{isa}/boot_high.cc"
 _JUMP = "arch/{isa}/boot_high.S"
-_LEAVE = "kernel/mm/leave_low_half.cc"
-_SPACE = "kernel/mm/address_space.cc"
-_UNMAP = "kernel/mm/page_table_unmap.h"
+_LEAVE = "kernel/map/leave_low_half.cc"
+_SPACE = "kernel/space/address_space.cc"
+_UNMAP = "kernel/paging/page_table_unmap.h"
 _USER_MODE = "arch/{isa}/user_mode.cc"
-_KERNEL_HALF = "kernel/mm/kernel_half.cc"
-_TEMP_MAP = "kernel/mm/temp_map.cc"
-_USER_COPY = "kernel/mm/user_copy.cc"
-_VMA = "kernel/mm/vma.cc"
-_FAULT = "kernel/mm/fault.cc"
-_LOAD = "kernel/proc/load.cc"
-_CLONE = "kernel/mm/clone.cc"
-_FORK = "kernel/proc/fork.cc"
-_EXECUTE = "kernel/proc/execute.cc"
+_KERNEL_HALF = "kernel/map/kernel_half.cc"
+_TEMP_MAP = "kernel/map/temp_map.cc"
+_USER_COPY = "kernel/space/user_copy.cc"
+_VMA = "kernel/space/vma.cc"
+_FAULT = "kernel/space/fault.cc"
+_LOAD = "kernel/program/load.cc"
+_CLONE = "kernel/space/clone.cc"
+_FORK = "kernel/process/fork.cc"
+_EXECUTE = "kernel/program/execute.cc"
 
 CAUSES: dict[str, Cause] = {
     # The run as a whole.
@@ -109,7 +109,7 @@ CAUSES: dict[str, Cause] = {
     "wrong-offset": Cause("va - pa is not the kernel offset for every page.", _BOOT_HIGH),
     "base-outside-address-size": Cause("The kernel's base is outside what the root register translates.", _BOOT_MAP),
     "upper-walks-disabled": Cause("TCR_EL1.EPD1 still forbids walks of the upper half.", _BOOT_HIGH),
-    "high-address-too-early": Cause("Code that still runs low used a high address.", "kernel/mm/layout.h"),
+    "high-address-too-early": Cause("Code that still runs low used a high address.", "kernel/base/layout.h"),
     "identity-dropped-too-early": Cause("The low map was taken away while the kernel still ran on it.", _BOOT_HIGH),
     "high-half-not-mapped": Cause("The kernel moved before its high addresses were mapped.", _BOOT_HIGH),
     "identity-still-mapped": Cause("The low addresses still translate.", _LEAVE),
@@ -128,7 +128,7 @@ CAUSES: dict[str, Cause] = {
     "kernel-half-differs": Cause("The kernel half of a process's root is not that of the kernel's own.", _SPACE),
     "kernel-half-freed": Cause("A table of the kernel half was given back together with a process.", _SPACE),
     "kernel-stack-not-as-in-master": Cause("A kernel stack has other frames or rights in a process's root.", _SPACE),
-    "kernel-stack-guard-mapped": Cause("The guard below a kernel stack is mapped.", "kernel/mm/kernel_stack.cc"),
+    "kernel-stack-guard-mapped": Cause("The guard below a kernel stack is mapped.", "kernel/map/kernel_stack.cc"),
     "trap-stack-not-set": Cause("A trap out of user mode lands on no stack, or on another process's.", _USER_MODE),
     "overflow-not-reported": Cause("The handler of a stack that ran out uses that very stack.", "arch/{isa}/trap_entry.S"),
     "registers-not-kept": Cause("A trap or a switch changed registers of the process.", "arch/{isa}/trap_entry.S"),
@@ -136,14 +136,14 @@ CAUSES: dict[str, Cause] = {
         "The kernel keeps values below its stack pointer, where traps push.", "arch/{isa}/toolchain.cmake"
     ),
     "user-page-not-mapped": Cause("A page of a process's program is missing, or is not the user's.", _SPACE),
-    "user-stack-not-mapped": Cause("The user stack pointer is not in a page of the user's.", "kernel/proc/program.cc"),
+    "user-stack-not-mapped": Cause("The user stack pointer is not in a page of the user's.", "kernel/program/program.cc"),
     "user-page-unexpected": Cause("A process's root has a page that nobody has asked for.", _SPACE),
     "user-half-shared": Cause("Two processes have a page or a table of the user half in common.", _SPACE),
-    "wrong-user-permission": Cause("A user page permits more or less than its segment.", "kernel/proc/program.cc"),
+    "wrong-user-permission": Cause("A user page permits more or less than its segment.", "kernel/program/program.cc"),
     "user-page-global": Cause("A user page is marked global: its translation outlives the switch of roots.", _SPACE),
     "user-makes-no-progress": Cause("The timer does not interrupt user mode, or nothing else goes on there.", ""),
     "process-killed": Cause("A process that did nothing wrong was killed.", _SPACE),
-    "user-fault-stops-kernel": Cause("A fault of a process stopped the kernel instead.", "kernel/proc/user_trap.cc"),
+    "user-fault-stops-kernel": Cause("A fault of a process stopped the kernel instead.", "kernel/process/user_trap.cc"),
     "process-survived": Cause("A process lives on after something that must kill it.", "arch/{isa}/user_traps.cc"),
     "wrong-result": Cause("A system call did not do what it says, or not return what it must.", ""),
     "stale-user-translation": Cause("After a switch of roots the CPU still uses translations of the old one.", _SPACE),
@@ -154,7 +154,7 @@ CAUSES: dict[str, Cause] = {
     "root-not-kept": Cause("The frame of a new root was given back at once: the process's root belongs to nobody.", _SPACE),
     "frames-leaked": Cause("Frames stay in use that nothing leads to any more.", _SPACE),
     "frame-freed-in-use": Cause("A frame is free, or has two uses, while tables still lead to it.", _SPACE),
-    "root-freed-while-loaded": Cause("A root was given back while the CPU still walked it.", "kernel/proc/process.cc"),
+    "root-freed-while-loaded": Cause("A root was given back while the CPU still walked it.", "kernel/process/process.cc"),
     # Temporary mappings.
     "temp-window-not-in-root": Cause("A root does not lead to the table of the temporary mappings.", _KERNEL_HALF),
     "temp-window-per-root": Cause("A root has tables of its own for the temporary mappings.", _KERNEL_HALF),
@@ -219,9 +219,9 @@ CAUSES: dict[str, Cause] = {
     "child-never-runs": Cause("A child was made that never runs, or not to its end.", _FORK),
     "killed-after-fork": Cause("A program that forks was killed, the child or its parent, and did nothing wrong.", _CLONE),
     "status-not-delivered": Cause(
-        "The status of a child is not in the memory of who waited for it.", "kernel/proc/system_calls.cc"
+        "The status of a child is not in the memory of who waited for it.", "kernel/calls/system_calls.cc"
     ),
     "thread-variables-wrong": Cause("Thread-local variables do not hold what fork or execve must leave in them.", _LOAD),
-    "process-number-wrong": Cause("Processes share a number, or a new one has not the next.", "kernel/proc/process.cc"),
+    "process-number-wrong": Cause("Processes share a number, or a new one has not the next.", "kernel/process/process.cc"),
     "process-slot-lost": Cause("A slot of the process table stays in use, or is not found free.", _FORK),
 }

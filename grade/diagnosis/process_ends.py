@@ -17,7 +17,7 @@ _IN_ROOT = {
     "stack": "kernel-stack-not-in-root",
     "kernel-stack": "kernel-stack-not-in-root",
 }
-ROOTS = "kernel/mm/address_space.cc"
+ROOTS = "kernel/space/address_space.cc"
 """Where the entries of a process's root are made: look there where a cause of maps in general is found in one."""
 
 CHECKS_OF_FRAMES = ("frame-is-held", "frame-was-handed-out")
@@ -33,7 +33,7 @@ _CAUSES_OF_REFUSALS = {"already-mapped": "user-half-shared", "no-slot": "temp-sl
 
 
 def missing_in_root(guest: Sight, fact: Fact, wanted: str) -> Failure:
-    """The kernel looked at the root that it was about to load, and stopped (kernel/mm/check_root.cc)."""
+    """The kernel looked at the root that it was about to load, and stopped (kernel/space/check_root.cc)."""
     va, root = int(fact.values["va"], 0), int(fact.values["root"], 0)
     cause = _IN_ROOT.get(fact.values["what"], "kernel-half-differs")
     walker = guest.walker()

@@ -38,7 +38,7 @@ def file_in_window(guest: Sight, walk: Walk, cause: str) -> str:
     is_leaf = bool(walk.steps) and walk.steps[-1].level == 0 and walk.steps[-1].entry != 0
     inside = walk.va & -PAGE in guest.layout.temp_slots
     general = CAUSES[cause].file.startswith("arch/") or cause in ("access-flag-clear", "reserved-bit-set")
-    return "kernel/mm/temp_map.cc" if inside and is_leaf and general else ""
+    return "kernel/map/temp_map.cc" if inside and is_leaf and general else ""
 
 
 def cause_of_user_pointer(guest: Sight, va: int) -> str | None:

@@ -10,7 +10,7 @@ from grade.failed.failed_run import FailedRun
 from grade.machine.machine import Machine, MachineError
 from grade.machine.stop import Stop, StopKind
 
-_END_OF_A_PROCESS = "end_current"  # kernel/proc/process.h
+_END_OF_A_PROCESS = "end_current"  # kernel/process/process.h
 _SIGNAL = 0x7F  # in a status; 0 if the process called exit
 
 

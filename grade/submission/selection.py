@@ -165,7 +165,7 @@ def _name_problem(name: str) -> str | None:
     if visible(name) != name or "\n" in name or "\t" in name:
         return "has characters in its name that are not to be seen"
     if "\\" in name or re.match(r"[A-Za-z]:", name):
-        return "has a name of Windows's: give its folders as kernel/mm/"
+        return "has a name of Windows's: give its folders as kernel/paging/"
     if name.startswith("/"):
         return "has a name that begins at the root of the file system"
     if ".." in parts:

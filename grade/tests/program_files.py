@@ -12,7 +12,7 @@ TEXT = 0x400000
 PAGE = 4096
 _HEADER_SIZE, _PART_SIZE = 64, 56
 
-# exit(0), by the numbers of kernel/proc/system_call_numbers.h.
+# exit(0), by the numbers of kernel/calls/system_call_numbers.h.
 EXIT = {
     "x86_64": bytes.fromhex("b85d000000" "31ff" "cd80"),  # mov $93, %eax; xor %edi, %edi; int $0x80
     "aarch64": struct.pack("<3I", 0xD2800BA8, 0xD2800000, 0xD4000001),  # mov x8, #93; mov x0, #0; svc #0

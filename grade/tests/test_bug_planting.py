@@ -97,7 +97,7 @@ def test_a_planted_tree_is_the_solved_cut_with_the_bug(tmp_path: Path) -> None:
     assert course is not None and (course.lab, course.solved) == (1, 1)
     assert not (planted / "grade").exists()
     assert not list(planted.glob("labs/*/bugs")) and not list(planted.glob("labs/*/variants"))
-    assert "@lab" not in (planted / "kernel/mm/page_table_map.h").read_text(encoding="utf-8")
+    assert "@lab" not in (planted / "kernel/paging/page_table_map.h").read_text(encoding="utf-8")
 
 
 def test_planting_again_touches_no_file(tmp_path: Path) -> None:

@@ -307,7 +307,7 @@ def changed_cut(tmp_path: Path, file: str, old: str, new: str) -> Path:
 
 
 def test_an_engine_that_never_ends_is_the_students(tmp_path: Path) -> None:
-    tree = changed_cut(tmp_path, "kernel/mm/page_table_map.h", "here = slot(here.decoded.address, here.level - 1, va);",
+    tree = changed_cut(tmp_path, "kernel/paging/page_table_map.h", "here = slot(here.decoded.address, here.level - 1, va);",
                        "here = slot(root_, F::kLevels - 1, va);")  # fmt: skip
     run = pagewalk("grade", "1", "--isa", "x86_64", "--milestone", "1.1", "--tree", str(tree))
     assert run.returncode == 1, run.stdout + run.stderr
@@ -315,17 +315,17 @@ def test_an_engine_that_never_ends_is_the_students(tmp_path: Path) -> None:
 
 
 def test_a_wild_engine_is_shown_what_the_sanitizer_says(tmp_path: Path) -> None:
-    tree = changed_cut(tmp_path, "kernel/mm/page_table_map.h", "std::optional<OwnedFrame>, F::kLevels> path",
+    tree = changed_cut(tmp_path, "kernel/paging/page_table_map.h", "std::optional<OwnedFrame>, F::kLevels> path",
                        "std::optional<OwnedFrame>, 1> path")  # fmt: skip
     run = pagewalk("grade", "1", "--isa", "x86_64", "--milestone", "1.1", "--tree", str(tree))
     assert run.returncode == 1, run.stdout + run.stderr
-    assert "kernel/mm/page_table_map.h:" in run.stdout, run.stdout
+    assert "kernel/paging/page_table_map.h:" in run.stdout, run.stdout
 
 
 def test_one_failure_of_many_milestones_is_shown_once(tmp_path: Path) -> None:
     """And a fault that interrupts a line is found all the same."""
     old = "TRY(table.map_range("
-    tree = changed_cut(tmp_path, "kernel/mm/map_kernel.cc", old, f'if (region.name != "parameters") {old}')
+    tree = changed_cut(tmp_path, "kernel/map/map_kernel.cc", old, f'if (region.name != "parameters") {old}')
     run = pagewalk("grade", "1", "--isa", "aarch64", "--tree", str(tree))
     assert run.returncode == 1
     assert run.stdout.count("cause      parameters-not-mapped") == 1, run.stdout
@@ -335,9 +335,9 @@ def test_one_failure_of_many_milestones_is_shown_once(tmp_path: Path) -> None:
 def test_the_first_failure_is_shown_in_full_at_once(tmp_path: Path) -> None:
     """The others follow at the end, and the first is not repeated there."""
     tree = changed_cut(
-        tmp_path, "kernel/mm/map_kernel.cc", "TRY(table.map_range(", 'if (region.name != "parameters") TRY(table.map_range('
+        tmp_path, "kernel/map/map_kernel.cc", "TRY(table.map_range(", 'if (region.name != "parameters") TRY(table.map_range('
     )
-    engine = tree / "kernel/mm/page_table_map.h"
+    engine = tree / "kernel/paging/page_table_map.h"
     engine.write_text(engine.read_text().replace("size -= level_size<F>(level);", "size -= kPageSize;", 1))
     run = pagewalk("grade", "1", "--isa", "aarch64", "--milestone", "1.1", "--milestone", "1.2", "--tree", str(tree), "-j", "1")
     lines = run.stdout.splitlines()
@@ -350,7 +350,7 @@ def test_the_first_failure_is_shown_in_full_at_once(tmp_path: Path) -> None:
 
 
 def test_the_second_isa_does_not_run_the_same_host_tests_again(tmp_path: Path) -> None:
-    tree = changed_cut(tmp_path, "kernel/mm/page_table_map.h", "#pragma once", f"#pragma once  // {tmp_path}")
+    tree = changed_cut(tmp_path, "kernel/paging/page_table_map.h", "#pragma once", f"#pragma once  // {tmp_path}")
     run = pagewalk("grade", "1", "--milestone", "1.1", "--tree", str(tree), "-j", "1")
     assert run.returncode == 0, run.stdout + run.stderr
     first, second = (line for line in run.stdout.splitlines() if line.startswith("  lab 1 "))

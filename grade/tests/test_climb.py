@@ -26,21 +26,21 @@ LABS = Tree(ROOT).labs
 NUMBERS = [lab.number for lab in LABS]
 
 RENAMED = {
-    "kernel/mm/page_table_map.h": {"here": "spot", "top": "end_of_walk", "path": "new_tables"},
-    "kernel/mm/map_kernel.cc": {"region": "part"},
+    "kernel/paging/page_table_map.h": {"here": "spot", "top": "end_of_walk", "path": "new_tables"},
+    "kernel/map/map_kernel.cc": {"region": "part"},
     "arch/x86_64/boot_map.cc": {"table": "first_map"},
     "arch/aarch64/boot_map.cc": {"table": "first_map"},
     "arch/x86_64/boot_high.cc": {"table": "same_map"},
     "arch/aarch64/boot_high.cc": {"table": "high_map"},
-    "kernel/mm/leave_low_half.cc": {"slot": "number", "entry": "old_entry"},
-    "kernel/mm/page_table_unmap.h": {"here": "spot", "emptied": "old_table"},
-    "kernel/mm/address_space.cc": {"freed": "given_back"},
-    "kernel/mm/temp_map.cc": {"used": "taken"},
-    "kernel/mm/user_copy.cc": {"mapping": "found"},
-    "kernel/mm/vma.cc": {"place": "position", "below": "lower"},
-    "kernel/mm/fault.cc": {"leaf": "page_there", "stale": "old"},
-    "kernel/mm/clone.cc": {"copier": "make_copy"},
-    "kernel/proc/fork.cc": {"child": "young"},
+    "kernel/map/leave_low_half.cc": {"slot": "number", "entry": "old_entry"},
+    "kernel/paging/page_table_unmap.h": {"here": "spot", "emptied": "old_table"},
+    "kernel/space/address_space.cc": {"freed": "given_back"},
+    "kernel/map/temp_map.cc": {"used": "taken"},
+    "kernel/space/user_copy.cc": {"mapping": "found"},
+    "kernel/space/vma.cc": {"place": "position", "below": "lower"},
+    "kernel/space/fault.cc": {"leaf": "page_there", "stale": "old"},
+    "kernel/space/clone.cc": {"copier": "make_copy"},
+    "kernel/process/fork.cc": {"child": "young"},
 }
 """Local names of the reference, and what the student calls them."""
 

@@ -26,7 +26,7 @@ project(tree LANGUAGES CXX)
 enable_testing()
 include_directories(.)
 add_compile_options(-ffile-prefix-map=${CMAKE_SOURCE_DIR}/=)
-add_executable(tests kernel/tests/tests.cc kernel/mm/own.cc)
+add_executable(tests kernel/tests/tests.cc kernel/paging/own.cc)
 add_test(NAME tests COMMAND tests)
 """
 OWN = "int sign(int number) {\n  if (number < 0) return -1;\n  return 1;\n}\nint unused() { return 0; }\n"
@@ -38,10 +38,10 @@ def tree(tmp_path: Path) -> Path:
     """A tree with a lab, one file of the grader's and one of a student's, and a test of each."""
     files = {
         "CMakeLists.txt": CMAKE,
-        "kernel/mm/own.cc": OWN,
-        "kernel/mm/late.cc": "",
+        "kernel/paging/own.cc": OWN,
+        "kernel/paging/late.cc": "",
         "kernel/tests/tests.cc": TESTS,
-        "labs/1-a/lab.toml": 'number = 1\ntitle = "a"\nowned = ["kernel/mm/own.cc", "kernel/mm/late.cc"]\nretires = []\n',
+        "labs/1-a/lab.toml": 'number = 1\ntitle = "a"\nowned = ["kernel/paging/own.cc", "kernel/paging/late.cc"]\nretires = []\n',
         "grade/__init__.py": "",
         "grade/part/__init__.py": "",
         "grade/part/thing.py": THING,
@@ -70,16 +70,16 @@ def test_another_process_is_counted(tree: Path) -> None:
 def test_what_students_write_is_counted(tree: Path) -> None:
     status, told = measured(tree, "cpp")
     assert status == 0
-    own = next(line for line in told.splitlines() if "kernel/mm/own.cc" in line)
+    own = next(line for line in told.splitlines() if "kernel/paging/own.cc" in line)
     assert "3 of 4" in own and "1 of 2" in own, told
-    assert "in no host test" in next(line for line in told.splitlines() if "kernel/mm/late.cc" in line)
+    assert "in no host test" in next(line for line in told.splitlines() if "kernel/paging/late.cc" in line)
     assert "#####:    5:int unused()" in (tree / "build/coverage/cpp/kernel#mm#own.cc.gcov").read_text(encoding="utf-8")
 
 
 def test_a_test_that_fails_is_no_success(tree: Path) -> None:
     (tree / "kernel/tests/tests.cc").write_text(TESTS.replace("- 1", "+ 1"), encoding="utf-8")
     status, told = measured(tree, "cpp")
-    assert status == 1 and "kernel/mm/own.cc" in told
+    assert status == 1 and "kernel/paging/own.cc" in told
 
 
 def test_what_is_missing_is_told(tree: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -92,6 +92,6 @@ def test_what_is_missing_is_told(tree: Path, monkeypatch: pytest.MonkeyPatch) ->
 
 
 def test_what_does_not_build_is_told(tree: Path) -> None:
-    (tree / "kernel/mm/own.cc").write_text("int sign(int", encoding="utf-8")
+    (tree / "kernel/paging/own.cc").write_text("int sign(int", encoding="utf-8")
     with pytest.raises(LadderError, match="own.cc"):
         measured(tree, "cpp")

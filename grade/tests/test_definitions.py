@@ -153,16 +153,16 @@ def test_no_student_writes_what_is_looked_up(isa: str) -> None:
     ]
     rule = subprocess.run(command, cwd=ROOT, check=True, capture_output=True, text=True).stdout
     included = {str(Path(name)) for name in rule.replace("\\\n", " ").split()[1:]}
-    assert f"arch/{isa}/trap_frame.h" in included and "kernel/proc/process.h" in included
+    assert f"arch/{isa}/trap_frame.h" in included and "kernel/process/process.h" in included
     assert not [file for file in included if owner_of(load_labs(ROOT), file) is not None]
-    assert owner_of(load_labs(ROOT), "kernel/mm/page_table_map.h") is not None, "one that a student owns would be found"
+    assert owner_of(load_labs(ROOT), "kernel/paging/page_table_map.h") is not None, "one that a student owns would be found"
 
 
 def test_what_the_kernel_defines(kernel: Kernel) -> None:
     image = KernelImage(kernel.isa, kernel.elf)
     for name in ("Process", "MemoryMap", "Vma", "FilePart", "FrameAllocator", "FrameRecord", "TrapFrame", "AreaDescription"):
         assert image.defined.record(name).size > 0
-    _, size = image.hidden("kernel/proc/process.cc", "g_slots")
+    _, size = image.hidden("kernel/process/process.cc", "g_slots")
     assert size == image.defined.constant("layout::kMaxProcesses") * image.defined.record("Process").size
     assert image.defined.record("TrapFrame").size % 16 == 0
     assert image.defined == definitions_in(kernel.elf, KERNEL_DEFINITIONS)
@@ -170,5 +170,5 @@ def test_what_the_kernel_defines(kernel: Kernel) -> None:
 
 def test_what_belongs_to_one_file_is_not_found_in_another(kernel: Kernel) -> None:
     image = KernelImage(kernel.isa, kernel.elf)
-    assert image.hidden("kernel/proc/process.cc", "g_slots") is not None
-    assert image.hidden("kernel/proc/scheduler.cc", "g_slots") is None
+    assert image.hidden("kernel/process/process.cc", "g_slots") is not None
+    assert image.hidden("kernel/process/scheduler.cc", "g_slots") is None

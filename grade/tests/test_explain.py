@@ -123,9 +123,9 @@ Fails: 3.1
 Cause: frame-freed-in-use
 From: own
 
-diff --git a/kernel/mm/address_space.cc b/kernel/mm/address_space.cc
---- a/kernel/mm/address_space.cc
-+++ b/kernel/mm/address_space.cc
+diff --git a/kernel/space/address_space.cc b/kernel/space/address_space.cc
+--- a/kernel/space/address_space.cc
++++ b/kernel/space/address_space.cc
 @@ -81,4 +81,3 @@
    CHECK(!flags.global, page.start().raw());  // it would outlive a switch of roots
    TRY(KernelTable(root_).map(page.start(), frame.address(), flags));
@@ -256,7 +256,7 @@ def test_a_timer_that_interrupts_once_is_the_kernels_fault(monkeypatch: pytest.M
     explanation = explain(scripted(plant_bug(Tree(ROOT), bug, isa), isa, None, "run spin"))
     assert not explanation.is_well, text_of(explanation)
     # Where ticks are taken; or where the kernel waits for the next, if the only one came before spin had its turn.
-    assert re.search(rf"Look at (arch/{isa}/|kernel/proc/scheduler\.cc)", text_of(explanation)), text_of(explanation)
+    assert re.search(rf"Look at (arch/{isa}/|kernel/process/scheduler\.cc)", text_of(explanation)), text_of(explanation)
 
 
 def test_what_the_monitor_does_not_know_is_said() -> None:

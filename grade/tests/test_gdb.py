@@ -122,7 +122,7 @@ def fail_milestone(tree: Path, milestone: str, isa: str) -> str:
 @pytest.mark.parametrize("isa", ISAS)
 def test_a_failed_milestone_is_opened_where_it_failed(isa: str, lab_1: Path) -> None:
     """A kernel that forgets one region dies at the same instruction under GDB."""
-    owned = lab_1 / "kernel/mm/map_kernel.cc"
+    owned = lab_1 / "kernel/map/map_kernel.cc"
     with broken(owned, "TRY(table.map_range(", 'if (region.name != "data") TRY(table.map_range('):
         assert "image-not-mapped" in fail_milestone(lab_1, "1.8", isa)
         output = gdb(["1.8", "--isa", isa], ["print/x $pc", "info symbol $pc"])

@@ -41,7 +41,7 @@ def test_the_writers_of_an_entry_are_found_one_after_the_other(isa: str) -> None
     seen = play(isa, "", "who-wrote &kernel_main", "print/x $pc", "who-wrote", "who-wrote", "go-to", "info symbol $pc")
     first, low, second, none, _, end = seen
     assert re.search(r"^  from  0x0{16}  empty\n  to    0x\w+  leaf ", first, re.MULTILINE), first
-    assert "\nby WindowTables" in first and "::map at kernel/mm/page_table_map.h:" in first
+    assert "\nby WindowTables" in first and "::map at kernel/paging/page_table_map.h:" in first
     assert int(low.split()[-1], 16) < 1 << 32
     assert "\nby " in second and "memset at " in second and "OwnedFrame::allocate_zeroed" in second
     assert "nobody has written it before" in none
@@ -52,7 +52,7 @@ def test_the_writers_of_an_entry_are_found_one_after_the_other(isa: str) -> None
 def test_a_write_through_a_window_is_found_too(isa: str) -> None:
     """What the kernel writes to a program's stack, by an address that leads elsewhere a moment later."""
     seen = play(isa, "start hello", f"who-wrote -pa {USER_RAM[isa] + 0xFF8:#x}", f"who-wrote -pa {USER_RAM[isa] + 8:#x}")
-    assert "put at kernel/mm/user_copy.cc" in seen[0] and "memcpy" in seen[0]
+    assert "put at kernel/space/user_copy.cc" in seen[0] and "memcpy" in seen[0]
     assert "memset" in seen[1] and "allocate_user_frame" in seen[1]
 
 
@@ -114,7 +114,7 @@ def test_the_store_that_overwrote_an_entry_is_found(isa: str, planted: Path) -> 
     assert f"Where milestone 3.2 failed on {isa}: right before the CPU dies" in run.stdout
     assert "cause: " + next(bug for bug in load_bugs(ROOT) if bug.name == BUG).causes[isa] in run.stdout
     assert "which ends the walk of 0x" in run.stdout
-    assert "  empty\nby (anonymous namespace)::fill at kernel/mm/frame.cc:15" in run.stdout
+    assert "  empty\nby (anonymous namespace)::fill at kernel/frames/frame.cc:15" in run.stdout
 
 
 @pytest.mark.parametrize("isa", ISAS)

@@ -119,7 +119,7 @@ def test_another_failure_than_not_written_yet_is_no_result(
 
     monkeypatch.setattr(hole_table, "run_milestones", run)
     monkeypatch.setattr(hole_table, "cut", lambda *_, **__: None)
-    unmap = Exercise(3, "unmap", "kernel/mm/page_table_unmap.h")
+    unmap = Exercise(3, "unmap", "kernel/paging/page_table_unmap.h")
     assert resting_on(ROOT, unmap, ISAS[0], ["3.1", "3.2"]) == ("3.2",)
     assert passing_with(ROOT, 3, {"unmap"}, ISAS[0], ["3.1", "3.2"]) == {"3.1"}
     seen["3.3"] = other

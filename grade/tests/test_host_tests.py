@@ -85,7 +85,7 @@ def report(folder: Path, results: dict[str, str | None]) -> Failure:
 def crash(folder: Path, failures: dict[str, str], running: str) -> Failure:
     """What is said if the program ends in the test `running`, after these failures."""
     printed = "".join(f"[ RUN      ] {test}\n{text}\n[  FAILED  ] {test}, where\n" for test, text in failures.items())
-    sanitizer = "==1==ERROR: AddressSanitizer: SEGV\n    #0 0x1 in f kernel/mm/page_table_map.h:70\n"
+    sanitizer = "==1==ERROR: AddressSanitizer: SEGV\n    #0 0x1 in f kernel/paging/page_table_map.h:70\n"
     (folder / "printed").write_text(f"{printed}[ RUN      ] {running}\n{sanitizer}")
     return judge(folder, "PageTableMap*")
 
@@ -129,7 +129,7 @@ def test_tests_of_one_class_are_in_order_over_all_formats(folder: Path) -> None:
 
 def test_a_crash_is_no_sign_of_what_its_test_is_about(folder: Path) -> None:
     failure = crash(folder, {}, END)
-    assert failure.cause == "map-lookup-wrong" and "at kernel/mm/page_table_map.h:70" in failure.seen
+    assert failure.cause == "map-lookup-wrong" and "at kernel/paging/page_table_map.h:70" in failure.seen
 
 
 def test_what_failed_before_a_crash_decides_if_it_is_more_basic(folder: Path) -> None:
@@ -162,11 +162,11 @@ def suites_of(program: Path) -> list[str]:
 def test_an_engine_that_does_not_compile_costs_no_other_program(tmp_path: Path) -> None:
     tree = tmp_path / "lab"
     cut(ROOT, 5, 5, tree)
-    (tree / "kernel/mm/page_table_map.h").write_text("this is no C++\n")
+    (tree / "kernel/paging/page_table_map.h").write_text("this is no C++\n")
     came = build_all_host_tests(tree, ["page_table_map_tests", "page_table_unmap_tests", "vma_tests"])
     assert isinstance(came["page_table_map_tests"], BuildError) and isinstance(came["page_table_unmap_tests"], BuildError)
     assert came["vma_tests"] == tree / "build/host/vma_tests"
-    assert files_of_program(tree, "vma_tests").isdisjoint(files_that_reach(tree, ["kernel/mm/page_table_map.h"]))
+    assert files_of_program(tree, "vma_tests").isdisjoint(files_that_reach(tree, ["kernel/paging/page_table_map.h"]))
 
 
 def files_of_program(tree: Path, program: str) -> set[str]:

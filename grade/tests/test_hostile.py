@@ -22,9 +22,9 @@ ROOT = find_root(Path(__file__))
 INTERRUPT, ILLEGAL, TRAP, BUS, ARITHMETIC, KILL, SEGMENTATION = 2, 4, 5, 7, 8, 9, 11  # Linux's signals
 NO_EXECUTABLE, AGAIN, NO_MEMORY = 8, 11, 12  # and errors
 
-USER_END = 0x7FFF_FFFF_F000  # kernel/mm/user_layout.h
+USER_END = 0x7FFF_FFFF_F000  # kernel/space/user_layout.h
 STACK_TOP, STACK_LIMIT = 0x4000_0000, 0x3FF0_0000
-STACKS_OFFSET, STACKS_SIZE = (512 << 30) + (1 << 30) - (256 << 10), 128 * 32768  # kernel/mm/kernel_half.h
+STACKS_OFFSET, STACKS_SIZE = (512 << 30) + (1 << 30) - (256 << 10), 128 * 32768  # kernel/map/kernel_half.h
 WINDOW_SIZE = 32 << 20
 WINDOWS_OFFSET, WINDOWS_SIZE = 1 << 40, 64 * PAGE
 

@@ -45,7 +45,7 @@ def test_the_linker_refuses_what_cannot_work(tmp_path: Path, isa: str, code: str
 def test_a_fault_inside_a_command_begins_a_line_of_its_own(tmp_path: Path, isa: str) -> None:
     """Else its facts would be lost in the line that the command had begun."""
     tree = changed_tree(
-        tmp_path / "tree", "kernel/mm/page_table_map.h", "  const Slot top = walk(va, level);",
+        tmp_path / "tree", "kernel/paging/page_table_map.h", "  const Slot top = walk(va, level);",
         "  if (va == VirtAddr{0x777000}) *reinterpret_cast<volatile int*>(0x600000000000) = 1;\n"
         "  const Slot top = walk(va, level);",
     )  # fmt: skip

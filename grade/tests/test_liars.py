@@ -81,7 +81,7 @@ def test_the_crude_map_is_not_the_higher_half() -> None:
 
 
 LIAR_STEPS = {
-    "kernel/mm/map_kernel.cc": """
+    "kernel/map/map_kernel.cc": """
 #include "arch/boot.h"
 Result<void> map_kernel(KernelTable&, std::uint64_t) { return {}; }
 """,
@@ -93,7 +93,7 @@ void turn_on_paging() {}
 #include "arch/boot.h"
 void map_high_half() {}
 """,
-    "kernel/mm/leave_low_half.cc": """
+    "kernel/map/leave_low_half.cc": """
 #include "arch/arch.h"
 #include "arch/boot.h"
 void leave_low_half() { Arch::install_traps(); }

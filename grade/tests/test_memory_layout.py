@@ -14,7 +14,7 @@ LAYOUT = (ROOT / "docs/memory-layout.md").read_text(encoding="utf-8")
 LEVELS = (ROOT / "docs/levels.md").read_text(encoding="utf-8")
 PAGE = 4096
 _DEFINITION = re.compile(r"inline constexpr (?:unsigned|std::uint64_t|PhysAddr|VirtAddr) (k\w+)(?: = (.*?)|\{(.*?)\});")
-_SOURCES = ("kernel/base/boot_parameters.h", "kernel/mm/layout.h", "kernel/mm/kernel_half.h", "kernel/mm/user_layout.h")
+_SOURCES = ("kernel/base/boot_parameters.h", "kernel/base/layout.h", "kernel/map/kernel_half.h", "kernel/space/user_layout.h")
 
 
 @cache

@@ -101,7 +101,7 @@ def test_a_student_practises(lab: int, isa: str, tmp_path: Path) -> None:
     folder = tmp_path / "student"
     cut(ROOT, lab, lab, folder, (isa,), with_grader=True)
     tree = Tree(folder)
-    mine = folder / "kernel/mm/map_kernel.cc"
+    mine = folder / "kernel/map/map_kernel.cc"
     mine.write_text(re.sub(r"\bregion\b", "part", mine.read_text(encoding="utf-8")), encoding="utf-8")
 
     shown, waiting = bugs_to_practise(tree)
@@ -122,9 +122,9 @@ def test_a_student_practises(lab: int, isa: str, tmp_path: Path) -> None:
     assert "part" in (folder / "build/practice" / TEXT_LEFT_OUT / mine.relative_to(folder)).read_text(encoding="utf-8")
     assert "start-of-text-left-out" in pagewalk(folder, "bug", TEXT_LEFT_OUT, "--reveal").stdout
 
-    (folder / "kernel/mm/kernel_regions.cc").write_text("// mine\n", encoding="utf-8")
+    (folder / "kernel/map/kernel_regions.cc").write_text("// mine\n", encoding="utf-8")
     unfit = pagewalk(folder, "bug", TEXT_LEFT_OUT, "--explain")
-    assert unfit.returncode == 2 and "this bug does not fit your tree, where kernel/mm/kernel_regions.cc" in unfit.stderr
+    assert unfit.returncode == 2 and "this bug does not fit your tree, where kernel/map/kernel_regions.cc" in unfit.stderr
 
 
 def test_what_is_not_written_hides_the_labs_from_there_on(tmp_path: Path) -> None:

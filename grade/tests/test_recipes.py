@@ -43,7 +43,7 @@ def test_the_milestone_that_is_added_passes_on_the_reference(main_with_milestone
 
 
 def test_the_bug_that_is_planted_is_caught(main_with_milestone: Path) -> None:
-    engine = main_with_milestone / "kernel/mm/page_table_map.h"
+    engine = main_with_milestone / "kernel/paging/page_table_map.h"
     text = engine.read_text(encoding="utf-8")
     assert text.count(_LEAK) == 1
     engine.write_text(

@@ -70,7 +70,7 @@ def test_the_contract_of_a_function_stands_on_its_page_beside_its_graphs(site: P
     page = (site / "fault_8h.html").read_text(encoding="utf-8")
     part = page.partition("resolve_fault()</h2>")[2].partition('class="memtitle"')[0]
     text = " ".join(re.sub(r"<[^>]*>", "", part).split())
-    contract = re.search(r"((?://.*\n)+)Result<void> resolve_fault", (ROOT / "kernel/mm/fault.h").read_text())
+    contract = re.search(r"((?://.*\n)+)Result<void> resolve_fault", (ROOT / "kernel/space/fault.h").read_text())
     for sentence in re.split(r"[.;:`,]", contract[1].replace("//", " ").replace("\n", " ")):
         assert " ".join(sentence.split()) in text
     graphs = re.findall(r'src="(\w+graph\.svg)"', part)
@@ -82,10 +82,10 @@ def test_the_contract_of_a_function_stands_on_its_page_beside_its_graphs(site: P
 @needs_doxygen
 def test_the_map_leads_to_the_pages_of_files_and_each_to_the_next(site: Path) -> None:
     page = (site / "page_docs_map.html").read_text(encoding="utf-8")
-    assert '<a class="el" href="page__table_8h.html">kernel/mm/page_table.h</a>' in page
+    assert '<a class="el" href="page__table_8h.html">kernel/paging/page_table.h</a>' in page
     text = re.sub(r"<[^>]*>", "", (site / "page__table_8h.html").read_text(encoding="utf-8"))
     assert "the page-table engine: what it offers" in text
-    assert re.search(r"before: kernel/sync/guarded.h\s*after: kernel/mm/stale_tlb.h", text)
+    assert re.search(r"before: kernel/sync/guarded.h\s*after: kernel/paging/stale_tlb.h", text)
 
 
 @needs_doxygen

@@ -16,7 +16,7 @@ from grade.tests.student_trees import git
 
 ROOT = find_root(Path(__file__))
 ISA = "aarch64"
-OWNED = ["arch/aarch64/boot_map.cc", "kernel/mm/map_kernel.cc", "kernel/mm/page_table_map.h"]
+OWNED = ["arch/aarch64/boot_map.cc", "kernel/map/map_kernel.cc", "kernel/paging/page_table_map.h"]
 
 
 @pytest.fixture(scope="module")
@@ -79,17 +79,17 @@ def test_from_the_starter_to_a_submission(clone: Path) -> None:
     """The engine is written first; then the rest, with a mistake in a given file that no submission has."""
     assert "Lab 1 was not graded here yet" in pagewalk(clone, "status").stdout
 
-    solve(clone, "kernel/mm/page_table_map.h")
+    solve(clone, "kernel/paging/page_table_map.h")
     first = pagewalk(clone, "grade", "-j", "1")
     assert first.returncode == 1, first.stdout + first.stderr
     assert "Lab 1: 15 of 100 points on aarch64.\nNext: 1.2 on aarch64 (" in first.stdout
-    assert "write map_kernel at kernel/mm/map_kernel.cc:" in first.stdout.splitlines()[-1]
+    assert "write map_kernel at kernel/map/map_kernel.cc:" in first.stdout.splitlines()[-1]
     assert "15 / 100" in pagewalk(clone, "status").stdout
 
-    solve(clone, "kernel/mm/map_kernel.cc")
+    solve(clone, "kernel/map/map_kernel.cc")
     solve(clone, "arch/aarch64/boot_map.cc")
     assert (
-        "Changed since that grading:\n  arch/aarch64/boot_map.cc\n  kernel/mm/map_kernel.cc\n"
+        "Changed since that grading:\n  arch/aarch64/boot_map.cc\n  kernel/map/map_kernel.cc\n"
         in pagewalk(clone, "status").stdout
     )
     again = pagewalk(clone, "grade", "--milestone", "1.2", "-j", "1")
@@ -145,10 +145,10 @@ def test_a_missing_file_is_named_where_the_linker_misses_what_was_in_it(clone: P
 def test_a_conflict_is_named_instead_of_graded(tmp_path: Path) -> None:
     tree = tmp_path / "tree"
     cut(ROOT, 1, 0, tree, [ISA], with_grader=True)
-    (tree / "kernel/mm/page_table_map.h").write_text("\n<<<<<<< HEAD\na\n=======\nb\n>>>>>>> b\n", encoding="utf-8")
+    (tree / "kernel/paging/page_table_map.h").write_text("\n<<<<<<< HEAD\na\n=======\nb\n>>>>>>> b\n", encoding="utf-8")
     run = pagewalk(tree, "grade")
     assert (run.returncode, run.stdout) == (2, "")
-    assert run.stderr.startswith("Error: kernel/mm/page_table_map.h:2: a conflict of a merge: decide it, then git add")
+    assert run.stderr.startswith("Error: kernel/paging/page_table_map.h:2: a conflict of a merge: decide it, then git add")
     (tree / "labs/course.toml").write_text("lab = 1\n<<<<<<< HEAD\n", encoding="utf-8")
     for command in ("grade", "status", "submit"):
         run = pagewalk(tree, command)

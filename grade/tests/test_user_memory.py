@@ -29,7 +29,7 @@ class Mistake:
 
 
 FLUSHES_TOO_LATE = Mistake(
-    "kernel/mm/fault.cc",
+    "kernel/space/fault.cc",
     """    stale->flush();
     const OwnedFrame freed = OwnedFrame::adopt(Frame::containing(leaf->mapping.address));
 """,
@@ -37,16 +37,16 @@ FLUSHES_TOO_LATE = Mistake(
     stale->flush();
 """,
 )
-NEVER_FLUSHES = Mistake("kernel/mm/temp_map.cc", "  Arch::flush_page(address());\n", "")
+NEVER_FLUSHES = Mistake("kernel/map/temp_map.cc", "  Arch::flush_page(address());\n", "")
 LEAKS = Mistake(
-    "kernel/mm/clone.cc",
+    "kernel/space/clone.cc",
     "const TempMap from = TRY(TempMap::open(Frame::containing(page.address)));",
     """const Frame kept = copy.release();
   const TempMap from = TRY(TempMap::open(Frame::containing(page.address)));
   copy = OwnedFrame::adopt(kept);""",
 )
 GOES_AROUND_THE_WINDOW = Mistake(
-    "kernel/mm/user_copy.cc", "to.data(), byte_in(window, *mapping), size", "to.data(), pointer_to(mapping->address), size"
+    "kernel/space/user_copy.cc", "to.data(), byte_in(window, *mapping), size", "to.data(), pointer_to(mapping->address), size"
 )
 
 
@@ -115,7 +115,7 @@ def test_a_fuzz_target_tries_good_inputs_and_bad_ones(programs: dict[str, Path],
 
 
 def test_a_round_that_fails_can_be_run_again(programs: dict[str, Path], tmp_path: Path) -> None:
-    mistake = Mistake("kernel/proc/elf.cc", "ElfProblem::kWriteAndExecute;", "std::nullopt;")
+    mistake = Mistake("kernel/program/elf.cc", "ElfProblem::kWriteAndExecute;", "std::nullopt;")
     program = broken(programs["fuzz_elf"], mistake, tmp_path)
     failed = run(program)
     assert failed.returncode == 1 and "broken promise: permissions" in failed.stderr

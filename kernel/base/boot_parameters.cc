@@ -1,6 +1,6 @@
 #include "kernel/base/boot_parameters.h"
 
-#include "kernel/mm/layout.h"
+#include "kernel/base/layout.h"
 
 namespace {
 

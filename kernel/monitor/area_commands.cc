@@ -1,8 +1,8 @@
 // Commands about areas of virtual memory: vmas.
 #include "kernel/base/print.h"
-#include "kernel/mm/memory_map.h"
+#include "kernel/calls/describe.h"
 #include "kernel/monitor/monitor.h"
-#include "kernel/proc/describe.h"
+#include "kernel/space/memory_map.h"
 
 namespace {
 

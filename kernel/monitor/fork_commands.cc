@@ -1,6 +1,6 @@
 // Commands about fork: forks.
 #include "kernel/monitor/monitor.h"
-#include "kernel/proc/fork_trace.h"
+#include "kernel/process/fork_trace.h"
 
 namespace {
 

@@ -6,7 +6,7 @@
 
 #include "arch/arch.h"
 #include "kernel/base/print.h"
-#include "kernel/mm/kernel_regions.h"
+#include "kernel/map/kernel_regions.h"
 
 // Flags as letters: w(rite), x (execute), u(ser), g(lobal), d(evice), r for none of them. Nothing if another letter
 // occurs.

@@ -5,9 +5,9 @@
 
 #include "arch/user_mode.h"
 #include "kernel/base/print.h"
-#include "kernel/mm/temp_map.h"
-#include "kernel/mm/user_copy.h"
+#include "kernel/map/temp_map.h"
 #include "kernel/monitor/monitor.h"
+#include "kernel/space/user_copy.h"
 
 namespace {
 

@@ -1,8 +1,8 @@
 // Commands about memory: regions, frames, fail, peek, poke, jump.
 #include "kernel/base/print.h"
 #include "kernel/base/probe.h"
-#include "kernel/mm/frame_allocator.h"
-#include "kernel/mm/kernel_regions.h"
+#include "kernel/frames/frame_allocator.h"
+#include "kernel/map/kernel_regions.h"
 #include "kernel/monitor/monitor.h"
 
 namespace {

@@ -1,11 +1,11 @@
 // Commands about processes: run, start, wait, ps, kill, programs, trace, timer.
 #include "kernel/base/print.h"
 #include "kernel/monitor/monitor.h"
-#include "kernel/proc/archive.h"
-#include "kernel/proc/elf.h"
-#include "kernel/proc/program.h"
-#include "kernel/proc/scheduler.h"
-#include "kernel/proc/trace.h"
+#include "kernel/process/scheduler.h"
+#include "kernel/process/trace.h"
+#include "kernel/program/archive.h"
+#include "kernel/program/elf.h"
+#include "kernel/program/program.h"
 
 namespace {
 

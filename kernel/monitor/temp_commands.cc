@@ -4,10 +4,10 @@
 #include <optional>
 
 #include "kernel/base/print.h"
-#include "kernel/mm/temp_map.h"
-#include "kernel/mm/user_copy.h"
+#include "kernel/map/temp_map.h"
 #include "kernel/monitor/monitor.h"
-#include "kernel/proc/process.h"
+#include "kernel/process/process.h"
+#include "kernel/space/user_copy.h"
 
 namespace {
 

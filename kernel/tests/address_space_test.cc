@@ -1,7 +1,7 @@
 // Lab 3. address_space.cc: what a new root maps, who is reached under it, and that its end gives everything back.
-#include "kernel/mm/address_space.h"
+#include "kernel/space/address_space.h"
 
-#include "kernel/mm/user_layout.h"
+#include "kernel/space/user_layout.h"
 #include "kernel/tests/user_memory_test.h"
 
 namespace {

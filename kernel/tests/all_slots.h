@@ -4,7 +4,7 @@
 #include <utility>
 #include <vector>
 
-#include "kernel/mm/temp_map.h"
+#include "kernel/map/temp_map.h"
 
 // Windows until no slot is left.
 inline std::vector<TempMap> take_all_slots() {

@@ -1,5 +1,5 @@
 // The archive of programs: what is found in it, and that it is believed only as far as it is right.
-#include "kernel/proc/archive.h"
+#include "kernel/program/archive.h"
 
 #include <gtest/gtest.h>
 

@@ -1,8 +1,8 @@
 // Lab 6. clone.cc: the copy has all that the original has, shares nothing with it, and is gone if it fails.
-#include "kernel/mm/clone.h"
+#include "kernel/space/clone.h"
 
-#include "kernel/mm/user_copy.h"
-#include "kernel/mm/user_layout.h"
+#include "kernel/space/user_copy.h"
+#include "kernel/space/user_layout.h"
 #include "kernel/tests/all_slots.h"
 #include "kernel/tests/user_memory_test.h"
 

@@ -1,5 +1,5 @@
 // Lab 6. map_copies() for all formats.
-#include "kernel/mm/page_table_copy.h"
+#include "kernel/paging/page_table_copy.h"
 #include "kernel/tests/engine.h"
 
 namespace {

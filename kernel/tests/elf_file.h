@@ -7,8 +7,8 @@
 #include <string>
 #include <vector>
 
-#include "kernel/mm/user_layout.h"
-#include "kernel/proc/elf.h"
+#include "kernel/program/elf.h"
+#include "kernel/space/user_layout.h"
 
 inline constexpr std::uint64_t kUserEnd = 0x7fff'ffff'f000;
 static_assert(layout::kUserEnd.raw() == kUserEnd);

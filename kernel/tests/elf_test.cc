@@ -1,5 +1,5 @@
 // The parser of programs: what it makes of a good file, that each rule is there, and that no file brings it down.
-#include "kernel/proc/elf.h"
+#include "kernel/program/elf.h"
 
 #include <gtest/gtest.h>
 

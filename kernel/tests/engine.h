@@ -6,7 +6,7 @@
 #include "arch/i386/paging.h"
 #include "arch/riscv64/paging.h"
 #include "arch/x86_64/paging.h"
-#include "kernel/mm/page_table.h"
+#include "kernel/paging/page_table.h"
 #include "kernel/tests/table.h"
 #include "kernel/tests/test_tables.h"
 

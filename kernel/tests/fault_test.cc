@@ -1,8 +1,8 @@
 // Lab 5. fault.cc: pages come as their areas promise, change and go with them, and nothing is lost when something
 // fails.
-#include "kernel/mm/fault.h"
+#include "kernel/space/fault.h"
 
-#include "kernel/mm/user_layout.h"
+#include "kernel/space/user_layout.h"
 #include "kernel/tests/all_slots.h"
 #include "kernel/tests/user_memory_test.h"
 

@@ -1,7 +1,7 @@
 // Lab 5. find() for all formats, with map() and lookup().
 #include "kernel/tests/map_engine.cc"
 
-#include "kernel/mm/page_table_find.h"
+#include "kernel/paging/page_table_find.h"
 
 auto Table::find(VirtAddr start, VirtAddr end) const -> std::optional<Found> {
   return with_engine(*this, [&](auto engine) -> std::optional<Found> {

@@ -1,5 +1,5 @@
 // OwnedFrame: a frame is given back exactly when its last owner is gone.
-#include "kernel/mm/frame.h"
+#include "kernel/frames/frame.h"
 
 #include <algorithm>
 #include <type_traits>

@@ -7,8 +7,8 @@
 #include "arch/i386/paging.h"
 #include "arch/riscv64/paging.h"
 #include "arch/x86_64/paging.h"
-#include "kernel/mm/frame_allocator.h"
-#include "kernel/mm/layout.h"
+#include "kernel/base/layout.h"
+#include "kernel/frames/frame_allocator.h"
 
 namespace {
 

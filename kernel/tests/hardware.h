@@ -10,7 +10,7 @@
 #include <vector>
 
 #include "kernel/base/addr.h"
-#include "kernel/mm/page_flags.h"
+#include "kernel/paging/page_flags.h"
 
 // One entry as the hardware reads it.
 struct HardwareEntry {

@@ -18,7 +18,7 @@ set_source_files_properties(kernel/base/memory.cc PROPERTIES COMPILE_DEFINITIONS
 # What programs have in common is compiled once: the machine, which is all given. What a student writes belongs to the
 # programs that judge it, and to no other.
 add_library(host_machine OBJECT kernel/tests/hardware.cc kernel/tests/host_isa.cc kernel/base/boot_parameters.cc
-  kernel/base/print.cc kernel/mm/frame.cc kernel/mm/frame_allocator.cc)
+  kernel/base/print.cc kernel/frames/frame.cc kernel/frames/frame_allocator.cc)
 
 # Who judges needs no sanitizers: that halves the time to compile it. What runs most of all is optimised, too.
 function(spare_sanitizers)
@@ -29,7 +29,7 @@ function(spare_undefined)
   set_source_files_properties(${ARGN} PROPERTIES COMPILE_OPTIONS -fno-sanitize=undefined)
 endfunction()
 set_source_files_properties(kernel/tests/hardware.cc PROPERTIES COMPILE_OPTIONS "-fno-sanitize=all;-O2")
-set_source_files_properties(kernel/mm/frame_allocator.cc PROPERTIES COMPILE_OPTIONS -O2)
+set_source_files_properties(kernel/frames/frame_allocator.cc PROPERTIES COMPILE_OPTIONS -O2)
 
 # What has sanitizers comes first: of an inline function that several files have the linker keeps the first one.
 function(add_tests program)
@@ -46,24 +46,24 @@ add_tests(page_table_unmap_tests kernel/tests/unmap_engine.cc kernel/tests/page_
 spare_sanitizers(kernel/tests/page_table_unmap_test.cc)
 # @end
 # @from 5
-add_tests(vma_tests kernel/mm/vma.cc kernel/tests/vma_tests.cc)
+add_tests(vma_tests kernel/space/vma.cc kernel/tests/vma_tests.cc)
 spare_undefined(kernel/tests/vma_tests.cc)
 # @end
 
 # @from 3
 # What no milestone judges, for it takes the work of several labs: user memory, windows and all. The MMU is a judge.
-set(user_memory kernel/mm/address_space.cc kernel/mm/kernel_half.cc kernel/mm/kernel_table.cc)
+set(user_memory kernel/space/address_space.cc kernel/map/kernel_half.cc kernel/paging/kernel_table.cc)
 set_source_files_properties(kernel/tests/mmu.cc PROPERTIES COMPILE_OPTIONS "-fno-sanitize=all;-O1")
 spare_undefined(kernel/tests/user_memory_tests.cc)
 # @end
 # @from 4
-list(APPEND user_memory kernel/mm/temp_map.cc kernel/mm/user_copy.cc)
+list(APPEND user_memory kernel/map/temp_map.cc kernel/space/user_copy.cc)
 # @end
 # @from 5
-list(APPEND user_memory kernel/mm/fault.cc kernel/mm/memory_map.cc kernel/mm/space_with_map.cc kernel/mm/vma.cc)
+list(APPEND user_memory kernel/space/fault.cc kernel/space/memory_map.cc kernel/space/space_with_map.cc kernel/space/vma.cc)
 # @end
 # @from 6
-list(APPEND user_memory kernel/mm/clone.cc)
+list(APPEND user_memory kernel/space/clone.cc)
 # @end
 # @from 3
 add_tests(user_memory_tests ${user_memory} kernel/tests/user_memory_tests.cc kernel/tests/mmu.cc)
@@ -74,11 +74,11 @@ set(given kernel/base/memory.cc kernel/tests/base_test.cc kernel/tests/frame_all
   kernel/tests/frame_test.cc kernel/tests/memory_test.cc)
 spare_undefined(kernel/tests/base_test.cc kernel/tests/frame_allocator_test.cc kernel/tests/frame_test.cc kernel/tests/memory_test.cc)
 # @from 3
-list(APPEND given kernel/proc/archive.cc kernel/proc/elf.cc kernel/tests/archive_test.cc kernel/tests/elf_test.cc)
+list(APPEND given kernel/program/archive.cc kernel/program/elf.cc kernel/tests/archive_test.cc kernel/tests/elf_test.cc)
 spare_undefined(kernel/tests/archive_test.cc kernel/tests/elf_test.cc)
 # @end
 # @from 5
-list(APPEND given kernel/tests/find_engine.cc kernel/tests/page_table_find_test.cc kernel/mm/memory_map.cc
+list(APPEND given kernel/tests/find_engine.cc kernel/tests/page_table_find_test.cc kernel/space/memory_map.cc
   kernel/tests/memory_map_test.cc)
 spare_sanitizers(kernel/tests/page_table_find_test.cc)
 spare_undefined(kernel/tests/memory_map_test.cc)
@@ -100,7 +100,7 @@ function(add_fuzz_target name rounds)
   spare_undefined(kernel/tests/fuzz/${name}_target.cc)
   add_test(NAME fuzz_${name} COMMAND fuzz_${name} --rounds ${rounds})
 endfunction()
-add_fuzz_target(elf 10000 kernel/proc/elf.cc)
-add_fuzz_target(archive 10000 kernel/proc/archive.cc)
+add_fuzz_target(elf 10000 kernel/program/elf.cc)
+add_fuzz_target(archive 10000 kernel/program/archive.cc)
 add_fuzz_target(script 5000 kernel/monitor/monitor.cc kernel/base/console.cc $<TARGET_OBJECTS:host_machine>)
 # @end

@@ -8,9 +8,9 @@
 #include <utility>
 
 #include "kernel/base/check.h"
+#include "kernel/base/layout.h"
 #include "kernel/base/print.h"
 #include "kernel/base/todo.h"
-#include "kernel/mm/layout.h"
 
 namespace {
 

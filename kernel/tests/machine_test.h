@@ -8,10 +8,10 @@
 #include <string_view>
 
 #include "kernel/base/addr.h"
+#include "kernel/base/layout.h"
 #include "kernel/base/result.h"
-#include "kernel/mm/frame_allocator.h"
-#include "kernel/mm/layout.h"
-#include "kernel/mm/page_flags.h"
+#include "kernel/frames/frame_allocator.h"
+#include "kernel/paging/page_flags.h"
 
 // frames() has charge of the last MiB of the window and of 16 frames beyond it.
 inline constexpr PhysAddr kFirstFrame = layout::kWindowEnd - kMiB;

@@ -1,6 +1,6 @@
 // map(), map_range() and lookup() for all formats. A program of host tests that needs them has this file, or one that
 // includes it: an edit of page_table_map.h compiles nothing else again.
-#include "kernel/mm/page_table_map.h"
+#include "kernel/paging/page_table_map.h"
 #include "kernel/tests/engine.h"
 
 Result<void> Table::map(VirtAddr va, PhysAddr pa, PageFlags flags, unsigned level) {

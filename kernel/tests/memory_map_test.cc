@@ -1,5 +1,5 @@
 // What of a program's file gets into a page: nothing more, nothing less, wherever its parts begin and end.
-#include "kernel/mm/memory_map.h"
+#include "kernel/space/memory_map.h"
 
 #include <gtest/gtest.h>
 

@@ -9,7 +9,7 @@
 #include <cstring>
 
 #include "arch/user_mode.h"
-#include "kernel/mm/frame.h"
+#include "kernel/frames/frame.h"
 #include "kernel/tests/host_isa.h"
 
 namespace {

@@ -11,7 +11,7 @@
 #include <vector>
 
 #include "kernel/base/addr.h"
-#include "kernel/mm/kernel_half.h"
+#include "kernel/map/kernel_half.h"
 #include "kernel/tests/hardware.h"
 #include "kernel/tests/machine_test.h"
 

@@ -9,7 +9,7 @@
 #include <string>
 #include <vector>
 
-#include "kernel/mm/frame.h"
+#include "kernel/frames/frame.h"
 #include "kernel/tests/hardware.h"
 #include "kernel/tests/machine_test.h"
 #include "kernel/tests/table.h"

@@ -1,7 +1,7 @@
 // Lab 3. unmap() and protect(): what they do, what they refuse, and what they give back.
 #include <set>
 
-#include "kernel/mm/stale_tlb.h"
+#include "kernel/paging/stale_tlb.h"
 #include "kernel/tests/page_table_model.h"
 
 namespace {

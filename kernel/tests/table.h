@@ -9,12 +9,12 @@
 
 #include "kernel/base/addr.h"
 #include "kernel/base/result.h"
-#include "kernel/mm/page_flags.h"
+#include "kernel/paging/page_flags.h"
 #include "kernel/tests/hardware.h"
 
 class StaleTlb;
 
-// A PageTable of some format. What its functions do is written in kernel/mm/page_table.h.
+// A PageTable of some format. What its functions do is written in kernel/paging/page_table.h.
 class Table {
  public:
   // `watch`, if there is one, is told of each write; it must outlive this object and its copies.

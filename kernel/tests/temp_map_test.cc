@@ -1,5 +1,5 @@
 // Lab 4. temp_map.cc: a window shows its frame, and nothing of it stays.
-#include "kernel/mm/temp_map.h"
+#include "kernel/map/temp_map.h"
 
 #include "kernel/tests/all_slots.h"
 #include "kernel/tests/user_memory_test.h"

@@ -3,8 +3,8 @@
 #pragma once
 
 #include "kernel/base/check.h"
-#include "kernel/mm/frame.h"
-#include "kernel/mm/table_memory.h"
+#include "kernel/frames/frame.h"
+#include "kernel/paging/table_memory.h"
 #include "kernel/tests/hardware.h"
 
 template <typename Entry>

@@ -2,7 +2,7 @@
 // the kernel, so that what the two headers have in common need be in one of them only.
 #include "kernel/tests/map_engine.cc"
 
-#include "kernel/mm/page_table_unmap.h"
+#include "kernel/paging/page_table_unmap.h"
 
 Result<StaleTlb> Table::unmap(VirtAddr va) {
   return with_engine(*this, [&](auto engine) { return engine.unmap(va); });

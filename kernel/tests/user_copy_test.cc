@@ -1,7 +1,7 @@
 // Lab 4. user_copy.cc: which bytes are copied, which are refused, and that nothing is lost when something fails.
-#include "kernel/mm/user_copy.h"
+#include "kernel/space/user_copy.h"
 
-#include "kernel/mm/user_layout.h"
+#include "kernel/space/user_layout.h"
 #include "kernel/tests/all_slots.h"
 #include "kernel/tests/user_memory_test.h"
 

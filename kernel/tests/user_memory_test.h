@@ -11,8 +11,8 @@
 #include <vector>
 
 #include "arch/user_mode.h"
-#include "kernel/mm/address_space.h"
-#include "kernel/mm/frame.h"
+#include "kernel/frames/frame.h"
+#include "kernel/space/address_space.h"
 #include "kernel/tests/mmu.h"
 
 class UserMemoryTest : public testing::Test {

@@ -1,14 +1,14 @@
 // Lab 5. The list of areas: each rule of vma.h by itself, on both sides of each border. The order counts: what others
 // rest on comes first, and this file before the random tests (by its name). Of what is not written yet, and of what
 // fails, the grader names the first.
-#include "kernel/mm/vma.h"
+#include "kernel/space/vma.h"
 
 #include <gtest/gtest.h>
 
 #include <algorithm>
 
 #include "kernel/base/check.h"
-#include "kernel/mm/user_layout.h"
+#include "kernel/space/user_layout.h"
 #include "kernel/tests/vma_model.h"
 
 namespace {

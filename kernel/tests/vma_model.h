@@ -9,7 +9,7 @@
 #include <string>
 #include <vector>
 
-#include "kernel/mm/vma.h"
+#include "kernel/space/vma.h"
 #include "kernel/tests/machine_test.h"
 
 using Areas = std::vector<Vma>;

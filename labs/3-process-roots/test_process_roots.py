@@ -88,7 +88,7 @@ def _check_ends(guest: Guest, wanted: dict[int, int]) -> None:
 
 
 _CROWD = 80
-"""So many that their stacks lie on both sides of a multiple of 1 GiB, and of one of 2 MiB (kernel/mm/kernel_half.h)."""
+"""So many that their stacks lie on both sides of a multiple of 1 GiB, and of one of 2 MiB (kernel/map/kernel_half.h)."""
 
 
 @milestone("3.2", points=15, witness="W")

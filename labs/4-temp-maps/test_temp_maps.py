@@ -32,7 +32,7 @@ _STATUS_OF_CHILD = bytes((0, 0x5A, 0, 0))
 
 _BAD_ADDRESS = -errno.EFAULT
 _NO_SLOT = -errno.ENOMEM  # of calls that only copy, it says that no slot was free
-_USER_COPY = "kernel/mm/user_copy.cc"
+_USER_COPY = "kernel/space/user_copy.cc"
 _SEGMENTATION_FAULT = 11
 _CALLS_PER_ADDRESS = 6
 

@@ -1,6 +1,6 @@
 """A model of what a process is promised: what mmap, munmap, mprotect, brk and touches do to a list of areas.
 
-It keeps the rules of kernel/mm/vma.h, fault.h and kernel/proc/memory_calls.h in the plainest way there is. The program
+It keeps the rules of kernel/space/vma.h, fault.h and kernel/calls/memory_calls.h in the plainest way there is. The program
 user/vmascript.cc carries out the same operations; afterwards both must agree (area_script.py).
 """
 

@@ -20,7 +20,7 @@ from grade.machine.facts import Fact
 
 PROGRAM = "vmascript"
 _SOURCE = "user/vmascript.cc"
-_FAULT = "kernel/mm/fault.cc"
+_FAULT = "kernel/space/fault.cc"
 
 
 class AreaScript:

@@ -121,7 +121,7 @@ def _check_no_page(guest: Guest, slot: ProcessSlot, addresses: range, listed: st
     if found is not None:
         walk = walk_in(guest, slot.root or 0, found)
         wanted = f"the page {found:#x} of {slot} is in an area"
-        fail("page-without-vma", wanted, listed, walk, "kernel/mm/vma.cc")
+        fail("page-without-vma", wanted, listed, walk, "kernel/space/vma.cc")
 
 
 def _area_of(areas: list[Area], va: int) -> Area | None:

@@ -16,8 +16,8 @@ from grade.diagnosis.failure import expect, fail
 from grade.isa.registers import Registers
 from grade.walker import Mapping
 
-_FORK_FILE = "kernel/proc/fork.cc"
-_CLONE_FILE = "kernel/mm/clone.cc"
+_FORK_FILE = "kernel/process/fork.cc"
+_CLONE_FILE = "kernel/space/clone.cc"
 
 _MOST_STEPS = 256  # for a return to user mode, one round of the loop there that calls the kernel, and its entrance
 _SHOWN = 8  # bytes of a page that a report shows
@@ -124,7 +124,7 @@ def run_to_turn_on_own_root(guest: Guest, what: str, pid: int) -> ProcessSlot:
         turn, root = run_to_turn(guest, what), live_root(guest)
         wanted = f"{turn} goes on with its own root, {turn.root:#x}"
         seen = f"the root register holds {root:#x}"
-        expect(root == turn.root, "wrong-root-loaded", wanted, seen, file="kernel/proc/scheduler.cc")
+        expect(root == turn.root, "wrong-root-loaded", wanted, seen, file="kernel/process/scheduler.cc")
         if turn.pid == pid:
             return turn
 
@@ -266,7 +266,7 @@ def check_own_root(back: UserReturn) -> None:
     __tracebackhide__ = True
     wanted = f"{back.slot} comes back to user mode on its own root, {back.slot.root:#x}"
     seen = f"the root register holds {back.root:#x}"
-    expect(back.root == back.slot.root, "wrong-root-loaded", wanted, seen, file="kernel/proc/scheduler.cc")
+    expect(back.root == back.slot.root, "wrong-root-loaded", wanted, seen, file="kernel/process/scheduler.cc")
 
 
 # --- what a fork leaves that failed, or whose child has ended --------------------------------------------------------

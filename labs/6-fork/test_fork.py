@@ -40,7 +40,7 @@ from grade.plugin import milestone
 
 Boot = Callable[..., Guest]
 
-_USER_COPY = "kernel/mm/user_copy.cc"
+_USER_COPY = "kernel/space/user_copy.cc"
 _PATIENCE = 10.0
 """Seconds asleep: a guest that waits for interrupts sleeps between them, and on a busy machine they come late."""
 
@@ -72,7 +72,7 @@ def _expect_turn(guest: Guest, slot: ProcessSlot, pid: int, wanted: str) -> None
         return
     if any(other.pid == pid and other.state != "zombie" for other in process_slots(guest)):
         fail("wrong-root-loaded", wanted, f"{slot} does")
-    fail("wrong-result", wanted, f"{slot} does: process {pid} has ended by itself", file="kernel/proc/fork.cc")
+    fail("wrong-result", wanted, f"{slot} does: process {pid} has ended by itself", file="kernel/process/fork.cc")
 
 
 def _word(guest: Guest, root: int, va: int, size: int = 8) -> int:
@@ -147,7 +147,7 @@ def test_copied_memory(boot: Boot) -> None:
     told = guest.fact("fork").values
     wanted = {"parent": parent.pid, "child": birth.child.pid, "areas": 8, "pages": pages}
     seen = {name: int(told[name]) for name in wanted}
-    expect(seen == wanted, "wrong-answer", f"@fork with {wanted}", f"{seen}", file="kernel/mm/clone.cc")
+    expect(seen == wanted, "wrong-answer", f"@fork with {wanted}", f"{seen}", file="kernel/space/clone.cc")
     _check_promises_kept(guest, birth, program)
 
 
@@ -157,7 +157,7 @@ def _check_size(guest: Guest, parent: ProcessSlot) -> None:
     areas, pages = check_areas(guest, parent).areas, user_mappings(guest, parent.root)
     size = (len(areas), len(pages))
     wanted = f"{parent} has 8 areas and 426 pages"
-    expect(size == (8, 426), "wrong-answer", wanted, f"{size}", file="kernel/mm/fault.cc")
+    expect(size == (8, 426), "wrong-answer", wanted, f"{size}", file="kernel/space/fault.cc")
 
 
 def _check_promises_kept(guest: Guest, birth: Birth, program: UserImage) -> None:
@@ -502,7 +502,7 @@ def test_thread_variables(boot: Boot) -> None:
     _check_variables(guest, program, "the parent, at last", inherited, parent.pid)
     guest.run_to("end")
     _check_end(guest, parent.pid, "its child became another program, which ended with 0")
-    check_holdings(guest, before, "after fork, execve and their ends", "kernel/proc/execute.cc")
+    check_holdings(guest, before, "after fork, execve and their ends", "kernel/program/execute.cc")
     check_ledger(guest)
 
 
@@ -568,10 +568,10 @@ def test_failed_allocations(boot: Boot) -> None:
             needed = k - 1
             break
         wanted = f"fork returns {_NO_MEMORY}, no memory, if its allocation {k} fails"
-        expect(result == _NO_MEMORY, "wrong-result", wanted, f"{result}", file="kernel/proc/fork.cc")
+        expect(result == _NO_MEMORY, "wrong-result", wanted, f"{result}", file="kernel/process/fork.cc")
     least = pages + 2  # and a root, and a frame for the areas
     wanted = f"a fork takes {least} frames at least: its parent has {pages} pages"
-    expect(needed >= least, "wrong-answer", wanted, f"it made {needed} allocations", file="kernel/mm/clone.cc")
+    expect(needed >= least, "wrong-answer", wanted, f"it made {needed} allocations", file="kernel/space/clone.cc")
     check_frames(guest)
 
 
@@ -643,7 +643,7 @@ def _run_to_refusal(guest: Guest, result: int) -> list[int]:
         if returned > 0:
             children.append(returned)
     wanted = f"with {len(children)} children, one more fork returns {result}"
-    expect(returned == result, "wrong-result", wanted, f"{returned}", file="kernel/proc/fork.cc")
+    expect(returned == result, "wrong-result", wanted, f"{returned}", file="kernel/process/fork.cc")
     check_frames(guest)  # and not those of before: a tick may have let a child run, and touch a page
     check_all_slots_empty(guest, "after a fork that was refused", [parent.root])
     slots = {slot.pid for slot in process_slots(guest)}

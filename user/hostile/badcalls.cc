@@ -2,8 +2,8 @@
 // answer. Prints what was wrong, and exits with 0 if nothing was. It reads: somebody must type meanwhile.
 #include <cstdint>
 
-#include "kernel/mm/user_layout.h"
-#include "kernel/proc/error_numbers.h"
+#include "kernel/calls/error_numbers.h"
+#include "kernel/space/user_layout.h"
 #include "user/lib/stdio.h"
 #include "user/lib/stdlib.h"
 #include "user/lib/system_calls.h"

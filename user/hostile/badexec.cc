@@ -2,8 +2,8 @@
 // program as it was. The last one is right: then this program is another, which says so.
 #include <cstdint>
 
-#include "kernel/mm/user_layout.h"
-#include "kernel/proc/error_numbers.h"
+#include "kernel/calls/error_numbers.h"
+#include "kernel/space/user_layout.h"
 #include "user/lib/expect.h"
 #include "user/lib/stdio.h"
 #include "user/lib/system_calls.h"

@@ -2,8 +2,8 @@
 // random, or come from where mistakes are made. It counts what the kernel answers. The same seed says the same.
 #include <cstdint>
 
-#include "kernel/mm/user_layout.h"
-#include "kernel/proc/error_numbers.h"
+#include "kernel/calls/error_numbers.h"
+#include "kernel/space/user_layout.h"
 #include "registers.h"
 #include "user/lib/random.h"
 #include "user/lib/stdio.h"

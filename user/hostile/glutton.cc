@@ -3,7 +3,7 @@
 // code, so that the first one can tell which it was.
 #include <cstdint>
 
-#include "kernel/proc/error_numbers.h"
+#include "kernel/calls/error_numbers.h"
 #include "user/lib/stdio.h"
 #include "user/lib/system_calls.h"
 

@@ -4,7 +4,7 @@
 #include <cstddef>
 #include <cstdint>
 
-#include "kernel/proc/error_numbers.h"
+#include "kernel/calls/error_numbers.h"
 #include "user/lib/judged_call.h"
 #include "user/lib/stdlib.h"
 #include "user/lib/system_calls.h"

@@ -5,8 +5,8 @@
 #include <initializer_list>
 
 #include "kernel/base/addr.h"
-#include "kernel/mm/user_layout.h"
-#include "kernel/proc/error_numbers.h"
+#include "kernel/calls/error_numbers.h"
+#include "kernel/space/user_layout.h"
 #include "user/lib/expect.h"
 #include "user/lib/random.h"
 #include "user/lib/stdio.h"

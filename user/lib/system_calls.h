@@ -1,13 +1,13 @@
 // The system calls as functions. Each returns the kernel's own result: a value, or if it failed a negative error number
-// (kernel/proc/error_numbers.h). There is no errno. A pointer goes to the kernel as it is, so that a program can find
+// (kernel/calls/error_numbers.h). There is no errno. A pointer goes to the kernel as it is, so that a program can find
 // out what the kernel does with a bad one.
 #pragma once
 
 #include <cstddef>
 #include <cstdint>
 
-#include "kernel/proc/descriptions.h"
-#include "kernel/proc/system_call_numbers.h"
+#include "kernel/calls/descriptions.h"
+#include "kernel/calls/system_call_numbers.h"
 #include "system_call.h"  // of the ISA: user/lib/<isa>/
 
 inline std::uint64_t bits_of(const void* pointer) {
@@ -76,7 +76,7 @@ inline std::int64_t brk(const void* end) {
 }
 
 // Maps `size` bytes of zeros, and returns where: at `hint` or where there is room, exactly there with kMapFixed.
-// Nothing but kMapPrivate | kMapAnonymous is supported (memory_options in kernel/proc/system_call_numbers.h).
+// Nothing but kMapPrivate | kMapAnonymous is supported (memory_options in kernel/calls/system_call_numbers.h).
 inline std::int64_t mmap(const void* hint, std::size_t size, std::uint64_t protection, std::uint64_t flags,
                          int file = -1, std::uint64_t offset = 0) {
   return system_call(system_calls::kMmap, bits_of(hint), size, protection, flags, file, offset);

@@ -11,7 +11,7 @@ _ROOT = 0x0000_FFFF_FFFF_FFFE  # TTBRn_EL1.BADDR, D17.2.144
 
 
 class ArmRegisters(Registers):
-    """Arguments are those of the Procedure Call Standard, AAPCS64, 6.8.2, and of kernel/proc/system_call_numbers.h."""
+    """Arguments are those of the Procedure Call Standard, AAPCS64, 6.8.2, and of kernel/calls/system_call_numbers.h."""
 
     pc = "pc"
     sp = "sp"

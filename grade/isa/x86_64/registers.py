@@ -13,7 +13,7 @@ _USER = 3  # CPL, the low bits of CS, 5.5
 
 
 class X86Registers(Registers):
-    """Arguments are those of the System V ABI for AMD64, 3.2.3, and of kernel/proc/system_call_numbers.h."""
+    """Arguments are those of the System V ABI for AMD64, 3.2.3, and of kernel/calls/system_call_numbers.h."""
 
     pc = "rip"
     sp = "rsp"

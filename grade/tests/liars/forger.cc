@@ -5,7 +5,7 @@
 #include "arch/arch.h"
 #include "kernel/base/boot_parameters.h"
 #include "kernel/base/print.h"
-#include "kernel/mm/kernel_regions.h"
+#include "kernel/map/kernel_regions.h"
 #include "kernel/monitor/map_commands.h"
 #include "kernel/monitor/monitor.h"
 

@@ -3,7 +3,7 @@
 #include <functional>
 #include <random>
 
-#include "kernel/proc/archive.h"
+#include "kernel/program/archive.h"
 #include "kernel/tests/archive_file.h"
 #include "kernel/tests/fuzz/target.h"
 

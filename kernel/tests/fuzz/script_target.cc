@@ -11,7 +11,7 @@
 
 #include "arch/arch.h"
 #include "kernel/base/boot_parameters.h"
-#include "kernel/mm/layout.h"
+#include "kernel/base/layout.h"
 #include "kernel/monitor/monitor.h"
 #include "kernel/tests/fuzz/target.h"
 

@@ -3,7 +3,7 @@
 
 #include <cstdint>
 
-#include "kernel/proc/system_call_numbers.h"
+#include "kernel/calls/system_call_numbers.h"
 
 inline std::int64_t getpid_with_stack_at(std::uint64_t address) {
   register std::uint64_t x8 asm("x8") = system_calls::kGetpid;

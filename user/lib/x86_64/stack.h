@@ -3,7 +3,7 @@
 
 #include <cstdint>
 
-#include "kernel/proc/system_call_numbers.h"
+#include "kernel/calls/system_call_numbers.h"
 
 inline std::int64_t getpid_with_stack_at(std::uint64_t address) {
   std::uint64_t result = system_calls::kGetpid;

@@ -1,4 +1,4 @@
-// How user code calls the kernel on x86_64; kernel/proc/system_call_numbers.h has the table.
+// How user code calls the kernel on x86_64; kernel/calls/system_call_numbers.h has the table.
 #pragma once
 
 #include <cstdint>

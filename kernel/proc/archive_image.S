@@ -1,6 +1,0 @@
-/* The user programs, as the archive that the build made of them. kernel/proc/archive.h reads it. */
-        .section .rodata
-        .global archive_start, archive_end
-archive_start:
-        .incbin "programs.tar"
-archive_end:

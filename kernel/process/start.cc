@@ -1,0 +1,11 @@
+#include "kernel/process/start.h"
+
+#include "arch/user_mode.h"
+#include "kernel/map/kernel_half.h"
+#include "kernel/process/process.h"
+
+void start_processes() {
+  prepare_kernel_half();
+  UserMode::prepare();
+  start_process_zero();
+}
