@@ -33,7 +33,7 @@ _FAULT = "kernel/space/fault.cc"
 _LOAD = "kernel/program/load.cc"
 _CLONE = "kernel/space/clone.cc"
 _FORK = "kernel/process/fork.cc"
-_EXECUTE = "kernel/program/execute.cc"
+_EXECUTE = "kernel/calls/execute.cc"
 
 CAUSES: dict[str, Cause] = {
     # The run as a whole.

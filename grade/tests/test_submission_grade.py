@@ -101,7 +101,7 @@ def test_a_submission_that_reads_the_solution(student: Path, tmp_path: Path) -> 
     assert run.returncode == 1, run.stdout + run.stderr
     assert {result["cause"] for result in document["results"]} == {"reads-outside-the-tree"}
     assert len(document["results"]) == 10 and not sum(result["points"] for result in document["results"])
-    for unit in ("kernel/paging/kernel_table.cc", "kernel/tests/map_engine.cc"):
+    for unit in ("kernel/map/kernel_table.cc", "kernel/tests/map_engine.cc"):
         assert f"{ENGINE} (in {unit}) reads {ROOT / ENGINE}" in run.stdout
     assert "pagewalk gdb" not in run.stdout
 

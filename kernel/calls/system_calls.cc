@@ -15,8 +15,8 @@
 #include "kernel/program/program.h"
 // @from 5
 #include "kernel/calls/describe.h"
+#include "kernel/calls/execute.h"
 #include "kernel/calls/memory_calls.h"
-#include "kernel/program/execute.h"
 // @end
 // @from 6
 #include "kernel/process/fork.h"

@@ -52,7 +52,7 @@ spare_undefined(kernel/tests/vma_tests.cc)
 
 # @from 3
 # What no milestone judges, for it takes the work of several labs: user memory, windows and all. The MMU is a judge.
-set(user_memory kernel/space/address_space.cc kernel/map/kernel_half.cc kernel/paging/kernel_table.cc)
+set(user_memory kernel/space/address_space.cc kernel/map/kernel_half.cc kernel/map/kernel_table.cc)
 set_source_files_properties(kernel/tests/mmu.cc PROPERTIES COMPILE_OPTIONS "-fno-sanitize=all;-O1")
 spare_undefined(kernel/tests/user_memory_tests.cc)
 # @end

@@ -18,7 +18,7 @@ from grade.diagnosis.diagnose import unexpected_end
 from grade.diagnosis.failure import expect, fail
 from grade.machine.stop import StopKind
 
-_EXECUTE, _LOAD = "kernel/program/execute.cc", "kernel/program/load.cc"
+_EXECUTE, _LOAD = "kernel/calls/execute.cc", "kernel/program/load.cc"
 POINTERS = 256
 """Where in g_strings, after a program's name, the pointers to its arguments are written."""
 

@@ -41,7 +41,7 @@ from grade.plugin import milestone
 
 Boot = Callable[..., Guest]
 
-_FAULT, _LOAD, _EXECUTE = "kernel/space/fault.cc", "kernel/program/load.cc", "kernel/program/execute.cc"
+_FAULT, _LOAD, _EXECUTE = "kernel/space/fault.cc", "kernel/program/load.cc", "kernel/calls/execute.cc"
 _NAMES = ("ENOENT", "E2BIG", "ENOEXEC", "ENOMEM", "EFAULT")
 _NO_ENTRY, _TOO_BIG, _NOT_EXECUTABLE, _NO_MEMORY, _BAD_ADDRESS = (-getattr(errno, name) for name in _NAMES)
 

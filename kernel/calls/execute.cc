@@ -1,4 +1,4 @@
-#include "kernel/program/execute.h"
+#include "kernel/calls/execute.h"
 
 #include "kernel/process/scheduler.h"
 #include "kernel/program/load.h"
