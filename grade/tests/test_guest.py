@@ -39,6 +39,8 @@ def test_a_handler_that_is_met_at_its_entrance_is_not_called_recursive(
     """A kernel that goes round in a circle, exception and all, may be met there each time."""
     guest = boot("checkpoint ready", "breakpoint")
     guest.run_to("ready")
+    if guest.isa.traps.resets:
+        pytest.skip("a handler that cannot begin resets the machine")
     cpu = guest.run_to_address(guest.handler(Event.BREAKPOINT), "a breakpoint")
     circle = Stop(StopKind.HANG, cpu.pc, "the CPU executes the same instructions for ever")
     monkeypatch.setattr(guest.machine, "run", lambda: circle)
