@@ -21,6 +21,7 @@ _AFTERMATH = ("stack-overflow", "unexpected-fault")
 _OF_USERS = ("not-present", "permission", "alignment", "non-canonical")  # causes of a fault that a user can bring about
 _SAMPLES = 4
 _LAST_ENDS = 3
+_ENTRANCE = 32  # instructions: more than there are where a handler begins
 _MOST_STEPS = 2048  # a tick takes the kernel some hundred instructions
 _FLOOD = 128 << 10  # far more than any milestone's script prints; a slow port may not reach the machine's own limit
 
@@ -191,12 +192,22 @@ def _hang(guest: LiveSight, stop: Stop, wanted: str) -> NoReturn:
         raise explained
     if len(guest.machine.serial()) > _FLOOD:
         fail("serial-flood", wanted, f"{len(guest.machine.serial())} bytes on the serial line; {_doing(guest, cpu)}")
-    if in_vectors:
+    if in_vectors and not _goes_on_from_entrance(guest):
         fail("recursive-vector", wanted, f"the exception vector at {cpu.pc:#x} faults again and again")
     if stop.detail == AT_PROMPT and (ended := guest.facts("exit")):  # its programs went another way: nothing hangs
         last = "; ".join(fact.line for fact in ended[-_LAST_ENDS:])
         fail("wrong-result", wanted, f"the script is over, and nobody came there. The programs that ended last: {last}")
     fail("hang", wanted, f"{stop.detail}; the kernel is {_doing(guest, cpu)}", file=_source(guest, cpu.pc))
+
+
+def _goes_on_from_entrance(guest: LiveSight) -> bool:
+    """Whether the handler gets on: an exception that is taken again and again is often met where it begins."""
+    for _ in range(_ENTRANCE):
+        if guest.machine.step().kind is not StopKind.STEP:
+            return False
+        if not guest.isa.traps.is_at_entrance(guest, guest.cpu()):
+            return True
+    return False
 
 
 def _check_no_endless_process(guest: LiveSight, stop: Stop, wanted: str) -> None:

@@ -8,7 +8,8 @@ from grade.isa.exceptions import Kind
 from grade.ladder.labs import LadderError
 from grade.visible import visible
 
-_TICKS = 3  # a timer that is never set again interrupts once
+_TICKS = 3  # a timer that is never set again interrupts once...
+_STORM = 10_000  # ...or again and again: at one place, more often than it ticks in a minute
 
 
 def refuse_misuse(guest: Sight) -> None:
@@ -26,6 +27,6 @@ def refuse_misuse(guest: Sight) -> None:
 
 def goes_on_and_on(guest: Sight, log: ExceptionLog, failure: Failure) -> bool:
     """Whether it is only a program without an end that used up the time: ticks interrupt it, and nobody waits for a turn."""
-    ticks = sum(repeated.times for repeated in log.taken if repeated.taken.kind is Kind.INTERRUPT and repeated.taken.user)
+    ticks = [repeated.times for repeated in log.taken if repeated.taken.kind is Kind.INTERRUPT and repeated.taken.user]
     waiting = any(slot.state == "ready" for slot in process_slots(guest))
-    return failure.cause == "user-makes-no-progress" and ticks >= _TICKS and not waiting
+    return failure.cause == "user-makes-no-progress" and sum(ticks) >= _TICKS and max(ticks) < _STORM and not waiting

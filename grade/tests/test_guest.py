@@ -8,6 +8,7 @@ from grade.boot.guest import Guest
 from grade.boot.user_image import user_image
 from grade.diagnosis.diagnose import unexpected_end
 from grade.diagnosis.failure import Failure
+from grade.isa.traps import Event
 from grade.machine.stop import Stop, StopKind
 
 
@@ -30,3 +31,19 @@ def test_a_process_goes_on_and_on_though_its_kernel_is_met(boot: Callable[..., G
     with pytest.raises(Failure) as failed:
         unexpected_end(guest, hang, "the end")
     assert failed.value.cause == "user-makes-no-progress"
+
+
+def test_a_handler_that_is_met_at_its_entrance_is_not_called_recursive(
+    boot: Callable[..., Guest], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A kernel that goes round in a circle, exception and all, may be met there each time."""
+    guest = boot("checkpoint ready", "breakpoint")
+    guest.run_to("ready")
+    if guest.isa.traps.resets:
+        pytest.skip("a handler that cannot begin resets the machine")
+    cpu = guest.run_to_address(guest.handler(Event.BREAKPOINT), "a breakpoint")
+    circle = Stop(StopKind.HANG, cpu.pc, "the CPU executes the same instructions for ever")
+    monkeypatch.setattr(guest.machine, "run", lambda: circle)
+    with pytest.raises(Failure) as failed:
+        unexpected_end(guest, circle, "the end")
+    assert failed.value.cause == "hang"

@@ -19,7 +19,7 @@ from grade.submission.show import show
 
 ROOT = find_root(Path(__file__))
 MAP = "arch/x86_64/boot_map.cc"
-ENGINE = "kernel/paging/page_table_map.h"
+KERNEL_MAP, ENGINE = "kernel/map/map_kernel.cc", "kernel/paging/page_table_map.h"
 
 
 def pagewalk(*arguments: object, root: Path = ROOT) -> subprocess.CompletedProcess[str]:
@@ -63,7 +63,7 @@ def test_an_archive_of_an_honest_student_who_changed_more(student: Path, tmp_pat
         "lab": 1,
         "labs": [1],
         "given": [1],
-        "taken": [MAP, ENGINE],
+        "taken": [MAP, KERNEL_MAP, ENGINE],
         "missing": [],
         "left_out": [{"path": path, "why": changed} for path in
                      ("CMakeLists.txt", "kernel/main.cc", "labs/1-identity-map/test_identity_map.py")],
@@ -118,7 +118,7 @@ BODIES = {
 def kernel_that(body: str) -> str:
     return (
         '#include "arch/arch.h"\n#include "arch/boot.h"\n#include "kernel/base/print.h"\n'
-        f"Result<void> map_kernel(KernelTable&, std::uint64_t) {{ return {{}}; }}\nvoid turn_on_paging() {{ {body} }}\n"
+        f"void turn_on_paging() {{ {body} }}\n"
     )
 
 
