@@ -19,7 +19,7 @@ class CoverageOptions:
     """What is asked for."""
 
     tests: Sequence[str]
-    """Files of tests, from the root; none: those of `./pagewalk test --quick`."""
+    """Files of tests, from the root; none: those of `./pagewalk test --quick`, milestones and all."""
     languages: Sequence[str]
     jobs: int | None
 

@@ -39,9 +39,9 @@ _BEGINS = "import coverage\n\ncoverage.process_startup()\n"
 
 
 def measure(root: Path, folder: Path, tests: Sequence[str], jobs: int | None) -> tuple[dict[str, Counts | None], bool]:
-    """Runs tests (none named: the quick ones, and the milestones of the last lab) and returns the counts of each folder, and whether all passed.
+    """Runs tests and returns the counts of each folder, and whether all passed.
 
-    LadderError if coverage.py is missing.
+    None named: the quick ones, and the milestones of the last lab. LadderError if coverage.py is missing.
     """
     if find_spec("coverage") is None:
         raise LadderError("coverage needs coverage.py: apt-get install python3-coverage, or pip install coverage")

@@ -113,6 +113,7 @@ CAUSES: dict[str, Cause] = {
     "identity-dropped-too-early": Cause("The low map was taken away while the kernel still ran on it.", _BOOT_HIGH),
     "high-half-not-mapped": Cause("The kernel moved before its high addresses were mapped.", _BOOT_HIGH),
     "identity-still-mapped": Cause("The low addresses still translate.", _LEAVE),
+    "upper-half-emptied": Cause("The kernel's own half of the root was emptied together with the low one.", _LEAVE),
     "stale-identity": Cause("The identity map is gone from the tables but not from the TLB.", _LEAVE),
     "freed-table-still-linked": Cause("The root still points to a table that was given back.", _LEAVE),
     "tables-not-given-back": Cause("The tables of the identity map are still in use, though nothing leads to them.", _LEAVE),

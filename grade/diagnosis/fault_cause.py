@@ -58,6 +58,8 @@ def cause_of_fault(guest: Sight, attempt: Attempt) -> str:
         return "wrong-root-loaded" if guest.facts("process") else "boot-map-too-short"
     if offset > 0 and not high and region is not None and walker.walk(pa + offset).mapping is not None:
         return _cause_still_low(region, attempt)
+    if high and region is not None and len(walk.steps) == 1 and not guest.facts("process"):
+        return "upper-half-emptied"  # it ran there
     return _cause_missing(walker, region, (offset if high else 0, pa), attempt.what)
 
 

@@ -16,6 +16,10 @@ from grade.ladder.trees import find_root
 ROOT = find_root(Path(__file__))
 ROOT_TABLE = {"x86_64": "$cr3", "aarch64": "$TTBR1_EL1"}
 
+# A timer that expires just when a step begins makes QEMU 7.2 end the step before the instruction: it is asked for again.
+_HERE = 'gdb.parse_and_eval("(unsigned long) $pc")'
+_STEP = f'python at = int({_HERE}); [gdb.execute("stepi") for _ in range(8) if int({_HERE}) == at]'
+
 
 def play(isa: str, script: str, *commands: str) -> dict[str, str]:
     """What GDB answers to each command, by the command; to the last if it is there twice."""
@@ -151,8 +155,8 @@ def test_names_follow_a_process_through_execve_and_fork(isa: str) -> None:
 def test_single_steps_go_through_the_switch_of_roots_and_into_user_code(isa: str) -> None:
     switch, leave = (f"hbreak *{at:#x}" for at in places_of_switches(isa))
     root = "p/x (unsigned long) " + {"x86_64": "$cr3", "aarch64": "$TTBR0_EL1"}[isa]
-    steps = [switch, "continue", root, "stepi", root, "info symbol $pc", "bt 1", "delete"]
-    steps += [leave, "continue", "info symbol $pc", "stepi", "info symbol $pc", "p/x $pc", "bt 1"]
+    steps = [switch, "continue", root, _STEP, root, "info symbol $pc", "bt 1", "delete"]
+    steps += [leave, "continue", "info symbol $pc", _STEP, "info symbol $pc", "p/x $pc", "bt 1"]
     seen = play_all(isa, "run hello", *steps)
     before, after = (seen[at].split()[-1] for at in (2, 4))
     assert before != after and "in section .text of" in seen[5] and "kernel.elf" in seen[5] and "#0  " in seen[6]

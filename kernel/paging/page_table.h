@@ -48,8 +48,9 @@ class PageTable {
   // Lab 1, page_table_map.h: what `va` translates to, or nothing if no leaf maps it. Never allocates.
   std::optional<Mapping> lookup(VirtAddr va) const;
 
-  // Lab 3, page_table_unmap.h: takes away the mapping of the page or block at `va`. Tables that are empty now are
-  // freed. kNotMapped if no leaf maps it; kBadAddress; kMisaligned if `va` is not where that page or block begins.
+  // Lab 3, page_table_unmap.h: takes away the mapping of the page or block at `va`; its entry is 0 again. Tables that
+  // are empty now are freed. kNotMapped if no leaf maps it; kBadAddress; kMisaligned if `va` is not where that page or
+  // block begins.
   [[nodiscard]] Result<StaleTlb> unmap(VirtAddr va);
 
   // Lab 3, page_table_unmap.h: gives the page or block at `va` other flags. Errors as for unmap().
