@@ -36,7 +36,8 @@ def test_a_failure_is_fields(boot: Callable[..., Guest], tmp_path: Path) -> None
     text = (tmp_path / "r.json").read_text()
     (entry,) = json.loads(text)["results"]
     assert (entry["cause"], entry["expected"], entry["seen"]) == ("process-killed", "it lives", str(KILL))
-    assert entry["meaning"] == "A process that did nothing wrong was killed." and entry["file"] == "kernel/space/address_space.cc"
+    assert entry["meaning"] == "A process that did nothing wrong was killed."
+    assert entry["file"] == "kernel/space/address_space.cc"
     levels = [(step.level, hex(step.entry)) for step in walk.steps]
     assert entry["walk"]["va"] == "0x500000" and [(one["level"], one["entry"]) for one in entry["walk"]["levels"]] == levels
     assert entry["kill"] == {
