@@ -4,6 +4,7 @@
 #include <optional>
 #include <span>
 
+#include "kernel/paging/page_table_cursor.h"
 #include "kernel/process/scheduler.h"
 #include "kernel/program/archive.h"
 #include "kernel/space/memory_map.h"
@@ -73,10 +74,9 @@ std::string_view name(VmaKind kind) {
 }
 
 std::uint64_t count_present(const AddressSpace& space, const Vma& area) {
-  const KernelTable table(space.root());
+  KernelTable::Cursor pages(KernelTable(space.root()), area.start, area.end);
   std::uint64_t count = 0;
-  for (auto leaf = table.find(area.start, area.end); leaf; leaf = table.find(leaf->start + kPageSize, area.end))
-    ++count;
+  while (pages.next()) ++count;
   return count;
 }
 

@@ -5,7 +5,7 @@
 #include "kernel/paging/page_table_unmap.h"
 // @end
 // @from 5
-#include "kernel/paging/page_table_find.h"
+#include "kernel/paging/page_table_cursor.h"
 // @end
 // @from 6
 #include "kernel/paging/page_table_copy.h"

@@ -56,15 +56,8 @@ class PageTable {
   // Lab 3, page_table_unmap.h: gives the page or block at `va` other flags. Errors as for unmap().
   [[nodiscard]] Result<StaleTlb> protect(VirtAddr va, PageFlags flags);
 
-  // A page or block, and where it begins.
-  struct Leaf {
-    VirtAddr start;
-    Mapping mapping;
-  };
-
-  // From lab 5 on, page_table_find.h: the lowest leaf that maps an address from `start` on and before `end`. Takes time
-  // for the tables that there are, and not for the size of the range.
-  std::optional<Leaf> find(VirtAddr start, VirtAddr end) const;
+  // From lab 5 on, page_table_cursor.h: moves over what is mapped in a range, and may change it or take it away.
+  class Cursor;
 
   // From lab 6 on, page_table_copy.h: maps, for every page that `other` maps from `start` up to `end`, the frame that
   // `copier` gives for it, with the same flags. Nothing may be mapped there yet, and no blocks there. kNoMemory, or

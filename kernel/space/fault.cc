@@ -5,6 +5,7 @@
 #include "kernel/base/check.h"
 #include "kernel/base/todo.h"
 #include "kernel/map/temp_map.h"
+#include "kernel/paging/page_table_cursor.h"
 #include "kernel/space/memory_map.h"
 #include "kernel/space/user_copy.h"
 #include "kernel/space/user_layout.h"
@@ -81,16 +82,15 @@ Result<void> resolve_range(AddressSpace& space, VirtAddr start, std::uint64_t si
 
 void protect_pages(AddressSpace& space, VirtAddr start, VirtAddr end, Protection protection) {
   // @lab 5 begin: protect_pages
-  //: find() the next leaf of the range, protect() it, and spend the token: from now on the CPU must not use what it
-  //: remembers. A page that may be executed now was perhaps written until now: UserMode::code_written(), by a window.
-  KernelTable table(space.root());
-  for (auto leaf = table.find(start, end); leaf; leaf = table.find(leaf->start + kPageSize, end)) {
-    auto stale = table.protect(leaf->start, flags_of(protection));
-    CHECK(stale.has_value(), leaf->start.raw());
-    stale->flush();
+  //: Move a KernelTable::Cursor over the range: protect() each page, and spend the token: from now on the CPU must not
+  //: use what it remembers. A page that may be executed now was perhaps written until now: UserMode::code_written(), by
+  //: a window.
+  KernelTable::Cursor page(KernelTable(space.root()), start, end);
+  while (page.next()) {
+    page.protect(flags_of(protection)).flush();
     if (!protection.execute) continue;
-    const auto window = TempMap::open(Frame::containing(leaf->mapping.address));
-    CHECK(window.has_value(), leaf->start.raw());
+    const auto window = TempMap::open(Frame::containing(page.mapping().address));
+    CHECK(window.has_value(), page.start().raw());
     UserMode::code_written(window->address(), kPageSize);
   }
   // @lab 5 end
@@ -98,13 +98,11 @@ void protect_pages(AddressSpace& space, VirtAddr start, VirtAddr end, Protection
 
 void drop_pages(AddressSpace& space, VirtAddr start, VirtAddr end) {
   // @lab 5 begin: drop_pages
-  //: find() the next leaf of the range, unmap() it, spend the token, and only then give its frame back.
-  KernelTable table(space.root());
-  for (auto leaf = table.find(start, end); leaf; leaf = table.find(leaf->start + kPageSize, end)) {
-    auto stale = table.unmap(leaf->start);
-    CHECK(stale.has_value(), leaf->start.raw());
-    stale->flush();
-    const OwnedFrame freed = OwnedFrame::adopt(Frame::containing(leaf->mapping.address));
+  //: Move a cursor over the range: unmap() each page, spend the token, and only then give the page's frame back.
+  KernelTable::Cursor page(KernelTable(space.root()), start, end);
+  while (page.next()) {
+    page.unmap().flush();
+    const OwnedFrame freed = OwnedFrame::adopt(Frame::containing(page.mapping().address));
   }
   // @lab 5 end
 }

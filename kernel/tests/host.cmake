@@ -78,9 +78,9 @@ list(APPEND given kernel/program/archive.cc kernel/program/elf.cc kernel/tests/a
 spare_undefined(kernel/tests/archive_test.cc kernel/tests/elf_test.cc)
 # @end
 # @from 5
-list(APPEND given kernel/tests/find_engine.cc kernel/tests/page_table_find_test.cc kernel/space/memory_map.cc
+list(APPEND given kernel/tests/cursor_engine.cc kernel/tests/page_table_cursor_test.cc kernel/space/memory_map.cc
   kernel/tests/memory_map_test.cc)
-spare_sanitizers(kernel/tests/page_table_find_test.cc)
+spare_sanitizers(kernel/tests/page_table_cursor_test.cc)
 spare_undefined(kernel/tests/memory_map_test.cc)
 # @end
 # @from 6

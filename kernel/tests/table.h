@@ -4,6 +4,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <optional>
 #include <vector>
 
@@ -34,12 +35,17 @@ class Table {
   [[nodiscard]] Result<StaleTlb> unmap(VirtAddr va);
   [[nodiscard]] Result<StaleTlb> protect(VirtAddr va, PageFlags flags);
 
-  // In find_engine.cc, from lab 5 on.
+  // In cursor_engine.cc, from lab 5 on: moves a cursor over the range, and does with each leaf what `visit` says. After
+  // each change its token is spent.
   struct Found {
     VirtAddr start;
     Translation translation;
   };
-  std::optional<Found> find(VirtAddr start, VirtAddr end) const;
+  struct Deed {
+    enum { kNothing, kUnmap, kProtect, kStop } what = kNothing;
+    PageFlags flags = {};
+  };
+  void go_over(VirtAddr start, VirtAddr end, const std::function<Deed(const Found&)>& visit);
 
   // In copy_engine.cc, from lab 6 on. The copier gives frames of the window; `copied` receives the pages that it was
   // asked to copy.
