@@ -73,7 +73,7 @@ def test_what_students_write_is_counted(tree: Path) -> None:
     own = next(line for line in told.splitlines() if "kernel/paging/own.cc" in line)
     assert "3 of 4" in own and "1 of 2" in own, told
     assert "in no host test" in next(line for line in told.splitlines() if "kernel/paging/late.cc" in line)
-    assert "#####:    5:int unused()" in (tree / "build/coverage/cpp/kernel#mm#own.cc.gcov").read_text(encoding="utf-8")
+    assert "#####:    5:int unused()" in (tree / "build/coverage/cpp/kernel#paging#own.cc.gcov").read_text(encoding="utf-8")
 
 
 def test_a_test_that_fails_is_no_success(tree: Path) -> None:

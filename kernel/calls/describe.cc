@@ -4,6 +4,7 @@
 #include <optional>
 #include <span>
 
+#include "kernel/calls/system_calls.h"
 #include "kernel/paging/page_table_cursor.h"
 #include "kernel/process/scheduler.h"
 #include "kernel/program/archive.h"

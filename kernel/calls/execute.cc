@@ -1,5 +1,6 @@
 #include "kernel/calls/execute.h"
 
+#include "kernel/calls/system_calls.h"
 #include "kernel/process/scheduler.h"
 #include "kernel/program/load.h"
 #include "kernel/space/check_root.h"

@@ -1,9 +1,9 @@
-#include "kernel/calls/memory_calls.h"
 
 #include <optional>
 
 #include "kernel/calls/error_numbers.h"
 #include "kernel/calls/system_call_numbers.h"
+#include "kernel/calls/system_calls.h"
 #include "kernel/process/scheduler.h"
 #include "kernel/space/fault.h"
 #include "kernel/space/memory_map.h"

@@ -8,19 +8,13 @@
 #include "kernel/base/print.h"
 #include "kernel/calls/error_numbers.h"
 #include "kernel/calls/system_call_numbers.h"
+#include "kernel/calls/system_calls.h"
 #include "kernel/calls/user_arguments.h"
+#include "kernel/process/end.h"
 #include "kernel/process/keyboard.h"
 #include "kernel/process/scheduler.h"
 #include "kernel/process/user_trap.h"
 #include "kernel/program/program.h"
-// @from 5
-#include "kernel/calls/describe.h"
-#include "kernel/calls/execute.h"
-#include "kernel/calls/memory_calls.h"
-// @end
-// @from 6
-#include "kernel/process/fork.h"
-// @end
 
 namespace {
 
@@ -138,13 +132,6 @@ Value system_wait4(const Arguments6& arguments) {
   if ((options & ~kWaitNoHang) != 0 || arguments[3] != 0 || pid == 0 || pid < -1) return -error_numbers::kEINVAL;
   return value_of(wait_for(pid, VirtAddr{arguments[1]}, (options & kWaitNoHang) == 0));
 }
-
-// @from 6
-Value system_fork() {
-  const auto child = fork_current();
-  return child ? Value{(*child)->pid} : error_number(child.error());
-}
-// @end
 
 Value dispatch(std::uint64_t number, const Arguments6& arguments) {
   switch (number) {

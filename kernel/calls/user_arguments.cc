@@ -4,10 +4,8 @@
 
 #include "kernel/calls/error_numbers.h"
 #include "kernel/process/scheduler.h"
-#include "kernel/space/user_copy.h"
-// @from 5
 #include "kernel/space/fault.h"
-// @end
+#include "kernel/space/user_copy.h"
 
 Value error_number(Error error) {
   switch (error) {
@@ -36,23 +34,17 @@ Value value_of(const Result<Value>& result) {
 
 // The memory of the current process: what a system call is given, and what it gives back.
 Result<void> get(std::span<std::byte> to, VirtAddr from) {
-  // @from 5
   TRY(resolve_range(*current().space, from, to.size(), Access::kRead));
-  // @end
   return copy_from_user(*current().space, to, from);
 }
 
 Result<void> give(VirtAddr to, std::span<const std::byte> from) {
-  // @from 5
   TRY(resolve_range(*current().space, to, from.size(), Access::kWrite));
-  // @end
   return copy_to_user(*current().space, to, from);
 }
 
 Result<void> expect_writable(VirtAddr to) {
-  // @from 5
   TRY(resolve_range(*current().space, to, 1, Access::kWrite));
-  // @end
   const auto place = current().space->lookup(to);
   if (!place || !place->flags.write) return std::unexpected(Error::kBadAddress);
   return {};

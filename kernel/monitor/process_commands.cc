@@ -1,6 +1,8 @@
 // Commands about processes: run, start, wait, ps, kill, programs, trace, timer.
 #include "kernel/base/print.h"
 #include "kernel/monitor/monitor.h"
+#include "kernel/process/end.h"
+#include "kernel/process/keyboard.h"
 #include "kernel/process/scheduler.h"
 #include "kernel/process/trace.h"
 #include "kernel/program/archive.h"
@@ -29,6 +31,13 @@ void reap_children() {
     const unsigned pid = process.pid;
     tell_end(pid, reap(process));
   }
+}
+
+// Lets the programs run for a while, until one of them ends or an interrupt finds none that wants to.
+void let_run() {
+  wait_for_child();
+  obey_keyboard();
+  reap_children();
 }
 
 bool has_processes() {
@@ -68,18 +77,12 @@ void run(const Arguments& arguments) {
   const Process* process = start_named(arguments);
   if (process == nullptr) return;
   const unsigned pid = process->pid;
-  while (find_process(pid) != nullptr) {
-    wait_for_child();
-    reap_children();
-  }
+  while (find_process(pid) != nullptr) let_run();
 }
 
 void wait(const Arguments&) {
   reap_children();
-  while (has_processes()) {
-    wait_for_child();
-    reap_children();
-  }
+  while (has_processes()) let_run();
   Fact("wait").flag("done", true);
 }
 

@@ -1,7 +1,7 @@
 #include "kernel/process/keyboard.h"
 
 #include "kernel/base/console.h"
-#include "kernel/process/process.h"
+#include "kernel/process/end.h"
 #include "kernel/process/scheduler.h"
 
 namespace {

@@ -3,9 +3,7 @@
 #include <algorithm>
 #include <new>
 
-#include "kernel/base/check.h"
 #include "kernel/base/layout.h"
-#include "kernel/process/scheduler.h"
 
 namespace {
 
@@ -20,20 +18,6 @@ unsigned next_pid() {
     g_last_pid = g_last_pid < kLargestPid ? g_last_pid + 1 : kFirstPid;
   } while (find_process(g_last_pid) != nullptr);
   return g_last_pid;
-}
-
-// Whatever its end, nobody needs its memory or its children any more. `process` does not run on its own root.
-void end(Process& process, int status) {
-  process.space.reset();
-  process.status = status;
-  process.state = ProcessState::kZombie;
-  Process& heir = processes()[0];
-  for (Process& other : processes()) {
-    if (other.state == ProcessState::kFree || other.parent != &process) continue;
-    other.parent = &heir;
-    if (other.state == ProcessState::kZombie) wake_waiting(heir);
-  }
-  wake_waiting(*process.parent);
 }
 
 }  // namespace
@@ -51,7 +35,7 @@ void Process::set_name(std::string_view text) {
   std::ranges::copy(text.substr(0, name.size() - 1), name.begin());
 }
 
-void start_process_zero() {
+Process& start_process_zero() {
   for (unsigned slot = 0; slot < layout::kMaxProcesses; ++slot) new (g_slots + slot * sizeof(Process)) Process;
   Process& zero = processes()[0];
   zero.state = ProcessState::kRunning;
@@ -59,7 +43,7 @@ void start_process_zero() {
   zero.space.emplace(AddressSpace::of_kernel());
   zero.stack_top = to_virtual(image_map.boot_stack_end);
   zero.set_name("kernel");
-  set_current(zero);
+  return zero;
 }
 
 Result<Process*> new_process(Process& parent, std::string_view name) {
@@ -80,26 +64,4 @@ Process* find_process(unsigned pid) {
     if (process.state != ProcessState::kFree && process.pid == pid) return &process;
   }
   return nullptr;
-}
-
-void end_current(int status) {
-  Process& process = current();
-  CHECK(process.pid != 0);
-  processes()[0].space->load();  // its own root is about to go
-  end(process, status);
-  schedule();
-  __builtin_unreachable();  // nobody switches to a zombie
-}
-
-void end_other(Process& process, int status) {
-  CHECK(&process != &current() && process.state != ProcessState::kZombie, process.pid);
-  if (process.state == ProcessState::kReady) remove_ready(process);
-  end(process, status);
-}
-
-int reap(Process& zombie) {
-  CHECK(zombie.state == ProcessState::kZombie, zombie.pid);
-  zombie.stack.reset();
-  zombie.state = ProcessState::kFree;
-  return zombie.status;
 }

@@ -16,7 +16,6 @@
 #include "arch/user_mode.h"
 #include "kernel/base/result.h"
 #include "kernel/map/kernel_stack.h"
-#include "kernel/process/signal.h"
 #include "kernel/space/address_space.h"
 
 // The highest process number. After it numbers begin again at 2, without those still in use.
@@ -70,28 +69,11 @@ std::span<Process> processes();
 // Which of them it is.
 unsigned slot_of(const Process& process);
 
-// Makes the caller process 0. Call it once.
-void start_process_zero();
+// Makes the caller process 0, and returns it. Call it once.
+Process& start_process_zero();
 
 // A free slot with a new number, for a child of `parent`; it counts as taken as soon as its state is set. kNoProcess.
 Result<Process*> new_process(Process& parent, std::string_view name);
 
 // The process `pid`, a zombie perhaps; nothing if there is none.
 Process* find_process(unsigned pid);
-
-// The status of a process that called exit(`code`), or that `signal` killed (Linux, wait(2)).
-constexpr int exit_status(unsigned code) {
-  return static_cast<int>((code & 0xff) << 8);
-}
-constexpr int killed_status(Signal signal) {
-  return static_cast<int>(signal);
-}
-
-// Ends the current process: gives its memory back, leaves its children to process 0, and wakes its parent.
-[[noreturn]] void end_current(int status);
-
-// The same for another process, which must not be a zombie.
-void end_other(Process& process, int status);
-
-// Takes note of the end of a child: frees its slot and its stack, and returns its status.
-int reap(Process& zombie);

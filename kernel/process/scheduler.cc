@@ -3,7 +3,6 @@
 #include "arch/arch.h"
 #include "kernel/base/check.h"
 #include "kernel/base/clock.h"
-#include "kernel/process/keyboard.h"
 #include "kernel/space/check_root.h"
 
 namespace {
@@ -99,9 +98,8 @@ void wake_sleepers() {
 
 void schedule() {
   Process* next = take_ready();
-  while (next == nullptr && current().pid == 0) {
+  if (next == nullptr && current().pid == 0) {
     Arch::wait_for_interrupt();
-    obey_keyboard();
     wake_sleepers();
     next = take_ready();
   }

@@ -33,8 +33,8 @@ void wake_waiting(Process& process);
 // Wakes those whose tick has come.
 void wake_sleepers();
 
-// Leaves the current process, whose state says why, and runs the next one that is ready, or else process 0. If process
-// 0 itself has nothing to do, it lets the CPU sleep until an interrupt makes somebody ready.
+// Leaves the current process, whose state says why, and runs the next one that is ready, or else process 0. If nobody
+// else is ready, process 0 lets the CPU sleep until the next interrupt, and may then go on.
 void schedule();
 
 // At start-up only: says who runs.

@@ -3,9 +3,10 @@
 #include "arch/user_mode.h"
 #include "kernel/map/kernel_half.h"
 #include "kernel/process/process.h"
+#include "kernel/process/scheduler.h"
 
 void start_processes() {
   prepare_kernel_half();
   UserMode::prepare();
-  start_process_zero();
+  set_current(start_process_zero());
 }

@@ -3,12 +3,11 @@
 
 #include "kernel/base/clock.h"
 #include "kernel/base/print.h"
-// @from 5
-#include "kernel/space/fault.h"
-// @end
+#include "kernel/process/end.h"
 #include "kernel/process/keyboard.h"
 #include "kernel/process/scheduler.h"
 #include "kernel/process/trace.h"
+#include "kernel/space/fault.h"
 
 namespace {
 

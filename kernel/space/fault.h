@@ -4,20 +4,23 @@
 #include "kernel/base/result.h"
 #include "kernel/base/trap.h"
 #include "kernel/space/address_space.h"
-#include "kernel/space/memory_map.h"
-#include "kernel/space/vma.h"
 
-// Brings the page at `va`, which is not there, for an access of that kind: with the contents and the protection that
-// its area promises. An access below the stack makes the stack grow first, if its limit and its guard permit that.
-// kNoArea, kNotPermitted: the process may not do this. kAlreadyMapped: the page is there. kNoMemory; kNoSlot.
+struct Protection;
+
+// From lab 5 on, fault.cc: brings the page at `va`, which is not there, for an access of that kind: with the contents
+// and the protection that its area promises. An access below the stack makes the stack grow first, if its limit and its
+// guard permit that. kNoArea, kNotPermitted: the process may not do this. kAlreadyMapped: the page is there. kNoMemory;
+// kNoSlot.
 Result<void> resolve_fault(AddressSpace& space, VirtAddr va, Access access);
 
 // The same for all pages of `size` bytes from `start` on that are not there yet: for whoever is about to copy. Stops at
-// the first error.
+// the first error. (Until lab 5 all pages of a program are there from its beginning: load_at_once.cc.)
 Result<void> resolve_range(AddressSpace& space, VirtAddr start, std::uint64_t size, Access access);
 
-// Gives the pages that are there from `start` to `end` the protection that their area has by now.
+// From lab 5 on, fault.cc: gives the pages that are there from `start` to `end` the protection that their area has by
+// now.
 void protect_pages(AddressSpace& space, VirtAddr start, VirtAddr end, Protection protection);
 
-// Gives the pages that are there from `start` to `end` back. No area may promise them any more.
+// From lab 5 on, fault.cc: gives the pages that are there from `start` to `end` back. No area may promise them any
+// more.
 void drop_pages(AddressSpace& space, VirtAddr start, VirtAddr end);

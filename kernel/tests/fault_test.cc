@@ -2,6 +2,7 @@
 // fails.
 #include "kernel/space/fault.h"
 
+#include "kernel/space/memory_map.h"
 #include "kernel/space/user_layout.h"
 #include "kernel/tests/all_slots.h"
 #include "kernel/tests/user_memory_test.h"

@@ -20,74 +20,63 @@ set_source_files_properties(kernel/base/memory.cc PROPERTIES COMPILE_DEFINITIONS
 add_library(host_machine OBJECT kernel/tests/hardware.cc kernel/tests/host_isa.cc kernel/base/boot_parameters.cc
   kernel/base/print.cc kernel/frames/frame.cc kernel/frames/frame_allocator.cc)
 
+# Files of the kernel by their names, without folder and ending: those that are there, for a tree has the files of the
+# labs that it has come to.
+file(GLOB there RELATIVE ${CMAKE_SOURCE_DIR} CONFIGURE_DEPENDS kernel/*/*.cc)
+function(find_sources found)
+  string(REPLACE ";" "|" names "${ARGN}")
+  list(FILTER there INCLUDE REGEX "/(${names})\\.cc$")
+  set(${found} ${there} PARENT_SCOPE)
+endfunction()
+
 # Who judges needs no sanitizers: that halves the time to compile it. What runs most of all is optimised, too.
 function(spare_sanitizers)
-  set_source_files_properties(${ARGN} PROPERTIES COMPILE_OPTIONS -fno-sanitize=all)
+  find_sources(sources ${ARGN})
+  set_property(SOURCE ${sources} PROPERTY COMPILE_OPTIONS -fno-sanitize=all)
 endfunction()
 # Where the variables of a test are judged, AddressSanitizer is to see who reads or writes beyond one.
 function(spare_undefined)
-  set_source_files_properties(${ARGN} PROPERTIES COMPILE_OPTIONS -fno-sanitize=undefined)
+  find_sources(sources ${ARGN})
+  set_property(SOURCE ${sources} PROPERTY COMPILE_OPTIONS -fno-sanitize=undefined)
 endfunction()
 set_source_files_properties(kernel/tests/hardware.cc PROPERTIES COMPILE_OPTIONS "-fno-sanitize=all;-O2")
 set_source_files_properties(kernel/frames/frame_allocator.cc PROPERTIES COMPILE_OPTIONS -O2)
 
-# What has sanitizers comes first: of an inline function that several files have the linker keeps the first one.
+# A program of the sources and the tests of these names, if one of the tests is there. What has sanitizers comes first:
+# of an inline function that several files have the linker keeps the first one.
 function(add_tests program)
-  add_executable(${program} $<TARGET_OBJECTS:host_machine> ${ARGN})
-  target_link_libraries(${program} PRIVATE GTest::gtest_main)
-  add_test(NAME ${program} COMMAND ${program} --gtest_brief=1)
+  cmake_parse_arguments(of "" "" "SOURCES;TESTS" ${ARGN})
+  find_sources(sources ${of_SOURCES})
+  find_sources(tests ${of_TESTS})
+  if(tests)
+    add_executable(${program} $<TARGET_OBJECTS:host_machine> ${sources} ${tests})
+    target_link_libraries(${program} PRIVATE GTest::gtest_main)
+    add_test(NAME ${program} COMMAND ${program} --gtest_brief=1)
+  endif()
 endfunction()
 
 # A program for what one milestone judges, made of no more than it needs: so it is the same program in all labs.
-add_tests(page_table_map_tests kernel/tests/map_engine.cc kernel/tests/page_table_map_tests.cc)
-spare_sanitizers(kernel/tests/page_table_map_tests.cc)
-# @from 3
-add_tests(page_table_unmap_tests kernel/tests/unmap_engine.cc kernel/tests/page_table_unmap_test.cc)
-spare_sanitizers(kernel/tests/page_table_unmap_test.cc)
-# @end
-# @from 5
-add_tests(vma_tests kernel/space/vma.cc kernel/tests/vma_tests.cc)
-spare_undefined(kernel/tests/vma_tests.cc)
-# @end
+add_tests(page_table_map_tests SOURCES map_engine TESTS page_table_map_tests)
+add_tests(page_table_unmap_tests SOURCES unmap_engine TESTS page_table_unmap_test)
+add_tests(vma_tests SOURCES vma TESTS vma_tests)
+spare_sanitizers(page_table_map_tests page_table_unmap_test)
+spare_undefined(vma_tests)
 
-# @from 3
 # What no milestone judges, for it takes the work of several labs: user memory, windows and all. The MMU is a judge.
-set(user_memory kernel/space/address_space.cc kernel/map/kernel_half.cc kernel/map/kernel_table.cc)
-set_source_files_properties(kernel/tests/mmu.cc PROPERTIES COMPILE_OPTIONS "-fno-sanitize=all;-O1")
-spare_undefined(kernel/tests/user_memory_tests.cc)
-# @end
-# @from 4
-list(APPEND user_memory kernel/map/temp_map.cc kernel/space/user_copy.cc)
-# @end
-# @from 5
-list(APPEND user_memory kernel/space/fault.cc kernel/space/memory_map.cc kernel/space/space_with_map.cc kernel/space/vma.cc)
-# @end
-# @from 6
-list(APPEND user_memory kernel/space/clone.cc)
-# @end
-# @from 3
-add_tests(user_memory_tests ${user_memory} kernel/tests/user_memory_tests.cc kernel/tests/mmu.cc)
-# @end
+add_tests(user_memory_tests
+  SOURCES address_space kernel_half kernel_table temp_map user_copy fault memory_map space_with_map vma clone mmu
+  TESTS user_memory_tests)
+find_sources(judge mmu)
+set_property(SOURCE ${judge} PROPERTY COMPILE_OPTIONS -fno-sanitize=all -O1)
+spare_undefined(user_memory_tests)
 
 # What no milestone judges, for it is given.
-set(given kernel/base/memory.cc kernel/tests/base_test.cc kernel/tests/frame_allocator_test.cc
-  kernel/tests/frame_test.cc kernel/tests/memory_test.cc)
-spare_undefined(kernel/tests/base_test.cc kernel/tests/frame_allocator_test.cc kernel/tests/frame_test.cc kernel/tests/memory_test.cc)
-# @from 3
-list(APPEND given kernel/program/archive.cc kernel/program/elf.cc kernel/tests/archive_test.cc kernel/tests/elf_test.cc)
-spare_undefined(kernel/tests/archive_test.cc kernel/tests/elf_test.cc)
-# @end
-# @from 5
-list(APPEND given kernel/tests/cursor_engine.cc kernel/tests/page_table_cursor_test.cc kernel/space/memory_map.cc
-  kernel/tests/memory_map_test.cc)
-spare_sanitizers(kernel/tests/page_table_cursor_test.cc)
-spare_undefined(kernel/tests/memory_map_test.cc)
-# @end
-# @from 6
-list(APPEND given kernel/tests/copy_engine.cc kernel/tests/page_table_copy_test.cc)
-spare_sanitizers(kernel/tests/page_table_copy_test.cc)
-# @end
-add_tests(given_tests ${given})
+add_tests(given_tests
+  SOURCES memory archive elf memory_map cursor_engine copy_engine
+  TESTS base_test frame_allocator_test frame_test memory_test archive_test elf_test memory_map_test
+    page_table_cursor_test page_table_copy_test)
+spare_sanitizers(page_table_cursor_test page_table_copy_test)
+spare_undefined(base_test frame_allocator_test frame_test memory_test archive_test elf_test memory_map_test)
 
 # @main
 

@@ -4,6 +4,7 @@
 #include "kernel/base/check.h"
 #include "kernel/program/archive.h"
 #include "kernel/program/load.h"
+#include "kernel/space/fault.h"
 #include "kernel/space/user_copy.h"
 #include "kernel/space/user_layout.h"
 
@@ -26,6 +27,11 @@ Result<void> map_segments(AddressSpace& space, const Executable& executable, std
 }
 
 }  // namespace
+
+// No page is missing that the program has a right to.
+Result<void> resolve_range(AddressSpace&, VirtAddr, std::uint64_t, Access) {
+  return {};
+}
 
 Result<LoadedProgram> load_program(std::string_view program, const ArgumentList& arguments) {
   const auto file = find_file(program_archive(), program);
