@@ -1,5 +1,6 @@
 """Other builds of the kernel, and kernels with one thing changed: what must be refused, reported or still work."""
 
+import re
 import subprocess
 from pathlib import Path
 
@@ -53,6 +54,15 @@ def test_a_fault_inside_a_command_begins_a_line_of_its_own(tmp_path: Path, isa: 
         assert guest.machine.run().kind is StopKind.POWERED_OFF
         (fault,) = guest.facts("fault")
         assert fault.values["address"] == "0x600000000000" and fault.values["fatal"] == "yes"
+
+
+@pytest.mark.parametrize("isa", ISAS)
+def test_every_function_is_compiled_in_one_file_only(isa: str) -> None:
+    """The linker keeps one of two, but the frame descriptions of both, one of them for address 0: GDB then finds no callers."""
+    readelf = [f"{isa}-linux-gnu-readelf", "--debug-dump=frames", build_kernel(ROOT, isa).elf]
+    frames = subprocess.run(readelf, capture_output=True, text=True, check=True).stdout
+    begins = re.findall(r" FDE .* pc=([0-9a-f]+)\.\.", frames)
+    assert begins and not [begin for begin in begins if int(begin, 16) == 0]
 
 
 @pytest.mark.parametrize("isa", ISAS)

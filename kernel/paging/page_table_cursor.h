@@ -113,3 +113,5 @@ template <PagingFormat F, TableMemory<typename F::Entry> M>
 PageTable<F, M>::Cursor::~Cursor() {
   while (here_.level + 1 < F::kLevels) leave_table();
 }
+
+extern template class PageTable<Arch::Paging>::Cursor;  // compiled in kernel_table.cc
