@@ -21,7 +21,7 @@ from grade.explain.freed import freed_lines
 from grade.explain.histories import history_of, link_to
 from grade.explain.promised import promise_lines
 from grade.explain.reboot import at_exception, follow, rebooted
-from grade.explain.script_ends import goes_on_and_on, refuse_misuse
+from grade.explain.script_ends import goes_on_and_on, in_a_storm, refuse_misuse
 from grade.inspect.frames import frame_findings
 from grade.inspect.lint import lint
 from grade.machine.stop import Stop, StopKind
@@ -78,6 +78,8 @@ def explain(case: Case) -> Explanation:
         if case.failure is None and goes_on_and_on(guest, log, failure):
             sections = (Section(case.title, _ENDLESS), Section("What to type next", case.next_steps))
             return Explanation(sections, None, is_well=True)
+        if case.failure is None:
+            failure = in_a_storm(guest, log, failure)
         is_graded = case.failure is not None or failure.cause in _KILLS
         index = first_unexpected(guest, log, is_graded=is_graded)
         if index is None:

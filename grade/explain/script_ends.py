@@ -10,6 +10,7 @@ from grade.visible import visible
 
 _TICKS = 3  # a timer that is never set again interrupts once...
 _STORM = 10_000  # ...or again and again: at one place, more often than it ticks in a minute
+_WAY_IN = "arch/{isa}/traps.cc"  # where interrupts are taken
 
 
 def refuse_misuse(guest: Sight) -> None:
@@ -30,3 +31,12 @@ def goes_on_and_on(guest: Sight, log: ExceptionLog, failure: Failure) -> bool:
     ticks = [repeated.times for repeated in log.taken if repeated.taken.kind is Kind.INTERRUPT and repeated.taken.user]
     waiting = any(slot.state == "ready" for slot in process_slots(guest))
     return failure.cause == "user-makes-no-progress" and sum(ticks) >= _TICKS and max(ticks) < _STORM and not waiting
+
+
+def in_a_storm(guest: Sight, log: ExceptionLog, failure: Failure) -> Failure:
+    """The failure; that of a kernel which interrupts keep from going on says so, and not where the last of them found it."""
+    most = max((repeated.times for repeated in log.taken if repeated.taken.kind is Kind.INTERRUPT), default=0)
+    if failure.cause not in ("hang", "user-makes-no-progress") or most < _STORM:
+        return failure
+    seen = f"interrupts are taken again and again, {most:,} of them at one place: what they ask for is not done"
+    return Failure(failure.cause, failure.expected, seen, file=_WAY_IN.format(isa=guest.isa.name))

@@ -38,7 +38,7 @@ RENAMED = {
     "kernel/map/temp_map.cc": {"used": "taken"},
     "kernel/space/user_copy.cc": {"mapping": "found"},
     "kernel/space/vma.cc": {"place": "position", "below": "lower"},
-    "kernel/space/fault.cc": {"leaf": "page_there", "stale": "old"},
+    "kernel/space/fault.cc": {"window": "view", "freed": "old"},
     "kernel/space/clone.cc": {"copier": "make_copy"},
     "kernel/process/fork.cc": {"child": "young"},
 }

@@ -27,6 +27,7 @@ PhysAddr root_of_kernel_half(PhysAddr root) {
 // Whether `va` leads to the same tables in both roots. If their top-level entries are the same but for what the CPU
 // itself notes in them, so is everything below.
 bool is_same(PhysAddr one, PhysAddr other, VirtAddr va) {
+  if (one == other) return true;
   const WindowTables<Format::Entry> memory;
   const unsigned index = table_index<Format>(va, kRootLevel);
   const Decoded ours = Format::decode(kRootLevel, memory.read(one, index));
