@@ -85,7 +85,7 @@ def test_the_map_leads_to_the_pages_of_files_and_each_to_the_next(site: Path) ->
     assert '<a class="el" href="page__table_8h.html">kernel/paging/page_table.h</a>' in page
     text = re.sub(r"<[^>]*>", "", (site / "page__table_8h.html").read_text(encoding="utf-8"))
     assert "the page-table engine: what it offers" in text
-    assert re.search(r"before: kernel/frames/frame.cc\s*after: kernel/paging/stale_tlb.h", text)
+    assert re.search(r"before: kernel/frames/frame.cc\s*after: kernel/paging/page_table_map.h", text)
 
 
 @needs_doxygen
