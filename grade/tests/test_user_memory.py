@@ -30,11 +30,12 @@ class Mistake:
 
 FLUSHES_TOO_LATE = Mistake(
     "kernel/space/fault.cc",
-    """    stale->flush();
-    const OwnedFrame freed = OwnedFrame::adopt(Frame::containing(leaf->mapping.address));
+    """    page.unmap().flush();
+    const OwnedFrame freed = OwnedFrame::adopt(Frame::containing(page.mapping().address));
 """,
-    """    { const OwnedFrame freed = OwnedFrame::adopt(Frame::containing(leaf->mapping.address)); }
-    stale->flush();
+    """    StaleTlb stale = page.unmap();
+    { const OwnedFrame freed = OwnedFrame::adopt(Frame::containing(page.mapping().address)); }
+    stale.flush();
 """,
 )
 NEVER_FLUSHES = Mistake("kernel/map/temp_map.cc", "  Arch::flush_page(address());\n", "")
