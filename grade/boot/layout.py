@@ -35,7 +35,7 @@ class UserLayout:
 
 @dataclass(frozen=True)
 class Layout:
-    """Physical places of everything in one kernel, what must stay unmapped, and the virtual addresses of short-lived mappings."""
+    """Where everything in one kernel is physically, what must stay unmapped, and the virtual addresses of temporary maps."""
 
     regions: tuple[Region, ...]
     guards: tuple[Region, ...]

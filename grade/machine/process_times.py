@@ -19,7 +19,7 @@ _LONGEST_INTERVAL = 0.1
 
 
 def cpu_time(pid: int) -> float:
-    """Return the CPU time, in seconds, that all threads of a process have used since it began.
+    """Returns the CPU time, in seconds, that all threads of a process have used since it began.
 
     Raises OSError if the process has gone.
     """
@@ -36,7 +36,7 @@ class SleepMeter:
         self.reset()
 
     def reset(self) -> None:
-        """Start again from zero."""
+        """Starts again from zero."""
         self.seconds = 0.0
         self._last_look = time.monotonic()
 

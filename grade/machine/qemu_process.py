@@ -63,7 +63,7 @@ class QemuProcess:
     pid: int
 
     def __init__(self, setup: GuestSetup) -> None:
-        """Start it. Raises OSError."""
+        """Starts it. Raises OSError."""
         with ExitStack() as owned:
             self._errors = owned.enter_context(memory_file("qemu-stderr"))
             self.qmp, their_qmp = _owned_pair(owned)
@@ -86,7 +86,7 @@ class QemuProcess:
             self._owned = owned.pop_all()
 
     def wait(self, seconds: float) -> str | None:
-        """Wait for QEMU to end; return how it ended and what it wrote to stderr, or None if it runs on."""
+        """Waits for QEMU to end; returns how it ended and what it wrote to stderr, or None if it runs on."""
         try:
             status = self._child.wait(seconds)
         except subprocess.TimeoutExpired:
@@ -99,12 +99,12 @@ class QemuProcess:
         return os.pread(self._errors.fileno(), 4096, 0).decode(errors="replace").strip()
 
     def kill(self) -> None:
-        """End QEMU; what is shared with it stays."""
+        """Ends QEMU; what is shared with it stays."""
         self._child.kill()
         self._child.wait()
 
     def close(self) -> None:
-        """Kill QEMU and free everything. Whoever still holds a view of the RAM keeps it."""
+        """Kills QEMU and frees everything. Whoever still holds a view of the RAM keeps it."""
         self._owned.close()
 
     def _spawn(self, command: list[str], shared: list[int]) -> subprocess.Popen[bytes]:

@@ -59,7 +59,7 @@ class RunWatcher:
         self._poller.register(process.qmp, select.POLLIN)
 
     def run(self, until: str | None, search: CircleSearch | None) -> Stop:
-        """Resume the guest and wait for its stop, as wait() does; with `search` a circle is one, too."""
+        """Resumes the guest and waits for its stop, as wait() does; with `search` a circle is one, too."""
         self._gdb.resume()
         known: Circle | None = None
         while (stop := self._wait(until, look=search is not None)) == _LOOK and search is not None:
@@ -75,7 +75,7 @@ class RunWatcher:
         return stop
 
     def wait(self, *, cpu_limit: bool = True) -> Stop:
-        """Wait for the stop of a guest that was just resumed; `pc` is left None.
+        """Waits for the stop of a guest that was just resumed; `pc` is left None.
 
         Without `cpu_limit`, the CPU time does not end the wait. Raises TimeoutError, GdbError or OSError if
         QEMU misbehaves; a QEMU that has ended is an ordinary stop.
@@ -94,11 +94,11 @@ class RunWatcher:
             return self.explain_exit()
 
     def use_up_budget(self) -> None:
-        """Take the rest of the CPU time away: from now on a wait ends within moments."""
+        """Takes the rest of the CPU time away: from now on a wait ends within moments."""
         self._limits = replace(self._limits, cpu=0.0)
 
     def explain_exit(self) -> Stop:
-        """Return the stop of a QEMU that has closed its connections."""
+        """Returns the stop of a QEMU that has closed its connections."""
         self._serial.drain()
         how = self._process.wait(ANSWER_TIMEOUT)
         return Stop(StopKind.EXITED, None, how or "QEMU closed its connections but did not end")
@@ -125,7 +125,7 @@ class RunWatcher:
         return stop, seen
 
     def _watch(self, until: str | None, cpu_limit: bool, look: bool) -> StopReply | Stop:
-        """Return the guest's own stop, or the stop that we must now bring about."""
+        """Returns the guest's own stop, or the stop that we must now bring about."""
         tick = _TICK_MS if until is None else _TICK_FOR_TEXT_MS
         started = time.monotonic()
         self._sleep.reset()
@@ -141,7 +141,7 @@ class RunWatcher:
                 return _LOOK
 
     def _next_reply(self, tick: int) -> StopReply | None:
-        """Wait up to `tick` milliseconds for a stop reply, and empty everything that QEMU writes to."""
+        """Waits up to `tick` milliseconds for a stop reply, and empties everything that QEMU writes to."""
         self._poller.poll(tick)
         self._qmp.collect_events()
         reply = self._gdb.poll_stop()
@@ -172,7 +172,7 @@ class RunWatcher:
         raise TimeoutError(f"QEMU did not stop the guest within {ANSWER_TIMEOUT:g} s")
 
     def _explain(self, reply: StopReply, asked: Stop | None) -> Stop:
-        """Name the stop. `asked` is the one we asked for, which the guest's own may have forestalled."""
+        """Names the stop. `asked` is the one we asked for, which the guest's own may have forestalled."""
         if reply.exited:
             return self.explain_exit()
         if reply.signal == _INTERRUPTED:

@@ -43,7 +43,7 @@ class SerialLine:
         return self._total > self._limit
 
     def drain(self) -> bool:
-        """Take what has arrived and type what is still to be sent, without waiting.
+        """Takes what has arrived and types what is still to be sent, without waiting.
 
         Returns whether anything arrived.
         """
@@ -58,7 +58,7 @@ class SerialLine:
         return self._total > before
 
     def find(self, wanted: str) -> bool:
-        """Look for `wanted` after the place where the last search ended; move that place past it."""
+        """Looks for `wanted` after the place where the last search ended; moves that place past it."""
         position = self.text().find(wanted, self._searched)
         if position < 0:
             return False
@@ -70,12 +70,12 @@ class SerialLine:
         return not self._untyped and self.text().endswith(wanted)
 
     def send(self, text: str) -> None:
-        """Type `text`. The guest gets it when it next runs and reads."""
+        """Types `text`. The guest gets it when it next runs and reads."""
         self._untyped += text.encode()
         self._type()
 
     def close(self) -> None:
-        """Close the copy. The pipes belong to the process."""
+        """Closes the copy. The pipes belong to the process."""
         if self._copy:
             self._copy.close()
 

@@ -126,7 +126,7 @@ class Aarch64Walker(RadixWalker):
         return Window(half, low, low + (1 << va_bits), root, top, entries, fault, detail)
 
     def _window_fault(self, control: HalfControl, size_field: int, root: int) -> tuple[str | None, str]:
-        """Return why no address of this half is walked, in a stable word and in the manual's, or (None, "")."""
+        """Returns why no address of this half is walked, in a stable word and in the manual's, or (None, "")."""
         tcr, n = self.registers["tcr_el1"], control.n
         if tcr >> control.disable & 1:
             return "walk-disabled", f"TCR_EL1.EPD{n} is 1"

@@ -13,7 +13,7 @@ _WIDE = ("va", "pa", "entry", "entry_address")
 
 
 def walk_as_data(walk: Walk) -> dict[str, Any]:
-    """Return the walk with its levels, each with the entry that was read, and the page, if it ends in one."""
+    """Returns the walk with its levels, each with the entry that was read, and the page, if it ends in one."""
     return {
         "va": hex(walk.va),
         "pa": _text(walk.pa),
@@ -26,7 +26,7 @@ def walk_as_data(walk: Walk) -> dict[str, Any]:
 
 
 def walk_from_data(document: Document[str, Any]) -> Walk:
-    """Return the walk that became `document`. LookupError, TypeError or ValueError if it is none."""
+    """Returns the walk that became `document`. LookupError, TypeError or ValueError if it is none."""
     return Walk(
         va=int(document["va"], 16),
         root=_number(document["root"]),

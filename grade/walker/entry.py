@@ -34,7 +34,7 @@ EMPTY = Decoded("empty", fault="not-present")
 
 
 def reserved(detail: str, fault: str = "reserved-bit") -> Decoded:
-    """Return an entry that is present and yet ends the walk, and why in the manual's terms."""
+    """Returns an entry that is present and yet ends the walk, and why in the manual's terms."""
     return Decoded("reserved", fault=fault, detail=detail)
 
 
@@ -59,17 +59,17 @@ class Field:
     meanings: tuple[str, ...]
 
     def of(self, entry: int) -> Bit:
-        """Return the field with its value in `entry`."""
+        """Returns the field with its value in `entry`."""
         value = entry >> self.low & (1 << self.width) - 1
         meaning = self.meanings[min(value, len(self.meanings) - 1)]
         return Bit(self.name, self.low, self.width, value, meaning)
 
 
 def flag(name: str, low: int, clear: str, set_: str) -> Field:
-    """Return a field of one bit with the meaning of 0 and of 1."""
+    """Returns a field of one bit with the meaning of 0 and of 1."""
     return Field(name, low, 1, (clear, set_))
 
 
 def mask(high: int, low: int) -> int:
-    """Return bits `high` to `low`, both included, as manuals count them."""
+    """Returns bits `high` to `low`, both included, as manuals count them."""
     return (1 << high + 1) - (1 << low)

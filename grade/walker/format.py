@@ -50,50 +50,50 @@ class Format(ABC):
 
     @abstractmethod
     def _windows(self) -> tuple[Window, ...]:
-        """Return the windows in order of address; called once, with self.registers set."""
+        """Returns the windows in order of address; called once, with self.registers set."""
 
     @abstractmethod
     def translation_on(self) -> bool:
-        """Return whether the registers turn on the kind of paging that this class reads."""
+        """Returns whether the registers turn on the kind of paging that this class reads."""
 
     @abstractmethod
     def with_root(self, root: int, half: str | None = None) -> Self:
-        """Return a walker of the same memory and registers but for the root (aarch64: of `half`, 'low' if None)."""
+        """Returns a walker of the same memory and registers but for the root (aarch64: of `half`, 'low' if None)."""
 
     @abstractmethod
     def entry_name(self, level: int) -> str:
-        """Return what the manual calls an entry of this level."""
+        """Returns what the manual calls an entry of this level."""
 
     @abstractmethod
     def decode(self, level: int, entry: int) -> Decoded:
-        """Return what `entry` is in a table of `level`."""
+        """Returns what `entry` is in a table of `level`."""
 
     @abstractmethod
     def table_address(self, entry: int) -> int:
-        """Return where the table is that a table entry points to."""
+        """Returns where the table is that a table entry points to."""
 
     @abstractmethod
     def page_address(self, level: int, entry: int) -> int:
-        """Return where the page is that a leaf points to."""
+        """Returns where the page is that a leaf points to."""
 
     @abstractmethod
     def frame_bits(self, level: int) -> int:
-        """Return the bits of a leaf of `level` that only say where the page is: decode() ignores them."""
+        """Returns the bits of a leaf of `level` that only say where the page is: decode() ignores them."""
 
     @abstractmethod
     def attributes(self, level: int, entry: int, grants: int) -> Attributes:
-        """Return what a Mapping says of a leaf whose path lets `grants` by."""
+        """Returns what a Mapping says of a leaf whose path lets `grants` by."""
 
     @abstractmethod
     def fields(self, level: int, kind: str) -> tuple[Field, ...]:
-        """Return the named fields of an entry of this kind."""
+        """Returns the named fields of an entry of this kind."""
 
     def shift(self, level: int) -> int:
-        """Return the lowest bit of a va that the index into a table of `level` uses."""
+        """Returns the lowest bit of a va that the index into a table of `level` uses."""
         return PAGE_BITS + level * self.index_bits
 
     def read_table(self, table: int, count: int) -> tuple[int, ...] | None:
-        """Return the table's entries, or None if it is not in memory."""
+        """Returns the table's entries, or None if it is not in memory."""
         try:
             data = self.memory.read(table, count * self.entry_bytes)
         except OutsideMemory:
@@ -101,7 +101,7 @@ class Format(ABC):
         return struct.unpack(f"<{count}{'Q' if self.entry_bytes == 8 else 'I'}", data)
 
     def shape(self, level: int, entry: int, grants: int, path: tuple[tuple[int, int], ...]) -> dict[str, Any]:
-        """Return all fields of a leaf's Mapping that do not depend on frame_bits().
+        """Returns all fields of a leaf's Mapping that do not depend on frame_bits().
 
         `path` has (level, rights taken away) for every table entry above that takes any.
         """

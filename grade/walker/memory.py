@@ -18,7 +18,7 @@ class PhysicalMemory(Protocol):
     """What a walker needs of memory; a file of guest RAM, a gdb connection and a test's bytearray all offer it."""
 
     def read(self, pa: int, size: int) -> bytes:
-        """Return the `size` bytes at physical address `pa`; raises OutsideMemory if one of them is missing."""
+        """Returns the `size` bytes at physical address `pa`; raises OutsideMemory if one of them is missing."""
 
 
 class MappedMemory:

@@ -52,13 +52,13 @@ class Step:
 
     @property
     def word(self) -> int:
-        """Return the entry as it was read; ValueError if the step is 'unreadable'."""
+        """Returns the entry as it was read; ValueError if the step is 'unreadable'."""
         if self.entry is None:
             raise ValueError(f"the entry at {self.entry_address:#x} is not in memory")
         return self.entry
 
     def bit(self, name: str) -> Bit:
-        """Return the field called `name`; KeyError if entries of this kind have none."""
+        """Returns the field called `name`; KeyError if entries of this kind have none."""
         for bit in self.bits:
             if bit.name == name:
                 return bit
@@ -141,7 +141,7 @@ class Mapping:
         return self.va + self.size
 
     def pa_of(self, va: int) -> int:
-        """Return where `va`, an address in the page, is."""
+        """Returns where `va`, an address in the page, is."""
         return self.pa + va - self.va
 
     @property
@@ -151,7 +151,7 @@ class Mapping:
 
     @classmethod
     def stamped(cls, shape: Fields[str, Any], va: int, pa: int, entry: int, entry_address: int) -> Mapping:
-        """Return a mapping with all other fields taken from `shape`.
+        """Returns a mapping with all other fields taken from `shape`.
 
         It fills the object's dictionary at once: a frozen dataclass's own constructor, one guarded assignment per
         field, is five times slower, and a table holds 512 pages that differ in these four fields only.
@@ -174,7 +174,7 @@ class Walk:
 
     @property
     def page(self) -> Mapping:
-        """Return the page; ValueError if the walk found none."""
+        """Returns the page; ValueError if the walk found none."""
         if self.mapping is None:
             raise ValueError(f"no page maps {self.va:#x}: {self.fault}")
         return self.mapping

@@ -44,7 +44,7 @@ class Range:
 
 
 def coalesce(mappings: Iterable[Mapping]) -> list[Range]:
-    """Return the mappings, which are in order of va, with neighbours merged.
+    """Returns the mappings, which are in order of va, with neighbours merged.
 
     Neighbours have contiguous va and pa and the same permissions, memory and global_; the size of their pages,
     accessed and dirty may differ.

@@ -36,7 +36,7 @@ class Traversal:
         self._shapes: dict[tuple[Path, int], dict[int, dict[str, Any]]] = {}
 
     def pages(self, window: Window) -> Iterator[Mapping]:
-        """Yield the window's pages in order of va."""
+        """Yields the window's pages in order of va."""
         low, high = max(self._low, window.low), min(self._high, window.high)
         if low >= high:
             return
@@ -62,7 +62,7 @@ class Traversal:
     def _below(
         self, level: int, table: int, entries: tuple[int, ...], base: int, span: tuple[int, int], path: Path
     ) -> Iterator[Mapping]:
-        """Yield the pages of a table whose entry 0 translates `base`."""
+        """Yields the pages of a table whose entry 0 translates `base`."""
         walker = self._walker
         shift, shapes = walker.shift(level), self._shapes.setdefault((path, level), {})
         first = max(0, span[0] - base >> shift)

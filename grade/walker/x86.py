@@ -79,7 +79,7 @@ class X86Walker(RadixWalker):
         }
 
     def rights(self, entry: int) -> int:
-        """Return what an entry lets through by R/W and U/S; table and leaf have the same bits."""
+        """Returns what an entry lets through by R/W and U/S; table and leaf have the same bits."""
         write = WRITE if entry & WRITABLE else 0
         user = USER if entry & USER_PAGE else 0
         return READ | LOCAL | KERNEL_EXECUTE | USER_EXECUTE | write | user
