@@ -43,9 +43,9 @@ class Layout:
     window_end: int
     """The physical address after the RAM that the kernel can always reach."""
     stack_size: int
-    """Of a kernel stack; below it lies a guard of the same size."""
+    """The size of a kernel stack; below it lies a guard of the same size."""
     most_processes: int
-    """At one time. 0 before lab 3."""
+    """How many processes there can be at one time. 0 before lab 3."""
     temp_slots: range
     """The virtual addresses of temporary mappings; none before lab 4."""
     user: UserLayout

@@ -3,7 +3,7 @@
 import select
 import socket
 
-# Seconds to wait for QEMU's answer to a request. It answers within a millisecond, on a starved server later.
+# Seconds to wait for QEMU's answer to a request. It answers within a millisecond, but later on a starved server.
 ANSWER_TIMEOUT = 60.0
 
 

@@ -37,7 +37,7 @@ class StopReply:
 
 
 def encode_packet(payload: bytes) -> bytes:
-    """Frames a payload."""
+    """Frames a payload as a packet."""
     return b"$%s#%02x" % (payload, sum(payload) % 256)
 
 
@@ -132,9 +132,9 @@ class GdbRemote:
 
     @contextmanager
     def physical_addresses(self) -> Iterator[None]:
-        """Within this context the memory requests take physical addresses.
+        """Makes memory requests take physical addresses within this context.
 
-        The stub would keep the mode even for the next client, so it is always put back.
+        The stub would keep the mode even for the next client, so it is always restored.
         """
         self.command(b"Qqemu.PhyMemMode:1")
         try:

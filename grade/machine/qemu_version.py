@@ -44,8 +44,7 @@ def require(isa: str) -> Path:
 def version_of(binary: Path, modified_ns: int) -> tuple[int, ...] | None:
     """Returns the version that `binary --version` prints, as numbers, or None if it prints none.
 
-    The answer is remembered, as asking takes QEMU about 15 ms; `modified_ns` makes it be asked
-    again if the file changes.
+    The answer is remembered, as asking takes QEMU about 15 ms; a new `modified_ns` makes it ask again.
     """
     del modified_ns
     try:

@@ -36,7 +36,7 @@ class QmpClient:
         self.execute("qmp_capabilities")
 
     def execute(self, command: str, **arguments: Any) -> Any:
-        """Runs one command and returns its result. Events that come meanwhile go to `events`.
+        """Runs one command and returns its result. Events that arrive meanwhile go to `events`.
 
         An argument `cpu_index` is sent as `cpu-index`. Raises QmpError.
         """
