@@ -28,7 +28,7 @@ def explain(walk: Walk) -> str:
 
 
 def size_text(size: int) -> str:
-    """Returns a number of bytes with the largest unit that divides it: 2 MiB, 20 KiB, 12 B."""
+    """Returns a number of bytes in the largest unit that divides it: 2 MiB, 20 KiB, 12 B."""
     for unit, name in ((1 << 30, "GiB"), (1 << 20, "MiB"), (1 << 10, "KiB")):
         if size and size % unit == 0:
             return f"{size // unit} {name}"

@@ -7,7 +7,7 @@ from typing import Protocol
 
 
 class OutsideMemory(Exception):
-    """The bytes asked for are not (all) in the memory at hand; `pa` is the address that was asked for."""
+    """Not all the bytes asked for are in the available memory; `pa` is the address that was asked for."""
 
     def __init__(self, pa: int) -> None:
         super().__init__(f"physical address {pa:#x} is outside memory")

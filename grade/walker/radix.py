@@ -1,7 +1,7 @@
 """The walk that all formats share: a radix tree of tables, read one entry per level.
 
-A format (format.py) says where the trees start, how wide a level's index is and what an entry means. Here is the
-rest: one address (walk), all pages (mappings), all tables (tables). Every walk is at most as long as the tree is
+A format (format.py) says where the trees start, how wide a level's index is and what an entry means. This module is
+the rest: one address (walk), all pages (mappings), all tables (tables). Every walk is at most as long as the tree is
 deep, so no entry, however wrong, makes it loop.
 """
 
@@ -35,7 +35,7 @@ class RadixWalker(Format):
     def would_fault(self, va: int, access: str, user: bool) -> str | None:
         """Returns why an access ('read', 'write' or 'execute') faults: one of FAULTS or REFUSALS, or None.
 
-        What the kernel lifts around its own accesses to user memory (SMAP, PAN, SUM) is taken as lifted.
+        Protection that the kernel lifts around its own accesses to user memory (SMAP, PAN, SUM) is taken as lifted.
         """
         if access not in ("read", "write", "execute"):
             raise ValueError(f"access is read, write or execute, not {access!r}")
@@ -58,7 +58,7 @@ class RadixWalker(Format):
     # ---- all of them ----
 
     def roots(self) -> dict[str, int]:
-        """Returns the address of the root in the registers, by half; whether translation is on does not matter."""
+        """Returns the address of the root in the registers, by half, whether or not translation is on."""
         return {window.half: window.root for window in self.windows}
 
     def mappings(
@@ -66,9 +66,9 @@ class RadixWalker(Format):
     ) -> Iterator[Mapping]:
         """Yields every page that has a byte in [low, high), in order of va; none if translation is off.
 
-        Arm's pages with AF=0 are among them. `root` stands in for the register (aarch64: of `half`, 'low' if None,
-        and only that half is enumerated).
-        A table that is reached twice is enumerated twice, as the processor sees it, self-references too.
+        Arm's pages with AF=0 are included. `root` replaces the register (aarch64: of `half`, 'low' if None, and only
+        that half is enumerated).
+        A table that is reached twice is enumerated twice, as the processor sees it, including self-references.
         Raises TooManyTables instead of going on for ever.
         """
         walker = self if root is None else self.with_root(root, half)
@@ -79,7 +79,7 @@ class RadixWalker(Format):
     def defects(self, root: int | None = None, half: str | None = None) -> Iterator[Walk]:
         """Yields the walk to every entry that is neither empty nor usable: reserved, of a wrong type, unreadable.
 
-        mappings() and tables() pass over these. Raises TooManyTables as mappings() does.
+        mappings() and tables() skip these. Raises TooManyTables as mappings() does.
         """
         walker = self if root is None else self.with_root(root, half)
         traversal = Traversal(walker, 0, 1 << 64)
@@ -89,7 +89,7 @@ class RadixWalker(Format):
         yield from map(walker.walk, traversal.unusable)
 
     def tables(self, root: int | None = None, half: str | None = None) -> dict[int, int]:
-        """Returns address -> level of every table in memory that can be reached, roots included.
+        """Returns address -> level of every table in memory that can be reached, including the roots.
 
         A table in use at several levels has the highest. `root` and `half` are as in mappings().
         """

@@ -1,4 +1,4 @@
-"""All pages under a root, fast: a root with 30 tables has 15,000 entries, and a grader looks at many roots."""
+"""All pages under a root, fast: a root with 30 tables has 15,000 entries, and a grader examines many roots."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ Path = tuple[tuple[int, int], ...]  # (level, rights taken away), see Format.sha
 
 
 class Traversal:
-    """One enumeration of the pages in [low, high). Afterwards `unusable` has the va of each entry of no use.
+    """One enumeration of the pages in [low, high). Afterwards `unusable` has the va of each unusable entry.
 
     Entries that differ only in where their page is share one decoding: `_shapes` has it by (path, level) and then
     by the entry without its frame_bits().
