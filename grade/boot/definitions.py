@@ -1,7 +1,7 @@
-"""What a program's source defines: layouts of records, values of constants and enumerators, by its debug information.
+"""What a program's source defines, read from its debug information: layouts of records, constants and enumerators.
 
-The kernel has one source file that includes all headers in question (kernel/definitions.cc), and is compiled so that
-nothing of them is left out. It is given, so what other files call by the same names is not mistaken for it.
+The kernel has one source file that includes all headers in question (kernel/definitions.cc) and is compiled so that
+nothing in them is left out. The file is given, so a student's definition of the same name is not mistaken for it.
 """
 
 from __future__ import annotations
@@ -21,10 +21,10 @@ if TYPE_CHECKING:
     from elftools.dwarf.dwarfinfo import DWARFInfo
 
 DEBUG_ROOT = "/pagewalk"
-"""What the debug information calls the folder of the tree (CMakeLists.txt)."""
+"""The name that the debug information gives the folder of the tree (CMakeLists.txt)."""
 KERNEL_DEFINITIONS = "kernel/definitions.cc"
 
-# What of a compile unit is read without pyelftools: DWARF 5, 7.5.
+# The parts of a compile unit that are read without pyelftools: DWARF 5, 7.5.
 _UNIT, _VERSION = struct.Struct("<IHBBI"), 5  # length, version, type, size of addresses, where its abbreviations are
 _NAME = b"\x03"  # DW_AT_name
 _STRING, _STRINGS = b"\x08", (b"\x0e", b"\x1f")  # DW_FORM_string; DW_FORM_strp and DW_FORM_line_strp
@@ -34,7 +34,7 @@ _NUMBER = re.compile(_LEB128)
 _IMPLICIT = rb"%b\x21%b" % (_LEB128, _LEB128)  # an attribute of DW_FORM_implicit_const, with its value
 _ATTRIBUTE = rb"(?!\x00\x00)(?:%b|%b(?!\x21)%b)" % (_IMPLICIT, _LEB128, _LEB128)
 _DECLARATION = re.compile(rb"(%b)%b[\x00\x01]((?:%b)*)\x00\x00" % (_LEB128, _LEB128, _ATTRIBUTE))
-"""An abbreviation: its code, its tag, whether entries of it have others in them, and its attributes with their forms."""
+"""An abbreviation: its code, its tag, whether its entries have children, and its attributes with their forms."""
 _PAIR = re.compile(rb"%b|(%b)(%b)" % (_IMPLICIT, _LEB128, _LEB128))
 _RECORDS = ("DW_TAG_structure_type", "DW_TAG_class_type", "DW_TAG_union_type")
 _SAME_TYPE = ("DW_TAG_typedef", "DW_TAG_const_type", "DW_TAG_volatile_type")
@@ -44,34 +44,34 @@ _SAID_OTHERWISE = {"_M_engaged": "has_value", "_M_ptr": "data", "_M_extent_value
 
 @dataclass(frozen=True)
 class Field:
-    """A part of a record, in bytes from its start. An array has `count` elements, `size` bytes all together."""
+    """A part of a record, in bytes from its start. An array has `count` elements; `size` is that of the whole array."""
 
     offset: int
     size: int
     count: int = 1
 
     def read(self, data: bytes, at: int = 0) -> int:
-        """The number in this field of the record that begins at `at`, little-endian and unsigned."""
+        """Returns the number in this field of the record that begins at `at`, little-endian and unsigned."""
         return int.from_bytes(self.bytes_in(data, at), "little")
 
     def read_signed(self, data: bytes, at: int = 0) -> int:
-        """The same, in two's complement."""
+        """Returns the same number, read as two's complement."""
         return int.from_bytes(self.bytes_in(data, at), "little", signed=True)
 
     def bytes_in(self, data: bytes, at: int = 0) -> bytes:
-        """The bytes of this field of the record that begins at `at`."""
+        """Returns the bytes of this field of the record that begins at `at`."""
         return data[at + self.offset : at + self.offset + self.size]
 
     def places(self) -> range:
-        """Where the elements of the array begin."""
+        """Returns the offsets at which the elements of the array begin."""
         return range(self.offset, self.offset + self.size, self.size // self.count)
 
 
 @dataclass(frozen=True)
 class Record:
-    """A structure. A field is called as in C++: `space.root_`.
+    """A structure. A field has the name that C++ gives it: `space.root_`.
 
-    Of the library's classes: `space.has_value` says whether a std::optional has one; a std::span has `data` and `size`.
+    In classes of the library, `space.has_value` says whether a std::optional has a value; a std::span has `data` and `size`.
     """
 
     name: str
@@ -79,13 +79,13 @@ class Record:
     fields: Mapping[str, Field]
 
     def __getitem__(self, field: str) -> Field:
-        """The field of that name. KeyError if there is none."""
+        """Returns the field of that name. KeyError if there is none."""
         return self.fields[field]
 
 
 @dataclass(frozen=True)
 class Definitions:
-    """By their qualified names: `layout::kTempSlots`, `FrameAllocator::ZoneState`."""
+    """Records, constants and enumerations by qualified name: `layout::kTempSlots`, `FrameAllocator::ZoneState`."""
 
     records: Mapping[str, Record]
     constants: Mapping[str, int]
@@ -93,7 +93,7 @@ class Definitions:
 
     @classmethod
     def from_dict(cls, document: dict[str, Any]) -> Self:
-        """What dataclasses.asdict() made of it, as JSON gives it back."""
+        """Returns the definitions that dataclasses.asdict() turned into a dictionary and JSON gives back."""
         records = {
             name: Record(name, record["size"], {field: Field(**place) for field, place in record["fields"].items()})
             for name, record in document["records"].items()
@@ -101,25 +101,25 @@ class Definitions:
         return cls(records, document["constants"], document["enumerations"])
 
     def record(self, name: str) -> Record:
-        """The layout of a structure. KeyError if there is none."""
+        """Returns the layout of a structure. KeyError if there is none."""
         return self.records[name]
 
     def constant(self, name: str) -> int:
-        """The value of a constant. KeyError if there is none."""
+        """Returns the value of a constant. KeyError if there is none."""
         return self.constants[name]
 
     def enumerators(self, name: str) -> dict[int, str]:
-        """The names of an enumeration's values as facts have them: `kReady` is ready. KeyError if there is none."""
+        """Returns the names of an enumeration's values as facts write them: `kReady` is ready. KeyError if there is none."""
         return {value: name.removeprefix("k").lower() for name, value in self.enumerations[name].items()}
 
 
 def definitions_in(elf: Path, source: str) -> Definitions:
-    """All that the source file, named from the tree's root, defines or includes. KeyError if it is not in the program."""
+    """Returns what a source file, named from the tree's root, defines or includes. KeyError if it is not in the program."""
     return _read(elf)[source]
 
 
 class _Sources(dict[str, Definitions]):
-    """By source file; each is read when it is asked for."""
+    """Definitions by source file; each file is read when it is first asked for."""
 
     def __init__(self, elf: Path) -> None:
         super().__init__()
@@ -142,9 +142,9 @@ _read = once_per_file(_Sources)
 
 
 def _units_of(debug: DWARFInfo, source: str) -> list[CompileUnit]:
-    """The compile units of a source file. Of the others no more is read than what they begin with: the file's name.
+    """Returns the compile units of a source file. Of the others it reads only the start, which holds the file's name.
 
-    pyelftools would first read how all their other entries look, which takes ten times as long as all the rest.
+    pyelftools would first read the abbreviations of all the others, which takes ten times as long as the rest.
     """
     sections = (debug.debug_info_sec, debug.debug_abbrev_sec, debug.debug_str_sec, debug.debug_line_str_sec)
     info, *others = (section.stream.getvalue() if section is not None else b"" for section in sections)
@@ -158,7 +158,7 @@ def _units_of(debug: DWARFInfo, source: str) -> list[CompileUnit]:
 
 
 def _source_of(info: bytes, at: int, abbreviations: int, forms: bytes, strings: bytes, line_strings: bytes) -> str:
-    """The file, from the tree's root, of the compile unit whose first entry is at `at`."""
+    """Returns the file, named from the tree's root, of the compile unit whose first entry is at `at`."""
     if (code := _NUMBER.match(info, at)) is None:
         return ""
     declaration = _DECLARATION.match(forms, abbreviations)
@@ -182,7 +182,7 @@ def _source_of(info: bytes, at: int, abbreviations: int, forms: bytes, strings: 
 
 
 class _Unit:
-    """What was found in a compile unit."""
+    """The definitions found in a compile unit."""
 
     def __init__(self) -> None:
         self.records: dict[str, Record] = {}
@@ -190,7 +190,7 @@ class _Unit:
         self.enumerations: dict[str, dict[str, int]] = {}
 
     def gather(self, scope: DIE, prefix: str) -> None:
-        """Takes in what is defined in a namespace or a class, but for the library's."""
+        """Adds the definitions in a namespace or a class, except the library's."""
         for die in scope.iter_children():
             name = _name(die)
             if die.tag == "DW_TAG_namespace" and not name:
@@ -209,7 +209,7 @@ class _Unit:
 
 
 def _fields(record: DIE, base: int, prefix: str) -> Iterator[tuple[str, Field]]:
-    """The fields of a record at `base`, and those of what they hold; outer ones first, for names are taken once."""
+    """Yields the fields of a record at `base`, and those of nested records; outer ones first, because the first name wins."""
     for die in record.iter_children():
         if die.tag not in ("DW_TAG_member", "DW_TAG_inheritance") or "DW_AT_external" in die.attributes:
             continue
@@ -226,7 +226,7 @@ def _fields(record: DIE, base: int, prefix: str) -> Iterator[tuple[str, Field]]:
 
 
 def _by_name(fields: Iterable[tuple[str, Field]]) -> dict[str, Field]:
-    """Outer ones first; of a std::array the library's own array, for it knows how many elements there are."""
+    """Returns the first field of each name; of a std::array the library's own array, which knows the number of elements."""
     found: dict[str, Field] = {}
     for name, field in fields:
         if name not in found or (field.count > 1 and field.size == found[name].size):

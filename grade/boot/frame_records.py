@@ -1,4 +1,4 @@
-"""Which frames are in use, and when the allocator fails: by its records in guest RAM (kernel/frames/frame_allocator.h)."""
+"""Which frames are in use, and when the allocator fails: read from its records in RAM (kernel/frames/frame_allocator.h)."""
 
 from dataclasses import dataclass
 
@@ -7,19 +7,19 @@ from grade.boot.sight import LiveSight, Sight
 
 _ALLOCATOR = ("kernel/frames/frame_allocator.cc", "g_frames")
 FILL_OF_FREED = 0xCC
-"""The byte that the kernel fills frames with that are given back: kPoison in kernel/frames/frame.cc."""
+"""The byte with which the kernel fills freed frames: kPoison in kernel/frames/frame.cc."""
 
 
 @dataclass(frozen=True)
 class FrameRecords:
-    """What the allocator has written down."""
+    """The state of the allocator, as its records give it."""
 
     shares: dict[int, int]
-    """How many shares of a frame are held, for each frame of which there are any."""
+    """How many shares of a frame are held, for each frame with at least one."""
     never_used: tuple[range, ...]
     """The frames that were never handed out, by zone: the window, and what lies beyond it."""
     free: tuple[int, ...]
-    """How many frames nobody holds, by zone; those that were never handed out are among them."""
+    """How many frames nobody holds, by zone, including those that were never handed out."""
     kept_in: range
     """The frames that hold the records themselves."""
     zones: tuple[range, ...]
@@ -32,7 +32,7 @@ class FrameRecords:
 
 
 def frame_records(guest: Sight) -> FrameRecords:
-    """The records as they are now."""
+    """Reads the records as they are now."""
     allocator, defined = _allocator(guest), guest.image.defined
     first, zone_record, record = _first(guest), defined.record("FrameAllocator::ZoneState"), defined.record("FrameRecord")
     shares: dict[int, int] = {}
@@ -51,31 +51,31 @@ def frame_records(guest: Sight) -> FrameRecords:
 
 
 def fail_allocation(guest: LiveSight, k: int) -> None:
-    """Makes the k-th allocation from now fail, as the monitor's command `fail` does; 0 takes it back."""
+    """Makes the k-th allocation from now fail, as the monitor's command `fail` does; 0 cancels it."""
     field, data = _fail_after(guest), k.to_bytes(8, "little")
     guest.machine.write_physical(field, data)
     guest.machine.note_deed(field + guest.offset, data)
 
 
 def allocations_to_failure(guest: Sight) -> int:
-    """How many allocations there are to go until one fails; 0 if it has failed, or if none is to."""
+    """Returns how many allocations are left until one fails; 0 if it has failed, or if none is to fail."""
     return guest.read_word(_fail_after(guest))
 
 
 def record_address(guest: Sight, frame: int) -> int:
-    """Where the record of a frame is: the number of its shares comes first."""
+    """Returns the address of a frame's record, which begins with the number of its shares."""
     first = _first(guest)
     return first + (frame - first) // PAGE * guest.image.defined.record("FrameRecord").size
 
 
 def _allocator(guest: Sight) -> int:
-    """Where the allocator is, physically: in a Guarded, beside its lock."""
+    """Returns the physical address of the allocator, which lies in a Guarded, beside its lock."""
     va, _ = guest.image.hidden_place(*_ALLOCATOR)
     return va - guest.offset + guest.image.defined.record("Guarded<FrameAllocator>")["data_"].offset
 
 
 def _first(guest: Sight) -> int:
-    """Where the records are, and the first frame that has one."""
+    """Returns the address of the records, which is also the first frame that has one."""
     return guest.read_word(_allocator(guest) + guest.image.defined.record("FrameAllocator")["first_"].offset)
 
 

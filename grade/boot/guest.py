@@ -1,10 +1,10 @@
-"""A kernel under examination: boots it with a script for its monitor, stops it at checkpoints, and looks from outside.
+"""A kernel under examination: boots it with a script for its monitor, stops it at checkpoints, and examines it from outside.
 
     with Guest(kernel, "lookup 0x1000\\ncheckpoint ready") as guest:
         guest.run_to("ready")
         guest.walker().walk(0x1000)
 
-A guest that ends otherwise than it should raises a Failure that says why (grade/diagnosis/diagnose.py).
+A guest that ends in an unexpected way raises a Failure that says why (grade/diagnosis/diagnose.py).
 """
 
 import secrets
@@ -32,12 +32,12 @@ CHECKPOINT = "checkpoint_reached"
 _PROMPT = "pagewalk> "  # kernel/monitor/monitor.cc: the script has ended, and no process has a turn
 
 _MOST_FETCHES = 16
-"""So often a stop is let go where the code is not there yet; a fault that brings nothing would come for ever."""
+"""How often a stop is resumed to fetch code that is not there yet; a fault that brings nothing would repeat for ever."""
 
 
 @dataclass(frozen=True)
 class Recipe:
-    """All it takes to boot the same guest again."""
+    """Everything needed to boot the same guest again."""
 
     isa: str
     elf: str
@@ -49,12 +49,12 @@ class Recipe:
     el2: bool = False
 
     def as_dict(self) -> dict[str, Any]:
-        """For JSON."""
+        """Returns the recipe as a dictionary for JSON."""
         return asdict(self)
 
 
 class Guest(LiveSight):
-    """One boot of one kernel, which can be run on. A context manager."""
+    """One boot of one kernel, which can be resumed. A context manager."""
 
     def __init__(
         self,
@@ -74,7 +74,7 @@ class Guest(LiveSight):
 
     @classmethod
     def again(cls, recipe: Recipe, tree: Path, machine: Machine) -> Self:
-        """The guest of a recipe once more, on a machine that has not started yet."""
+        """Returns a guest of the same recipe, on a machine that has not started yet."""
         guest = cls.__new__(cls)
         guest._describe(recipe, tree, machine)
         return guest
@@ -125,21 +125,21 @@ class Guest(LiveSight):
     # --- looking ---
 
     def fact(self, name: str) -> Fact:
-        """The one fact `name`; a Failure if it is missing."""
+        """Returns the last fact `name`; a Failure if there is none."""
         __tracebackhide__ = True
         found = self.facts(name)
         expect(bool(found), "wrong-answer", f"the kernel prints @{name}", "it does not")
         return found[-1]
 
     def handler(self, event: Event, *, of_user: bool = False) -> int:
-        """Where the CPU goes on that event, of the kernel or of user code, as its registers and tables say."""
+        """Returns where the CPU goes on that event, from the kernel or user code, as its registers and tables say."""
         __tracebackhide__ = True
         with self.reading_traps():
             return self.isa.traps.handler(self, event, of_user=of_user)
 
     @contextmanager
     def reading_traps(self) -> Iterator[None]:
-        """What the CPU itself needs to take traps, and is not mapped, is a Failure."""
+        """Turns into a Failure that something which the CPU itself needs to take traps is not mapped."""
         __tracebackhide__ = True
         try:
             yield
@@ -160,12 +160,12 @@ class Guest(LiveSight):
 
 
 def machine_for(recipe: Recipe, cpu_budget: float, idle_backstop: float) -> Machine:
-    """The machine that a recipe describes, not yet started."""
+    """Returns the machine that a recipe describes, not yet started."""
     return machine_of_kind(Machine, recipe, cpu_budget, idle_backstop)
 
 
 def machine_of_kind(kind: type[SomeMachine], recipe: Recipe, cpu_budget: float, idle_backstop: float) -> SomeMachine:
-    """The same, of another class of machine."""
+    """Returns the machine that a recipe describes, of a given class, not yet started."""
     parameters = BootParameters(recipe.nonce, recipe.ram_mib << 20, recipe.script, recipe.fail_allocation)
     return kind(
         recipe.isa,

@@ -1,4 +1,4 @@
-"""The kernel's ELF file: its symbols, its offset, and the source line behind an address."""
+"""The kernel's ELF file: its symbols, its offset, and the source line of an address."""
 
 import subprocess
 from functools import cached_property
@@ -16,9 +16,9 @@ Symbols = dict[str, tuple[int, int]]
 
 @once_per_file
 def _read(elf: Path) -> tuple[int, int, Symbols, Symbols]:
-    """Where the kernel is loaded, where it stays, its symbols, and those that belong to one source file alone.
+    """Reads where the kernel is loaded, where it stays, its symbols, and the symbols local to one source file.
 
-    These are called by the file's name, too: `process.cc:g_slots`. Of twins there is none.
+    The last have the file's name before theirs: `process.cc:g_slots`. A name that occurs twice in a file is left out.
     """
     from elftools.elf.elffile import ELFFile  # GDB's Python, which may lack it, has image_of() instead
 
@@ -53,7 +53,7 @@ class KernelImage:
         """va - pa of the kernel where it stays: 0 for lab 1's, the start of the higher half from lab 2 on."""
 
     def set_symbols(self, symbols: Symbols, hidden: Symbols) -> None:
-        """What names what; `hidden` are those of one source file alone."""
+        """Sets the symbols; `hidden` are those local to one source file."""
         self.symbols = {name: value for name, (value, _) in symbols.items()}
         self._sizes = {name: size for name, (_, size) in symbols.items()}
         self.hidden_symbols = hidden
@@ -64,47 +64,47 @@ class KernelImage:
         return definitions_in(self.elf, KERNEL_DEFINITIONS)
 
     def system_call(self, name: str) -> int:
-        """The number of the system call that is called so: `sched_yield`. KeyError if there is none."""
+        """Returns the number of a system call by its name: `sched_yield`. KeyError if there is none."""
         words = "".join(word.capitalize() for word in name.split("_"))
         return self.defined.constant(f"system_calls::k{words}")
 
     def hidden(self, source: str, name: str) -> tuple[int, int] | None:
-        """Address and size of a variable in a namespace without a name of a source file (Itanium C++ ABI, 5.1)."""
+        """Returns address and size of a variable in the unnamed namespace of a source file (Itanium C++ ABI, 5.1), or None."""
         return self.hidden_symbols.get(f"{Path(source).name}:_ZN12_GLOBAL__N_1{len(name)}{name}E")
 
     def hidden_place(self, source: str, name: str) -> tuple[int, int]:
-        """Returns address and size of such a variable that must be there. KeyError if it is not."""
+        """Returns address and size of a variable in the unnamed namespace of a source file. KeyError if there is none."""
         if (place := self.hidden(source, name)) is None:
             raise KeyError(f"{source} has no variable {name}")
         return place
 
     def va(self, symbol: str) -> int:
-        """The address of `symbol` where the kernel stays. KeyError if there is none."""
+        """Returns the address of `symbol` where the kernel stays. KeyError if there is none."""
         return self.symbols[symbol]
 
     def size(self, symbol: str) -> int:
-        """How many bytes `symbol` has. KeyError if there is none."""
+        """Returns the size of `symbol` in bytes. KeyError if there is none."""
         return self._sizes[symbol]
 
     def function(self, name: str) -> int:
-        """The address of the C++ function `name` of no class, whatever its parameters (Itanium C++ ABI, 5.1)."""
+        """Returns the address of the C++ function `name` outside any class, whatever its parameters (Itanium C++ ABI, 5.1)."""
         return self._first(f"_Z{len(name)}{name}")
 
     def destructor(self, name: str) -> int:
-        """The address of the destructor of the class `name`."""
+        """Returns the address of the destructor of the class `name`."""
         return self._first(f"_ZN{len(name)}{name}D")
 
     def _first(self, prefix: str) -> int:
-        """The first such symbol that is a whole function: the compiler's parts of one (`.cold`) have a dot."""
+        """Returns the first such symbol that is a whole function: the parts that a compiler splits off (`.cold`) have a dot."""
         found = (value for symbol, value in self.symbols.items() if symbol.startswith(prefix) and "." not in symbol)
         return next(found)
 
     def pa(self, symbol: str) -> int:
-        """The physical address of `symbol`."""
+        """Returns the physical address of `symbol`."""
         return self.symbols[symbol] - self.offset
 
     def word(self, symbol: str) -> int:
-        """The 8 bytes at `symbol` as they were linked. KeyError if there is none."""
+        """Returns the 8 bytes at `symbol` as they were linked. KeyError if there is none."""
         from elftools.elf.elffile import ELFFile
 
         va = self.symbols[symbol]
@@ -121,11 +121,11 @@ class KernelImage:
         return sorted((value, name) for name, value in self.symbols.items() if low <= value < high)
 
     def place(self, pc: int) -> str:
-        """`function at file:line` for a code address, high or low; '' if it is not in the image."""
+        """Returns `function at file:line` for a code address, high or low; '' if it is not in the image."""
         high = pc if pc >= self.offset else pc + self.offset
         if not self.va("image_start") <= high < self.va("text_end"):
             return ""
-        # Within limits: the debug information is as good as the code that it was made from.
+        # Within limits: the debug information is only as good as the code it was made from.
         tool = ["prlimit", f"--cpu={_SECONDS}", f"--as={4 << 30}", f"{self.isa}-linux-gnu-addr2line"]
         try:
             run = subprocess.run(
@@ -139,7 +139,7 @@ class KernelImage:
         return f"{function} at {line}" if not line.startswith("??") else self.nearest(high)
 
     def nearest(self, va: int) -> str:
-        """The closest symbol at or below `va`, with the distance."""
+        """Returns the closest symbol at or below `va`, with the distance."""
         below = [(value, name) for value, name in self._sorted if value <= va]
         if not below:
             return ""
@@ -148,6 +148,6 @@ class KernelImage:
 
 
 def _of_the_tree(lines: list[str]) -> tuple[str, str]:
-    """Function and line from what addr2line says of inlined calls, innermost first: the first that is no library's."""
+    """Returns function and line from addr2line's list of inlined calls, innermost first: the first not in a library."""
     calls = list(zip(lines[::2], lines[1::2], strict=False)) or [("??", "??:0")]
     return next((call for call in calls if call[1].startswith(DEBUG_ROOT + "/")), calls[0])

@@ -1,4 +1,4 @@
-"""What the kernel's map must consist of, worked out from the linked image and the machine, without asking the guest."""
+"""What the kernel's map must consist of, computed from the linked image and the machine, without asking the guest."""
 
 from dataclasses import dataclass
 
@@ -11,16 +11,16 @@ PAGE = 4096
 
 @dataclass(frozen=True)
 class UserLayout:
-    """Where things are in the user half, the same for every process (kernel/space/user_layout.h)."""
+    """Where things are in the user half, which is the same for every process (kernel/space/user_layout.h)."""
 
     end: int
-    """The first address after all that a process may have."""
+    """The first address after everything that a process may have."""
     stack_top: int
     stack_size: int
     stack_limit: int
     """The lowest address that the stack may grow to, from lab 5 on."""
     map_start: int
-    """Where mmap begins to look for room."""
+    """Where mmap begins to look for free addresses."""
 
     @property
     def stack_start(self) -> int:
@@ -35,39 +35,39 @@ class UserLayout:
 
 @dataclass(frozen=True)
 class Layout:
-    """Where everything of one kernel is, physically, and what must stay unmapped; and virtually what comes and goes."""
+    """Where everything in one kernel is physically, what must stay unmapped, and the virtual addresses of temporary maps."""
 
     regions: tuple[Region, ...]
     guards: tuple[Region, ...]
     ram_base: int
     window_end: int
-    """The physical address after the RAM that the kernel reaches at all times."""
+    """The physical address after the RAM that the kernel can always reach."""
     stack_size: int
-    """Of a kernel stack; below it lies a guard of the same size."""
+    """The size of a kernel stack; below it lies a guard of the same size."""
     most_processes: int
-    """At one time. 0 before lab 3."""
+    """How many processes there can be at one time. 0 before lab 3."""
     temp_slots: range
     """The virtual addresses of temporary mappings; none before lab 4."""
     user: UserLayout
 
     def region_at(self, pa: int) -> Region | None:
-        """The region or guard that holds `pa`."""
+        """Returns the region or guard that holds `pa`, or None."""
         for region in (*self.regions, *self.guards):
             if region.pa <= pa < region.end:
                 return region
         return None
 
     def region_of(self, va: int, offset: int) -> Region | None:
-        """The region or guard of which `va` is the low or the high alias."""
+        """Returns the region or guard of which `va` is the low or the high alias, or None."""
         return self.region_at(va - offset if va >= offset else va)
 
     def region(self, name: str) -> Region:
-        """The region or guard called `name`."""
+        """Returns the region or guard called `name`."""
         return next(region for region in (*self.regions, *self.guards) if region.name == name)
 
 
 def layout_of(image: KernelImage) -> Layout:
-    """The layout of a linked kernel."""
+    """Returns the layout of a linked kernel."""
     board, constants = isa_called(image.isa).board, image.defined.constants
     pa, guard = image.pa, constants["layout::kKernelStackSize"]
 

@@ -1,4 +1,4 @@
-"""What is read out of a file of the build: each test boots a guest and asks for it again."""
+"""Reads a file of the build once, although each test boots a guest and asks for it again."""
 
 from collections.abc import Callable
 from functools import lru_cache, wraps
@@ -11,7 +11,7 @@ _MOST_FILES = 64
 
 
 def once_per_file(read: Callable[[Path], T]) -> Callable[[Path], T]:
-    """`read`, but done once for each state of a file. What it returns is shared, and must not be changed."""
+    """Returns `read`, but done once for each state of a file. What it returns is shared and must not be changed."""
 
     @lru_cache(_MOST_FILES)
     def known(path: Path, *_: int) -> T:

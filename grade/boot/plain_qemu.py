@@ -11,7 +11,7 @@ from grade.machine.qemu_version import require
 
 
 def parameters_file(recipe: Recipe) -> BinaryIO:
-    """What the kernel is told, as a file without a name for QEMU to inherit."""
+    """Returns the kernel's boot parameters as a file without a name for QEMU to inherit."""
     parameters = BootParameters(recipe.nonce, recipe.ram_mib << 20, recipe.script, recipe.fail_allocation)
     file = memory_file("boot-parameters")
     file.write(parameters.encode())
@@ -19,7 +19,7 @@ def parameters_file(recipe: Recipe) -> BinaryIO:
 
 
 def command_line(recipe: Recipe, parameters: BinaryIO) -> list[str]:
-    """QEMU's command line, but for the serial port and how to start. QEMU must inherit `parameters`."""
+    """Returns QEMU's command line without the serial port and the way to start. QEMU must inherit `parameters`."""
     board, size = isa_called(recipe.isa).board, recipe.ram_mib << 20
     options = board_options(board, recipe.elf, size, parameters.fileno(), cpu=recipe.cpu or board.cpu, el2=recipe.el2)
     return [os.fspath(require(recipe.isa)), *options]

@@ -1,4 +1,4 @@
-"""The processes of a guest and what each was promised, read from the kernel's own records in guest RAM."""
+"""The processes of a guest and what memory each was promised, read from the kernel's own records in guest RAM."""
 
 from dataclasses import dataclass
 
@@ -27,17 +27,17 @@ class Area:
 
 @dataclass(frozen=True)
 class MemoryMap:
-    """All that a process was promised. `frame` is where the kernel keeps it."""
+    """The memory that a process was promised. `frame` is where the kernel keeps this record."""
 
     frame: int
     areas: tuple[Area, ...]
     heap_start: int
     heap_end: int
     file_parts: tuple[tuple[int, int, int], ...] = ()
-    """What comes from the program's file: to which address, from where in the kernel's image, how many bytes."""
+    """The parts that come from the program's file: to which address, from where in the kernel's image, how many bytes."""
 
     def area_of(self, va: int) -> Area | None:
-        """The area that `va` lies in."""
+        """Returns the area that contains `va`, or None."""
         return next((area for area in self.areas if va in area), None)
 
 
@@ -59,12 +59,12 @@ class ProcessSlot:
 
 
 def has_areas(guest: Sight) -> bool:
-    """Whether this kernel promises memory before it gives it: from lab 5 on."""
+    """Returns whether this kernel promises memory before it provides it: from lab 5 on."""
     return "MemoryMap" in guest.image.defined.records
 
 
 def process_slots(guest: Sight) -> list[ProcessSlot]:
-    """The slots in use, zombies and process 0 too, in the order of the table. None before lab 3."""
+    """Returns the slots in use, including zombies and process 0, in the order of the table. None of them before lab 3."""
     image = guest.image
     where = image.hidden(*_SLOTS)
     if where is None:
@@ -98,7 +98,7 @@ def process_slots(guest: Sight) -> list[ProcessSlot]:
 
 
 def slot_of(guest: Sight, pid: int) -> ProcessSlot:
-    """The slot of the process `pid`; a Failure if there is none."""
+    """Returns the slot of the process `pid`; a Failure if there is none."""
     __tracebackhide__ = True
     slots = process_slots(guest)
     found = next((slot for slot in slots if slot.pid == pid), None)
@@ -106,7 +106,7 @@ def slot_of(guest: Sight, pid: int) -> ProcessSlot:
 
 
 def memory_map(guest: Sight, slot: ProcessSlot) -> MemoryMap:
-    """What the process was promised; a Failure if the list cannot be one."""
+    """Returns what the process was promised; a Failure if the list is malformed."""
     __tracebackhide__ = True
     frame = expect_found(slot.map, "vma-list-broken", f"{slot} has a list of areas", "it has none")
     defined, data = guest.image.defined, guest.read_physical(frame, PAGE)

@@ -1,4 +1,4 @@
-"""The processes of a guest, as the kernel's facts tell of them, and where their stacks lie."""
+"""The processes of a guest according to the kernel's facts, and where their stacks lie."""
 
 from dataclasses import dataclass
 
@@ -8,7 +8,7 @@ from grade.boot.sight import Sight
 
 @dataclass(frozen=True)
 class Process:
-    """A process that lives, as the kernel describes it: given code, but a weak witness.
+    """A live process as the kernel describes it: the code is given, but a weak witness.
 
     Milestones 3.2, 3.3 and 3.8 compare `root` and `stack` with the CPU's registers.
     """
@@ -16,7 +16,7 @@ class Process:
     pid: int
     root: int
     stack: int
-    """The upper end of its kernel stack, of so many bytes."""
+    """The upper end of its kernel stack of `stack_size` bytes."""
     stack_size: int
     program: str
 
@@ -30,12 +30,12 @@ class Process:
 
     @property
     def guard_pages(self) -> range:
-        """The pages below it that nobody may map."""
+        """The pages below its kernel stack, which nobody may map."""
         return range(self.stack - 2 * self.stack_size, self.stack - self.stack_size, PAGE)
 
 
 def processes(guest: Sight) -> list[Process]:
-    """The processes that have been started and have not ended; process 0, which is the kernel's own, is left out."""
+    """Returns the processes that have been started and have not ended, without process 0, which is the kernel's own."""
     found: dict[int, Process] = {}
     for fact in guest.machine.facts():
         pid = int(fact.values.get("pid", "0"))

@@ -1,6 +1,6 @@
-"""Pages that a process was promised and has not touched: no table has them, and they come with the first touch.
+"""Pages that a process was promised and has not touched: no table has them, and the first touch brings them.
 
-From lab 5 on. Before, a process has all its pages from its start, and here nothing is found.
+From lab 5 on. In earlier labs a process has all its pages from its start, and nothing is found here.
 """
 
 from functools import lru_cache
@@ -15,7 +15,7 @@ _LETTERS = {"read": "r", "write": "w", "execute": "x"}
 
 
 def promised_pages(guest: Sight, root: int) -> dict[int, str]:
-    """Every page that the process with this root was promised, there or not, with its permissions: `RW-`."""
+    """Returns every page that the process with this root was promised, present or not, with its permissions: `RW-`."""
     areas = _map_of(guest, root)
     if areas is None:
         return {}
@@ -23,13 +23,13 @@ def promised_pages(guest: Sight, root: int) -> dict[int, str]:
 
 
 def is_awaited(guest: Sight, root: int, va: int, access: str = "read") -> bool:
-    """Whether the page at `va` is not there, and comes if the process reads, writes or executes it."""
+    """Returns whether the page at `va` is absent, and comes if the process makes this access."""
     area = _awaited_area(guest, root, va)
     return area is not None and _LETTERS[access] in area.protection
 
 
 def awaited_page(guest: Sight, root: int, va: int) -> bytes | None:
-    """What the page at `va`, which is not there, holds when it comes, by the program's file; None if it never comes."""
+    """Returns what the absent page at `va` will hold when it comes, by the program's file; None if it never comes."""
     area = _awaited_area(guest, root, va)
     if area is None:
         return None
@@ -47,7 +47,7 @@ def _awaited_area(guest: Sight, root: int, va: int) -> Area | None:
 
 
 def _map_of(guest: Sight, root: int) -> MemoryMap | None:
-    """What the process with this root was promised."""
+    """Returns what the process with this root was promised."""
     if not has_areas(guest):
         return None
     slot = next((slot for slot in process_slots(guest) if slot.root == root and slot.map is not None), None)
@@ -56,5 +56,5 @@ def _map_of(guest: Sight, root: int) -> MemoryMap | None:
 
 @lru_cache(maxsize=8)
 def _loaded_pages(kernel_elf: Path, built: int, program: str) -> dict[int, bytes]:
-    """`built` is when: a program that was built anew has other pages."""
+    """Returns the pages of a program. `built` is when it was built: a program that was built anew has other pages."""
     return loaded_pages(user_image(kernel_elf, program))

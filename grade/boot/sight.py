@@ -1,6 +1,6 @@
-"""A stopped machine that runs a known kernel, seen from outside: what all that the grader concludes is a function of.
+"""A stopped machine that runs a known kernel, seen from outside: everything that the grader concludes is derived from it.
 
-There are four sources of it: a guest that runs and has been stopped (guest.py), one that was kept in files (snapshot.py),
+There are four sources: a guest that runs and was stopped (guest.py), one that was kept in files (snapshot.py),
 one under GDB (grade/gdb/guest.py), and one that was booted again to go the same way (grade/explain/reboot.py).
 """
 
@@ -18,11 +18,11 @@ from grade.walker import PhysicalMemory, RadixWalker, Walk, walker_for
 
 
 class StoppedMachine(Protocol):
-    """What is asked of a machine. Each answer is of the moment at which it was stopped."""
+    """What a machine can be asked. Each answer is about the moment at which it was stopped."""
 
     @property
     def isa(self) -> Isa:
-        """Of its CPU."""
+        """The ISA of its CPU."""
         ...
 
     @property
@@ -31,23 +31,23 @@ class StoppedMachine(Protocol):
         ...
 
     def registers(self) -> dict[str, int]:
-        """The general registers and those that matter to paging, by their small names."""
+        """Returns the general registers and those that matter to paging, by their small names."""
         ...
 
     def read_physical(self, pa: int, size: int) -> bytes:
-        """Guest RAM. Raises OutsideMemory."""
+        """Reads guest RAM. Raises OutsideMemory."""
         ...
 
     def human_monitor_command(self, line: str) -> str:
-        """What QEMU's monitor answers."""
+        """Returns the answer of QEMU's monitor."""
         ...
 
     def facts(self) -> list[Fact]:
-        """What the kernel has said."""
+        """Returns what the kernel has said."""
         ...
 
     def serial(self) -> str:
-        """What the guest has printed."""
+        """Returns what the guest has printed."""
         ...
 
 
@@ -83,46 +83,46 @@ class Sight:
         return self.layout.ram_base + (self.ram_mib << 20)
 
     def cpu(self) -> CpuState:
-        """The registers, as they are now."""
+        """Reads the registers as they are now."""
         return cpu_of(self.machine)
 
     def walker(self) -> RadixWalker:
-        """Our own walk, from the real root registers, of the real RAM."""
+        """Returns our own walker, which starts at the real root registers and reads the real RAM."""
         return walker_for(self.isa.name, self.machine.memory, self.machine.registers())
 
     def walk(self, va: int) -> Walk:
-        """How `va` translates now."""
+        """Returns how `va` translates now."""
         return self.walker().walk(va)
 
     def facts(self, name: str) -> list[Fact]:
-        """What the kernel has said about `name`: the weakest of the witnesses."""
+        """Returns what the kernel has said about `name`: the weakest of the witnesses."""
         return [fact for fact in self.machine.facts() if fact.name == name]
 
     def kernel_tables(self) -> dict[int, int]:
-        """Every table of the kernel's linear map, root included: frame address to level."""
+        """Returns every table of the kernel's linear map, including the root: frame address to level."""
         return self.walker().tables_under(self.offset)
 
     def tables_of_half(self, *, high: bool) -> set[int]:
-        """The frames of the tables that translate one half of the address space; a root that serves both is left out."""
+        """Returns the frames of the tables that translate one half of the address space, without a root that serves both."""
         walker = self.walker()
         halves = [mapping.va for mapping in walker.mappings() if (mapping.va >= self.offset) == high]
         tables = {step.table for va in halves for step in walker.walk(va).steps}
         return tables if "user" in self.cpu().roots else tables - set(self.cpu().roots.values())
 
     def read_physical(self, pa: int, size: int) -> bytes:
-        """Guest RAM."""
+        """Reads guest RAM."""
         return self.machine.read_physical(pa, size)
 
     def read_word(self, pa: int, size: int = 8) -> int:
-        """A little-endian number in guest RAM."""
+        """Reads a little-endian number from guest RAM."""
         return int.from_bytes(self.read_physical(pa, size), "little")
 
     def place(self, pc: int) -> str:
-        """`function at file:line` of a code address."""
+        """Returns `function at file:line` of a code address."""
         return self.image.place(pc)
 
 
 class LiveSight(Sight):
-    """The same of a guest that can be run on."""
+    """A kernel whose machine can be resumed."""
 
     machine: Machine

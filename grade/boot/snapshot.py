@@ -1,4 +1,4 @@
-"""A guest as it was at one moment, kept in files: RAM and registers, to be looked at when its machine has gone.
+"""The state of a guest at one moment, kept in files: RAM and registers, to be examined when its machine has gone.
 
     save_snapshot(guest, folder)
     guest = load_snapshot(folder, tree)      what works for a Guest that is stopped works for this one, but running it
@@ -24,7 +24,7 @@ _MONITOR = ("info registers",)  # what an ISA's registers ask of QEMU's monitor
 
 
 class SavedMachine:
-    """What is asked of a machine that is stopped, from files."""
+    """The answers of a machine that was stopped, from files."""
 
     def __init__(self, folder: Path, state: dict[str, Any]) -> None:
         self.isa = isa_called(state["recipe"]["isa"])
@@ -35,30 +35,30 @@ class SavedMachine:
         self._serial = (folder / _SERIAL).read_text(encoding="utf-8", errors="replace")
 
     def registers(self) -> dict[str, int]:
-        """All registers that were kept."""
+        """Returns all registers that were kept."""
         return dict(self._registers)
 
     def read_physical(self, pa: int, size: int) -> bytes:
-        """Guest RAM. Raises OutsideMemory."""
+        """Reads guest RAM. Raises OutsideMemory."""
         return self.memory.read(pa, size)
 
     def human_monitor_command(self, line: str) -> str:
-        """What QEMU's monitor answered. MachineError if it was not asked."""
+        """Returns what QEMU's monitor answered. MachineError if it was not asked."""
         if line not in self._monitor:
             raise MachineError(f"the machine has gone, and nobody asked it for {line!r}")
         return self._monitor[line]
 
     def facts(self) -> list[Fact]:
-        """What the kernel had said."""
+        """Returns what the kernel had said."""
         return parse_facts(self._serial)
 
     def serial(self) -> str:
-        """What the guest had printed."""
+        """Returns what the guest had printed."""
         return self._serial
 
 
 class SavedGuest(Sight):
-    """A guest that cannot run any more, only be looked at."""
+    """A guest that can no longer run, only be examined."""
 
     def __init__(self, folder: Path) -> None:
         state = json.loads((folder / _STATE).read_text(encoding="utf-8"))
@@ -69,7 +69,7 @@ class SavedGuest(Sight):
 
 
 def save_snapshot(guest: Guest, folder: Path) -> None:
-    """Keeps a stopped guest in a folder. Raises OSError, and MachineError if the machine cannot be looked at."""
+    """Keeps a stopped guest in a folder. Raises OSError, and MachineError if the machine cannot be examined."""
     folder.mkdir(parents=True, exist_ok=True)
     stop = guest.last_stop
     state = {
@@ -85,5 +85,5 @@ def save_snapshot(guest: Guest, folder: Path) -> None:
 
 
 def load_snapshot(folder: Path) -> SavedGuest | None:
-    """What save_snapshot() kept there, or None. Its kernel's file must still be the one that ran."""
+    """Returns what save_snapshot() kept there, or None. The kernel's file must still be the one that ran."""
     return SavedGuest(folder) if (folder / _STATE).is_file() else None

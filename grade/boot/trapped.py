@@ -1,6 +1,6 @@
 """A CPU that has just taken a trap: where it goes, and what its registers and its stack say about what it interrupted.
 
-The guest is stopped at the very entrance of the handler, before the kernel has done anything.
+The guest is stopped at the first instruction of the handler, before the kernel has done anything.
 """
 
 from dataclasses import dataclass
@@ -30,7 +30,7 @@ class Trap:
     sp: int
     stack: int
     flags: int
-    """Of the interrupted code."""
+    """The flags of the interrupted code."""
 
 
 @dataclass(frozen=True)
@@ -43,13 +43,13 @@ class SystemCall:
 
 
 def trap_frame_of(guest: Sight) -> TrapFrame:
-    """How this kernel keeps it."""
+    """Returns the layout of this kernel's trap frame."""
     record, registers = guest.image.defined.record("TrapFrame"), guest.isa.registers
     return TrapFrame(record.size, record[registers.frame_pc].offset, record[registers.frame_sp].offset)
 
 
 def read_trap(guest: Guest) -> Trap:
-    """What was interrupted by an event."""
+    """Reads what an event interrupted."""
     __tracebackhide__ = True
     with guest.reading_traps():
         seen = guest.isa.traps.interrupted(guest)
@@ -57,7 +57,7 @@ def read_trap(guest: Guest) -> Trap:
 
 
 def result_register(guest: Guest) -> int:
-    """What is in the register where a system call leaves its result."""
+    """Returns the content of the register in which a system call leaves its result."""
     return guest.cpu().registers[guest.isa.registers.result]
 
 
@@ -87,7 +87,7 @@ def run_to_undefined_instruction(guest: Guest, what: str) -> Trap:
 
 
 def _run_to(guest: Guest, event: Event, what: str) -> Trap:
-    """Runs until the CPU has taken a trap for that event of user code."""
+    """Runs until the CPU has taken a trap for that event in user code."""
     __tracebackhide__ = True
     while True:
         cpu = guest.run_to_address(guest.handler(event, of_user=True), what)

@@ -10,7 +10,7 @@ from grade.boot.once_per_file import once_per_file
 
 @dataclass(frozen=True)
 class Segment:
-    """A part of a program with one set of permissions. `content` ends where zeros begin; `size` counts these, too."""
+    """A part of a program with one set of permissions. `content` ends where zeros begin; `size` includes the zeros."""
 
     va: int
     size: int
@@ -26,7 +26,7 @@ class Segment:
 
 @dataclass(frozen=True)
 class ThreadVariables:
-    """The thread-local variables: each process gets a copy. `content` ends where zeros begin; `size` counts these, too."""
+    """The thread-local variables: each process gets a copy. `content` ends where zeros begin; `size` includes the zeros."""
 
     size: int
     alignment: int
@@ -58,20 +58,20 @@ class UserImage:
             )
 
     def va(self, symbol: str) -> int:
-        """The address of `symbol`, the same in every process that runs the program. KeyError if there is none."""
+        """Returns the address of `symbol`, the same in every process that runs the program. KeyError if there is none."""
         return self.symbols[symbol]
 
     def size(self, symbol: str) -> int:
-        """How many bytes `symbol` has. KeyError if there is none."""
+        """Returns the size of `symbol` in bytes. KeyError if there is none."""
         return self._sizes[symbol]
 
     def defined(self, source: str) -> Definitions:
-        """What one of its source files defines, as far as it uses it."""
+        """Returns what one of its source files defines, as far as the program uses it."""
         return definitions_in(self.elf, source)
 
 
 def user_image(kernel_elf: Path, program: str) -> UserImage:
-    """The file of a program that was built with this kernel, with its symbols."""
+    """Returns the file of a program that was built with this kernel, with its symbols."""
     return _image(kernel_elf.parent / "user" / program)
 
 
@@ -79,7 +79,7 @@ _image = once_per_file(UserImage)
 
 
 def loaded_pages(image: UserImage) -> dict[int, bytes]:
-    """What every page of a program's segments must hold before it has run: their parts of the file, and zeros."""
+    """Returns what every page of a program's segments must hold before it has run: their parts of the file, and zeros."""
     pages: dict[int, bytes] = {}
     for segment in image.segments:
         for va in range(segment.va & -PAGE, segment.end, PAGE):

@@ -1,7 +1,7 @@
-"""Processes on their way back to user mode: whose turn it is, and what registers it finds there.
+"""Processes on their way back to user mode: whose turn it is, and which registers it will have there.
 
-The guest is stopped at `trap_return` (arch/<isa>/trap_entry.S), through which all processes go, a new one too, and then
-led on, instruction by instruction, until it is in user mode and nothing has been executed there.
+The guest is stopped at `trap_return` (arch/<isa>/trap_entry.S), through which all processes pass, including new ones,
+and then stepped, instruction by instruction, until it is in user mode and nothing has been executed there.
 """
 
 from dataclasses import dataclass
@@ -24,48 +24,48 @@ class UserReturn:
     cpu: CpuState
     root: int
     registers: dict[str, int]
-    """All that the process has, but pc and sp: general registers, flags, segments, thread pointer."""
+    """All that the process has except pc and sp: general registers, flags, segments, thread pointer."""
     isa: Isa
 
     @property
     def result(self) -> int:
-        """Of the system call that it comes back from, as a signed number."""
+        """The result of the system call from which it returns, as a signed number."""
         value = self.registers[self.isa.registers.result]
         return value - (1 << 64) if value >> 63 else value
 
     @property
     def thread_pointer(self) -> int:
-        """By which it finds its thread-local variables; 0 if it has none."""
+        """The register by which the process finds its thread-local variables; 0 if it has none."""
         return self.registers[self.isa.registers.thread_pointer]
 
     @property
     def interrupts_on(self) -> bool:
-        """Whether the timer can interrupt it."""
+        """Whether the timer can interrupt the process."""
         bits = self.isa.registers.interrupts
         return bits.of(self.cpu.registers) == bits.wanted
 
 
 def user_registers(guest: Guest) -> dict[str, int]:
-    """What a process has in registers, but pc and sp."""
+    """Returns what a process has in registers, except pc and sp."""
     registers, names = guest.cpu().registers, guest.isa.registers
     flags = {names.flags.register: names.flags.of(registers)}
     return {name: registers[name] for name in (*names.general, *names.segments)} | flags | thread_pointer(guest)
 
 
 def trapped_registers(guest: Guest, trap: Trap) -> dict[str, int]:
-    """What a process had in them when it was interrupted. The guest is at the entrance of the handler."""
+    """Returns what a process had in registers when it was interrupted. The guest is at the entrance of the handler."""
     flags = guest.isa.registers.flags
     return user_registers(guest) | {flags.register: trap.flags & flags.mask}
 
 
 def thread_pointer(guest: Guest) -> dict[str, int]:
-    """The register by which user code finds its thread-local variables, with its name."""
+    """Returns the register by which user code finds its thread-local variables, with its name."""
     name = guest.isa.registers.thread_pointer
     return {name: guest.machine.read_register(name)}
 
 
 def run_to_turn(guest: Guest, what: str, pids: set[int] | None = None) -> ProcessSlot:
-    """Runs until one of these processes, or any at all, is about to go back to user mode."""
+    """Runs until one of these processes, or any process if none is named, is about to return to user mode."""
     __tracebackhide__ = True
     idle, size = guest.layout.region("boot-stack"), guest.layout.stack_size  # of process 0; of the others
     while True:
@@ -80,7 +80,7 @@ def run_to_turn(guest: Guest, what: str, pids: set[int] | None = None) -> Proces
 
 
 def go_to_user_mode(guest: Guest, slot: ProcessSlot) -> UserReturn:
-    """Leads a process whose turn it is on to user mode."""
+    """Steps a process whose turn it is until it is in user mode."""
     __tracebackhide__ = True
     frame, sp = slot.stack_top - trap_frame_of(guest).size, guest.cpu().sp
     wanted = f"the registers to load of {slot} lie at the top of its kernel stack, at {frame:#x}"

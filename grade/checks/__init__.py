@@ -1,1 +1,1 @@
-"""What milestones of several labs ask of a map."""
+"""What milestones of several labs require of a map."""

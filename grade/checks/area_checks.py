@@ -14,7 +14,7 @@ _FAULT = "kernel/space/fault.cc"
 
 
 def check_areas(guest: Guest, slot: ProcessSlot) -> MemoryMap:
-    """The list is sorted, half-open, disjoint and merged, and every page of the user's follows an area of it."""
+    """Checks that the list is sorted, half-open, disjoint and merged, and that every user page follows one of its areas."""
     __tracebackhide__ = True
     areas = memory_map(guest, slot)
     check_list(areas, str(slot), guest.layout.user)
@@ -26,14 +26,14 @@ def check_areas(guest: Guest, slot: ProcessSlot) -> MemoryMap:
 
 
 def check_all_areas(guest: Guest) -> dict[int, MemoryMap]:
-    """The same for all processes that have a memory; their lists by PID."""
+    """Checks all processes that have a memory in the same way; returns their lists by PID."""
     __tracebackhide__ = True
     slots = [slot for slot in process_slots(guest) if slot.map is not None]
     return {slot.pid: check_areas(guest, slot) for slot in slots}
 
 
 def check_list(areas: MemoryMap, owner: str, user: UserLayout) -> None:
-    """What vma.h says of every list."""
+    """Checks what vma.h says of every list."""
     __tracebackhide__ = True
     for area in areas.areas:
         whole = area.start % PAGE == 0 and area.end % PAGE == 0
@@ -48,13 +48,13 @@ def check_list(areas: MemoryMap, owner: str, user: UserLayout) -> None:
 
 
 def permissions(mapping: Mapping) -> str:
-    """What user code may do with a page: `rw-`."""
+    """Returns what user code may do with a page: `rw-`."""
     may = (mapping.user_read, mapping.user_write, mapping.user_execute)
     return "".join(letter if yes else "-" for letter, yes in zip("rwx", may, strict=True))
 
 
 def present_pages(guest: Guest, slot: ProcessSlot, area: Area) -> dict[int, Mapping]:
-    """The pages of an area that are there, by address."""
+    """Returns the pages of an area that are present, by address."""
     around = guest.walker().mappings(slot.root or 0, area.start, area.end)
     return {mapping.va: mapping for mapping in around if mapping.va in area}
 
@@ -75,7 +75,7 @@ def _check_page(guest: Guest, slot: ProcessSlot, areas: MemoryMap, mapping: Mapp
 
 
 def _check_kernels_part(guest: Guest, slot: ProcessSlot, area: Area, mapping: Mapping) -> None:
-    """What the user's rights do not tell: the page is RAM, and the kernel may do no more there than its area grants."""
+    """Checks what the user's rights do not show: the page is RAM, and the kernel may do no more there than its area grants."""
     __tracebackhide__ = True
     may = {
         "write to": mapping.write and "w" not in area.protection,

@@ -1,4 +1,4 @@
-"""Runs host tests and says what a failure of theirs stands for."""
+"""Runs host tests and names the cause of a failure."""
 
 import os
 import re
@@ -14,9 +14,9 @@ from grade.checks.ran_before import run_once
 from grade.diagnosis.failure import NotWritten, expect, fail
 
 _SECONDS = 20.0
-"""Many times what all tests take; a loop without end is told from a busy machine by the CPU time it has used."""
+"""Many times what all tests take; the CPU time used tells an endless loop from a busy machine."""
 _BACKSTOP_MINUTES = 10
-"""For one that waits, and uses no time."""
+"""For a program that waits, and uses no time."""
 _MOST_PRINTED, _MOST_READ = 64 << 20, 1 << 20
 _EXCERPT = 1500
 _RUN = re.compile(r"^\[ RUN      \] (\S+)", re.MULTILINE)
@@ -26,7 +26,7 @@ _FAILED = re.compile(r"^\[ RUN      \] (\S+)\n((?:(?!\[ RUN ).*\n)*?)\[  FAILED 
 
 @dataclass(frozen=True)
 class _Sign:
-    """Which failed check stands for a cause: by the name of its test, and by what it printed. Patterns."""
+    """A failed check that stands for a cause: patterns for the name of its test and for what it printed."""
 
     cause: str
     test: str
@@ -38,26 +38,26 @@ class _Sign:
 
 @dataclass(frozen=True)
 class _Suite:
-    """Tests of one thing, and what a failure stands for."""
+    """Tests of one thing, and the causes of their failures."""
 
     file: str
     program: str
-    """The program that has them: kernel/tests/host.cmake."""
+    """The program that contains them: kernel/tests/host.cmake."""
     lab: int
-    """The first in which they prove a milestone."""
+    """The first lab in which they prove a milestone."""
     cause: str
-    """Where no sign is found."""
+    """The cause if no sign is found."""
     signs: tuple[_Sign, ...]
-    """The first that fits counts."""
+    """The first sign that fits counts."""
     classes: tuple[str, ...]
-    """The classes of tests, the basic ones first. Within a class the tests are in order themselves."""
+    """The classes of tests, the basic ones first. The tests within a class are already in order."""
     least_cases: int
     stops_at_once: bool = False
-    """The tests run in their order, none of them after the first failure."""
+    """Whether the tests run in their order, none of them after the first failure."""
 
 
 _TWO_VALUES = r"    Which is: {}\n  .+\n    Which is: {}"
-"""How gtest prints what was found, and below it what was expected."""
+"""How gtest prints the value found, and below it the expected one."""
 _LOOKUP = _Suite(
     "kernel/paging/page_table_map.h",
     "page_table_map_tests",
@@ -73,7 +73,7 @@ _MAP = _Suite(
     1,
     "map-lookup-wrong",
     (
-        # Found and seen by the hardware are the same, but for rights.
+        # The entries found and those seen by the hardware are the same, except for rights.
         _Sign(
             "table-entry-restricts",
             "",
@@ -128,23 +128,23 @@ _VMA = _Suite(
     stops_at_once=True,
 )
 _SUITES = {"PageTableLookup": _LOOKUP, "PageTableUnmap": _UNMAP, "PageTable": _MAP, "Vma": _VMA}
-"""By how the names of their tests begin; the first that fits."""
+"""The suites by how the names of their tests begin; the first that fits counts."""
 JUDGED_FILES = frozenset(suite.file for suite in _SUITES.values())
-"""What students write of all that host tests are built from."""
+"""The files that students write, among all from which host tests are built."""
 
 
 def program_of(tests: str) -> str:
-    """The program that has the tests which match this pattern."""
+    """Returns the program that contains the tests which match this pattern."""
     return _suite(tests).program
 
 
 def programs_for(lab: int) -> list[str]:
-    """Those that prove milestones on the kernel of a lab."""
+    """Returns the programs that prove milestones on the kernel of a lab."""
     return list(dict.fromkeys(suite.program for suite in _SUITES.values() if suite.lab <= lab))
 
 
 def check_host_tests(build: Callable[[str], Path], tests: str, scratch: Path) -> None:
-    """All host tests that match the pattern `tests` pass. `build` builds one of their programs, by its name."""
+    """Checks that all host tests that match the pattern `tests` pass. `build` builds one of their programs, by its name."""
     __tracebackhide__ = True
     program, report = build(program_of(tests)), scratch / "host.xml"
     asked = [f"--gtest_filter={tests}", *(["--gtest_fail_fast"] if _suite(tests).stops_at_once else [])]
@@ -167,7 +167,7 @@ def check_host_tests(build: Callable[[str], Path], tests: str, scratch: Path) ->
 
 
 def _most_basic(suite: _Suite, run: list[str], failed: Collection[str]) -> str:
-    """The failed test on which the others rest most. `run`: all that ran, in that order, format after format."""
+    """Returns the most basic failed test. `run` is all that ran, in that order, format after format."""
     order = list(dict.fromkeys(_without_format(name) for name in run))
     rank = {name: place for place, name in enumerate(suite.classes)}
 
@@ -179,7 +179,7 @@ def _most_basic(suite: _Suite, run: list[str], failed: Collection[str]) -> str:
 
 
 def _fail_by_crash(program: Path, output: str) -> None:
-    """Fails for tests that did not come to their end, by what failed before if that is more basic."""
+    """Fails for tests that did not come to their end, because of an earlier failure if that is more basic."""
     __tracebackhide__ = True
     running, report = _running(output), _sanitizer_report(output)
     printed = {name: text for name, text in _FAILED.findall(output)} | {running: report}
@@ -191,11 +191,11 @@ def _fail_by_crash(program: Path, output: str) -> None:
 
 
 def _run(command: Sequence[str | Path], scratch: Path) -> str:
-    """What the program prints, the beginning and the end of it; a Failure if it does not end."""
+    """Returns the beginning and the end of what the program prints; a Failure if it does not end."""
     __tracebackhide__ = True
     limits = ["timeout", "--signal=KILL", f"{_BACKSTOP_MINUTES}m", "prlimit", f"--cpu={_SECONDS:.0f}:{2 * _SECONDS:.0f}"]
     printed = scratch / "host.out"
-    with printed.open("wb") as output:  # a pipe would have to be read, however much comes, as long as any child lives
+    with printed.open("wb") as output:  # a pipe would have to be emptied as long as any child lives
         limited = [*limits, f"--fsize={_MOST_PRINTED}", "--core=0", *command]
         run = subprocess.run(limited, stdout=output, stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL, check=False)
     text = _both_ends(printed)
@@ -209,7 +209,7 @@ def _run(command: Sequence[str | Path], scratch: Path) -> str:
 
 
 def _both_ends(file: Path) -> str:
-    """A file's text, or its beginning and its end if it is very long."""
+    """Returns a file's text, or its beginning and its end if it is very long."""
     with file.open("rb") as opened:
         size = opened.seek(0, os.SEEK_END)
         opened.seek(0)
@@ -220,7 +220,7 @@ def _both_ends(file: Path) -> str:
 
 
 def _shown(program: Path, test: str, printed: str) -> str:
-    """A failed test, and how to run it by itself."""
+    """Returns a failed test, and how to run it by itself."""
     return f"{test}: {printed.strip()[:_EXCERPT]}\nagain: {program} --gtest_filter='{test}'"
 
 
@@ -233,24 +233,24 @@ def _suite(name: str) -> _Suite:
 
 
 def _cause(test: str, printed: str) -> str:
-    """What a failed check stands for, if no test that is more basic failed."""
+    """Returns the cause behind a failed check, if no test that is more basic failed."""
     suite = _suite(test)
     return next((sign.cause for sign in suite.signs if sign.is_in(test, printed)), suite.cause)
 
 
 def _without_format(name: str) -> str:
-    """PageTableMap.MapsOnePage/ISA is PageTableMap.MapsOnePage for one paging format."""
+    """Returns the name without the paging format: PageTableMap.MapsOnePage for PageTableMap.MapsOnePage/ISA."""
     return name.partition("/")[0]
 
 
 def _running(output: str) -> str:
-    """The test that had begun last."""
+    """Returns the test that had begun last."""
     begun: list[str] = _RUN.findall(output)
     return begun[-1] if begun else "the first test"
 
 
 def _sanitizer_report(output: str) -> str:
-    """What the sanitizer says first: the error, and where in the engine it was."""
+    """Returns what the sanitizer says first: the error, and where in the engine it was."""
     start = re.search(r"^.*(?:ERROR: AddressSanitizer|runtime error).*$", output, re.MULTILINE)
     if start is None:
         return output[-_EXCERPT:]

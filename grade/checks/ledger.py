@@ -1,4 +1,4 @@
-"""The ledger of frames: those in use, by the allocator's records, are those that something leads to, share for share."""
+"""The ledger of frames: the frames in use, by the allocator's records, are those that something leads to, share for share."""
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
@@ -25,13 +25,13 @@ class Ledger:
     user_pages: frozenset[int]
     stack_pages: frozenset[int]
     maps: frozenset[int]
-    """Each holds what a process was promised: from lab 5 on."""
+    """Frames that hold what a process was promised: from lab 5 on."""
     owners: dict[int, list[tuple[str, str]]] = field(compare=False, repr=False)
-    """By frame, all that leads to it: its kind, and in words."""
+    """For each frame, everything that leads to it: its kind, and in words."""
 
     @property
     def frames(self) -> frozenset[int]:
-        """All of them."""
+        """All frames of the ledger."""
         return frozenset(self.owners)
 
     def __str__(self) -> str:
@@ -41,10 +41,10 @@ class Ledger:
 
 
 def check_ledger(guest: Guest, roots: Iterable[int] = ()) -> Ledger:
-    """The frames in use, by the allocator's records, are those that can be reached, and none is used for two things.
+    """Checks that the frames in use, by the allocator's records, are those reachable, none of them used for two things.
 
     Stop where the monitor runs, right after its command `frames`. `roots` are those of all processes; from lab 5 on
-    they are read from the process table, and need not be given.
+    they are read from the process table and need not be given.
     """
     __tracebackhide__ = True
     ledger = check_frames(guest, roots)
@@ -54,7 +54,7 @@ def check_ledger(guest: Guest, roots: Iterable[int] = ()) -> Ledger:
 
 
 def check_frames(guest: Guest, roots: Iterable[int] = (), held: Iterable[int] = ()) -> Ledger:
-    """The same at any stop, without the kernel's word.
+    """Checks the same at any stop, without the kernel's own report.
 
     `held` are frames that only the kernel's code owns just now, such as a half-made address space: none in user mode, at
     the entrance of a system call, or where the monitor runs. Before lab 5 stop where the monitor runs.
@@ -79,14 +79,14 @@ def check_frames(guest: Guest, roots: Iterable[int] = (), held: Iterable[int] = 
 
 
 def _some(frames: Iterable[int], ledger: Ledger | None = None) -> str:
-    """The first few of them, what they are if the ledger has them, and how many there are."""
+    """Returns the first few frames in words, what they are if the ledger has them, and how many there are."""
     found = sorted(frames)
     words = [f"{frame:#x}" + (f", {ledger.owners[frame][0][1]}" if ledger else "") for frame in found[:_SHOWN]]
     return ("; " if ledger else ", ").join(words) + f" ({len(found)} frames)"
 
 
 def ledger_of(guest: Sight, roots: Iterable[int] = (), held: Iterable[int] = (), slots: Iterable[ProcessSlot] = ()) -> Ledger:
-    """What leads to which frame, as for check_frames(); nothing is compared. With `slots`, `roots` are not needed."""
+    """Returns what leads to which frame, as for check_frames(), and compares nothing. With `slots`, `roots` are not needed."""
     kernel_root, named = live_root(guest), {root: f"the root {root:#x}" for root in roots}
     maps: dict[int, str] = {}
     known = process_slots(guest) if has_areas(guest) else slots
@@ -107,7 +107,7 @@ def ledger_of(guest: Sight, roots: Iterable[int] = (), held: Iterable[int] = (),
 
 
 def _uses(guest: Sight, kernel_root: int, processes: dict[int, str]) -> Iterator[tuple[str, int, str]]:
-    """Kind, frame and words of each entry that leads to a frame of the allocator's, and of each root."""
+    """Yields kind, frame and words of each entry that leads to a frame of the allocator's, and of each root."""
     walker, offset = guest.walker(), guest.offset
     windows, is_split = guest.layout.temp_slots, "high" in walker.halves
     user_slots = range(_ENTRIES if is_split else _ENTRIES // 2)
@@ -121,7 +121,7 @@ def _uses(guest: Sight, kernel_root: int, processes: dict[int, str]) -> Iterator
         elif va - frame != offset and va not in windows:
             yield _STACK_PAGE, frame, f"page {va:#x} of a kernel stack"
     for kind, frame, va in _entries(walker, kernel_root, 0, user_slots):
-        if kind == "table":  # the monitor's command `map` makes such; what they lead to is not the allocator's
+        if kind == "table":  # the monitor's command `map` makes such entries; what they lead to is not the allocator's
             yield _TABLE, frame, f"the kernel's table for {va:#x}"
     for root, owner in processes.items():
         yield _TABLE, root, f"the root of {owner}"
@@ -133,10 +133,10 @@ def _uses(guest: Sight, kernel_root: int, processes: dict[int, str]) -> Iterator
 
 
 def _entries(walker: RadixWalker, root: int, base: int, slots: range) -> Iterator[tuple[str, int, int]]:
-    """Kind, frame and address of each table and page that `slots` of a root lead to; of a table met again, no entries."""
+    """Yields kind, frame and address of each table and page that `slots` of a root lead to; no entries of a repeated table."""
     top = walker.windows[0].top
     todo, seen = [(top, root, base, slots)], {root}
-    kinds: dict[tuple[int, int], str] = {}  # of entries that differ only in where their page is
+    kinds: dict[tuple[int, int], str] = {}  # for entries that differ only in where their page is
     while todo:
         level, table, start, indexes = todo.pop()
         entries, frame_bits = walker.read_table(table, _ENTRIES) or (), walker.frame_bits(level)

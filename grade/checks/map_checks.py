@@ -1,4 +1,4 @@
-"""What must hold of the kernel's own map, read out of the tables: used by the milestones of several labs."""
+"""What must hold of the kernel's own map, read from the tables: used by the milestones of several labs."""
 
 from collections.abc import Iterator
 from typing import NoReturn
@@ -13,12 +13,12 @@ from grade.walker import Access, Mapping, RadixWalker, Walk, coalesce
 
 
 def kernel_mappings(guest: Guest) -> list[Mapping]:
-    """Every leaf of the kernel's half: all of them in lab 1, those at or above the offset from lab 2 on."""
+    """Returns every leaf of the kernel's half: all of them in lab 1, those at or above the offset from lab 2 on."""
     return [mapping for mapping in guest.walker().mappings() if mapping.va >= guest.offset]
 
 
 def check_own_root(guest: Guest) -> None:
-    """Translation is on, with a root of the kernel's own making: no other table proves anything."""
+    """Checks that translation is on, with a root that the kernel itself made: no other table proves anything."""
     __tracebackhide__ = True
     cpu = guest.cpu()
     expect(cpu.translation_on, "translation-off", "the MMU is on", f"it is off: {cpu.translation_off}")
@@ -29,7 +29,7 @@ def check_own_root(guest: Guest) -> None:
 
 
 def check_all_regions_mapped(guest: Guest) -> None:
-    """Each region is there from its first to its last page, at va - pa == offset."""
+    """Checks that each region is mapped from its first to its last page, at va - pa == offset."""
     __tracebackhide__ = True
     check_own_root(guest)
     ranges = [(r.va, r.va + r.size) for r in coalesce(kernel_mappings(guest))]
@@ -47,7 +47,7 @@ def check_all_regions_mapped(guest: Guest) -> None:
 
 
 def _first_hole(ranges: list[tuple[int, int]], start: int, end: int) -> int | None:
-    """The first address of start..end that no range covers; ranges are in order."""
+    """Returns the first address of start..end that no range covers; ranges are in order."""
     at = start
     for low, high in ranges:
         if low <= at < high:
@@ -58,7 +58,7 @@ def _first_hole(ranges: list[tuple[int, int]], start: int, end: int) -> int | No
 
 
 def check_reachable(guest: Guest, va: int, access: Access) -> None:
-    """The tables permit the kernel that access."""
+    """Checks that the tables permit the kernel that access."""
     __tracebackhide__ = True
     refused = guest.walker().would_fault(va, access.value, user=False)
     if refused is not None:
@@ -67,7 +67,7 @@ def check_reachable(guest: Guest, va: int, access: Access) -> None:
 
 
 def check_offset(guest: Guest, cause: str) -> None:
-    """Every leaf of the kernel's half has va - pa == offset."""
+    """Checks that every leaf of the kernel's half has va - pa == offset."""
     __tracebackhide__ = True
     for mapping in kernel_mappings(guest):
         if mapping.va - mapping.pa != guest.offset:
@@ -77,7 +77,7 @@ def check_offset(guest: Guest, cause: str) -> None:
 
 
 def check_census(guest: Guest) -> None:
-    """Permissions, memory types and access flags of every leaf; and the registers that make them count."""
+    """Checks permissions, memory types and access flags of every leaf, and the registers that make them count."""
     __tracebackhide__ = True
     _check_control_registers(guest)
     walker = guest.walker()
@@ -100,7 +100,7 @@ def _fail_for(problem: Problem, walk: Walk | None = None) -> NoReturn:
 
 
 def _check_leaf(guest: Guest, walker: RadixWalker, mapping: Mapping) -> None:
-    """What must hold of any page of the kernel."""
+    """Checks what must hold of any page of the kernel."""
     __tracebackhide__ = True
     where = f"{mapping.va:#x}"
     walk = walker.walk(mapping.va)
@@ -114,7 +114,7 @@ def _check_leaf(guest: Guest, walker: RadixWalker, mapping: Mapping) -> None:
 
 
 def _by_region(guest: Guest, mappings: list[Mapping]) -> Iterator[tuple[Region, Mapping]]:
-    """Each leaf with each region that it holds a part of."""
+    """Yields each region with each leaf that holds a part of it."""
     for mapping in mappings:
         low = mapping.va - guest.offset
         for region in guest.layout.regions:
@@ -123,7 +123,7 @@ def _by_region(guest: Guest, mappings: list[Mapping]) -> Iterator[tuple[Region, 
 
 
 def _check_region_leaf(walker: RadixWalker, region: Region, mapping: Mapping) -> None:
-    """What must hold of a page of this region."""
+    """Checks what must hold of a page of this region."""
     __tracebackhide__ = True
     walk = walker.walk(mapping.va)
     seen = f"R{'W' if mapping.write else '-'}{'X' if mapping.kernel_execute else '-'}"
@@ -136,7 +136,7 @@ def _check_region_leaf(walker: RadixWalker, region: Region, mapping: Mapping) ->
 
 
 def check_everything_high(guest: Guest) -> None:
-    """Every address that the CPU itself holds is in the kernel's half."""
+    """Checks that every address that the CPU itself holds is in the kernel's half."""
     __tracebackhide__ = True
     cpu = guest.cpu()
     held = [("pc", cpu.pc, "pc-still-low"), ("sp", cpu.sp, "stack-still-low")]
@@ -153,7 +153,7 @@ def _check_high(guest: Guest, name: str, va: int, cause: str) -> None:
 
 
 def check_low_half_is_given_back(guest: Guest) -> None:
-    """The lower half's root is empty, and the only frames in use are the tables that can be reached."""
+    """Checks that the lower half's root is empty, and that the only frames in use are the tables that can be reached."""
     __tracebackhide__ = True
     walker, roots = guest.walker(), guest.cpu().roots
     root, slots = (roots["user"], 512) if "user" in roots else (roots["kernel"], 256)
@@ -169,7 +169,7 @@ def check_low_half_is_given_back(guest: Guest) -> None:
 
 
 def check_nothing_at(guest: Guest, region: Region, cause: str) -> None:
-    """No page of a guard, or of page 0, is mapped."""
+    """Checks that no page of a guard, or of page 0, is mapped."""
     __tracebackhide__ = True
     walker = guest.walker()
     start = 0 if region.name == "page-0" else region.pa + guest.offset

@@ -1,4 +1,4 @@
-"""All of a process's memory at one moment, and whether it is the same at another: what a system call must leave alone."""
+"""All of a process's memory at one moment, and whether it is the same later: what a system call must not change."""
 
 from collections.abc import Set
 from dataclasses import dataclass
@@ -15,7 +15,7 @@ _SHOWN = 8  # bytes of a page that a report shows
 
 @dataclass(frozen=True)
 class Memory:
-    """What a process was promised, its pages (by address: where in RAM, and what it may do there), and what is in them."""
+    """What a process was promised, its pages (by address: where in RAM, and what it may do there), and their contents."""
 
     promised: MemoryMap
     pages: dict[int, tuple[int, str]]
@@ -23,7 +23,7 @@ class Memory:
 
 
 def memory_of(guest: Guest, slot: ProcessSlot, but_contents_of: Set[int] = frozenset()) -> Memory:
-    """As it is now. What is in some pages can be left out: those that the process itself goes on to write to."""
+    """Reads the memory as it is now. Contents of some pages can be left out: those to which the process keeps writing."""
     __tracebackhide__ = True
     mappings = user_mappings(guest, slot.root or 0)
     return Memory(
@@ -34,7 +34,7 @@ def memory_of(guest: Guest, slot: ProcessSlot, but_contents_of: Set[int] = froze
 
 
 def check_same_memory(guest: Guest, slot: ProcessSlot, before: Memory, now: Memory, cause: str, when: str) -> None:
-    """The process has what it had: the same areas and pages, and the same bytes in them."""
+    """Checks that the process has what it had: the same areas and pages, and the same bytes in them."""
     __tracebackhide__ = True
     wanted = f"{when} {slot} is promised what it was promised before: {promises_of(before.promised)}"
     expect(now.promised == before.promised, cause, wanted, promises_of(now.promised))
@@ -57,6 +57,6 @@ def _page_words(memory: Memory, va: int) -> str:
 
 
 def promises_of(memory: MemoryMap) -> str:
-    """The areas, and the ends of the heap."""
+    """Returns the areas and the ends of the heap, in words."""
     areas = "; ".join(map(str, memory.areas)) or "no area"
     return f"{areas}; the heap's ends {memory.heap_start:#x} and {memory.heap_end:#x}"

@@ -1,4 +1,4 @@
-"""What must hold of processes and their roots, read out of the tables of every root: for the labs from 3 on."""
+"""What must hold of processes and their roots, read from the tables of every root: for the labs from 3 on."""
 
 from collections.abc import Iterable
 
@@ -12,11 +12,11 @@ from grade.diagnosis.failure import expect, fail
 from grade.diagnosis.process_ends import ROOTS, killed_process, refused_start
 from grade.walker import Mapping, Walk
 
-USER_END = 1 << 47  # of what the lower half translates
+USER_END = 1 << 47  # the end of what the lower half translates
 
 
 def living(guest: Guest, at_least: int) -> list[Process]:
-    """The processes that live, after a look whether one was killed that should not have been."""
+    """Returns the live processes; fails if one was killed that should not have been, or if there are too few."""
     __tracebackhide__ = True
     wanted = f"{at_least} processes live"
     if (failure := killed_process(guest, wanted) or refused_start(guest, wanted)) is not None:
@@ -30,18 +30,18 @@ def living(guest: Guest, at_least: int) -> list[Process]:
 
 
 def live_root(guest: Sight) -> int:
-    """The root that the CPU uses now for user addresses."""
+    """Returns the root that the CPU uses now for user addresses."""
     roots = guest.cpu().roots
     return roots.get("user", roots["kernel"])
 
 
 def walk_in(guest: Sight, root: int, va: int) -> Walk:
-    """How `va` translates while `root` is loaded."""
+    """Returns how `va` translates while `root` is loaded."""
     return guest.walker().with_root(root).walk(va)
 
 
 def user_word(guest: Guest, root: int, va: int) -> int:
-    """The number that user code finds at `va` while `root` is loaded; also in a page that comes only when touched."""
+    """Returns the number that user code finds at `va` while `root` is loaded, even in a page that comes only when touched."""
     __tracebackhide__ = True
     if (page := awaited_page(guest, root, va)) is not None:
         return int.from_bytes(page[va % PAGE :][:8], "little")
@@ -53,12 +53,12 @@ def user_word(guest: Guest, root: int, va: int) -> int:
 
 
 def user_mappings(guest: Guest, root: int) -> list[Mapping]:
-    """Every leaf of the lower half of `root`."""
+    """Returns every leaf of the lower half of `root`."""
     return list(guest.walker().mappings(root, 0, USER_END))
 
 
 def kernel_mappings_in(guest: Guest, root: int, low: int, high: int) -> dict[int, Mapping]:
-    """The leaves of low..high that the kernel finds while `root` is loaded, by address."""
+    """Returns the leaves of low..high that the kernel finds while `root` is loaded, by address."""
     walker = guest.walker()
     if "high" in walker.halves:
         return {m.va: m for m in walker.mappings(walker.roots()["high"], low, high, "high")}
@@ -66,7 +66,7 @@ def kernel_mappings_in(guest: Guest, root: int, low: int, high: int) -> dict[int
 
 
 def user_tables(guest: Guest, root: int) -> set[int]:
-    """The tables that belong to `root` alone: the root itself, and those of its lower half."""
+    """Returns the tables that belong to `root` alone: the root itself, and those of its lower half."""
     roots = guest.cpu().roots
     if "user" in roots:
         return set(guest.walker().tables(root))
@@ -75,7 +75,7 @@ def user_tables(guest: Guest, root: int) -> set[int]:
 
 
 def check_loaded(guest: Guest, process: Process) -> None:
-    """The root register holds the root of this process."""
+    """Checks that the root register holds the root of this process."""
     __tracebackhide__ = True
     root = live_root(guest)
     wanted = f"{process} runs on its own root, {process.root:#x}"
@@ -86,7 +86,7 @@ def check_loaded(guest: Guest, process: Process) -> None:
 
 
 def check_kernel_stacks(guest: Guest, master: int, roots: Iterable[int], alive: list[Process]) -> None:
-    """In each root: of the stack area exactly the pages of living processes' stacks, as in the master root."""
+    """Checks that each root maps, of the stack area, exactly the stacks of live processes, as the master root does."""
     __tracebackhide__ = True
     low = min(process.stack for process in alive) - 2 * guest.layout.stack_size
     high = max(process.stack for process in alive)
@@ -109,7 +109,7 @@ def check_kernel_stacks(guest: Guest, master: int, roots: Iterable[int], alive: 
 
 
 def _wrong_with_stack_page(mapping: Mapping | None, master: Mapping | None) -> tuple[str, str, str] | None:
-    """Cause, what is expected, and what is seen; None if all is well."""
+    """Returns the cause, what is expected, and what is seen; None if all is well."""
     if mapping is None:
         return "kernel-stack-not-in-root", "is mapped", "nothing is there"
     if not mapping.write or mapping.user or mapping.kernel_execute:
@@ -126,7 +126,7 @@ def _wrong_with_stack_page(mapping: Mapping | None, master: Mapping | None) -> t
 
 
 def check_kernel_half(guest: Guest, master: int, process: Process) -> None:
-    """Where one root serves both halves: its upper entries are those of the master. Nothing in them is the user's."""
+    """Checks, if one root serves both halves, that its upper entries are those of the master."""
     __tracebackhide__ = True
     if "user" in guest.cpu().roots:
         return
@@ -135,14 +135,14 @@ def check_kernel_half(guest: Guest, master: int, process: Process) -> None:
         if ours == theirs:
             continue
         walk = walk_in(guest, process.root, slot << 39 | 0xFFFF << 48)
-        # If it leads to something all the same, it is another table: what changes in the one does not in the other.
+        # If it leads somewhere all the same, it is another table: a change in one does not show in the other.
         cause = _cause_in_upper_half(guest, slot) if not ours & 1 else "kernel-half-differs"
         wanted = f"entry {slot} of the root of {process} is the kernel's, {theirs:#x}"
         fail(cause, wanted, f"{ours:#x}", walk)
 
 
 def _cause_in_upper_half(guest: Guest, slot: int) -> str:
-    """What lies below an entry of the root's upper half: the image and the window, the stacks, or something else."""
+    """Names what lies below an entry of the root's upper half: the image and the window, the stacks, or something else."""
     if slot == guest.offset >> 39 & 511:
         return "vectors-not-in-root"
     stacks = {process.stack - 1 >> 39 & 511 for process in processes(guest)}
@@ -150,9 +150,9 @@ def _cause_in_upper_half(guest: Guest, slot: int) -> str:
 
 
 def check_user_half(guest: Guest, process: Process, image: UserImage) -> None:
-    """The program at its addresses with its permissions and bytes, a stack, and nothing else; page 0 is not mapped.
+    """Checks that a process has its program with the right permissions, a stack, and nothing else; page 0 is not mapped.
 
-    From lab 5 on all that is promised, and what is there is of it.
+    From lab 5 on all of this must be promised, and what is present must be part of it.
     """
     __tracebackhide__ = True
     pages = {m.va: m for m in user_mappings(guest, process.root)}
@@ -177,7 +177,7 @@ def check_user_half(guest: Guest, process: Process, image: UserImage) -> None:
 
 
 def _check_root_is_clean(guest: Guest, process: Process) -> None:
-    """All of a program lies in what the first entry of its root covers: nothing is in the others of the user half."""
+    """Checks that only the first entry of the user half is used in a root: it covers all of a program."""
     __tracebackhide__ = True
     for slot in range(1, 512 if "user" in guest.cpu().roots else 256):
         entry = guest.read_word(process.root + 8 * slot)
@@ -186,7 +186,7 @@ def _check_root_is_clean(guest: Guest, process: Process) -> None:
 
 
 def _wanted_pages(image: UserImage, user: UserLayout) -> dict[int, str]:
-    """The pages that a program has got, or was promised, when it has just been loaded, with their permissions."""
+    """Returns the pages that a just loaded program has got, or was promised, with their permissions."""
     pages = {va: "RW-" for va in user.stack}
     for segment in image.segments:
         permissions = f"R{'W' if segment.write else '-'}{'X' if segment.execute else '-'}"
@@ -202,7 +202,7 @@ def _permissions(mapping: Mapping) -> str:
 
 
 def check_disjoint(guest: Guest, one: Process, other: Process) -> None:
-    """The two processes share no page and no table below their roots."""
+    """Checks that two processes share no page and no table below their roots."""
     __tracebackhide__ = True
     tables = user_tables(guest, one.root) & user_tables(guest, other.root)
     first = min(tables, default=0)

@@ -1,7 +1,7 @@
 """Remembers how programs of host tests ran, and does not run the same program again: it would say the same.
 
-The same is the content of the program, not its name; what it was asked, and of what its judges think of as well. Only
-a run that came to its end is remembered. What was written down is judged as if it had been said just now.
+The same means the same content of the program, whatever its name, the same arguments, and the same judges. Only
+a run that came to its end is remembered. A remembered output is judged as if it had just been printed.
 """
 
 import hashlib
@@ -18,26 +18,26 @@ from grade.ladder.trees import locked
 
 _JUDGES = (Path(__file__), Path(__file__).with_name("host_tests.py"))
 _STEERED_BY = ("GTEST_", "ASAN_", "UBSAN_", "LSAN_", "LD_")
-"""How the names of the variables begin that a program of host tests obeys."""
+"""How the names of the environment variables begin that a program of host tests obeys."""
 
 
 @dataclass
 class HostTests:
-    """Builds the program of a name when it is called; with a folder, which remembers how programs ran."""
+    """Builds the program of a name when it is called; also has the folder that remembers how programs ran."""
 
     build: Callable[[str], Path]
     memory: Path
     reused: bool = False
-    """Whether a program was not run, because it had been before."""
+    """Whether a program was not run because it had run before."""
 
     def __call__(self, program: str) -> Path:
         return self.build(program)
 
 
 def run_once(build: Callable[[str], Path], program: Path, asked: Sequence[str], report: Path, run: Callable[[], str]) -> str:
-    """What run() returns, and writes to the file `report`: now, or when the same program was asked the same before.
+    """Returns what run() returns, and writes to the file `report`; or what an equal program with equal arguments did before.
 
-    Whoever asks at the same time in another process waits for the one who runs it.
+    Another process that asks for the same program waits for the one that runs it.
     """
     __tracebackhide__ = True
     if not isinstance(build, HostTests):
@@ -45,14 +45,14 @@ def run_once(build: Callable[[str], Path], program: Path, asked: Sequence[str], 
     lock = ExitStack()
     try:
         lock.enter_context(locked(build.memory / f"{program.name}.lock"))
-    except OSError:  # where nothing can be written, nothing is remembered
+    except OSError:  # if nothing can be written, nothing is remembered
         return run()
     with closing(lock):
         return _remembered_or_run(build, program, asked, report, run)
 
 
 def _remembered_or_run(build: HostTests, program: Path, asked: Sequence[str], report: Path, run: Callable[[], str]) -> str:
-    """Does what run_once() does, while nobody else runs the program."""
+    """Does what run_once() does, while no other process runs the program."""
     __tracebackhide__ = True
     records, key = Records(build.memory), _key(program, asked)
     if (known := records.read(*key)) is not None:
@@ -68,14 +68,14 @@ def _remembered_or_run(build: HostTests, program: Path, asked: Sequence[str], re
 
 
 def _key(program: Path, asked: Sequence[str]) -> tuple[str, ...]:
-    """Everything on which it depends what a program of host tests says."""
+    """Returns everything on which the output of a program of host tests depends."""
     contents = (hashlib.sha256(path.read_bytes()).hexdigest() for path in (program, *_JUDGES))
     steered = (f"{name}={value}" for name, value in sorted(os.environ.items()) if name.startswith(_STEERED_BY))
     return (*contents, *asked, *steered)
 
 
 def _is_whole(report: Path) -> bool:
-    """Whether the program came to its end, and could write what it had to say."""
+    """Returns whether the program came to its end and could write all of its report."""
     try:
         return xml.parse(report).getroot() is not None
     except (OSError, xml.ParseError):

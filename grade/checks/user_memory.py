@@ -1,4 +1,4 @@
-"""The memory of a process, read and written from outside: page by page, by the walk of its own root."""
+"""The memory of a process, read and written from outside: page by page, by a walk from its own root."""
 
 import random
 import string
@@ -11,7 +11,7 @@ from grade.diagnosis.failure import expect_found
 
 
 def read_user(guest: Guest, root: int, va: int, size: int) -> bytes:
-    """What the process with this root finds at `va`; also in a page that comes only when it is touched."""
+    """Returns what the process with this root finds at `va`, even in a page that comes only when touched."""
     __tracebackhide__ = True
     found = b""
     for at, part in _parts(va, size):
@@ -21,7 +21,7 @@ def read_user(guest: Guest, root: int, va: int, size: int) -> bytes:
 
 
 def write_user(guest: Guest, root: int, va: int, data: bytes) -> None:
-    """Puts bytes into the process's memory, whatever its permissions. The pages must be there."""
+    """Writes bytes to the process's memory, whatever its permissions. The pages must be present."""
     __tracebackhide__ = True
     for at, part in _parts(va, len(data)):
         guest.machine.write_physical(_place(guest, root, at), data[at - va :][:part])
@@ -30,7 +30,7 @@ def write_user(guest: Guest, root: int, va: int, data: bytes) -> None:
 
 
 def _parts(va: int, size: int) -> list[tuple[int, int]]:
-    """The piece of each page: pairs of address and size."""
+    """Returns the piece of each page: pairs of address and size."""
     parts, end = [], va + size
     while va < end:
         parts.append((va, min(end - va, PAGE - va % PAGE)))
@@ -39,7 +39,7 @@ def _parts(va: int, size: int) -> list[tuple[int, int]]:
 
 
 def _place(guest: Guest, root: int, va: int) -> int:
-    """Where in RAM `va` is."""
+    """Returns where in RAM `va` is."""
     __tracebackhide__ = True
     walk = walk_in(guest, root, va)
     wanted = f"the process has a page at {va:#x}"
@@ -47,5 +47,5 @@ def _place(guest: Guest, root: int, va: int) -> int:
 
 
 def random_letters(size: int) -> bytes:
-    """Text that no kernel can know in advance."""
+    """Returns text that no kernel can know in advance."""
     return "".join(random.choices(string.ascii_letters, k=size)).encode()

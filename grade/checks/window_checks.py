@@ -1,4 +1,4 @@
-"""What must hold of temporary mappings, read out of the table behind them: for the labs from 4 on."""
+"""What must hold of temporary mappings, read from their table: for the labs from 4 on."""
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -15,7 +15,7 @@ _TEMP_MAP = "kernel/map/temp_map.cc"
 
 @dataclass(frozen=True)
 class WindowWrite:
-    """The kernel has just changed entry `slot` of the table to `entry`, while `root` served user addresses."""
+    """A write of `entry` to slot `slot` of the table, which the kernel has just made, while `root` served user addresses."""
 
     slot: int
     entry: int
@@ -23,14 +23,14 @@ class WindowWrite:
 
 
 def slot_address(guest: Guest, slot: int) -> int:
-    """The virtual address of a slot."""
+    """Returns the virtual address of a slot."""
     return guest.layout.temp_slots.start + slot * PAGE
 
 
 def walkers_of_kernel_half(guest: Guest, roots: Iterable[int] = ()) -> dict[int, RadixWalker]:
-    """By root, a walker for each root in which the kernel's addresses are looked up: the loaded one, and `roots`.
+    """Returns a walker for each root in which the kernel's addresses are looked up: the loaded one, and `roots`.
 
-    Where the kernel's half has a register of its own, that is the only one.
+    If the kernel's half has a register of its own, that is the only root.
     """
     live, walker = guest.cpu().roots, guest.walker()
     if "user" in live:
@@ -39,7 +39,7 @@ def walkers_of_kernel_half(guest: Guest, roots: Iterable[int] = ()) -> dict[int,
 
 
 def window_table(guest: Guest, roots: Iterable[int] = ()) -> int:
-    """The table of the temporary mappings, which the loaded root and all `roots` must lead to: the same one."""
+    """Returns the table of the temporary mappings; the loaded root and all `roots` must lead to the same one."""
     __tracebackhide__ = True
     found: dict[int, int] = {}
     for root, walker in walkers_of_kernel_half(guest, roots).items():
@@ -55,18 +55,18 @@ def window_table(guest: Guest, roots: Iterable[int] = ()) -> int:
 
 
 def window_entries(guest: Guest, table: int) -> list[int]:
-    """The entries of all slots."""
+    """Returns the entries of all slots."""
     data = guest.read_physical(table, _size(guest))
     return [int.from_bytes(data[at : at + 8], "little") for at in range(0, len(data), 8)]
 
 
 def _size(guest: Guest) -> int:
-    """Of the part of the table that has the slots."""
+    """Returns the size of the part of the table that holds the slots."""
     return len(guest.layout.temp_slots) * 8
 
 
 def check_all_slots_empty(guest: Guest, when: str, roots: Iterable[int] = ()) -> None:
-    """No window is open, neither in the loaded root nor in `roots`."""
+    """Checks that no window is open, neither in the loaded root nor in `roots`."""
     __tracebackhide__ = True
     table = window_table(guest, roots)
     entries = window_entries(guest, table)
@@ -78,7 +78,7 @@ def check_all_slots_empty(guest: Guest, when: str, roots: Iterable[int] = ()) ->
 
 
 def check_private(guest: Guest, slot: int) -> None:
-    """An open window is the kernel's alone, to read and to write."""
+    """Checks that an open window is for the kernel alone, to read and to write."""
     __tracebackhide__ = True
     va = slot_address(guest, slot)
     for walker in walkers_of_kernel_half(guest).values():
@@ -94,7 +94,7 @@ def check_private(guest: Guest, slot: int) -> None:
 
 
 def window_writes(guest: Guest, table: int, end: int, what: str) -> Iterator[WindowWrite]:
-    """Runs to the address `end`; on the way, stops after each write to the table of the temporary mappings."""
+    """Runs to the address `end`; on the way, yields each write to the table of the temporary mappings."""
     __tracebackhide__ = True
     machine, place = guest.machine, table + guest.offset
     machine.insert_breakpoint(end)

@@ -1,7 +1,7 @@
 """The planted bugs that a handed-out tree carries, to practise on: those in code that no student writes.
 
 They give no solution away: none has a line of what students write. Their diffs are made anew, between the tree as it is
-handed out and the same with the bug.
+handed out and the same tree with the bug.
 """
 
 import difflib
@@ -18,7 +18,7 @@ from grade.practice.patch import apply
 
 _TELLS = 12  # characters
 _Cut = Callable[[str, bytes], bytes]
-"""What a cut makes of a file of main: by its path, and its content there."""
+"""Returns what a cut makes of a file of main, given its path and its content there."""
 
 
 def bug_packs(
@@ -28,9 +28,9 @@ def bug_packs(
     secret: Set[str],
     cut_file: _Cut,
 ) -> dict[str, bytes]:
-    """The packed bugs, by path, for a handed-out tree with these files.
+    """Returns the packed bugs, by path, for a handed-out tree with these files.
 
-    `request` is its lab, and its ISAs; `secret` are the lines that students write.
+    `request` is its lab and its ISAs; `secret` are the lines that students write.
     """
     (lab, isas), labs = request, load_labs(tree)
     for content, _ in handed_out.values():
@@ -46,12 +46,12 @@ def bug_packs(
 
 
 def lines_of(text: str) -> set[str]:
-    """The lines that are long enough to give something away, however they are indented."""
+    """Returns the lines that are long enough to give something away, however they are indented."""
     return {line for whole in text.split("\n") if len(line := " ".join(whole.split())) > _TELLS}
 
 
 def is_in_given_code(bug: Bug, labs: list[Lab], handed_out: Container[str]) -> bool:
-    """Whether all that the bug changes is in that tree, and is no student's."""
+    """Returns whether all files that the bug changes are in that tree, and none is a student's."""
     return all(path in handed_out and owner_of(labs, path) is None for path in bug.changed_files())
 
 
@@ -60,7 +60,7 @@ def _prefix(labs: list[Lab], bug: Bug) -> str:
 
 
 def _as_handed_out(tree: Path, bug: Bug, isas: Sequence[str], cut_file: _Cut) -> str | None:
-    """The text of the bug, with a diff for that tree, and only the ISAs that it has. None if nothing of it is left."""
+    """Returns the bug's text, with a diff for that tree, and only the ISAs that it has. None if nothing of it is left."""
     whole = {path: (tree / path).read_bytes() for path in sorted(bug.changed_files())}
     broken = _broken(bug.path, bug.diff, tuple(whole.items()))
     header = bug.text[: bug.text.index("diff --git ")]
@@ -72,7 +72,7 @@ def _as_handed_out(tree: Path, bug: Bug, isas: Sequence[str], cut_file: _Cut) ->
 
 @lru_cache(maxsize=None)
 def _broken(patch: Path, diff: str, whole: tuple[tuple[str, bytes], ...]) -> dict[str, bytes]:
-    """The files with the bug in them."""
+    """Returns the files with the bug in them."""
     with TemporaryDirectory(prefix="pagewalk-patch-") as folder:
         for path, content in whole:
             (Path(folder) / path).parent.mkdir(parents=True, exist_ok=True)
@@ -82,7 +82,7 @@ def _broken(patch: Path, diff: str, whole: tuple[tuple[str, bytes], ...]) -> dic
 
 
 def _diff(path: str, before: bytes, after: bytes) -> str:
-    """As `git apply` takes it; empty if the tree has nothing of the change."""
+    """Returns a diff as `git apply` takes it; empty if the tree has nothing of the change."""
     old, new = (text.decode().splitlines(keepends=True) for text in (before, after))
     lines = list(difflib.unified_diff(old, new, f"a/{path}", f"b/{path}"))
     return "".join([f"diff --git a/{path} b/{path}\n", *lines]) if lines else ""

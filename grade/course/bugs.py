@@ -1,4 +1,4 @@
-"""Planted bugs: the grader's own examination.
+"""Planted bugs: the examination of the grader itself.
 
 labs/N-name/bugs/*.patch are changes of main that break the kernel of lab N the way students break it
 (grade/practice/bug.py has their form). Each must make its milestones fail, and the first must name the cause.
@@ -15,7 +15,7 @@ from grade.results.result import Status
 
 @dataclass(frozen=True)
 class Finding:
-    """What the milestones made of a bug on one ISA."""
+    """What the milestones reported about a bug on one ISA."""
 
     bug: Bug
     isa: str
@@ -23,7 +23,7 @@ class Finding:
     """The cause that each of bug.fails named."""
     failed: tuple[str, ...]
     missing: tuple[str, ...]
-    """Those of bug.fails that did not fail."""
+    """Milestones of bug.fails that did not fail."""
     messages: str
     """What a student would read."""
 
@@ -34,13 +34,13 @@ class Finding:
 
     @property
     def wrong_causes(self) -> dict[str, str]:
-        """What the milestones should have named that named something else."""
+        """The right cause for each milestone that named another one."""
         wanted = {self.bug.fails[0]: self.bug.causes[self.isa], **self.bug.also}
         return {number: cause for number, cause in wanted.items() if self.causes_seen.get(number) != cause}
 
     @property
     def cause_is_right(self) -> bool:
-        """Whether they said why."""
+        """Whether the milestones named the right causes."""
         return not self.wrong_causes
 
 

@@ -1,6 +1,7 @@
 """Carries planted bugs and variants over a change of the files that they are made for.
 
-A patch takes no fuzz: where main changes beside it, it applies no longer. Here it is applied to main as it was, and the two
+A patch takes no fuzz: if main changes beside it, it no longer applies. Here it is applied to main as it was, and the two
+changes are merged as git merges branches.
 changes are merged as git merges branches.
 """
 
@@ -23,14 +24,14 @@ _KINDS = ("bugs", "variants")
 
 @dataclass(frozen=True)
 class Outcome:
-    """What became of a patch. `problem` is empty where it was carried over."""
+    """The outcome for a patch. `problem` is empty if it was carried over."""
 
     path: Path
     problem: str = ""
 
 
 def carry_over(tree: Path, since: str, console: Console) -> int:
-    """Carries all patches over what has changed since a commit, and says what became of each; the exit status."""
+    """Carries all patches over what has changed since a commit, and prints the outcome of each; returns the exit status."""
     outcomes = list(carried(tree, since))
     for outcome in outcomes:
         name = outcome.path.relative_to(tree)
@@ -84,7 +85,7 @@ class _Work:
                 self._put("then", name, repository.blobs([f"{since}:{name}"])[0])
 
     def fits(self, patch: Patch, when: str) -> bool:
-        """Applies the patch to a copy, `now-patched` or `then-patched`. False if it does not fit."""
+        """Applies the patch to a copy, `now-patched` or `then-patched`. Returns False if it does not fit."""
         patched = self.folder / f"{when}-patched"
         (self.folder / when).mkdir(exist_ok=True)
         shutil.copytree(self.folder / when, patched)
@@ -95,13 +96,13 @@ class _Work:
         return True
 
     def merge(self) -> str:
-        """Merges what the patch did then into the files as they are now, in `a` and `b`; the file that refuses, or ''."""
+        """Merges the patch's old change into the present files, in `a` and `b`; returns the file that conflicts, or ''."""
         shutil.copytree(self.folder / "now", self.folder / "a")
         for name in self.names:
             files = [self.folder / when / name for when in ("now", "then", "then-patched")]
             for file in files:
                 file.parent.mkdir(parents=True, exist_ok=True)
-                file.touch()  # one that is not there is empty
+                file.touch()  # a missing file counts as empty
             merged = subprocess.run(["git", "merge-file", "-p", "-q", *files], capture_output=True, check=False)
             if merged.returncode != 0:
                 return name
@@ -110,7 +111,7 @@ class _Work:
         return ""
 
     def diff(self) -> str:
-        """From `a` to `b`, in the form that patches have here."""
+        """Returns the diff from `a` to `b`, in the form that patches have here."""
         command = ["git", "diff", "--no-index", "--no-prefix", "--no-color", "--no-renames", "a", "b"]
         text = subprocess.run(command, cwd=self.folder, capture_output=True, text=True, check=False).stdout
         return "".join(line for line in text.splitlines(keepends=True) if not line.startswith("index "))

@@ -1,6 +1,6 @@
-"""Has clang-tidy read the kernel and its programs: which files, and as which compiler.
+"""Runs clang-tidy on the kernel and its programs: which files, and as which compiler.
 
-GCC's commands come from CMake; what clang 14 does not understand is taken out of them. Each file is read once: what
+GCC's commands come from CMake; what clang 14 does not understand is removed from them. Each file is read once: what
 all ISAs share as the first of them compiles it, arch/NAME as NAME does.
 """
 
@@ -16,7 +16,7 @@ from grade.isa import ISAS
 from grade.ladder.files import update
 
 FOLDER = Path("build/tidy")
-"""Where, from the root, everything is that clang-tidy needs beside the sources."""
+"""The folder, from the root, of everything that clang-tidy needs besides the sources."""
 _READ = re.compile(r"(kernel|arch|user)/.+\.cc")
 _HEADERS = "headers"
 # clang 14 cannot compile the standard headers without floating point.
@@ -34,9 +34,9 @@ _ADDED = (
 
 
 def shares(root: Path) -> list[tuple[str, ...]]:
-    """Writes how each file is compiled; returns the files as so many runs read them as there are cores.
+    """Writes how each file is compiled; returns the files, divided into as many runs as there are cores.
 
-    CalledProcessError if CMake or the compiler refuses.
+    Raises CalledProcessError if CMake or the compiler refuses.
     """
     folder = root / FOLDER
     commands = {command["file"]: command for isa in reversed(ISAS) for command in _commands(root, isa)}
@@ -49,13 +49,13 @@ def shares(root: Path) -> list[tuple[str, ...]]:
 
 
 def once(text: str) -> str:
-    """Returns what clang-tidy says, without what it says again of a header that several files include."""
+    """Returns what clang-tidy says, without repetitions about a header that several files include."""
     findings = re.split(r"(?m)^(?=/\S+:\d+:\d+: (?:warning|error): )", text)
     return "".join(dict.fromkeys(findings))
 
 
 def _commands(root: Path, isa: str) -> Iterator[dict[str, str]]:
-    """The commands of one ISA, changed for clang."""
+    """Yields the commands of one ISA, changed for clang."""
     build = root / FOLDER / isa
     configure = ["cmake", "--preset", isa, "-B", str(build), "-DCMAKE_DISABLE_PRECOMPILE_HEADERS=ON"]
     subprocess.run(configure, cwd=root, check=True, capture_output=True, text=True)
@@ -68,12 +68,12 @@ def _commands(root: Path, isa: str) -> Iterator[dict[str, str]]:
 
 
 def _lent(command: dict[str, str], file: Path) -> dict[str, str]:
-    """How a file is compiled that a lab lends until the student's own is there: like any of the kernel's."""
+    """Returns how a file is compiled that a lab lends until the student's own exists: like any of the kernel's."""
     return command | {"file": str(file), "command": command["command"].replace(command["file"], str(file))}
 
 
 def _expected(root: Path) -> str:
-    """libstdc++'s <expected> with one destructor for all types: clang before 16 cannot choose between two."""
+    """Returns libstdc++'s <expected> with one destructor for all types: clang before 16 cannot choose between two."""
     asked = f"{ISAS[0]}-linux-gnu-g++ -std=gnu++2b -ffreestanding -M -include expected -x c++ /dev/null"
     said = subprocess.run(asked.split(), cwd=root, check=True, capture_output=True, text=True).stdout
     path = next(word for word in said.split() if word.endswith("/expected"))

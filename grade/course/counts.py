@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Counts:
-    """Of one file or folder."""
+    """The counts of one file or folder."""
 
     lines: int = 0
     lines_run: int = 0
@@ -21,7 +21,7 @@ class Counts:
         )
 
     def cells(self) -> tuple[str, str, str, str]:
-        """Returns what a table shows: run of all, and that in percent, twice."""
+        """Returns what a table shows, for lines and for branches: how many of all were run, and that in percent."""
         return (*_cells(self.lines_run, self.lines), *_cells(self.branches_run, self.branches))
 
 

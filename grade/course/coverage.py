@@ -11,7 +11,7 @@ from grade.course import cpp_coverage, python_coverage
 from grade.course.counts import Counts
 
 FOLDER = Path("build/coverage")
-"""Where, from the root, all of it is: nothing else is built or read there."""
+"""The folder, from the root, of all of it: nothing else is built or read there."""
 
 
 @dataclass(frozen=True)
@@ -19,13 +19,13 @@ class CoverageOptions:
     """What is asked for."""
 
     tests: Sequence[str]
-    """Files of tests, from the root; none: those of `./pagewalk test --quick`, milestones and all."""
+    """Files of tests, from the root; if none, those of `./pagewalk test --quick`, including milestones."""
     languages: Sequence[str]
     jobs: int | None
 
 
 def run(root: Path, options: CoverageOptions, console: Console) -> int:
-    """Measures, and shows a table for each language. Returns 1 if a test failed: then the figures may be too low."""
+    """Measures, and prints a table for each language. Returns 1 if a test failed: then the figures may be too low."""
     folder = root / FOLDER
     folder.mkdir(parents=True, exist_ok=True)
     passed = True
@@ -43,7 +43,7 @@ def run(root: Path, options: CoverageOptions, console: Console) -> int:
 
 
 def _table(title: str, counted: dict[str, Counts | None]) -> Table:
-    """A row for each name; those that nothing was counted of say so."""
+    """Returns a row for each name; names without counts say so."""
     table = Table(title=title, title_justify="left")
     for column in ("", "lines", "", "branches", ""):
         table.add_column(column, justify="left" if not table.columns else "right")

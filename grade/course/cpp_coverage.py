@@ -21,27 +21,27 @@ ALL = "kernel/, as far as host tests compile it"
 
 @dataclass
 class _Seen:
-    """What was seen of one file, of all programs and all formats of page tables that it is compiled for."""
+    """What was seen of one file, over all programs and all formats of page tables that it is compiled for."""
 
     lines: dict[int, bool] = field(default_factory=lambda: defaultdict(bool))
     branches: dict[tuple[int, int], bool] = field(default_factory=lambda: defaultdict(bool))
 
     def add(self, line: dict[str, Any]) -> None:
-        """Adds what gcov says of a line. What only an exception takes is no branch: the kernel has none."""
+        """Adds what gcov says about a line. What only an exception takes is no branch: the kernel has none."""
         number = line["line_number"]
         self.lines[number] |= line["count"] > 0
         for index, branch in enumerate(branch for branch in line["branches"] if not branch["throw"]):
             self.branches[number, index] |= branch["count"] > 0
 
     def counts(self) -> Counts:
-        """Returns how many there are."""
+        """Returns how many lines and branches there are, and how many were run."""
         return Counts(len(self.lines), sum(self.lines.values()), len(self.branches), sum(self.branches.values()))
 
 
 def measure(root: Path, folder: Path) -> tuple[dict[str, Counts | None], bool]:
-    """Builds and runs the host tests in `folder`; the counts of each file that students own, and whether all tests passed.
+    """Builds and runs the host tests in `folder`; returns the counts of each file of students, and whether all tests passed.
 
-    None where no host test compiles it. LadderError if gcov is missing, or if the tests do not build.
+    A count is None if no host test compiles the file. LadderError if gcov is missing, or if the tests do not build.
     """
     if shutil.which("gcov") is None:
         raise LadderError("coverage needs gcov, which comes with GCC: install gcc")
@@ -57,7 +57,7 @@ def measure(root: Path, folder: Path) -> tuple[dict[str, Counts | None], bool]:
 
 
 def _run_tests(root: Path, build: Path) -> bool:
-    """Returns whether all passed."""
+    """Returns whether all tests passed."""
     configure = ["cmake", "--preset", "host", "-B", str(build), "-Dsanitizers=", "-DCMAKE_CXX_FLAGS=--coverage"]
     _succeed(configure, root)
     _succeed(["cmake", "--build", str(build)], root)
@@ -71,14 +71,14 @@ def _run_tests(root: Path, build: Path) -> bool:
 
 
 def _show_sources(root: Path, folder: Path) -> None:
-    """Puts the sources where gcov looks for them: it knows them by their paths from the root, and writes where it is run."""
+    """Links the sources where gcov looks for them: it knows them by paths from the root, and writes where it is run."""
     for name in ("kernel", "arch"):
         if not (folder / name).is_symlink():
             (folder / name).symlink_to(root / name)
 
 
 def _read(build: Path, data: Iterable[Path]) -> dict[str, _Seen]:
-    """Reads what gcov says of all files of kernel/ but the tests', by their paths from the root."""
+    """Reads what gcov says about all files of kernel/ except the tests', by their paths from the root."""
     seen: dict[str, _Seen] = defaultdict(_Seen)
     for file in _files(_gcov(build, ["--json-format", "--stdout", "--branch-probabilities"], data)):
         if file["file"].startswith("kernel/") and not file["file"].startswith("kernel/tests/"):

@@ -1,6 +1,6 @@
 """Cuts main into the tree of one lab: without later labs' files, with or without the solutions.
 
-Main is the finished kernel; marker comments say what of it a student writes and what comes later:
+Main is the finished kernel; marker comments say which part of it a student writes and which comes later:
 
     // @lab 1 begin: map            // @from 2
     //: What to do, for the         ...lines that exist from lab 2 on...
@@ -8,7 +8,7 @@ Main is the finished kernel; marker comments say what of it a student writes and
     ...the reference code...
     // @lab 1 end
 
-`@main` ... `@end` stands for lines that no handout has. In CMake, shell, TOML and Python files the comment begins
+`@main` ... `@end` marks lines that no handout has. In CMake, shell, TOML and Python files the comment begins
 with `#`; Markdown and linker scripts use their own.
 
 A file that a lab lends (lab.toml) is in the cuts until a later lab takes it back, and never in main.
@@ -71,7 +71,7 @@ class Hole:
 class _Request:
     """What a cut is to be: the tree of `lab` for these ISAs, with the holes of labs 1..`solved` filled.
 
-    Where the function of a hole of `lab` itself is in `turned` it is the other way round: filled, or left open.
+    A hole of `lab` itself is the other way round, filled or left open, if its function is in `turned`.
     """
 
     labs: list[Lab]
@@ -81,7 +81,7 @@ class _Request:
     turned: Container[str]
 
     def fills(self, hole: Marker) -> bool:
-        """Whether the reference code stands in this hole."""
+        """Returns whether this hole gets the reference code."""
         return (hole.lab <= self.solved) != (hole.lab == self.lab and hole.function in self.turned)
 
 
@@ -95,20 +95,20 @@ def render(
     turned: Container[str] = frozenset(),
     changes: Mapping[str, bytes | None] = _AS_IT_IS,
 ) -> dict[str, tuple[bytes, int]]:
-    """The tree of lab `lab` with the reference code of labs 1..`solved`: content and mode of each file, by path.
+    """Returns the tree of lab `lab` with the reference code of labs 1..`solved`: content and mode of each file, by path.
 
-    `turned`: functions of this lab for which the opposite holds, so that one hole can be filled, or left open, alone.
-    `changes`: what files of main are taken to contain, whatever they do contain; None for one that is taken not to exist.
+    `turned`: functions of this lab for which the opposite holds, so that a single hole can be filled, or left open.
+    `changes`: what files of main are taken to contain instead of what they do contain; None for a file taken not to exist.
     LadderError if the lab does not exist; MarkerError if a marker is wrong.
     """
     labs = load_labs(tree)
     _check_request(tree, labs, lab, solved, isas)
     request = _Request(labs, lab, solved, isas, turned)
     names = "".join(f'"{isa}", ' for isa in isas).removesuffix(", ")
-    # `lab` and `solved` stand apart: who begins with a catch-up and merges the next lab has changes of both.
+    # `lab` and `solved` are on separate lines: to merge the next lab into a catch-up changes both.
     course = f"# What this tree is; the grader reads it.\nlab = {lab}\nlabs = {labs[-1].number}\nisas = [{names}]\n"
     course += f"# Labs 1 to this one were handed out with their reference code.\nsolved = {solved}\n"
-    files = {COURSE_FILE: (course.encode(), 0o644)}  # first, so that a half-written cut can be told for a cut
+    files = {COURSE_FILE: (course.encode(), 0o644)}  # first, so that a half-written cut is recognised as a cut
     later, loans = [upper for upper in labs if upper.number > lab], loans_of(labs)
     elsewhere = {path for known in labs for path in known.owned_for(set(ISAS) - set(isas))}
     for source in sorted({*_source_files(tree), *changes}):
@@ -140,10 +140,10 @@ def cut(
     turned: Container[str] = frozenset(),
     changes: Mapping[str, bytes | None] = _AS_IT_IS,
 ) -> None:
-    """Makes `into` what render() says.
+    """Makes `into` the tree that render() returns.
 
-    Touches no file whose content is right already, and neither build/ nor .git in `into`. LadderError if `into`
-    holds something else than a cut.
+    Touches no file whose content is already right, and neither build/ nor .git in `into`. LadderError if `into`
+    holds anything other than a cut.
     """
     files = render(tree, lab, solved, isas, with_grader=with_grader, turned=turned, changes=changes)
     _check_target(into)
@@ -153,7 +153,7 @@ def cut(
 
 
 def holes(tree: Path) -> list[Hole]:
-    """All holes of main, by lab, file and line. MarkerError if any marker of the tree is wrong."""
+    """Returns all holes of main, by lab, file and line. MarkerError if any marker of the tree is wrong."""
     labs = load_labs(tree)
     found: list[Hole] = []
     for path in sorted(_source_files(tree)):
@@ -165,7 +165,7 @@ def holes(tree: Path) -> list[Hole]:
 
 
 def _written_by_students(tree: Path, labs: list[Lab]) -> frozenset[str]:
-    """The lines of all reference code that stands in holes."""
+    """Returns the lines of all reference code that stands in holes."""
     found: set[str] = set()
     for lab in labs:
         for path in dict.fromkeys([*lab.owned_for(ISAS), *lab.owned]):
@@ -193,7 +193,7 @@ def _check_request(tree: Path, labs: list[Lab], lab: int, solved: int, isas: Seq
 
 
 def _check_target(into: Path) -> None:
-    """Everything else in `into` is going to be removed, so it must be a cut, or empty."""
+    """Checks that `into` is a cut, or empty: everything else in it is going to be removed."""
     if not into.exists() or (into / COURSE_FILE).exists():
         return
     if any(path.name not in KEPT for path in into.iterdir()):
@@ -201,7 +201,7 @@ def _check_target(into: Path) -> None:
 
 
 def _path_in_cut(source: str, loans: list[Loan], lab: int) -> str | None:
-    """Where the cut of lab `lab` has main's file `source`; None for a planted bug and for what is not lent then."""
+    """Returns where the cut of lab `lab` has main's file `source`; None for a planted bug and for what is not lent then."""
     if _PATCHES.match(source):
         return None
     lent = _LENT.fullmatch(source)
@@ -214,7 +214,7 @@ def _path_in_cut(source: str, loans: list[Loan], lab: int) -> str | None:
 
 
 def _source_files(tree: Path) -> Iterator[str]:
-    """The files git tracks or would track; without git, all but what is known not to be source. No cut in the tree."""
+    """Yields the files that git tracks or would track; without git, all that may be source. No cut in the tree."""
     listed = _git_files(tree)
     if listed is None:
         listed = list(_walked_files(tree))
@@ -246,7 +246,7 @@ def _walked_files(tree: Path) -> Iterator[str]:
 
 
 def _cut_file(tree: Path, request: _Request, path: str, whole: bytes) -> bytes:
-    """What becomes of main's file `path`, which has the content `whole`."""
+    """Returns what becomes of main's file `path`, which has the content `whole`."""
     content = _without_markers(tree, path, request, whole)
     if path.startswith(_EDITOR) and path.endswith(".json"):
         return _for_students(content, request.isas)
@@ -256,7 +256,7 @@ def _cut_file(tree: Path, request: _Request, path: str, whole: bytes) -> bytes:
 
 
 def _for_students(settings: bytes, isas: Sequence[str]) -> bytes:
-    """An editor's tasks and ways to debug, but for those that name another ISA, or what only main can do."""
+    """Returns an editor's tasks and debug settings without those that name another ISA, or what only main can do."""
     others = [isa for isa in ISAS if isa not in isas]
     table = json.loads(settings)
     for key in table.keys() & {"configurations", "tasks"}:
@@ -273,7 +273,7 @@ def _without_markers(tree: Path, path: str, request: _Request, content: bytes) -
 
 
 def _parts_of(content: bytes, path: str, owner: Lab | None) -> list[Part]:
-    """The file as plain lines, holes and from-blocks, checked; nothing for a file that has no markers."""
+    """Returns the file as plain lines, holes and from-blocks, checked; nothing for a file that has no markers."""
     comment = next((key for key, suffixes in COMMENTS.items() if PurePosixPath(path).suffix in suffixes), None)
     if not path.startswith(_MARKED) or comment is None or b"\0" in content:
         return []
@@ -298,7 +298,7 @@ def _check_hole(hole: HolePart, path: str, owner: Lab | None) -> None:
 
 
 def _rendered(parts: list[Part], path: str, request: _Request) -> list[str]:
-    """The lines of the cut file."""
+    """Returns the lines of the cut file."""
     out: list[str] = []
 
     def add(some: Sequence[Part]) -> None:
@@ -337,7 +337,7 @@ class _Style:
 
 
 def _formatted(tree: Path, path: str, text: str) -> str:
-    """The text in the tree's own style, for which it matters which lines stand together. As it is without the tool."""
+    """Returns the text in the tree's own style, which depends on adjacent lines. Unchanged without the tool."""
     style, program = tree / ".clang-format", shutil.which("clang-format")
     if program is None or not path.endswith((".h", ".cc")) or not style.exists():
         return text
@@ -346,7 +346,7 @@ def _formatted(tree: Path, path: str, text: str) -> str:
 
 @lru_cache(maxsize=None)
 def _by_clang_format(program: str, style: _Style, path: str, text: str) -> str:
-    """Remembered, because one process cuts the same file again and again; and kept, because the next one does, too."""
+    """Formats the text, and caches it in memory and on disk: processes cut the same files again and again."""
     kept = Records(style.file.parent / "build" / "formatted")
     depends_on = (_identity(program), style.text, path, text)
     if (known := kept.read(*depends_on)) is not None:
@@ -361,7 +361,7 @@ def _by_clang_format(program: str, style: _Style, path: str, text: str) -> str:
 
 
 def _identity(program: str) -> str:
-    """Tells one clang-format from another: an upgrade replaces the file."""
+    """Returns what tells one clang-format from another: an upgrade replaces the file."""
     path = Path(program).resolve()
     state = path.stat()
     return f"{path} {state.st_ino} {state.st_size} {state.st_mtime_ns} {state.st_ctime_ns}"

@@ -1,4 +1,4 @@
-"""Documents that are made from the tree: `./pagewalk test --renew-docs` writes them, a test says if one is stale."""
+"""Documents that are made from the tree: `./pagewalk test --renew-docs` writes them, and a test says if one is stale."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -12,22 +12,22 @@ _GDB = "docs/gdb.md"
 DOCUMENTS: dict[str, Callable[[Path], str]] = {
     "docs/graded.md": graded_page,
 }
-"""Each document, from the root of the tree, and what makes its text out of the tree."""
+"""Each document, named from the root of the tree, and the function that makes its text from the tree."""
 
 MEASURED: dict[str, Callable[[Path], str]] = {
     hole_table.DOCUMENT: hole_table.renew,
     _GDB: lambda root: transcripts.renewed((root / _GDB).read_text(encoding="utf-8"), root),
 }
-"""The same of documents that take minutes, because kernels are booted for them. They have tests of their own."""
+"""The same for documents that take minutes, because kernels are booted for them. They have tests of their own."""
 
 
 def stale(root: Path) -> list[str]:
-    """The documents that are not as they would be made now, of those that are not measured."""
+    """Returns the documents that differ from how they would be made now, among those that are not measured."""
     return [name for name, make in DOCUMENTS.items() if _text(root / name) != make(root)]
 
 
 def renew(root: Path) -> list[str]:
-    """Writes those that are stale, and measures the others anew; the names of those that changed."""
+    """Writes the stale documents, and measures the others anew; returns the names of those that changed."""
     texts = {name: make(root) for name, make in (DOCUMENTS | MEASURED).items()}
     renewed = [name for name, text in texts.items() if _text(root / name) != text]
     for name in renewed:

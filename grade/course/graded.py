@@ -1,4 +1,4 @@
-"""The grader graded: what planted bugs, starters, references and variants made of it, gathered and shown as one table.
+"""The grader graded: its results for planted bugs, starters, references and variants, gathered and shown as one table.
 
 Tests record an Outcome each; grade/tests/conftest.py gathers them in a file below build/.
 """
@@ -21,7 +21,7 @@ from grade.run_plan import graded_labs
 
 
 class Kind(StrEnum):
-    """What was graded."""
+    """The kinds of kernels that were graded."""
 
     BUG = "bug"
     STARTER = "starter"
@@ -31,7 +31,7 @@ class Kind(StrEnum):
 
 @dataclass(frozen=True)
 class Outcome:
-    """Whether the grader did right by one kernel. For a bug: whether it was caught, and whether its cause was right."""
+    """Whether the grader was right about one kernel. For a bug: whether it was caught, and whether its cause was right."""
 
     kind: Kind
     lab: int
@@ -43,7 +43,7 @@ class Outcome:
 
 @dataclass(frozen=True)
 class Corpus:
-    """How many kernels of each kind there are for a lab. A plant is a bug on one ISA; `variants` is on each, too."""
+    """How many kernels of each kind there are for a lab. A plant is a bug on one ISA; `variants` also counts each ISA."""
 
     lab: int
     bugs: int
@@ -51,12 +51,12 @@ class Corpus:
     variants: int
 
     def of(self, kind: Kind) -> int:
-        """How many kernels of that kind."""
+        """Returns the number of kernels of that kind."""
         return {Kind.BUG: self.plants, Kind.VARIANT: self.variants}.get(kind, len(ISAS))
 
 
 def corpus(root: Path) -> list[Corpus]:
-    """What there is for each lab."""
+    """Returns how many kernels there are for each lab."""
     bugs, variants = load_bugs(root), load_variants(root)
     return [
         Corpus(
@@ -76,20 +76,20 @@ def write_outcomes(outcomes: Iterable[Outcome], path: Path) -> None:
 
 
 def read_outcomes(path: Path) -> list[Outcome]:
-    """The outcomes in a file; none if there is no file."""
+    """Reads the outcomes in a file; none if there is no file."""
     if not path.exists():
         return []
     return [outcome_from(fields) for fields in json.loads(path.read_text(encoding="utf-8"))]
 
 
 def outcome_from(fields: dict[str, Any]) -> Outcome:
-    """An outcome as it was written."""
+    """Returns an outcome from its fields as they were written."""
     outcome: dict[str, Any] = {**fields, "kind": Kind(fields["kind"])}
     return Outcome(**outcome)
 
 
 def references(results_json: Path) -> list[Outcome]:
-    """What a run of all milestones on main says: the reference of a lab and ISA is right if all of them passed."""
+    """Returns outcomes from a run of all milestones on main: the reference of a lab and ISA is right if all of them passed."""
     if not results_json.exists():
         return []
     passed: dict[tuple[int, str], bool] = {}
@@ -100,7 +100,7 @@ def references(results_json: Path) -> list[Outcome]:
 
 
 def table(counts: Sequence[Corpus], outcomes: Sequence[Outcome]) -> Table:
-    """The grader graded, a row for each lab and one for all."""
+    """Returns the table about the grader, with a row for each lab and one for all."""
     shown = Table(title="the grader graded", title_justify="left")
     columns = ("lab", "bugs", "plants", "caught", "cause right", "starter", "reference", "variants")
     for column in columns:
@@ -127,12 +127,12 @@ def _cells(counts: Sequence[Corpus], outcomes: Sequence[Outcome]) -> list[str]:
 
 
 def _percentage(outcomes: Sequence[Outcome], kind: Kind, is_cause: bool) -> str:
-    """Of those that were run, rounded down: 100% is all of them."""
+    """Returns the share of the kernels run, rounded down: 100% is all of them."""
     ran, right = _count(outcomes, kind, is_cause)
     return f"{right * 1000 // ran / 10:g}%" if ran else ""
 
 
 def _count(outcomes: Sequence[Outcome], kind: Kind, is_cause: bool) -> tuple[int, int]:
-    """How many kernels of that kind were run, and with how many the grader was right."""
+    """Returns how many kernels of that kind were run, and with how many the grader was right."""
     ran = [outcome for outcome in outcomes if outcome.kind is kind]
     return len(ran), sum(outcome.cause_is_right if is_cause else outcome.is_right for outcome in ran)

@@ -30,7 +30,7 @@ _UNPLANTED = re.compile(r"^\| (?P<bug>[^|]+) \| (?P<why>[^|]+) \|$", re.MULTILIN
 
 
 def graded_page(root: Path) -> str:
-    """The text of the page, as the tree has it."""
+    """Returns the text of the page for this tree."""
     bugs = load_bugs(root)
     chapters = [_INTRODUCTION + "\n" + _counts(corpus(root))]
     for lab in load_labs(root):
@@ -57,7 +57,7 @@ def _bug_table(bugs: Iterable[Bug]) -> str:
 
 
 def _causes(bug: Bug) -> str:
-    """One cause, or one for each ISA."""
+    """Returns the one cause, or one for each ISA."""
     if len(set(bug.causes.values())) == 1:
         return next(iter(bug.causes.values()))
     return ", ".join(f"{isa}: {cause}" for isa, cause in bug.causes.items())
@@ -70,7 +70,7 @@ def _variant_table(root: Path, lab: Lab) -> str:
 
 
 def _unplanted(lab: Lab) -> str:
-    """What labs/N-name/bugs/README.md says of bugs that were collected and look otherwise here, or are not here."""
+    """Returns what labs/N-name/bugs/README.md says about collected bugs that differ here, or are not here."""
     readme = lab.folder / "bugs" / "README.md"
     found = _UNPLANTED.findall(readme.read_text(encoding="utf-8")) if readme.exists() else []
     rows = [(bug, why) for bug, why in found if bug not in ("bug", "---")]

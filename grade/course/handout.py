@@ -6,7 +6,7 @@ r"""Publishes the labs as branches of a git repository, from which students star
         \-- lab1-solution
 
 Same main, same commits: names and dates are fixed. What is published stays: where main has changed since, a branch gets
-one more commit on top, so that whoever started from the old one merges the new one without a conflict.
+one more commit on top, so that those who started from the old one merge the new one without a conflict.
 """
 
 import os
@@ -31,7 +31,7 @@ _FIRST_DAY = 1_767_225_600  # 2026-01-01, in Unix time: every commit's date, so 
 
 @dataclass(frozen=True)
 class Wishes:
-    """What to publish. None means as it was published last time, or the default if it never was."""
+    """What to publish. None means as it was last published, or the default if it never was."""
 
     isas: tuple[str, ...] | None = None
     name: str | None = None
@@ -39,23 +39,23 @@ class Wishes:
     solutions: bool = False
     catch_up: tuple[int, ...] = ()
     afresh: bool = False
-    """As in a new repository: one commit for each lab, whatever was published."""
+    """Whether to publish as in a new repository: one commit for each lab, whatever was published."""
 
 
 @dataclass(frozen=True)
 class Published:
-    """What became of one branch."""
+    """The outcome for one branch."""
 
     branch: str
     change: str
     commit: str
     conflicts: tuple[str, ...] = ()
-    """Files that students write in and that differ from what was published: who has begun will have a conflict."""
+    """Files of students that differ from what was published: those who have begun will have a conflict."""
 
 
 @dataclass(frozen=True)
 class Difference:
-    """A branch that is not what main would publish. `files` differ; none if the branch is missing or foreign."""
+    """A branch that is not what main would publish. `files` differ; empty if the branch is missing or foreign."""
 
     branch: str
     problem: str
@@ -65,7 +65,7 @@ class Difference:
 
 @dataclass(frozen=True)
 class _Branch:
-    """A branch as it ought to be: the tree of `lab` with labs 1..`solved` filled in, on top of the branch `base`."""
+    """A branch as it should be: the tree of `lab` with labs 1..`solved` filled in, on top of the branch `base`."""
 
     name: str
     lab: int
@@ -85,10 +85,10 @@ class _Course:
 
 
 def publish(tree: Tree, folder: Path, wishes: Wishes, progress: Callable[[str], None]) -> list[Published]:
-    """Makes or renews the branches in the repository at `folder`, which is made if it is not there.
+    """Makes or renews the branches in the repository at `folder`, which is made if it does not exist.
 
-    LadderError, with nothing changed, if `folder` is no repository, has changes that are not committed or a merge under
-    way, or has a branch of ours with commits that are not ours.
+    LadderError, with nothing changed, if `folder` is no repository, has uncommitted changes or a merge under way, or has a
+    branch of ours with commits that are not ours.
     """
     _refuse_uncommitted(tree.root)
     target = _existing(folder)
@@ -108,7 +108,7 @@ def publish(tree: Tree, folder: Path, wishes: Wishes, progress: Callable[[str], 
 
 
 def differences(tree: Tree, folder: Path, wishes: Wishes, progress: Callable[[str], None]) -> list[Difference]:
-    """Which published branches are not what this main would publish now. LadderError if `folder` is no repository."""
+    """Returns the branches that differ from what this main would publish. LadderError if `folder` is no repository."""
     target = _existing(folder)
     if target is None:
         raise LadderError(f"{folder} is no git repository: ./pagewalk handout --repo {folder} makes one")
@@ -126,7 +126,7 @@ def differences(tree: Tree, folder: Path, wishes: Wishes, progress: Callable[[st
 
 
 def _course(tree: Tree, target: Repository | None, wishes: Wishes) -> _Course:
-    """The wishes, with what they leave open taken from what is published, and the branches that there are to be."""
+    """Completes the wishes from what is published, and lists the branches that are to be."""
     isas, name, email = ISAS, "Pagewalk", "pagewalk@localhost"
     published = _ours(target)
     if target is not None and "lab1" in published:
@@ -158,7 +158,7 @@ def _course(tree: Tree, target: Repository | None, wishes: Wishes) -> _Course:
 
 
 def _ours(target: Repository | None) -> list[str]:
-    """The names of the branches that were published before."""
+    """Returns the names of the branches that were published before."""
     if target is None:
         return []
     names = target.run("for-each-ref", "--format=%(refname:lstrip=2)", "refs/heads").splitlines()
@@ -169,7 +169,7 @@ def _ours(target: Repository | None) -> list[str]:
 
 
 def _existing(folder: Path) -> Repository | None:
-    """The repository at `folder`; None if there is nothing, and one can be made there. LadderError for all else."""
+    """Returns the repository at `folder`; None if there is nothing, and one can be made there; otherwise LadderError."""
     if not folder.exists() and _ADDRESS.match(os.fspath(folder)):
         raise LadderError(f"{folder} is an address: name a folder here, and push from there (git push {folder} lab1)")
     if folder.is_dir() and any(folder.iterdir()):
@@ -188,18 +188,18 @@ def _existing(folder: Path) -> Repository | None:
 
 
 def _refuse_main_itself(main: Path, folder: Path, target: Repository | None) -> None:
-    """The course's repository is one of its own: what is pushed from main's would take the solutions along."""
+    """Refuses main's own repository for the course: a push from it would take the solutions along."""
     if target is not None and _shared_folder(target) == _shared_folder(Repository(main)):
         raise LadderError(f"{folder} is main's own repository: name another folder for the course's")
 
 
 def _shared_folder(repository: Repository) -> str | None:
-    """Where the objects and branches are, which all work trees of a repository share."""
+    """Returns where the objects and branches are, which all work trees of a repository share."""
     return repository.ask("rev-parse", "--path-format=absolute", "--git-common-dir")
 
 
 def _refuse_uncommitted(main: Path) -> None:
-    """What is published must be found again in a commit of main."""
+    """Refuses uncommitted changes: what is published must be found again in a commit of main."""
     if not (main / ".git").exists():
         return
     if changed := Repository(main).run("status", "--porcelain"):
@@ -217,7 +217,7 @@ def _tips(target: Repository, course: _Course) -> dict[str, str]:
 
 
 def _foreign_commit(target: Repository, branch: str) -> str | None:
-    """A commit on the branch that we did not make, as `ID SUBJECT`: its trailer does not name the tree that it has."""
+    """Returns a commit on the branch that is not ours, as `ID SUBJECT`: its trailer does not name its tree."""
     form = f"%T %(trailers:key={_TREE},valueonly,separator=%x2C) %h %s"
     for line in target.run("log", f"--format={form}", f"refs/heads/{branch}", "--").splitlines():
         tree, ours, rest = line.split(" ", 2)
@@ -241,7 +241,7 @@ def _refuse_foreign(target: Repository | None, branch: str) -> None:
 
 
 def _workshop(folder: Path, target: Repository | None) -> Repository:
-    """A bare repository of our own that sees all objects of the target, which it leaves alone."""
+    """Returns a new bare repository that sees all objects of the target, which it leaves alone."""
     form = "sha1" if target is None else target.run("rev-parse", "--show-object-format")
     Repository(folder).run("init", "--quiet", "--bare", f"--object-format={form}", "--template=", ".")
     if target is not None:
@@ -254,7 +254,7 @@ def _workshop(folder: Path, target: Repository | None) -> Repository:
 def _make_commits(
     tree: Tree, workshop: Repository, course: _Course, before: dict[str, str], progress: Callable[[str], None]
 ) -> dict[str, str]:
-    """The commit that each branch is to point at. What is right already stays."""
+    """Returns the commit to which each branch is to point. What is already right stays."""
     tips: dict[str, str] = {}
     for branch in course.branches:
         progress(branch.name)
@@ -272,7 +272,7 @@ def _make_commits(
 
 
 def _write_tree(tree: Tree, workshop: Repository, branch: _Branch, isas: Sequence[str]) -> str:
-    """Writes the files of the branch as git objects; the id of their tree."""
+    """Writes the files of the branch as git objects; returns the id of their tree."""
     files = render(tree.root, branch.lab, branch.solved, isas, with_grader=True)
     stream = [b"commit refs/scratch\ncommitter x <x> 0 +0000\ndata 0\ndeleteall\n"]
     for path, (content, mode) in sorted(files.items()):
@@ -290,7 +290,7 @@ def _is_ancestor(workshop: Repository, old: str, new: str) -> bool:
 def _commit(
     workshop: Repository, branch: _Branch, course: _Course, contents: str, parents: Sequence[str], old: str | None
 ) -> str:
-    """A commit of the tree `contents`; `old` is what the branch had before."""
+    """Returns a commit of the tree `contents`; `old` is what the branch had before."""
     files = workshop.run("diff-tree", "-r", "--name-only", f"{old}^{{tree}}", contents).splitlines() if old is not None else []
     changed = "".join(f"Changed: {path}\n" for path in files[:_MOST_NAMED]) + ("\n" if files else "")
     subject = branch.title + (", renewed" if old is not None else "")
@@ -310,7 +310,7 @@ def _commit(
 
 
 def _put_into(folder: Path, target: Repository | None, workshop: Repository, tips: dict[str, str]) -> None:
-    """Brings the commits over, then moves all branches at once, and what is checked out of them along."""
+    """Copies the commits, then moves all branches at once, with the files that are checked out from them."""
     if target is None:
         target = _new_repository(folder, next(iter(tips)))
     changed = {name: commit for name, commit in tips.items() if commit != _tip(target, name)}

@@ -56,15 +56,15 @@ class Exercise:
 
 
 Table = dict[Exercise, tuple[str, ...]]
-"""Which milestones of its lab rest on an exercise. In the order of the handouts."""
+"""Which milestones of its lab rest on an exercise, in the order of the handouts."""
 
 
 class NotAsOpen(Exception):
-    """A kernel with one function left open did something else than pass a milestone or name that function."""
+    """A kernel with one open function that did something other than pass a milestone or name that function."""
 
 
 def exercises(tree: Path) -> list[Exercise]:
-    """All functions that students write, in the order of the labs' README. LadderError if one is not in it."""
+    """Returns all functions that students write, in the order of the labs' README. LadderError if one is not in it."""
     found = []
     for lab in load_labs(tree):
         of_lab = {hole.function: _for_all_isas(hole.file) for hole in holes(tree) if hole.lab == lab.number}
@@ -77,22 +77,22 @@ def exercises(tree: Path) -> list[Exercise]:
 
 
 def judged_by(tree: Path, lab: int, isa: str) -> tuple[str, ...]:
-    """The lab's milestones that are judged on this ISA: host tests are the same on all, and judged on the first."""
+    """Returns the lab's milestones judged on this ISA: host tests are the same on all, and judged on the first."""
     labs = [known for known in load_labs(tree) if known.number == lab]
     return tuple(known.number for known in milestones_of(labs) if isa == ISAS[0] or known.witness != _HOST)
 
 
 def green_with(table: Table, lab: int, functions: Collection[str]) -> set[str]:
-    """The milestones of the lab that pass with these of its functions written: they rest on no other one."""
+    """Returns the milestones of the lab that pass with these of its functions written: they rest on no other."""
     of_lab = {exercise.function: resting for exercise, resting in table.items() if exercise.lab == lab}
     waiting = {number for function, resting in of_lab.items() if function not in functions for number in resting}
     return {number for resting in of_lab.values() for number in resting} - waiting
 
 
 def resting_on(tree: Path, exercise: Exercise, isa: str, milestones: Sequence[str]) -> tuple[str, ...]:
-    """Those of the milestones that do not pass on the solved tree with this hole left open alone.
+    """Returns those milestones that do not pass on the solved tree with this hole alone left open.
 
-    NotAsOpen unless each of them says that this function is not written yet.
+    Raises NotAsOpen unless each of them says that this function is not written yet.
     """
     results = _grade(tree, exercise.lab, exercise.lab, {exercise.function}, isa, milestones)
     resting = tuple(number for number in milestones if results[number]["status"] != Status.PASSED)
@@ -104,13 +104,13 @@ def resting_on(tree: Path, exercise: Exercise, isa: str, milestones: Sequence[st
 
 
 def passing_with(tree: Path, lab: int, functions: Collection[str], isa: str, milestones: Sequence[str]) -> set[str]:
-    """Those of the milestones that pass on the lab's starter with the holes of these functions filled."""
+    """Returns those milestones that pass on the lab's starter with the holes of these functions filled."""
     results = _grade(tree, lab, lab - 1, functions, isa, milestones)
     return {number for number in milestones if results[number]["status"] == Status.PASSED}
 
 
 def renew(tree: Path, workers: int | None = None) -> str:
-    """Measures on the first ISA, and returns what the document has to be. The tests compare the others with it."""
+    """Measures on the first ISA, and returns what the document must be. The tests compare the other ISAs with it."""
     isa, wanted = ISAS[0], exercises(tree)
     with ThreadPoolExecutor(workers or os.cpu_count()) as pool:
         resting = pool.map(lambda one: resting_on(tree, one, isa, judged_by(tree, one.lab, isa)), wanted)
@@ -121,7 +121,7 @@ def renew(tree: Path, workers: int | None = None) -> str:
 
 
 def document(labs: Sequence[Lab], table: Table) -> str:
-    """The Markdown text, each lab in a block of its own, so that a handout has those up to its own lab."""
+    """Returns the Markdown text, each lab in its own block, so that a handout can have those up to its own lab."""
     text = _HEAD
     for lab in labs:
         section = f"\n## Lab {lab.number}: {lab.title}\n\n{_rows(table, lab.number)}"
@@ -130,7 +130,7 @@ def document(labs: Sequence[Lab], table: Table) -> str:
 
 
 def read(text: str) -> Table:
-    """The table that document() made."""
+    """Reads the table from what document() made."""
     table: Table = {}
     for section in text.split("\n## Lab ")[1:]:
         for function, file, resting, _ in _ROW.findall(section):
@@ -161,9 +161,9 @@ def _cell(milestones: Sequence[str]) -> str:
 def _grade(
     tree: Path, lab: int, solved: int, turned: Collection[str], isa: str, milestones: Sequence[str]
 ) -> dict[str, dict[str, Any]]:
-    """The results, by number, on a cut with these holes the other way round.
+    """Returns the results, by number, on a cut with these holes the other way round.
 
-    A lab's kernels take turns with those that have bugs, in one folder for each worker: only what differs is built.
+    A lab's kernels share one folder for each worker with those that have bugs: only what differs is built.
     """
     worker = os.environ.get("PYTEST_XDIST_WORKER", current_thread().name)
     place = tree / "build" / "planted" / f"lab-{lab}-{worker}"

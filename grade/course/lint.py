@@ -1,4 +1,4 @@
-"""Looks over what everything is written in: Python's layout and types, the shell's quoting, what compilers let pass in C++."""
+"""Checks what everything is written in: Python's layout and types, the shell's quoting, what compilers let pass in C++."""
 
 import re
 import shutil
@@ -18,15 +18,15 @@ _SHELL = ("pagewalk", ".ci/run", ".vscode/pagewalk-gdb")
 
 @dataclass(frozen=True)
 class Linter:
-    """A tool of Debian 12's. Another version may want another layout, or find more: then it is not asked."""
+    """A tool of Debian 12. Another version may want another layout, or find more: then it is not asked."""
 
     name: str
     version: str
     arguments: tuple[str, ...]
     shares: Callable[[Path], Sequence[tuple[str, ...]]] = lambda _: [()]
-    """What each of its runs, all at once, is given besides."""
+    """The extra arguments of each of its runs, which are concurrent."""
     once: Callable[[str], str] = str
-    """Leaves out what several runs say alike."""
+    """Leaves out what several runs report alike."""
 
 
 LINTERS = (
@@ -46,7 +46,7 @@ LINTERS = (
 
 
 def lint(root: Path, console: Console, linters: tuple[Linter, ...] = LINTERS) -> bool:
-    """Asks all linters at once; prints what they found, and who was not asked. Returns whether nothing was found."""
+    """Runs all linters at once; prints what they found, and which did not run. Returns whether nothing was found."""
     with ThreadPoolExecutor() as threads:
         findings = list(threads.map(lambda linter: _findings(linter, root), linters))
     for linter, found in zip(linters, findings, strict=True):
@@ -58,7 +58,7 @@ def lint(root: Path, console: Console, linters: tuple[Linter, ...] = LINTERS) ->
 
 
 def _findings(linter: Linter, root: Path) -> str | None:
-    """What it says; empty if it is content; None if it is not here, or in another version."""
+    """Returns what the linter says; empty if it finds nothing; None if it is missing, or in another version."""
     if shutil.which(linter.name) is None or _version(linter.name) != linter.version:
         return None
     try:

@@ -14,7 +14,7 @@ COMMENTS = {
     "/*": (".ld", ".lds"),
 }
 _CLOSING = {"//": "", "#": "", "<!--": "-->", "/*": r"\*/"}
-"""By how a comment begins, the files that have such ones."""
+"""How a comment with this beginning ends."""
 
 
 class MarkerError(LadderError):
@@ -76,11 +76,11 @@ class Parser:
         self.hint = re.compile(r"(\s*)//:\s?(.*?)\s*")
 
     def parse(self) -> list[Part]:
-        """The parts of the file, in order. MarkerError if a marker cannot be obeyed."""
+        """Returns the parts of the file, in order. MarkerError if a marker cannot be obeyed."""
         return self._parts(None)
 
     def _parts(self, block: Marker | None) -> list[Part]:
-        """The parts up to the @end of `block`, or to the end of the file."""
+        """Returns the parts up to the @end of `block`, or to the end of the file."""
         parts: list[Part] = []
         while self.next < len(self.lines):
             line = self._take()
@@ -125,7 +125,7 @@ class Parser:
         return self.lines[self.next - 1]
 
     def _marker(self, line: str) -> Marker | None:
-        """The marker on the line just taken."""
+        """Returns the marker on the line just taken, or None."""
         match = self.marker.fullmatch(line)
         if match is None:
             return None
@@ -144,14 +144,14 @@ class Parser:
         raise MarkerError(self.path, self.next, f"unknown marker '@{word} {rest}'; known are {forms}")
 
     def _refuse_stray(self, line: str) -> None:
-        """What looks like a part of a marker and would silently stay in a handout."""
+        """Refuses a line that looks like part of a marker and would silently stay in a handout."""
         if self.hole_allowed and self.hint.fullmatch(line):
             raise MarkerError(self.path, self.next, "a hint line (//:) that does not follow a begin")
         if self.misplaced.match(line):
             raise MarkerError(self.path, self.next, "a marker must stand on a line of its own")
 
     def _misfit(self, marker: Marker, block: Marker | None) -> MarkerError:
-        """Why `marker` cannot stand here, inside of `block`."""
+        """Returns why `marker` cannot stand here, inside `block`."""
         if block is not None:
             what = "nested in" if marker.kind in ("begin", "from") else "does not close"
             return MarkerError(self.path, marker.line, f"{marker} {what} {block} (line {block.line})")
@@ -160,7 +160,7 @@ class Parser:
 
 
 def flat(parts: Sequence[Part]) -> Iterator[Part]:
-    """All parts, those inside of others too."""
+    """Yields all parts, including nested ones."""
     for part in parts:
         yield part
         if isinstance(part, FromPart):

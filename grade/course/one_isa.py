@@ -1,7 +1,7 @@
 """The pages of a course on one ISA: a command that names another ISA names this one, so that it can be typed.
 
-What was recorded on the other ISA stays as it was, with the command that it is the answer to: a report of one CPU under a
-command for another would be wrong, and the story that the page tells of it holds wherever one reads it.
+What was recorded on the other ISA stays as it was, with the command to which it is the answer: a report of one CPU under a
+command for another would be wrong, and what the page says about it holds wherever it is read.
 """
 
 import re
@@ -13,7 +13,7 @@ _SAMPLE = re.compile(r"(?:^(?:(?!```).+\n)*.*:\n\n)?^(```.*\n(?:.*\n)*?```)$", r
 
 
 def with_commands_for(isa: str, page: str) -> str:
-    """The page; what follows a command that is changed keeps its column."""
+    """Returns the page for the ISA; what follows a changed command keeps its column."""
     out, end = [], 0
     for sample in _SAMPLE.finditer(page):
         if any(isa_called(other).recorded_on.search(sample[1]) for other in ISAS if other != isa):

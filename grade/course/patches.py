@@ -1,4 +1,4 @@
-"""Patches of main that come with a header: planted bugs (bugs.py) and right solutions written otherwise (variants.py).
+"""Patches of main with a header: planted bugs (bugs.py) and right solutions written differently (variants.py).
 
 A patch belongs to one lab. It is planted into that lab's solved cut, which is then graded with the tests of main.
 """
@@ -24,7 +24,7 @@ def plant(tree: Path, patch: Patch, into: Path) -> Path:
 
 
 def _changed(tree: Path, patch: Patch) -> Mapping[str, bytes | None]:
-    """What the files that the patch changes contain with it; None for one that it removes."""
+    """Returns the contents, with the patch, of the files that it changes; None for one that it removes."""
     with TemporaryDirectory(prefix="pagewalk-patch-") as folder:
         copy = Path(folder) / "main"
         copy.mkdir()
@@ -39,8 +39,8 @@ def _changed(tree: Path, patch: Patch) -> Mapping[str, bytes | None]:
 def grade_planted(tree: Path, patch: Patch, milestones: Sequence[str] = ()) -> dict[str, dict[str, dict[str, Any]]]:
     """Plants the patch below <tree>/build/planted and runs milestones with the tests of `tree`; all if none is named.
 
-    Returns the results by ISA and milestone, as they are in the JSON file. The patches of a lab take turns in one folder
-    for each worker of pytest: what a patch does not touch is not built again.
+    Returns the results by ISA and milestone, as they are in the JSON file. The patches of a lab share one folder for each
+    worker of pytest: what a patch does not touch is not built again.
     """
     place = tree / "build" / "planted" / f"lab-{patch.lab}-{os.environ.get('PYTEST_XDIST_WORKER', 'alone')}"
     with locked(place.with_name(place.name + ".turn")):

@@ -1,4 +1,4 @@
-"""./pagewalk handout: publishes the labs, or says whether they are published, and shows what came of it."""
+"""./pagewalk handout: publishes the labs, or says whether they are published, and prints the outcome."""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -32,7 +32,7 @@ def publish_branches(tree: Tree, folder: Path, console: Console, wishes: Wishes)
 
 
 def check_branches(tree: Tree, folder: Path, console: Console, wishes: Wishes) -> int:
-    """Says how the published branches differ from what main would publish. Exit status 1 if any does."""
+    """Prints how the published branches differ from what main would publish. Returns exit status 1 if any does."""
     with _progress(console, "looking at") as progress:
         found = differences(tree, folder, wishes, progress)
     for entry in found:
@@ -64,6 +64,6 @@ def _warn_of_conflicts(console: Console, report: list[Published]) -> None:
 
 @contextmanager
 def _progress(console: Console, doing: str) -> Iterator[Callable[[str], None]]:
-    """Shows on a terminal which branch it is at."""
+    """Shows on a terminal which branch is being worked on."""
     with console.status(doing) as status:
         yield lambda branch: status.update(f"{doing} {branch}")

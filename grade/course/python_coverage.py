@@ -1,6 +1,6 @@
 """Counts which lines and branches of the grader and of the labs' checks the tests run, by coverage.py.
 
-Every Python that the tests start is counted, too: it finds a module on its path that begins to count.
+Every Python that the tests start is counted as well: it finds a module on its path that begins to count.
 """
 
 import json
@@ -39,9 +39,9 @@ _BEGINS = "import coverage\n\ncoverage.process_startup()\n"
 
 
 def measure(root: Path, folder: Path, tests: Sequence[str], jobs: int | None) -> tuple[dict[str, Counts | None], bool]:
-    """Runs tests and returns the counts of each folder, and whether all passed.
+    """Runs tests; returns the counts of each folder, and whether all passed.
 
-    None named: the quick ones, and the milestones of the last lab. LadderError if coverage.py is missing.
+    If none is named: the quick ones, and the milestones of the last lab. LadderError if coverage.py is missing.
     """
     if find_spec("coverage") is None:
         raise LadderError("coverage needs coverage.py: apt-get install python3-coverage, or pip install coverage")

@@ -24,9 +24,9 @@ from grade.ladder.build import BuildError, build_all_host_tests, build_kernel
 from grade.ladder.trees import Tree, find_root
 
 OUTCOMES = Path("build/graded.json")
-"""Where, from the root, the tests leave what they found out about the grader."""
+"""The file, from the root, in which the tests leave what they found out about the grader."""
 MINUTES = Path("build/minutes.json")
-"""Where they leave how many seconds each file of tests took."""
+"""The file in which they leave how many seconds each file of tests took."""
 _TESTS = "grade/tests"
 _MOST_SHOWN = 15
 _UNJUDGED = ("given_tests", "user_memory_tests", "fuzz_elf", "fuzz_archive", "fuzz_script")
@@ -45,7 +45,7 @@ LONG = (
 )  # fmt: skip
 """Files of tests that --quick leaves out: they take nine tenths of the time."""
 EXAMPLES = "PAGEWALK_EXAMPLES"
-"""Says to grade/tests/test_memory_model.py how many examples to try. Without it they are few, and always the same."""
+"""Tells grade/tests/test_memory_model.py how many examples to try. Without it they are few, and always the same."""
 
 
 @dataclass(frozen=True)
@@ -59,7 +59,7 @@ class _Step:
 def run(console: Console, *, quick: bool, jobs: int | None) -> int:
     """Runs all steps, shows a summary, and returns the exit status."""
     root = find_root(Path(__file__))
-    workers = str(jobs or _cores() + 1)  # now and then one waits for a guest that sleeps
+    workers = str(jobs or _cores() + 1)  # one of them may be waiting for a guest that sleeps
     left_out = [f"--ignore={_TESTS}/{name}.py" for name in LONG] if quick else []
     labs = [Tree(root).lab] if quick else []
     reference = root / "build" / "reference.json"
@@ -100,7 +100,7 @@ def renew_documents(console: Console) -> None:
 
 
 def run_examples(jobs: int | None, examples: int) -> int:
-    """Tries the model of processes and their memory on so many random examples for each ISA."""
+    """Tries the model of processes and their memory on `examples` random examples for each ISA."""
     root = find_root(Path(__file__))
     workers = str(jobs or _cores())
     os.environ[EXAMPLES] = str(examples)
@@ -112,7 +112,7 @@ def _cores() -> int:
 
 
 def _forget(root: Path, reference: Path) -> None:
-    """Removes what an earlier run found out about the grader: the table shows this one."""
+    """Removes what an earlier run found out about the grader: the table shows only this run."""
     reference.parent.mkdir(exist_ok=True)
     for path in (reference, root / OUTCOMES, root / MINUTES):
         path.unlink(missing_ok=True)
@@ -131,7 +131,7 @@ def _build_everything(root: Path, console: Console, *, quick: bool) -> bool:
 
 
 def _show_minutes(console: Console, file: Path) -> None:
-    """Shows where the time went: the files of tests that took longest, over all workers."""
+    """Prints where the time went: the files of tests that took longest, over all workers."""
     if not file.exists():
         return
     seconds: dict[str, float] = json.loads(file.read_text(encoding="utf-8"))
@@ -159,13 +159,13 @@ def _host_tests(root: Path, console: Console) -> bool:
 
 
 def _pytest(root: Path, arguments: list[str]) -> bool:
-    quiet = ["-q", "--durations=25", "-p", "no:cacheprovider"]  # what takes long is seen where it is run
+    quiet = ["-q", "--durations=25", "-p", "no:cacheprovider"]  # what takes long is shown where it is run
     command = [sys.executable, "-m", "pytest", *quiet, f"--rootdir={root}", *arguments]
     return subprocess.run(command, cwd=root, check=False).returncode == 0
 
 
 def _run(command: list[str], root: Path) -> None:
-    """Runs a command of the tool chain; its output is shown by itself only where it fails."""
+    """Runs a command of the tool chain; prints its output only if it fails."""
     done = subprocess.run(command, cwd=root, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False)
     if done.returncode != 0:
         sys.stdout.write(done.stdout)

@@ -1,14 +1,14 @@
-"""Variants: right solutions that are not the reference's, and must pass all the same.
+"""Variants: right solutions that differ from the reference, and must pass all the same.
 
 labs/N-name/variants/*.patch are changes of main that write the code of lab N in another way. A milestone that fails on
-one asks for more than the handout does. A header, then a diff that `git apply` takes:
+one demands more than the handout does. A header, then a diff that `git apply` takes:
 
     Variant: one sentence that says what is done differently; more lines
         are indented.
     ISAs: NAME NAME
     Loses: 1.9                      optional: milestones that it may rightly fail, and must
 
-All milestones that hold on that kernel are run. But host tests take long: those of earlier labs are left out where the
+All milestones that hold on that kernel are run. But host tests take long: those of earlier labs are left out if the
 variant changes no file that they judge, and a milestone of host tests alone is run for the first ISA only.
 """
 
@@ -35,7 +35,7 @@ class Variant(Patch):
 
 @dataclass(frozen=True)
 class Marks:
-    """What the milestones made of a variant: which were to run and did, which did not pass, and what was said."""
+    """The results of a variant: which milestones were to run and did, which did not pass, and what was printed."""
 
     asked: frozenset[str]
     ran: frozenset[str]
@@ -44,7 +44,7 @@ class Marks:
 
 
 def load_variants(tree: Path) -> list[Variant]:
-    """All variants of the tree, by lab and name. PatchError if a header is wrong."""
+    """Returns all variants of the tree, by lab and name. PatchError if a header is wrong."""
     return [_read_variant(path, lab) for path, lab in patches_in(tree, "variants")]
 
 
@@ -61,7 +61,7 @@ def _marks(asked: frozenset[str], results: dict[str, dict[str, Any]]) -> Marks:
 
 
 def asked_of(tree: Path, variant: Variant) -> frozenset[str]:
-    """What a variant is asked: its lab's milestones, and the earlier ones that no lab up to this one has retired."""
+    """Returns a variant's milestones: its lab's, and the earlier ones that no lab up to this one has retired."""
     labs = [known for known in load_labs(tree) if known.number <= variant.lab]
     retired = {number for known in labs for number in known.retires}
     is_judged = not JUDGED_FILES.isdisjoint(variant.changed_files())

@@ -1,1 +1,1 @@
-"""From what was seen to a cause with a stable name."""
+"""Names the cause of what was seen, by a stable name."""

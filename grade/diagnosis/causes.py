@@ -11,7 +11,7 @@ class Cause:
     file: str
 
     def file_in(self, lab: int, isa: str) -> str:
-        """Where to look first in a lab's tree. From lab 2 on lab 1's map has been proved: it is lab 2's that is new."""
+        """Returns where to look first in a lab's tree. From lab 2 on lab 1's map has been proved: lab 2's is new."""
         file = _BOOT_HIGH if self.file in (_BOOT_MAP, _MAP_KERNEL) and lab > 1 else self.file
         return file.format(isa=isa)
 

@@ -1,7 +1,7 @@
-"""Why a guest ended otherwise than it should: from how QEMU stopped, the facts it left, its registers and its tables.
+"""Why a guest ended in an unexpected way: from how QEMU stopped, the facts it left, its registers and its tables.
 
 The order matters. What the kernel could still report comes first; if it could not, the registers of the frozen machine
-tell what the CPU was trying to do, and the walk of that address tells why it could not.
+show what the CPU was trying to do, and the walk of that address shows why it could not.
 """
 
 from typing import NoReturn
@@ -16,7 +16,7 @@ from grade.machine.facts import Fact
 from grade.machine.stop import AT_PROMPT, Stop, StopKind
 from grade.walker import Access
 
-# Exceptions that recur use up the stack again and again: a guest can be met just when it has run out.
+# Exceptions that recur use up the stack again and again: a guest may be stopped just when it has run out.
 _AFTERMATH = ("stack-overflow", "unexpected-fault")
 _OF_USERS = ("not-present", "permission", "alignment", "non-canonical")  # causes of a fault that a user can bring about
 _SAMPLES = 4
@@ -46,18 +46,18 @@ def unexpected_end(guest: LiveSight, stop: Stop, wanted: str) -> NoReturn:
 
 
 def _source(guest: Sight, pc: int) -> str:
-    """The file and line of a code address; empty if it is not the kernel's."""
+    """Returns the file and line of a code address; empty if it is not the kernel's."""
     return guest.place(pc).partition(" at ")[2]
 
 
 def _doing(guest: Sight, cpu: CpuState) -> str:
-    """What the CPU was doing, in words."""
+    """Returns what the CPU was doing, in words."""
     place = guest.place(cpu.pc)
     return f"at {cpu.pc:#x}" + (f" ({place})" if place else "")
 
 
 def _check_code_is_high(guest: Sight, wanted: str, pc: int | None = None) -> None:
-    """Fails if the stack has moved to the high addresses and the code has not; `pc` is where it was, if that is known."""
+    """Fails if the stack has moved to the high addresses and the code has not; `pc` is where the code was, if known."""
     __tracebackhide__ = True
     cpu, text = guest.cpu(), guest.layout.region("text")
     if pc is None:  # in Arm's vectors the pc is theirs; the link register still tells who ran
@@ -73,7 +73,7 @@ def _check_code_is_high(guest: Sight, wanted: str, pc: int | None = None) -> Non
 def _reported_end(guest: Sight, wanted: str) -> None:
     """Raises the failure that the kernel's first report of an end describes; returns if there is no such report.
 
-    A process killed through no fault of its own tells more than what happened after it.
+    That a process was killed through no fault of its own explains more than what happened after it.
     """
     __tracebackhide__ = True
     for fact in guest.facts("todo"):
@@ -114,11 +114,11 @@ def _missing_in_root(guest: Sight, fact: Fact, wanted: str) -> NoReturn:
 
 
 def _overflow(guest: Sight, fact: Fact, wanted: str) -> NoReturn:
-    """A stack that ran out, or one that is not there any more."""
+    """Raises the failure for a stack that ran out, or that no longer exists."""
     __tracebackhide__ = True
     top, pc = int(fact.values["sp"], 0) - 8, int(fact.values["pc"], 0)
     cause = cause_of_fault(guest, Attempt(top, Access.WRITE, _has_moved(guest, pc), "the stack"))
-    # Arm's vectors see that there is no room before they push: what is below the stack pointer may be there still.
+    # Arm's vectors see that there is no room before they push: what is below the stack pointer may still be there.
     has_room = guest.walker().would_fault(top, Access.WRITE.value, user=False) is None
     fail("stack-overflow" if has_room or cause == "unexpected-fault" else cause, wanted, fact.line, guest.walk(top))
 
@@ -142,7 +142,7 @@ def _fault(guest: Sight, fact: Fact, wanted: str) -> NoReturn:
 
 
 def _explained(guest: Sight, address: int, access: Access, pc: int, wanted: str) -> Failure:
-    """The failure that an access to `address` explains."""
+    """Returns the failure that an access to `address` explains."""
     cause = cause_of_fault(guest, Attempt(address, access, _has_moved(guest, pc)))
     place = guest.place(pc)
     seen = f"a fault: {access.value} of {address:#x} by {pc:#x}" + (f" ({place})" if place else "")
@@ -152,7 +152,7 @@ def _explained(guest: Sight, address: int, access: Access, pc: int, wanted: str)
 
 
 def _has_moved(guest: Sight, pc: int) -> bool:
-    """Whether the kernel was at its high addresses: by its pc, or by its stack if handlers run low."""
+    """Returns whether the kernel was at its high addresses: by its pc, or by its stack if handlers run low."""
     return max(pc, guest.cpu().sp) >= guest.offset
 
 
@@ -160,7 +160,7 @@ def _has_moved(guest: Sight, pc: int) -> bool:
 
 
 def _reset(guest: Sight, wanted: str) -> NoReturn:
-    """On some ISAs a fault and then whatever kept its handler from being reached; on others the kernel's own doing."""
+    """Explains a reset: on some ISAs an exception whose handler could not be reached; on others the kernel's own doing."""
     __tracebackhide__ = True
     cpu = guest.cpu()
     if not guest.isa.traps.resets:
@@ -171,7 +171,7 @@ def _reset(guest: Sight, wanted: str) -> NoReturn:
 
 
 def _hang(guest: LiveSight, stop: Stop, wanted: str) -> NoReturn:
-    """A budget is used up. A kernel that faults while it reports a fault looks the same from outside as a loop."""
+    """Explains a hang. A kernel that faults while it reports a fault looks the same from outside as a loop."""
     __tracebackhide__ = True
     guest.machine.use_up_budget()  # to look again is a moment from now on
     _check_no_endless_process(guest, stop, wanted)
@@ -179,7 +179,7 @@ def _hang(guest: LiveSight, stop: Stop, wanted: str) -> NoReturn:
         cpu = guest.cpu()
         in_vectors = guest.isa.traps.is_at_entrance(guest, cpu)
         unreachable = unreachable_handler(guest, cpu, wanted) if in_vectors else None
-        # In the first instructions of Arm's vectors sp is not the stack pointer: the fault that came last says more.
+        # In the first instructions of Arm's vectors sp is not the stack pointer: the last fault says more.
         known = unreachable if unreachable is not None and unreachable.cause not in _AFTERMATH else None
         explained = known or _unreported_fault(guest, cpu, wanted) or unreachable
         if explained is None and not in_vectors:
@@ -201,7 +201,7 @@ def _hang(guest: LiveSight, stop: Stop, wanted: str) -> NoReturn:
 
 
 def _goes_on_from_entrance(guest: LiveSight) -> bool:
-    """Whether the handler gets on: an exception that is taken again and again is often met where it begins."""
+    """Returns whether the handler makes progress: an exception that recurs is often seen where its handler begins."""
     for _ in range(_ENTRANCE):
         if guest.machine.step().kind is not StopKind.STEP:
             return False
@@ -211,10 +211,10 @@ def _goes_on_from_entrance(guest: LiveSight) -> bool:
 
 
 def _check_no_endless_process(guest: LiveSight, stop: Stop, wanted: str) -> None:
-    """Fails if it is user code that runs on and on.
+    """Fails if user code runs on and on.
 
-    Ticks interrupt it, and on a busy machine it may be met in nothing else: a kernel is led on in single steps, in which there
-    are no interrupts, until it has gone back to its program.
+    Ticks interrupt it, and on a busy machine every stop may find it in the kernel: the kernel is then stepped, without
+    interrupts, until it has gone back to its program.
     """
     if stop.asleep or not guest.facts("process"):
         return
@@ -229,7 +229,7 @@ def _check_no_endless_process(guest: LiveSight, stop: Stop, wanted: str) -> None
 
 
 def _unreported_fault(guest: Sight, cpu: CpuState, wanted: str) -> Failure | None:
-    """The last fault, if it has to do with the kernel's map, would come again, and the kernel did not report it."""
+    """Explains the last fault if it concerns the kernel's map, would recur, and was not reported by the kernel."""
     address, access = cpu.fault_address, guest.isa.traps.last_access(cpu)
     reported = any(int(fact.values["address"], 0) == address for fact in guest.facts("fault"))
     region = guest.layout.region_of(address, guest.offset)
@@ -245,9 +245,9 @@ def _unreported_fault(guest: Sight, cpu: CpuState, wanted: str) -> Failure | Non
 
 
 def unreachable_handler(guest: Sight, cpu: CpuState, wanted: str, *, at_its_end: bool = True) -> Failure | None:
-    """The failure named by the first thing on the way to the exception handler that does not translate.
+    """Returns the failure named by the first thing on the way to the exception handler that does not translate.
 
-    A guest `at_its_end` was about to take an exception: then what it was doing counts, too.
+    A guest `at_its_end` was about to take an exception: then what it was doing counts as well.
     """
     if not cpu.translation_on:
         return None

@@ -22,17 +22,17 @@ class Kill:
     signal: int
     pc: int
     address: int | None
-    """What it touched; None if it was no page fault."""
+    """The address that it accessed; None if it was no page fault."""
     report: str
     """The kernel's line about the exception."""
 
     def as_data(self) -> dict[str, Any]:
-        """For JSON, with addresses in hexadecimal."""
+        """Returns the kill as a dictionary for JSON, with addresses in hexadecimal."""
         return {**asdict(self), "pc": hex(self.pc), "address": None if self.address is None else hex(self.address)}
 
     @classmethod
     def from_data(cls, document: Mapping[str, Any]) -> Self:
-        """From JSON. LookupError, TypeError or ValueError if it is none of ours."""
+        """Reads it from JSON. LookupError, TypeError or ValueError if it is none of ours."""
         address = document["address"]
         wide = {"pc": int(document["pc"], 16), "address": None if address is None else int(address, 16)}
         return cls(**{**document, **wide})
@@ -43,7 +43,7 @@ class Kill:
 
 @dataclass
 class Failure(AssertionError):
-    """A milestone that is not reached. `cause` is one of docs/causes.md, `file` where to look if the cause does not say."""
+    """A milestone that is not reached. `cause` is one of docs/causes.md; `file` is where to look if the cause does not say."""
 
     cause: str
     expected: str
@@ -51,7 +51,7 @@ class Failure(AssertionError):
     walk: Walk | None = None
     file: str = ""
     kill: Kill | None = None
-    """If it is that a process was killed."""
+    """The kill, if the failure is that a process was killed."""
 
     def __post_init__(self) -> None:
         if self.cause not in CAUSES:
@@ -63,19 +63,19 @@ class Failure(AssertionError):
 
     @property
     def walk_lines(self) -> list[str]:
-        """The walk as text, a line for each entry; none if nothing was walked."""
+        """The walk as text, a line for each entry; empty if nothing was walked."""
         return explain(self.walk).splitlines() if self.walk is not None else []
 
     @property
     def freed_root(self) -> int | None:
-        """The root of the walk, if that ends in a table that was given back: then something had gone wrong before."""
+        """The root of the walk if the walk ends in a freed table, which means that something had gone wrong before."""
         walk = self.walk
         if walk is None or walk.mapping is not None or not walk.steps:
             return None
         return walk.root if is_fill_of_freed(walk.steps[-1].entry or 0) else None
 
     def as_data(self) -> dict[str, Any]:
-        """For JSON."""
+        """Returns the failure as a dictionary for JSON."""
         return {
             "cause": self.cause,
             "expected": self.expected,
@@ -87,7 +87,7 @@ class Failure(AssertionError):
 
     @classmethod
     def from_data(cls, document: Mapping[str, Any]) -> Self:
-        """From JSON. LookupError, TypeError or ValueError if it is none of ours."""
+        """Reads it from JSON. LookupError, TypeError or ValueError if it is none of ours."""
         walk, kill = document["walk"], document["kill"]
         read = {"walk": walk and walk_from_data(walk), "kill": kill and Kill.from_data(kill)}
         return cls(**{**document, **read})
@@ -102,13 +102,13 @@ class NotWritten(AssertionError):
 
 
 def fail(cause: str, expected: str, seen: str, walk: Walk | None = None, file: str = "") -> NoReturn:
-    """Ends the test: the milestone fails."""
+    """Raises Failure: the milestone fails."""
     __tracebackhide__ = True
     raise Failure(cause, expected, seen, walk, file)
 
 
 def expect(condition: bool, cause: str, expected: str, seen: str, walk: Walk | None = None, file: str = "") -> None:
-    """Goes on if `condition` holds, else fails."""
+    """Returns if `condition` holds, else fails."""
     __tracebackhide__ = True
     if not condition:
         fail(cause, expected, seen, walk, file)
@@ -116,7 +116,7 @@ def expect(condition: bool, cause: str, expected: str, seen: str, walk: Walk | N
 
 @contextmanager
 def hang_means(cause: str) -> Iterator[None]:
-    """Gives a hang in here another cause: it is known what the kernel does not come back from."""
+    """Gives a hang inside the block another cause: the caller knows from what the kernel does not return."""
     __tracebackhide__ = True
     try:
         yield

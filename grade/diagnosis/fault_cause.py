@@ -21,7 +21,7 @@ class Attempt:
     """An access that the CPU could not make.
 
     `moved` says whether the kernel was already at its high addresses, by its pc or its sp; `what` says what the CPU
-    itself wanted there, if it was not the program that wanted it (diagnose.py).
+    itself wanted there, if the program was not the one that wanted it (diagnose.py).
     """
 
     va: int
@@ -31,7 +31,7 @@ class Attempt:
 
 
 def cause_of_fault(guest: Sight, attempt: Attempt) -> str:
-    """The stable name of why the tables do not permit the attempt."""
+    """Returns the stable name of why the tables do not permit the attempt."""
     walker, offset = guest.walker(), guest.offset
     walk = walker.walk(attempt.va)
     if _is_overwritten(guest, walk):
@@ -64,17 +64,17 @@ def cause_of_fault(guest: Sight, attempt: Attempt) -> str:
 
 
 def _is_the_jump(attempt: Attempt) -> bool:
-    """Whether the attempt is what a kernel does that moves: fetch there, or use its stack there."""
+    """Returns whether the attempt is that of a kernel that moves: to fetch there, or to use its stack there."""
     return attempt.access is Access.EXECUTE or attempt.what == _STACK
 
 
 def _boot_root(guest: Sight) -> int | None:
-    """The crude root of boot.S, where the ISA has one."""
+    """Returns the crude root of boot.S, where the ISA has one, else None."""
     return guest.image.pa("boot_page_table") if "boot_page_table" in guest.image.symbols else None
 
 
 def _is_overwritten(guest: Sight, walk: Walk) -> bool:
-    """Whether the walk ends in a frame that was given back, or in a table of boot.S that is not as boot.S has it."""
+    """Returns whether the walk ends in a freed frame, or in a table of boot.S that differs from how it was linked."""
     if not walk.steps or walk.mapping is not None:
         return False
     if is_fill_of_freed(walk.steps[-1].entry or 0):
@@ -86,7 +86,7 @@ def _is_overwritten(guest: Sight, walk: Walk) -> bool:
 
 
 def _cause_of_overwriting(guest: Sight, walk: Walk) -> str:
-    """Once there are processes, tables come and go with them."""
+    """Names why a live table was overwritten: once there are processes, tables come and go with them."""
     if not guest.facts("process"):
         return "live-table-overwritten"
     if len(walk.steps) == 1:
@@ -95,7 +95,7 @@ def _cause_of_overwriting(guest: Sight, walk: Walk) -> str:
 
 
 def _has_other_levels(walker: RadixWalker, va: int, pa: int) -> bool:
-    """Whether `va` would translate to `pa` if the CPU walked one level less, or one more, from the same root."""
+    """Returns whether `va` would translate to `pa` if the CPU walked one level less, or one more, from the same root."""
     for difference in (-1, 1):
         other = copy(walker)
         other.windows = tuple(replace(w, top=w.top + difference, entries=512) for w in walker.windows if w.top < 4)
@@ -105,10 +105,10 @@ def _has_other_levels(walker: RadixWalker, va: int, pa: int) -> bool:
 
 
 def _cause_in_entry(paging: Paging, walker: RadixWalker, walk: Walk) -> str:
-    """The walk ended at an entry, or a register, that the hardware does not accept."""
+    """Names why the hardware did not accept the entry, or the register, at which the walk ended."""
     if walk.fault == "reserved-bit":
         unset = {problem.cause for problem in paging.problems_of_settings(walker.registers)}
-        no_execute = (walk.steps[-1].entry or 0) >> 63  # the only bit that is reserved while NXE is off, and not else
+        no_execute = (walk.steps[-1].entry or 0) >> 63  # the only bit that is reserved while NXE is off, and only then
         return "nx-not-enabled" if no_execute and "nx-not-enabled" in unset else "reserved-bit-set"
     if walk.fault == "outside-address-size" and is_fill_of_freed(walk.va):
         return "frame-freed-in-use"
@@ -124,7 +124,7 @@ def _cause_in_entry(paging: Paging, walker: RadixWalker, walk: Walk) -> str:
 
 
 def _looks_virtual(walk: Walk) -> bool:
-    """Whether the table that is not in memory has address bits that only a virtual address has."""
+    """Returns whether the table outside memory has address bits that only a virtual address has."""
     last = walk.steps[-1] if walk.steps else None
     address = last.table if last is not None else walk.root or 0
     return address >= 1 << 46
@@ -144,7 +144,7 @@ def _cause_in_permission(walk: Walk, access: Access, offset: int) -> str:
 
 
 def _cause_still_low(region: Region, attempt: Attempt) -> str:
-    """The high alias of `region` is mapped, the low one that was used is not."""
+    """Names why the low alias of `region` was used although only the high one is mapped."""
     if not attempt.moved:
         return "identity-dropped-too-early"
     if attempt.what in _DESCRIPTOR_TABLES:
@@ -159,7 +159,7 @@ def _cause_still_low(region: Region, attempt: Attempt) -> str:
 
 
 def _cause_missing(walker: RadixWalker, region: Region | None, where: tuple[int, int], what: str) -> str:
-    """Nothing maps the address; `where` is its va - pa and its pa, which belongs to `region`."""
+    """Names why nothing maps the address; `where` is its va - pa and its pa, which belongs to `region`."""
     offset, pa = where
     if region is None or region.name == "page-0":
         return "vectors-not-mapped" if region is None and what in _HANDLERS else "unexpected-fault"
@@ -171,7 +171,7 @@ def _cause_missing(walker: RadixWalker, region: Region | None, where: tuple[int,
 
 
 def cause_of_hole(walker: RadixWalker, region: Region, offset: int, pa: int) -> str:
-    """Why a map without `pa` of `region` is wrong: the region's end is cut off, or all of it is missing."""
+    """Names why a map without `pa` of `region` is wrong: the region's end is cut off, or all of it is missing."""
     if pa > region.pa and walker.walk(region.pa + offset).mapping is not None:
         return "region-end-not-mapped"
     if region.device:

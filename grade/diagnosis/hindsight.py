@@ -1,4 +1,4 @@
-"""Names the cause once it is known which exception came first: what a run ended in often says how, and not why."""
+"""Names the cause once the first exception is known: the end of a run often shows how it went wrong, and not why."""
 
 from dataclasses import dataclass
 from functools import partial
@@ -28,7 +28,7 @@ LETTERS = {Access.READ: "r", Access.WRITE: "w", Access.EXECUTE: "x"}
 
 @dataclass(frozen=True)
 class Unexpected:
-    """The first exception that should not have been. `guest` stands at its handler, if `is_then`; else it is as it was at the end."""
+    """The first exception that should not have been. `guest` is at its handler if `is_then`, else at the end."""
 
     taken: Taken
     guest: Sight
@@ -36,19 +36,19 @@ class Unexpected:
 
     @property
     def space(self) -> Space:
-        """The address space in which it was taken. A guest that stands there has its own roots: frames are not the log's."""
+        """The address space in which it was taken. A guest stopped there has its own roots: its frames are not the log's."""
         root = live_root(self.guest) if self.is_then or self.taken.root is None else self.taken.root
         known = next((space for space in spaces(self.guest) if space.root == root), None)
         return known or Space("", root)
 
     @property
     def areas(self) -> MemoryMap | None:
-        """What the process of that space was promised; None if there is none, or the kernel keeps no areas."""
+        """What the process of that space was promised; None if the space is no process's, or the kernel keeps no areas."""
         return areas_of(self.guest, self.space)
 
 
 def cause_in_hindsight(failure: Failure, first: Unexpected | None, guest: Sight, *, met_freed: bool) -> str:
-    """The failure's, or, where that only says how the run ended, what says why; `guest` is as it was when it went wrong."""
+    """Returns the failure's cause, or a deeper one if that says only how the run ended; `guest` is as it was when it failed."""
     if met_freed or failure.cause in _OF_THE_END:
         own = tried(partial(_cause_of_first, first)) if first is not None else None
         if own is not None and own not in _OF_THE_END and not met_freed:
@@ -64,7 +64,7 @@ def cause_in_hindsight(failure: Failure, first: Unexpected | None, guest: Sight,
 
 
 def is_own_doing(first: Unexpected) -> bool:
-    """Whether its areas forbid what the process did: if they are as they should be, it was killed rightly."""
+    """Returns whether its areas forbid what the process did: if the areas are right, the process was rightly killed."""
     address, areas, access = first.taken.address, first.areas, first.taken.access
     if address is None or areas is None or access is None or not is_users(first.guest, address):
         return False
@@ -73,32 +73,32 @@ def is_own_doing(first: Unexpected) -> bool:
 
 
 def parents(first: Unexpected) -> list[Space]:
-    """The space of the failing process's parent, if it has one."""
+    """Returns the space of the failing process's parent, if it has one."""
     own = first.space.slot
     return [space for space in _others(first) if own is not None and space.slot is not None and space.slot.pid == own.parent]
 
 
 def has_page(guest: Sight, space: Space, address: int) -> bool:
-    """Whether user code has a page there."""
+    """Returns whether user code has a page at the address."""
     page = walker_of(guest, space).walk(address).mapping
     return page is not None and page.user
 
 
 def is_promised(guest: Sight, space: Space, address: int) -> bool:
-    """Whether an area of the space has the address."""
+    """Returns whether an area of the space contains the address."""
     areas = areas_of(guest, space)
     return areas is not None and areas.area_of(address) is not None
 
 
 def areas_of(guest: Sight, space: Space) -> MemoryMap | None:
-    """What the process was promised; None if the space is no process's, or the kernel keeps no areas."""
+    """Returns what the process was promised; None if the space is no process's, or the kernel keeps no areas."""
     if space.slot is None or space.slot.map is None or not has_areas(guest):
         return None
     return memory_map(guest, space.slot)
 
 
 def _cause_of_first(first: Unexpected) -> str | None:
-    """The stable name of why the first exception came, where the tables tell it."""
+    """Returns the stable name of why the first exception came, if the tables show it."""
     taken = first.taken
     if taken.user:
         return _cause_of_user_fault(first)
@@ -109,7 +109,7 @@ def _cause_of_first(first: Unexpected) -> str | None:
 
 
 def _cause_of_user_fault(first: Unexpected) -> str | None:
-    """The root of another process was loaded; or the lists are wrong, where another process has a page or an area."""
+    """Names the cause if another process's root was loaded, or if the lists of areas miss what another process has."""
     if first.is_then and _is_running_elsewhere(first):
         return "wrong-root-loaded"
     guest, address, areas = first.guest, first.taken.address, first.areas
@@ -121,11 +121,11 @@ def _cause_of_user_fault(first: Unexpected) -> str | None:
 
 
 def _is_running_elsewhere(first: Unexpected) -> bool:
-    """Whether the process that runs has another root than the one that is loaded."""
+    """Returns whether the running process has another root than the one that is loaded."""
     running = [space for space in spaces(first.guest) if space.slot is not None and space.slot.state == "running"]
     return bool(running) and first.space.root not in {space.root for space in running}
 
 
 def _others(first: Unexpected) -> list[Space]:
-    """All spaces of processes, the one of the failing process among them."""
+    """Returns all spaces of processes, including that of the failing process."""
     return [space for space in spaces(first.guest) if space.slot is not None and space.slot.pid]

@@ -1,4 +1,4 @@
-"""What a broken kernel has written over its own records: reading them raises anything, and must not end the report."""
+"""Records that a broken kernel has overwritten: reading them may raise anything, which must not end the report."""
 
 import struct
 from collections.abc import Callable
@@ -13,13 +13,13 @@ NONSENSE = (
     Failure, MachineError, OutsideMemory, TooManyTables, struct.error, ValueError, LookupError, OverflowError, MemoryError,
     StopIteration,
 )  # fmt: skip
-"""What reading such records raises."""
+"""What reading such records may raise."""
 
 T = TypeVar("T")
 
 
 def tried(ask: Callable[[], T]) -> T | None:
-    """The answer; None if the guest's memory makes no sense."""
+    """Returns the answer; None if the guest's memory makes no sense."""
     try:
         return ask()
     except NONSENSE:

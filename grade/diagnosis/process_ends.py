@@ -1,4 +1,4 @@
-"""Names causes that have to do with processes: a root that lacks what the kernel needs, a process that was killed."""
+"""Names causes that concern processes: a root that lacks what the kernel needs, a process that was killed."""
 
 from collections.abc import Iterator
 
@@ -18,22 +18,22 @@ _IN_ROOT = {
     "kernel-stack": "kernel-stack-not-in-root",
 }
 ROOTS = "kernel/space/address_space.cc"
-"""Where the entries of a process's root are made: look there where a cause of maps in general is found in one."""
+"""Where the entries of a process's root are made: the place to look if such a root has a cause of maps in general."""
 
 CHECKS_OF_FRAMES = ("frame-is-held", "frame-was-handed-out")
-"""Those of the frame allocator that fail when somebody gives back, or shares, what he or she does not hold."""
+"""Checks of the frame allocator that fail when a frame is given back, or shared, by somebody who does not hold it."""
 
 CAUSES_OF_CHECKS = {
     "lock-is-free": "deadlock",
     "root-is-not-loaded": "root-freed-while-loaded",
     "root-is-kept": "root-not-kept",
 }
-"""What it means that one of the other named CHECKs fails."""
+"""The cause behind the failure of each other named CHECK."""
 _CAUSES_OF_REFUSALS = {"already-mapped": "user-half-shared", "no-slot": "temp-slot-lost"}
 
 
 def missing_in_root(guest: Sight, fact: Fact, wanted: str) -> Failure:
-    """The kernel looked at the root that it was about to load, and stopped (kernel/space/check_root.cc)."""
+    """Returns the failure of a kernel that examined the root it was about to load, and stopped (kernel/space/check_root.cc)."""
     va, root = int(fact.values["va"], 0), int(fact.values["root"], 0)
     cause = _IN_ROOT.get(fact.values["what"], "kernel-half-differs")
     walker = guest.walker()
@@ -41,17 +41,17 @@ def missing_in_root(guest: Sight, fact: Fact, wanted: str) -> Failure:
     if fact.values["what"] == "kernel-stack" and walk.mapping is not None:
         cause = "user-access-to-kernel" if walk.mapping.user else "kernel-stack-not-as-in-master"
     elif walk.pa is not None and walk.pa == walker.walk(va).pa:
-        cause = "kernel-half-differs"  # it is there, but found by tables that are not the kernel's own
+        cause = "kernel-half-differs"  # it is there, but found through tables that are not the kernel's own
     if walk.fault == "reserved-bit":
-        cause = "reserved-bit-set"  # the entry is there, and no CPU takes it
+        cause = "reserved-bit-set"  # the entry is there, and no CPU accepts it
     seen = f"the root {root:#x}, about to be loaded, lacks the kernel's own {fact.values['what']} at {va:#x}"
     return Failure(cause, wanted, seen, walk, ROOTS if cause == "reserved-bit-set" else "")
 
 
 def cause_in_process_root(guest: Sight, va: int, root: int | None, what: str) -> str | None:
-    """What is missing where nothing maps `va`: of a kernel stack, or of the kernel half of a process's root.
+    """Names what is missing where nothing maps `va`: part of a kernel stack, or of the kernel half of a process's root.
 
-    None if it is neither. `what` is for what the CPU itself wanted it (diagnose.py).
+    Returns None if it is neither. `what` says what the CPU itself wanted it for (diagnose.py).
     """
     living = processes(guest)
     if va < guest.offset or not living:
@@ -73,13 +73,13 @@ def cause_in_process_root(guest: Sight, va: int, root: int | None, what: str) ->
 
 
 def _is_guard(guest: Sight, va: int, stack: int) -> bool:
-    """Whether `va` is in a guard of the area in which `stack` is one. The slots are alike: a guard, then a stack."""
+    """Returns whether `va` is in a guard of the area of kernel stacks. The slots are alike: a guard, then a stack."""
     size, slots = guest.layout.stack_size, guest.layout.most_processes
     return abs(va - stack) < slots * 2 * size and (va - stack) % (2 * size) < size
 
 
 def trap_without_stack(guest: Sight, cpu: "CpuState", wanted: str) -> Failure | None:
-    """A trap out of user mode found no stack at TSS.RSP0. None if there is one, and on an ISA that needs none there."""
+    """Explains a trap from user mode that found no stack at TSS.RSP0. None if there is one, or if the ISA needs none there."""
     at = guest.isa.traps.place_of_stack(cpu)
     if at is None or (entry := guest.walk(at).pa) is None:
         return None
@@ -92,7 +92,7 @@ def trap_without_stack(guest: Sight, cpu: "CpuState", wanted: str) -> Failure | 
 
 
 def panic_cause(guest: Sight, fact: Fact) -> str:
-    """What a CHECK that failed stands for, where that is known by its name (CHECK_NAMED in kernel/base/check.h)."""
+    """Returns the cause of a CHECK that failed, if its name tells (CHECK_NAMED in kernel/base/check.h)."""
     check = fact.values.get("check", "")
     if check not in CHECKS_OF_FRAMES:
         return CAUSES_OF_CHECKS.get(check, "kernel-check-failed")
@@ -103,7 +103,7 @@ def panic_cause(guest: Sight, fact: Fact) -> str:
 
 
 def refused_start(guest: Sight, wanted: str) -> Failure | None:
-    """The first program that could not be started; None if there is none."""
+    """Returns the failure of the first program that could not be started; None if there is none."""
     for fact in guest.facts("run"):
         cause = _CAUSES_OF_REFUSALS.get(fact.values.get("result", ""), "wrong-result")
         return Failure(cause, wanted, fact.line)
@@ -111,7 +111,7 @@ def refused_start(guest: Sight, wanted: str) -> Failure | None:
 
 
 def killed_process(guest: Sight, wanted: str, pid: int | None = None) -> Failure | None:
-    """The first process, or the process `pid`, that was killed and should not have been; None if there is none."""
+    """Returns the failure of the first kill, or of that of process `pid`, that should not have been; None if there is none."""
     for fact, report in unmeant_kills(guest):
         if pid is not None and fact.values["pid"] != str(pid):
             continue
@@ -127,9 +127,9 @@ def _kill(killed: Fact, report: Fact) -> Kill:
 
 
 def kill_behind(guest: Sight, failure: Failure) -> Failure | None:
-    """The kill that explains why tables were walked which have been given back; None if it is something else.
+    """Returns the kill that explains why freed tables were walked; None if the reason is something else.
 
-    Of a process that lives they must not be: what was killed before it, maybe on purpose, says nothing about that.
+    The tables of a live process must not be freed: an earlier kill, which may be meant, does not explain that.
     """
     if failure.freed_root is None:
         return None
@@ -145,7 +145,7 @@ def kill_behind(guest: Sight, failure: Failure) -> Failure | None:
 
 
 def unmeant_kills(guest: Sight) -> Iterator[tuple[Fact, Fact]]:
-    """The fact of each kill that should not have been, and the report of why."""
+    """Yields the fact of each kill that should not have been, and the report of why."""
     report = None
     for fact in guest.machine.facts():
         if fact.name == "user-exception" or (fact.name == "fault" and fact.values.get("mode") == "user"):
@@ -155,14 +155,14 @@ def unmeant_kills(guest: Sight) -> Iterator[tuple[Fact, Fact]]:
 
 
 def _is_meant(guest: Sight, killed: Fact, report: Fact) -> bool:
-    """Whether the program was started to be killed like this. In its own pages nothing may happen to it."""
+    """Returns whether the program was started to be killed like this. A fault in its own pages is never meant."""
     if str(programs.meant_to_die().get(killed.values["program"])) != killed.values["signal"]:
         return False
     return report.name != "fault" or not _is_own(guest, killed, int(report.values["address"], 0))
 
 
 def _is_own(guest: Sight, killed: Fact, address: int) -> bool:
-    """Whether the program has been given a page there."""
+    """Returns whether the program has been given a page there."""
     if address & -_PAGE in guest.layout.user.stack:
         return True
     image = user_image(guest.image.elf, killed.values["program"])
@@ -170,7 +170,7 @@ def _is_own(guest: Sight, killed: Fact, address: int) -> bool:
 
 
 def _cause_of_kill(guest: Sight, killed: Fact, report: Fact) -> str:
-    """By where the fault was: in the stack or above it, or in the program's own segments; for programs that fork, by the program."""
+    """Names the cause of a kill: by the program if it forks, else by whether the fault was in its stack or its own segments."""
     if killed.values["program"] in programs.that_fork():
         return "killed-after-fork"
     if report.name != "fault":

@@ -1,4 +1,4 @@
-"""Names causes that have to do with temporary mappings, and with the user memory that is reached through them."""
+"""Names causes that concern temporary mappings, and the user memory that is reached through them."""
 
 from grade.boot.layout import PAGE
 from grade.boot.processes import processes
@@ -10,28 +10,28 @@ from grade.walker import Walk
 
 _END_OF_LOWER_HALF = 1 << 47
 _DEEP = 1024
-"""Bytes of stack in which a caller of the function that reports is looked for."""
+"""How many bytes of stack are searched for a caller of the function that reports."""
 
 
 def cause_in_window(guest: Sight, walk: Walk) -> str | None:
-    """What a kernel fault among the temporary mappings says of them; None if it was elsewhere, or says nothing."""
+    """Names the cause of a kernel fault among the temporary mappings; None if it was elsewhere, or says nothing about them."""
     slots = guest.layout.temp_slots
     slot, offset = divmod(walk.va - slots.start, PAGE)
     if not slots or not 0 <= slot <= len(slots):
         return None
-    if walk.mapping is not None:  # x86: SMAP keeps the kernel from what users may touch
+    if walk.mapping is not None:  # x86: SMAP keeps the kernel from what users may access
         return "temp-window-open-to-users" if walk.mapping.user else None
     if walk.fault != "not-present":
         return None
     if walk.steps[-1].level > 0:
         return "temp-window-not-in-root"
-    # Copies go upwards: after a slot that is open, one has run over the end of its page.
+    # Copies go upwards: an access after an open slot has run over the end of its page.
     is_behind = slot > 0 and offset < PAGE // 2 and guest.walk(walk.va - PAGE).mapping is not None
     return "user-copy-not-split" if is_behind else "temp-slot-closed-too-early"
 
 
 def file_in_window(guest: Sight, walk: Walk, cause: str) -> str:
-    """Where to look for what is wrong with the leaf of an open window; empty if `cause` itself says it, or elsewhere.
+    """Returns where to look for an error in the leaf of an open window; empty if `cause` says it, or if it is elsewhere.
 
     The causes of maps in general name the file that builds the kernel's map.
     """
@@ -42,9 +42,9 @@ def file_in_window(guest: Sight, walk: Walk, cause: str) -> str:
 
 
 def cause_of_user_pointer(guest: Sight, va: int) -> str | None:
-    """The kernel itself wanted to read or write `va`: is that the user's half, while a process's root is loaded?
+    """Names the cause if the kernel itself wanted to read or write `va` in the user half of the loaded process, else None.
 
-    Or is it a user's page in a process that is not loaded?
+    With no user pages loaded, a user's page of another process counts.
     """
     if guest.offset == 0 or va >= _END_OF_LOWER_HALF:
         return None
@@ -56,7 +56,7 @@ def cause_of_user_pointer(guest: Sight, va: int) -> str | None:
 
 
 def panic_while_closing(guest: Sight, fact: Fact) -> str | None:
-    """A CHECK failed. Was it one of the frame allocator's, and does the stack tell that a window was being closed?"""
+    """Names the cause if a CHECK of the frame allocator failed while, by the stack, a window was being closed, else None."""
     if fact.values.get("check") not in CHECKS_OF_FRAMES:
         return None
     sp = guest.cpu().sp

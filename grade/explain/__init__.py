@@ -1,1 +1,1 @@
-"""What happened first in a run that went wrong, and what it means: `./pagewalk explain`."""
+"""What went wrong first in a run, and what it means: `./pagewalk explain`."""

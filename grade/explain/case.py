@@ -13,7 +13,7 @@ from grade.ladder.build import build_kernel
 from grade.ladder.trees import Tree, prepare
 from grade.machine.stop import StopKind
 
-_NONCE = 0x50414745  # any: nobody is asked for it here
+_NONCE = 0x50414745  # any: nothing asks for it here
 
 
 @dataclass(frozen=True)
@@ -33,12 +33,12 @@ class Case:
 
 
 def failed_milestone(tree: Tree, milestone: str, isa: str, lab: int | None) -> Case:
-    """The milestone as it failed last; the latest failure of all if none is named. LadderError if there is none."""
+    """Returns the milestone's last failure; if none is named, the latest failure of all. LadderError if there is none."""
     return case_of(choose_failed(tree, milestone, isa, lab))
 
 
 def case_of(failed: FailedRun) -> Case:
-    """A milestone that failed. LadderError if its kernel is not there any more."""
+    """Returns the case of a milestone that failed. LadderError if its kernel no longer exists."""
     refuse_changed(failed)
     return Case(
         title=f"Milestone {failed.milestone} on lab {failed.lab}'s kernel for {failed.isa}",
@@ -54,7 +54,7 @@ def case_of(failed: FailedRun) -> Case:
 
 
 def scripted(tree: Tree, isa: str, lab: int | None, script: str) -> Case:
-    """A run of the kernel of a lab, or of the whole tree, with these lines for its monitor."""
+    """Returns a run of the kernel of a lab, or of the whole tree, with these lines for its monitor."""
     folder = tree.root if lab is None or tree.course else prepare(tree, lab)
     kernel = build_kernel(folder, isa)
     number = lab or tree.lab

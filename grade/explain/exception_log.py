@@ -1,7 +1,7 @@
-"""Follows what QEMU says of each exception of a guest that runs, as far as one has to know it.
+"""Reads what QEMU logs about each exception of a running guest, only as long as it is needed.
 
 A guest that faults for ever fills a disk within minutes, so the text comes through a pipe, is read as it comes and is
-not kept; after so many exceptions the guest is stopped.
+not kept; after a limit of exceptions the guest is stopped.
 """
 
 import os
@@ -12,14 +12,14 @@ from threading import Event, Thread
 from grade.isa import Isa
 from grade.isa.exceptions import Kind, Taken
 
-_MOST_OF_KERNEL = 1000  # exceptions of the kernel's own, interrupts not counted: a sound kernel takes a handful
+_MOST_OF_KERNEL = 1000  # exceptions of the kernel's own, without interrupts: a sound kernel takes a handful
 _MOST_TEXT = 64 << 20  # bytes; a run of user programs has many expected exceptions
 _END = b"the guest stands still\n"
 
 
 @dataclass
 class Repeated:
-    """The same exception, so many times in a row."""
+    """The same exception, several times in a row."""
 
     taken: Taken
     times: int
@@ -35,22 +35,22 @@ class ExceptionLog:
         self._complete = Event()
         self.taken: list[Repeated] = []
         self.is_cut_short = False
-        """Whether the guest was stopped because there were so many."""
+        """Whether the guest was stopped because it took too many exceptions."""
         self._stop_guest: Callable[[], None] = lambda: None
         self._reader = Thread(target=self._read, daemon=True)
 
     def follow(self, stop_guest: Callable[[], None]) -> None:
-        """Begins to read. `stop_guest` is called, from another thread, when there is no use in more."""
+        """Begins to read. `stop_guest` is called, from another thread, when reading on is of no use."""
         self._stop_guest = stop_guest
         self._reader.start()
 
     def finish(self) -> None:
-        """The guest stands still: returns when everything that it has caused has been read."""
+        """Returns when everything that the guest has caused has been read. The guest must be stopped."""
         os.write(self.input, b"\n" + _END)
         self._complete.wait()
 
     def close(self) -> None:
-        """QEMU has gone."""
+        """Closes the log. QEMU must have ended."""
         os.close(self.input)
         if self._reader.ident is not None:
             self._reader.join()
@@ -59,7 +59,7 @@ class ExceptionLog:
     def _read(self) -> None:
         rest = b""
         while data := os.read(self._output, 1 << 16):
-            if self._complete.is_set():  # somebody has the guest run on: it must not wait for us
+            if self._complete.is_set():  # the guest has been resumed: it must not wait for us
                 continue
             text = rest + data
             is_end = text.endswith(_END)

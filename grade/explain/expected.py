@@ -1,4 +1,4 @@
-"""Which exceptions a sound kernel takes, too: those that programs and the monitor's commands cause on purpose."""
+"""Which exceptions a sound kernel takes as well: those that programs and the monitor's commands cause on purpose."""
 
 from grade.boot.sight import Sight
 from grade.diagnosis.process_ends import unmeant_kills
@@ -8,21 +8,21 @@ from grade.machine.facts import Fact
 from grade.machine.stop import StopKind
 
 ENDLESS = 16
-"""So many times in a row no sound kernel takes a fault of a process's: what it has resolved does not come again."""
+"""How often in a row a sound kernel never takes the same fault of a process: one that it resolved does not come again."""
 
 _TAIL = 3  # where a guest that faults for ever has its last exceptions
 _NEVER_ENDED = (StopKind.HANG, StopKind.FLOOD)
 
 
 def kills_by_fault(guest: Sight) -> list[Fact]:
-    """The reports of page faults for which a process was killed. Other exceptions are the doing of programs."""
+    """Returns the reports of page faults for which a process was killed. Other exceptions are the doing of programs."""
     return [report for _, report in unmeant_kills(guest) if report.name == "fault"]
 
 
 def first_unexpected(guest: Sight, log: ExceptionLog, *, is_graded: bool) -> int | None:
-    """The index in log.taken of the first exception that should not have been; None if all are expected.
+    """Returns the index in log.taken of the first exception that should not have been; None if all are expected.
 
-    Where a milestone is graded, nobody may be killed at all that is not meant to be.
+    In a graded milestone no process may be killed that is not meant to be.
     """
     facts = guest.machine.facts()
     reports = [report for _, report in unmeant_kills(guest)] if is_graded else kills_by_fault(guest)
@@ -47,7 +47,7 @@ def first_unexpected(guest: Sight, log: ExceptionLog, *, is_graded: bool) -> int
 
 
 def passed_before(log: ExceptionLog, index: int) -> str:
-    """How many expected exceptions came before, by kind; empty if there were none."""
+    """Returns how many expected exceptions came before, by kind; empty if there were none."""
     counts: dict[tuple[str, str], int] = {}
     for repeated in log.taken[:index]:
         words = _words(repeated.taken)
@@ -56,7 +56,7 @@ def passed_before(log: ExceptionLog, index: int) -> str:
 
 
 def _words(taken: Taken) -> tuple[str, str]:
-    """For one, and for more than one."""
+    """Returns the words for one, and for more than one."""
     if taken.kind is Kind.PAGE_FAULT and taken.user:
         how = "of user code, which the kernel resolved"
         return f"page fault {how}", f"page faults {how}"
@@ -66,7 +66,7 @@ def _words(taken: Taken) -> tuple[str, str]:
 
 
 def _place(report: Fact) -> tuple[int | None, int | None]:
-    """The address, if it was about one, and the instruction."""
+    """Returns the address, if it was about one, and the instruction."""
     return (_number(report, "address"), _number(report, "pc"))
 
 

@@ -1,4 +1,4 @@
-"""Puts together what is to be said about a run, section by section. A section without lines is left out."""
+"""Composes what is to be said about a run, section by section. A section without lines is left out."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -34,8 +34,8 @@ _WORDS_OF_STOP = {
     StopKind.FLOOD: "it printed without end",
     StopKind.BREAKPOINT: "the grader stopped it there, and looked",
 }
-_WAY_IN = "arch/{isa}/traps.cc"  # where there is no better one: what user code and devices want comes through it
-_KILLS = ("process-killed", "killed-after-fork")  # those of a run's own, too, where a kill is why it failed
+_WAY_IN = "arch/{isa}/traps.cc"  # if no better one is known: user code and devices enter here
+_KILLS = ("process-killed", "killed-after-fork")  # those of a scripted run as well, if it failed by a kill
 _ENDLESS = (
     "The program goes on and on: it has no end of its own, and it used up the time that it was given.",
     "That is not the kernel's fault: the kernel interrupts it, tick by tick, and it goes on where it was.",
@@ -57,7 +57,7 @@ class Section:
 
 @dataclass(frozen=True)
 class Explanation:
-    """All there is to say. `cause` is a stable name; None if nothing is wrong, or the code is not written."""
+    """Everything there is to say. `cause` is a stable name; None if nothing is wrong, or the code is not written."""
 
     sections: tuple[Section, ...]
     cause: str | None
@@ -65,7 +65,7 @@ class Explanation:
 
 
 def explain(case: Case) -> Explanation:
-    """Boots the guest again, and says what happened. Takes some seconds."""
+    """Boots the guest again and says what happened. Takes some seconds."""
     with rebooted(case.recipe, case.tree) as (guest, log):
         stop = follow(guest, log, case.way, to_the_end=case.to_the_end)
         failure = case.failure or _failure(guest, stop)
@@ -91,7 +91,7 @@ def explain(case: Case) -> Explanation:
 
 
 def _failure(guest: Guest, stop: Stop) -> Failure | NotWritten | None:
-    """Why a run with lines for the monitor did not come to its end; None if it did."""
+    """Returns why a run with lines for the monitor did not come to its end; None if it did."""
     ended = stop.kind is StopKind.POWERED_OFF and guest.facts("poweroff")
     try:
         if ended:
@@ -162,7 +162,7 @@ def _when(first: Unexpected) -> str:
 
 
 def _place_of(first: Unexpected | None, guest: Sight) -> str:
-    """The kernel's source line of the first exception, or where the run stopped; empty if user code ran."""
+    """Returns the kernel's source line of the first exception, or where the run stopped; empty if user code ran."""
     if first is not None and not first.taken.user and (place := first.guest.place(first.taken.pc).partition(" at ")[2]):
         return place
     stop = guest.last_stop
@@ -180,7 +180,7 @@ def _cause_lines(case: Case, failure: Failure, cause: str, place: str) -> tuple[
 
 
 def _odd_frames(guest: Sight, *, is_end: bool) -> list[str]:
-    """What does not fit together; frames that nothing leads to only at an end where no process is on its way in the kernel."""
+    """Returns what is inconsistent; lost frames count only at an end at which no process can be inside the kernel."""
     idle, last = is_end and not any(slot.pid for slot in process_slots(guest)), guest.last_stop
     quiet = idle and last is not None and (last.kind is StopKind.BREAKPOINT or guest.facts("poweroff"))
     found = frame_findings(guest)

@@ -14,7 +14,7 @@ _LOW = "(low)"
 
 
 def describe_first(first: Unexpected, log: ExceptionLog, index: int) -> list[str]:
-    """Exception by exception, from the one at `index` on. After one of a process's, the others go on as if nothing was."""
+    """Describes the exceptions from the one at `index` on. After one of a process's, the others continue normally."""
     lines = []
     if before := passed_before(log, index):
         lines.append(f"before it: {before}")
@@ -25,7 +25,7 @@ def describe_first(first: Unexpected, log: ExceptionLog, index: int) -> list[str
         lines.append(f"{number}. {taken.what}")
         if taken.kind is not Kind.RESET:
             lines.append(f"   {_by(first.guest, taken)}")
-        if repeated.times > (1 if not taken.user else ENDLESS):  # brothers die alike, too
+        if repeated.times > (1 if not taken.user else ENDLESS):  # siblings die alike
             lines.append(f"   then the same {repeated.times - 1:,} times more")
     if log.is_cut_short:
         lines.append("... and so on, without end: the machine was stopped")
@@ -37,7 +37,7 @@ def describe_first(first: Unexpected, log: ExceptionLog, index: int) -> list[str
 
 
 def _by(guest: Sight, taken: Taken) -> str:
-    """Who did what: the instruction, and the address if that is another one."""
+    """Returns who did what: the instruction, and the address if that is another one."""
     who = "user code" if taken.user else "the kernel"
     place = "" if taken.user else guest.place(taken.pc)
     other = taken.address not in (None, taken.pc)
@@ -46,13 +46,13 @@ def _by(guest: Sight, taken: Taken) -> str:
 
 
 def walk_of(first: Unexpected) -> list[str]:
-    """How its address translated then, and what the address is. Nothing if it was about no address."""
+    """Returns how its address translated then, and what the address is. Empty if it was about no address."""
     address = first.taken.address
     if address is None:
         return []
     space = first.space
     name = Names(first.guest, space).of(address)
-    if name.endswith(_LOW) and first.taken.user:  # that the kernel once had something there is no matter to a process
+    if name.endswith(_LOW) and first.taken.user:  # what the kernel once had there does not concern a process
         name = ""
     lines = explain(walker_of(first.guest, space).walk(address)).splitlines()
     return [*lines, f"{address:#x} is in: {name}" if name else f"{address:#x} is in nothing that has a name"]

@@ -1,4 +1,4 @@
-"""What the kernel writes into frames that are given back, where an exception has met it."""
+"""What the kernel writes into freed frames, where an exception has met it."""
 
 from grade.boot.frame_records import FILL_OF_FREED, is_fill_of_freed
 from grade.diagnosis.hindsight import Unexpected
@@ -9,7 +9,7 @@ _WHAT_IT_IS = "0xcc is what the kernel writes into frames that are given back: t
 
 
 def freed_lines(first: Unexpected) -> list[str]:
-    """What of the exception is freed memory, in words; empty if nothing is."""
+    """Returns which parts of the exception are freed memory, in words; empty if none is."""
     taken, met = first.taken, []
     if taken.address is not None and is_fill_of_freed(taken.address):
         met.append(f"the address {taken.address:#x}")
@@ -28,7 +28,7 @@ def _last_entry(first: Unexpected, address: int) -> int | None:
 
 
 def _is_instruction(first: Unexpected, pc: int) -> bool:
-    """Whether 0xcc was executed there, or, as a breakpoint of x86 returns after itself, right before."""
+    """Returns whether 0xcc was executed there or, as a breakpoint of x86 returns after itself, right before."""
     walker = walker_of(first.guest, first.space)
     for at in (pc, pc - 1):
         pa = walker.walk(at % (1 << 64)).pa

@@ -1,11 +1,11 @@
-"""The debugging histories from which the labs come, and which causes are theirs. docs/postmortems.md tells them."""
+"""The debugging histories from which the labs come, and which causes belong to them. docs/postmortems.md tells them."""
 
 from dataclasses import dataclass
 
 
 @dataclass(frozen=True)
 class History:
-    """One of them: from which lab on it can be understood, its heading in docs/postmortems.md, and which causes are like it."""
+    """A history: from which lab on it can be understood, its heading in docs/postmortems.md, and which causes resemble it."""
 
     lab: int
     heading: str
@@ -14,11 +14,11 @@ class History:
 
     @property
     def causes(self) -> tuple[str, ...]:
-        """All causes that are like it."""
+        """All causes that resemble it."""
         return tuple(cause for _, causes in self.likenesses for cause in causes)
 
     def alike(self, cause: str) -> str:
-        """What a failure with this cause and the history have in common."""
+        """Returns what a failure with this cause and the history have in common."""
         return next(words for words, causes in self.likenesses if cause in causes)
 
 
@@ -69,10 +69,10 @@ HISTORIES = (
 
 
 def history_of(cause: str, lab: int) -> History | None:
-    """The history that a failure with this cause resembles, if a tree of this lab has it."""
+    """Returns the history that a failure with this cause resembles, if a tree of this lab has it, else None."""
     return next((history for history in HISTORIES if cause in history.causes and history.lab <= lab), None)
 
 
 def link_to(history: History) -> str:
-    """Where it is told."""
+    """Returns where the history is told."""
     return f"docs/postmortems.md#{history.heading.lower().replace(' ', '-')}"

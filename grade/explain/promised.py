@@ -6,7 +6,7 @@ from grade.inspect.names import is_users
 
 
 def promise_lines(first: Unexpected) -> list[str]:
-    """The area of the address; nothing if it is not a user's address, or the kernel keeps no areas."""
+    """Describes the area of the address; empty if it is not a user's address, or the kernel keeps no areas."""
     address, areas = first.taken.address, first.areas
     if address is None or areas is None or not is_users(first.guest, address):
         return []
@@ -23,7 +23,7 @@ def promise_lines(first: Unexpected) -> list[str]:
 
 
 def _relatives(first: Unexpected, address: int) -> list[str]:
-    """What the parent has at the address."""
+    """Describes what the parent has at the address."""
     lines = []
     for space in parents(first):
         page = "has a page there" if has_page(first.guest, space, address) else "has no page there"

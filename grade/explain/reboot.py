@@ -18,9 +18,9 @@ from grade.machine.machine import Machine
 from grade.machine.qemu_process import GuestSetup
 from grade.machine.stop import Stop, StopKind
 
-_CPU_SECONDS, _IDLE_SECONDS = 10.0, 2.0  # more than a milestone's own: the log costs time
+_CPU_SECONDS, _IDLE_SECONDS = 10.0, 2.0  # more than a milestone's: the log costs time
 _MOST_STOPS = 2000  # at a handler, on the way to one exception
-_MOST_ALIKE = 16  # ...in a row: another exception came first this time, a tick say, and goes on for ever
+_MOST_ALIKE = 16  # ...in a row: another exception, say a tick, came first this time and recurs for ever
 
 
 class LoggedMachine(Machine):
@@ -30,7 +30,7 @@ class LoggedMachine(Machine):
 
     @property
     def looks_for_circles(self) -> bool:
-        """No: a log stops it, and what it goes back to has been seen."""
+        """Always False: the log stops the guest, and has seen what it goes back to."""
         return False
 
     def _setup(self) -> GuestSetup:
@@ -41,7 +41,7 @@ class LoggedMachine(Machine):
 
 
 def booted_again(recipe: Recipe, tree: Path, log: int | None = None) -> Guest:
-    """A guest from a recipe, not yet started."""
+    """Returns a guest of a recipe, not yet started."""
     machine = machine_of_kind(LoggedMachine, recipe, _CPU_SECONDS, _IDLE_SECONDS)
     machine.log = log
     return Guest.again(recipe, tree, machine)
@@ -49,7 +49,7 @@ def booted_again(recipe: Recipe, tree: Path, log: int | None = None) -> Guest:
 
 @contextmanager
 def rebooted(recipe: Recipe, tree: Path) -> Iterator[tuple[Guest, ExceptionLog]]:
-    """A guest before its first instruction, and the log of the exceptions that it is going to take."""
+    """Yields a guest before its first instruction, and the log of the exceptions that it is going to take."""
     log = ExceptionLog(isa_called(recipe.isa))
     try:
         with booted_again(recipe, tree, log.input) as guest:
@@ -60,7 +60,7 @@ def rebooted(recipe: Recipe, tree: Path) -> Iterator[tuple[Guest, ExceptionLog]]
 
 
 def follow(guest: Guest, log: ExceptionLog, way: Way, *, to_the_end: bool) -> Stop:
-    """Lets the guest go the way that it went before, and then, if it did so, to its end."""
+    """Lets the guest go the way that it went before and then, if it did so, to its end."""
     _, stop = way.go(guest.machine)
     if stop is None or (to_the_end and stop.kind is StopKind.BREAKPOINT):
         stop = guest.machine.run()
@@ -75,7 +75,7 @@ def follow(guest: Guest, log: ExceptionLog, way: Way, *, to_the_end: bool) -> St
 
 @contextmanager
 def at_exception(recipe: Recipe, tree: Path, taken: Taken, handler: int | None) -> Iterator[Guest | None]:
-    """The guest at the first instruction of the handler of that exception; None if it does not get there again."""
+    """Yields the guest at the first instruction of the handler of that exception; None if it does not get there again."""
     if handler is None:
         yield None
         return
@@ -84,7 +84,7 @@ def at_exception(recipe: Recipe, tree: Path, taken: Taken, handler: int | None) 
 
 
 def _arrives(guest: Guest, taken: Taken, handler: int) -> bool:
-    """Runs the guest to the handler of that exception; whether it got there."""
+    """Runs the guest to the handler of that exception; returns whether it got there."""
     guest.machine.insert_breakpoint(handler)
     before, alike = None, 0
     for _ in range(_MOST_STOPS):
@@ -101,7 +101,7 @@ def _arrives(guest: Guest, taken: Taken, handler: int) -> bool:
 
 
 def _is_there(guest: Guest, taken: Taken) -> bool:
-    """Whether it is this exception that the CPU has just taken."""
+    """Returns whether this is the exception that the CPU has just taken."""
     cpu = guest.cpu()
     if taken.address is not None and cpu.fault_address != taken.address:
         return False

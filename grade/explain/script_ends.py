@@ -1,4 +1,4 @@
-"""How a run of somebody's own may end for which the kernel is not to blame."""
+"""How a student's own script may end through no fault of the kernel."""
 
 from grade.boot.process_slots import process_slots
 from grade.boot.sight import Sight
@@ -14,7 +14,7 @@ _WAY_IN = "arch/{isa}/traps.cc"  # where interrupts are taken
 
 
 def refuse_misuse(guest: Sight) -> None:
-    """LadderError if the script has a line that the monitor would not take."""
+    """Raises LadderError if the script has a line that the monitor would not take."""
     for fact in guest.facts("misuse"):
         command, reason = (visible(fact.values.get(name, "?")) for name in ("command", "reason"))
         is_unknown = reason == "unknown-command"
@@ -27,14 +27,14 @@ def refuse_misuse(guest: Sight) -> None:
 
 
 def goes_on_and_on(guest: Sight, log: ExceptionLog, failure: Failure) -> bool:
-    """Whether it is only a program without an end that used up the time: ticks interrupt it, and nobody waits for a turn."""
+    """Returns whether only a program without an end used up the time: ticks interrupt it, and no process waits for a turn."""
     ticks = [repeated.times for repeated in log.taken if repeated.taken.kind is Kind.INTERRUPT and repeated.taken.user]
     waiting = any(slot.state == "ready" for slot in process_slots(guest))
     return failure.cause == "user-makes-no-progress" and sum(ticks) >= _TICKS and max(ticks) < _STORM and not waiting
 
 
 def in_a_storm(guest: Sight, log: ExceptionLog, failure: Failure) -> Failure:
-    """The failure; that of a kernel which interrupts keep from going on says so, and not where the last of them found it."""
+    """Returns the failure; if interrupts keep the kernel busy, one that says so, not where the last of them found it."""
     most = max((repeated.times for repeated in log.taken if repeated.taken.kind is Kind.INTERRUPT), default=0)
     if failure.cause not in ("hang", "user-makes-no-progress") or most < _STORM:
         return failure

@@ -14,7 +14,7 @@ from grade.run_plan import all_milestones, milestones_for, plan
 def choose_failed(tree: Tree, milestone: str, isa: str, lab: int | None) -> FailedRun:
     """Returns the last failed run of a milestone, or of any milestone if it is ''. LadderError if there is none.
 
-    Says on stderr if another failure should be looked at first. The kernel may have changed since then: refuse_changed().
+    Says on stderr if another failure should be examined first. The kernel may have changed since then: refuse_changed().
     """
     if not milestone:
         if (failed := latest()) is None:
@@ -45,7 +45,7 @@ def choose_failed(tree: Tree, milestone: str, isa: str, lab: int | None) -> Fail
 
 
 def _refuse_unknown(tree: Tree, milestone: str, isa: str, lab: int) -> None:
-    """LadderError for a milestone that grading the lab's kernel cannot make fail: it is none, or is not asked there."""
+    """Raises LadderError for a milestone that does not exist, or that grading the lab's kernel does not include."""
     known = all_milestones(tree)
     if milestone not in known:
         of_its_lab = [one for one in known if one.split(".")[0] == milestone.split(".")[0]] or known
@@ -55,7 +55,7 @@ def _refuse_unknown(tree: Tree, milestone: str, isa: str, lab: int) -> None:
 
 
 def refuse_changed(failed: FailedRun, more: str = "") -> None:
-    """LadderError if the kernel is not the one that failed."""
+    """Raises LadderError if the kernel is not the one that failed."""
     if not failed.is_current:
         again = f"./pagewalk grade {failed.lab} --isa {failed.isa} --milestone {failed.milestone}"
         what = f"the kernel has changed since milestone {failed.milestone} failed"
@@ -63,6 +63,6 @@ def refuse_changed(failed: FailedRun, more: str = "") -> None:
 
 
 def _host_tests_of(tree: Tree, milestone: str) -> str | None:
-    """The pattern of the host tests that alone prove the milestone; None if a machine runs for it."""
+    """Returns the pattern of the host tests that alone prove the milestone; None if a machine runs for it."""
     found = (known for known in milestones_of(tree.labs) if known.number == milestone and known.witness == "H")
     return next((known.host_tests[0] for known in found if known.host_tests), None)

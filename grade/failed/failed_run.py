@@ -1,8 +1,8 @@
-"""Remembers how a milestone failed, so that one can go back to that point, and look at the machine as it was.
+"""Remembers how a milestone failed, so that a student can go back to that point and examine the machine as it was.
 
 build/failed/ has a folder for each milestone that has failed with a machine running: how to boot the same guest again, what
-the milestone said, and the machine's RAM and registers at the end (grade/boot/snapshot.py). For tests that run beside each
-other, PAGEWALK_FAILED names another folder.
+the milestone said, and the machine's RAM and registers at the end (grade/boot/snapshot.py). For tests that run
+concurrently, PAGEWALK_FAILED names another folder.
 """
 
 import hashlib
@@ -29,7 +29,7 @@ _FAILURE = "failure.json"
 
 @dataclass(frozen=True)
 class FailedRun:
-    """A milestone that failed, the guest it failed on, and the way to where that stopped."""
+    """A milestone that failed, the guest it failed on, and the way to where that guest stopped."""
 
     lab: int
     milestone: str
@@ -46,7 +46,7 @@ class FailedRun:
     """Whether the kernel's file is still the one that failed."""
 
     def guest(self) -> SavedGuest | None:
-        """The guest as it was; None if it could not be kept: QEMU had gone."""
+        """Returns the guest as it was; None if it could not be kept because QEMU had gone."""
         return load_snapshot(self.folder)
 
 
@@ -59,7 +59,7 @@ def _run_folder(lab: int, milestone: str, isa: str, kept_in: Path | None) -> Pat
 
 
 def command_for(verb: str, target: Target | FailedRun, milestone: str) -> str:
-    """What a student types to look at the failure: `verb` is gdb, explain or view."""
+    """Returns what a student types to examine the failure: `verb` is gdb, explain or view."""
     on = "" if milestone.startswith(f"{target.lab}.") else f" --lab {target.lab}"
     return f"./pagewalk {verb} {milestone} --isa {target.isa}{on}"
 
@@ -67,7 +67,7 @@ def command_for(verb: str, target: Target | FailedRun, milestone: str) -> str:
 def save(target: Target, milestone: str, guest: Guest, failure: Failure, kept_in: Path | None = None) -> Path:
     """Keeps a failed guest, in another folder than build/failed if one is named; returns where.
 
-    Raises OSError; what was kept before is lost then, too.
+    Raises OSError; then what was kept before is lost as well.
     """
     stop = guest.last_stop
     folder = _run_folder(target.lab, milestone, target.isa, kept_in)
@@ -94,30 +94,30 @@ def save(target: Target, milestone: str, guest: Guest, failure: Failure, kept_in
 
 
 def forget(target: Target, milestone: str, kept_in: Path | None = None) -> None:
-    """There is no failed guest to go back to: the milestone failed before anything was booted."""
+    """Deletes what was kept: the milestone failed before anything was booted, so there is no guest to go back to."""
     shutil.rmtree(_run_folder(target.lab, milestone, target.isa, kept_in), ignore_errors=True)
 
 
 def load(lab: int, milestone: str, isa: str, kept_in: Path | None = None) -> FailedRun | None:
-    """What save() kept, or None."""
+    """Returns what save() kept, or None."""
     return next(_all_in([_run_folder(lab, milestone, isa, kept_in) / _FAILURE]), None)
 
 
 def latest() -> FailedRun | None:
-    """What save() kept last, of all milestones, or None."""
+    """Returns what save() kept last, of all milestones, or None."""
     paths = sorted(_folder().glob(f"*/{_FAILURE}"), key=lambda path: path.stat().st_mtime_ns, reverse=True)
     return next(_all_in(paths), None)
 
 
 def most_basic(failed: FailedRun) -> FailedRun:
-    """Of the milestones that this very kernel has failed: the first in the labs' order."""
+    """Returns the first in the labs' order of the milestones that this same kernel has failed."""
     runs = _all_in(_folder().glob(f"lab{failed.lab}-*-{failed.isa}/{_FAILURE}"))
     alike = (run for run in runs if run.is_current and run.recipe.elf == failed.recipe.elf)
     return min([failed, *alike], key=lambda run: [int(part) for part in run.milestone.split(".")])
 
 
 def _all_in(paths: Iterable[Path]) -> Iterator[FailedRun]:
-    """Those that can be read: another Pagewalk may have kept them, and one that grades now may renew them."""
+    """Yields those that can be read: another Pagewalk may have kept them, and a concurrent grading may renew them."""
     for path in paths:
         with suppress(OSError, LookupError, ValueError, TypeError):
             yield _read(path)
@@ -143,5 +143,5 @@ def _read(path: Path) -> FailedRun:
 
 
 def _digest(elf: Path) -> str:
-    """What tells one build of a kernel from another; empty if it is gone."""
+    """Returns what tells one build of a kernel from another; empty if the kernel no longer exists."""
     return hashlib.sha256(elf.read_bytes()).hexdigest() if elf.exists() else ""

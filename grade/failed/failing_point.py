@@ -1,4 +1,4 @@
-"""The way back to where a milestone's machine stood when it failed: by the same stops, in the same order."""
+"""The way back to where a milestone's machine was when it failed: by the same stops, in the same order."""
 
 from dataclasses import dataclass, replace
 
@@ -21,7 +21,7 @@ _REPORTERS = ("check_failed", "lab_todo", "fatal_fault", "fatal_exception", "fat
 
 @dataclass(frozen=True)
 class Death:
-    """The instruction at which the CPU faults for ever, or resets the machine, and how often the guest comes by before."""
+    """The instruction at which the CPU faults for ever, or resets the machine, and how often the guest passes it before."""
 
     pc: int
     passes: int
@@ -32,7 +32,7 @@ def go_to_failure(
 ) -> list[str]:
     """Lets the guest run to where the milestone failed; returns where that is, in words, and what was wrong.
 
-    With `death` it stops right before that; with `at_kill` as a process is killed: when the test noticed it had gone.
+    With `death` it stops right before that; with `at_kill`, when a process is killed, which the test noticed only later.
     """
     if at_kill and (kill := failed.failure.kill) is not None:
         stop = go_to_kill(machine, image, kill.pid)
@@ -40,7 +40,7 @@ def go_to_failure(
             return [f"The machine did not come there as last time: {stop.detail}."]
         where = f"process {kill.pid} ({kill.program}) is killed, and has all that it had; `bt` says why"
         return [f"Where milestone {failed.milestone} failed on {failed.isa}: {where}.", *_failure_lines(failed)]
-    # Nobody plays again what is written into memory while a recording is made.
+    # Writes to memory while a recording is made are not replayed.
     way = failed.way if machine.recording is None else replace(failed.way, deeds=())
     more = ([_NOT_RECORDED] if way != failed.way else []) + _failure_lines(failed)
     passed, last = way.go(machine)
@@ -67,7 +67,7 @@ def go_before(machine: DebuggedMachine, death: Death) -> None:
 
 
 def death_at(machine: DebuggedMachine, pc: int, way: Way) -> Death | None:
-    """Lets the guest go that way until it dies at `pc`, where it was seen to; None if it does not."""
+    """Lets the guest go that way until it dies at `pc`, where it was seen to die; None if it does not."""
     _, stop = way.go(machine)
     if stop is not None and stop.kind is not StopKind.BREAKPOINT:
         return None
@@ -84,9 +84,9 @@ def death_at(machine: DebuggedMachine, pc: int, way: Way) -> Death | None:
 
 
 def is_unreachable(machine: DebuggedMachine) -> bool:
-    """Whether the CPU is about to fetch code that is not there: if it is a handler's, it will be there for ever."""
+    """Returns whether the CPU is about to fetch kernel code that is not mapped: in a handler, it faults for ever."""
     cpu = cpu_of(machine)
-    # A program's page may yet come: that is the kernel's to see to.
+    # A program's page may still come: the kernel brings it.
     if cpu.is_user:
         return False
     walker = walker_for(machine.isa.name, machine.memory, cpu.registers)
@@ -104,7 +104,7 @@ def _run_to(machine: DebuggedMachine, *addresses: int) -> Stop:
 
 
 def _place_of(failed: FailedRun, image: KernelImage) -> str:
-    """The last of the breakpoints at which the test stopped."""
+    """Returns the last of the breakpoints at which the test stopped, in words."""
     address = failed.way.stops[-1][0]
     times = sum(times for each, times in failed.way.stops if each == address)
     name = image.place(address).partition(" at ")[0] or f"{address:#x}"
@@ -112,7 +112,7 @@ def _place_of(failed: FailedRun, image: KernelImage) -> str:
 
 
 def _run_on(machine: DebuggedMachine, failed: FailedRun, image: KernelImage) -> str:
-    """The last stop was no breakpoint: goes on until the machine ends, hangs, or the kernel reports its own end."""
+    """Resumes after a last stop that was no breakpoint, until the machine ends, hangs, or the kernel reports its own end."""
     if failed.stop_kind is None:
         return "before its first instruction"
     if failed.stop_kind in (StopKind.WATCHPOINT, StopKind.STEP, StopKind.PAUSED) and failed.stop_at is not None:
@@ -126,7 +126,7 @@ def _run_on(machine: DebuggedMachine, failed: FailedRun, image: KernelImage) -> 
 
 
 def _reporters(image: KernelImage) -> dict[int, str]:
-    """The names of those that this kernel has, by their addresses, high and low."""
+    """Returns the names of the reporting functions that this kernel has, by their addresses, high and low."""
     found = {}
     for symbol, va in image.symbols.items():
         for name in _REPORTERS:
@@ -139,5 +139,5 @@ def _failure_lines(failed: FailedRun) -> list[str]:
     failure = failed.failure
     lines = [f"cause: {failure.cause}", f"expected: {failure.expected}", f"seen: {failure.seen}"]
     if failed.stop_kind is StopKind.BREAKPOINT:
-        lines += failure.walk_lines  # the grader stopped it to look: no fault is being handled, and `why` has none to walk
+        lines += failure.walk_lines  # the grader stopped it: no fault is being handled, and `why` has none to walk
     return [visible(line) for line in lines]

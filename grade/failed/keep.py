@@ -1,4 +1,4 @@
-"""What is left of a milestone that failed: the machine as it was, its picture, and what to type to look at both."""
+"""What is kept of a milestone that failed: the machine as it was, its picture, and the commands that show both."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -13,9 +13,9 @@ from grade.run_plan import Target
 def keep_failure(
     verdict: Verdict, target: Target, milestone: str, failure: Failure | None, guest: Guest | None, kept_in: Path | None
 ) -> Verdict:
-    """Keeps the guest of a failure, in build/failed or where one says, and forgets the one of before.
+    """Keeps the guest of a failure, in build/failed or in another folder, and forgets the previous one.
 
-    Returns the verdict with what to type; as it is, if the milestone has not failed, or failed with no machine running.
+    Returns the verdict with the commands; unchanged if the milestone has not failed, or failed with no machine running.
     """
     if failure is None or guest is None:
         forget(target, milestone, kept_in)
@@ -30,7 +30,7 @@ def keep_failure(
 
 
 def _drawn(verdict: Verdict, target: Target, milestone: str, failure: Failure, guest: Guest, folder: Path) -> Verdict:
-    """Draws the machine as it stands, or stood when a process was killed; whatever comes of that, the milestone has been judged."""
+    """Draws the machine as it is, or was when a process was killed; an error here does not change the verdict."""
     from grade.failed.kill_point import at_kill
     from grade.view.command import PAGE_FILE, shown, subject_of  # only now: most runs draw nothing, and this takes a while
     from grade.view.page import write_page
@@ -42,5 +42,5 @@ def _drawn(verdict: Verdict, target: Target, milestone: str, failure: Failure, g
         with at_kill(failed) as killing:
             write_page(killing or guest, subject_of(milestone, target, failure), path)
         return replace(verdict, picture=shown(path))
-    except Exception as problem:  # a picture is an extra: no state of a student's machine may keep the result away
+    except Exception as problem:  # a picture is an extra: no state of a student's machine may prevent the result
         return replace(verdict, notes=(f"no picture {type(problem).__name__}: {problem}",))

@@ -1,4 +1,4 @@
-"""Where the kernel kills a process: all that the process has is still there."""
+"""The point where the kernel kills a process: all that the process has is still there."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -11,17 +11,17 @@ from grade.machine.machine import Machine, MachineError
 from grade.machine.stop import Stop, StopKind
 
 _END_OF_A_PROCESS = "end_current"  # kernel/process/process.h
-_SIGNAL = 0x7F  # in a status; 0 if the process called exit
+_SIGNAL = 0x7F  # of a status; 0 if the process called exit
 
 
 def end_of_a_process(image: KernelImage) -> int | None:
-    """Where each process comes to its end, by itself or killed; None before lab 3."""
+    """Returns where every process ends, by itself or killed; None before lab 3."""
     name = f"_Z{len(_END_OF_A_PROCESS)}{_END_OF_A_PROCESS}"
     return image.function(_END_OF_A_PROCESS) if any(one.startswith(name) for one in image.symbols) else None
 
 
 def go_to_kill(machine: Machine, image: KernelImage, pid: int) -> Stop:
-    """Lets a guest run until it kills the process `pid`: a stop at a breakpoint, or how it ended before."""
+    """Lets a guest run until it kills the process `pid`; returns a stop at a breakpoint, or how the guest ended before."""
     at = end_of_a_process(image)
     if at is not None:
         machine.insert_breakpoint(at)
@@ -34,13 +34,13 @@ def go_to_kill(machine: Machine, image: KernelImage, pid: int) -> Stop:
 
 
 def last_killed(machine: Machine) -> dict[str, str]:
-    """What the kernel has said of the process that it killed last."""
+    """Returns what the kernel has said of the process that it killed last."""
     return next((fact.values for fact in reversed(machine.facts()) if fact.name == "killed"), {})
 
 
 @contextmanager
 def at_kill(failed: FailedRun) -> Iterator[Guest | None]:
-    """The guest of that failure, booted again, as it kills the process that it should not; None if it does not again."""
+    """Yields the guest of that failure, booted again, as it wrongly kills the process; None if it does not this time."""
     if failed.failure.kill is None:
         yield None
         return

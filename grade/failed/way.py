@@ -1,4 +1,4 @@
-"""How a guest came to where it stands, so that another one can go there: where it stopped, and what was done to it there."""
+"""How a guest came to where it is, so that another can go there: where it stopped, and what was done to it there."""
 
 import zlib
 from base64 import b85decode, b85encode
@@ -23,18 +23,18 @@ class Way:
 
     @classmethod
     def of(cls, machine: Machine) -> Self:
-        """That a machine has gone until now."""
+        """Returns the way that a machine has gone until now."""
         return cls(tuple((pc, len(list(same))) for pc, same in groupby(machine.breakpoint_stops)), tuple(machine.deeds))
 
     @property
     def length(self) -> int:
-        """How many stops there are."""
+        """The number of stops."""
         return sum(times for _, times in self.stops)
 
     def go(self, machine: Machine) -> tuple[int, Stop | None]:
-        """Lets a guest that has just begun go it: how many stops it came to, and the last one.
+        """Lets a guest that has just begun go this way; returns how many stops it came to, and the last one.
 
-        That is no breakpoint if the guest went another way, and None if there is none to come to.
+        The last stop is no breakpoint if the guest went another way, and None if the way has no stops.
         """
         passed = 0
         last: Stop | None = None
@@ -63,13 +63,13 @@ class Way:
                 _write(machine, deed.va, deed.data)
 
     def as_dict(self) -> dict[str, Any]:
-        """For JSON."""
+        """Returns the way as a dictionary for JSON."""
         deeds = [(deed.after, deed.va, b85encode(zlib.compress(deed.data)).decode()) for deed in self.deeds]
         return {"stops": self.stops, "deeds": deeds}
 
     @classmethod
     def from_dict(cls, document: dict[str, Any]) -> Self:
-        """From JSON. LookupError, ValueError or TypeError if it is none of ours."""
+        """Reads it from JSON. LookupError, ValueError or TypeError if it is none of ours."""
         try:
             deeds = [Deed(after, va, zlib.decompress(b85decode(data))) for after, va, data in document["deeds"]]
         except zlib.error as error:
@@ -78,7 +78,7 @@ class Way:
 
 
 def _write(machine: Machine, va: int, data: bytes) -> None:
-    """Page by page. Frames may be others this time: ticks come when they come. What is not mapped is left out."""
+    """Writes page by page. Frames may differ this time, because ticks come at other moments. What is not mapped is left out."""
     walker = walker_for(machine.isa.name, machine.memory, machine.registers())
     while data:
         part = min(len(data), PAGE - va % PAGE)

@@ -1,4 +1,4 @@
-"""What two maps differ in: of two roots, or of one root at two moments."""
+"""How two maps differ: of two roots, or of one root at two moments."""
 
 from collections.abc import Iterable
 
@@ -8,7 +8,7 @@ from grade.walker.explain import permission_text, size_text
 
 
 def diff_lines(before: AddressSpaceMap, after: AddressSpaceMap) -> list[str]:
-    """One line for each range that only one has (- or +), or that has changed (~); empty if there is none."""
+    """Returns a line for each range that only one map has (- or +), or that has changed (~); empty if there is none."""
     old, new = _pieces(before, after), _pieces(after, before)
     lines: list[tuple[int, str]] = []
     for va in old.keys() | new.keys():
@@ -22,11 +22,11 @@ def diff_lines(before: AddressSpaceMap, after: AddressSpaceMap) -> list[str]:
     return [line for _, line in sorted(lines)]
 
 
-_Piece = tuple[Range, int, int, str]  # the range it is of; then what is compared: size, pa, permissions
+_Piece = tuple[Range, int, int, str]  # the range it belongs to; then what is compared: size, pa, permissions
 
 
 def _pieces(found: AddressSpaceMap, other: AddressSpaceMap) -> dict[int, _Piece]:
-    """The ranges by address, cut where the other map begins or ends one, so that same parts are seen to be the same."""
+    """Returns the ranges by address, cut where the other map begins or ends one, so that equal parts are recognised."""
     cuts = sorted({edge for entry in other.ranges for edge in (entry.range.va, entry.range.end)})
     pieces: dict[int, _Piece] = {}
     for entry in found.ranges:

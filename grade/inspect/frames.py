@@ -1,4 +1,4 @@
-"""Who holds a frame of RAM: by the allocator's records, and by what leads to it."""
+"""Which owners a frame of RAM has: by the allocator's records, and by what leads to it."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -31,7 +31,7 @@ class FrameUse:
 
 @dataclass(frozen=True)
 class OddFrame:
-    """A frame that is held by fewer than what leads to it; `owners` is all that does, in words."""
+    """A frame with fewer shares than things that lead to it; `owners` is all of these, in words."""
 
     frame: int
     shares: int
@@ -46,29 +46,29 @@ class OddFrame:
 
 @dataclass(frozen=True)
 class FrameFindings:
-    """Where the allocator's records and what leads to its frames differ."""
+    """The differences between the allocator's records and what leads to its frames."""
 
     lost: tuple[int, ...] = ()
-    """In use, and nothing leads to them; just now the kernel's own code may hold some."""
+    """Frames in use to which nothing leads; the kernel's own code may hold some just now."""
     freed: tuple[OddFrame, ...] = ()
-    """Free, and yet something leads to them."""
+    """Free frames to which something leads all the same."""
     short: tuple[OddFrame, ...] = ()
-    """Held, but by fewer than what leads to them."""
+    """Frames with fewer shares than things that lead to them."""
 
     @property
     def lost_words(self) -> list[str]:
-        """The line about those that are lost, if there are any."""
+        """The line about lost frames, if there are any."""
         shown = ", ".join(map(hex, self.lost[:_SHOWN_FRAMES]))
         return [f"in use, and nothing leads to them ({len(self.lost)}): {shown}"] if self.lost else []
 
 
 def uses_of(guest: Sight) -> Ledger:
-    """All that leads to a frame, of whichever lab the kernel is."""
+    """Returns everything that leads to a frame, whatever lab the kernel is of."""
     return ledger_of(guest, slots=process_slots(guest))
 
 
 def frame_use(guest: Sight, pa: int) -> FrameUse:
-    """Who holds the frame of `pa`."""
+    """Returns the owners of the frame of `pa`."""
     frame, records = pa & -PAGE, frame_records(guest)
     is_allocators = guest.layout.region("frames").pa <= frame < max(zone.stop for zone in records.never_used)
     owners = tuple(words for _, words in uses_of(guest).owners.get(frame, ())) if process_slots(guest) else ()
@@ -76,7 +76,7 @@ def frame_use(guest: Sight, pa: int) -> FrameUse:
 
 
 def frame_findings(guest: Sight) -> FrameFindings:
-    """What does not fit together. Before there are processes it cannot be told who holds what: nothing."""
+    """Returns what is inconsistent; nothing before there are processes, when owners cannot be known."""
     if not process_slots(guest):
         return FrameFindings()
     records, ledger = frame_records(guest), uses_of(guest)
@@ -90,7 +90,7 @@ def frame_findings(guest: Sight) -> FrameFindings:
 
 
 def frames_lines(guest: Sight) -> list[str]:
-    """How many frames are in use, for what, and what does not fit together."""
+    """Returns how many frames are in use, for what, and what is inconsistent."""
     records = frame_records(guest)
     used, free = len(records.shares), sum(records.free)
     lines = [f"{used} frames in use, {free} free ({records.free[0]} in the window, {sum(records.free[1:])} beyond it)"]
@@ -106,7 +106,7 @@ def frames_lines(guest: Sight) -> list[str]:
 
 
 def places_of(guest: Sight, pa: int) -> Iterator[tuple[Space, int, str]]:
-    """Each virtual address that leads to the byte `pa`, with its space and permissions; the kernel's half once."""
+    """Yields each virtual address that leads to the byte `pa`, with its space and permissions; the kernel's half once."""
     seen: set[int] = set()
     for space in spaces(guest):
         try:

@@ -1,4 +1,4 @@
-"""What is wrong with the address spaces of a guest, as far as one look can tell, whatever lab it is."""
+"""What is wrong with the address spaces of a guest, as far as one look can tell, whatever its lab."""
 
 from collections.abc import Iterable, Iterator
 
@@ -11,13 +11,13 @@ from grade.inspect.map_text import AddressSpaceMap, map_of
 from grade.inspect.spaces import Space, spaces, walker_of
 from grade.walker import Mapping, TooManyTables
 
-_MOST = 8  # of one kind that are shown for one space
+_MOST = 8  # findings of one kind that are shown for one space
 _USER_END = 1 << 47
-_OF_KERNEL = ("the kernel's", "a kernel stack")  # what the ledger calls what is the kernel's
+_OF_KERNEL = ("the kernel's", "a kernel stack")  # the ledger's words for what is the kernel's
 
 
 def lint(guest: Sight, of: list[Space] | None = None) -> list[str]:
-    """One line for each finding, most telling first; empty if there is none. `of`: only these of the spaces."""
+    """Returns one line for each finding, most telling first; empty if there is none. `of` limits it to these spaces."""
     found: list[str] = []
     every = spaces(guest) if of is None else of
     for space in every:
@@ -32,7 +32,7 @@ def _first(findings: Iterable[str], of: str = "") -> list[str]:
 
 
 def _defects(guest: Sight, space: Space) -> Iterator[str]:
-    """Entries that are neither empty nor usable."""
+    """Yields entries that are neither empty nor usable."""
     try:
         for walk in walker_of(guest, space).defects():
             step = walk.steps[-1]
@@ -63,7 +63,7 @@ def _guards(guest: Sight, space: Space) -> Iterator[str]:
 
 
 def _promises(guest: Sight, space: Space) -> Iterator[str]:
-    """Pages that a process has and was not promised, or with more rights than promised."""
+    """Yields pages that a process has and was not promised, or with more rights than promised."""
     if space.slot is None or space.slot.map is None or not space.slot.pid:
         return
     try:
@@ -81,7 +81,7 @@ def _promises(guest: Sight, space: Space) -> Iterator[str]:
 
 
 def _written_by_two(guest: Sight, every: list[Space]) -> Iterator[str]:
-    """Frames that two processes can write to: what one writes, the other sees, and there is no memory to be shared here."""
+    """Yields frames that two processes can write to: one would see what the other writes, and no memory is shared here."""
     writers: dict[int, tuple[Space, int]] = {}
     for space in every:
         if space.slot is None or not space.slot.pid:
@@ -89,7 +89,7 @@ def _written_by_two(guest: Sight, every: list[Space]) -> Iterator[str]:
         try:
             pages = [page for page in walker_of(guest, space).mappings(space.root, 0, _USER_END) if page.user_write]
         except TooManyTables:
-            continue  # _defects() says it
+            continue  # _defects() reports it
         for page in pages:
             other, va = writers.setdefault(page.pa, (space, page.va))
             if other is not space:
@@ -97,7 +97,7 @@ def _written_by_two(guest: Sight, every: list[Space]) -> Iterator[str]:
 
 
 def has_unpromised_pages(guest: Sight) -> bool:
-    """Whether some process has a page that is in none of its areas."""
+    """Returns whether some process has a page that is in none of its areas."""
     for space in spaces(guest):
         if space.slot is None or space.slot.map is None or not space.slot.pid:
             continue
@@ -108,14 +108,14 @@ def has_unpromised_pages(guest: Sight) -> bool:
 
 
 def more_than(page: Mapping, protection: str) -> str:
-    """What a user may do with a page beyond what its area has; empty if there is nothing."""
+    """Returns what a user may do with a page beyond its area's protection; empty if nothing."""
     rights = {"r": ("read", page.user_read), "w": ("written", page.user_write), "x": ("executed", page.user_execute)}
     # A page that the hardware cannot keep from being read is no finding.
     return " and ".join(word for letter, (word, may) in rights.items() if may and letter not in protection and letter != "r")
 
 
 def _kernel_halves(guest: Sight, every: list[Space]) -> Iterator[str]:
-    """Where one root serves both halves, the kernel's entries must be the same in all."""
+    """Yields differences: if one root serves both halves, the kernel's entries must be the same in all."""
     walker = guest.walker()
     if "high" in walker.halves or not guest.offset or not walker.translation_on() or len(every) < 2:
         return
@@ -130,7 +130,7 @@ def _kernel_halves(guest: Sight, every: list[Space]) -> Iterator[str]:
 
 
 def _frames(guest: Sight, every: list[Space]) -> list[str]:
-    """Frames of these spaces that are free all the same, or have fewer shares than what leads to them."""
+    """Returns frames of these spaces that are free all the same, or have fewer shares than things that lead to them."""
     found = frame_findings(guest)
     slots = [space.slot for space in every if space.slot is not None]
     names = [name for slot in slots for name in ([str(slot)] if slot.pid else _OF_KERNEL)]

@@ -1,4 +1,4 @@
-"""All that a root maps, as ranges with names and permissions, and what is wrong with them at first sight."""
+"""Everything that a root maps, as ranges with names and permissions, and what is wrong with them at first sight."""
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -15,7 +15,7 @@ _DEVICE = "device"
 
 @dataclass(frozen=True)
 class NamedRange:
-    """A range of one name. `accessed` and `dirty` count its leaves that the CPU has marked so; None if it never does."""
+    """A range with one name. `accessed` and `dirty` count its leaves that the CPU has marked so; None if it never does."""
 
     range: Range
     name: str
@@ -38,7 +38,7 @@ class AddressSpaceMap:
 
 
 def map_of(guest: Sight, space: Space, low: int = 0, high: int = 1 << 64, most: int | None = None) -> AddressSpaceMap:
-    """What is mapped from `low` to `high` while the space's root is loaded, in order of address; of `most` pages at most.
+    """Returns what is mapped from `low` to `high` with the space's root loaded, in order of address; at most `most` pages.
 
     Never raises for wrong tables.
     """
@@ -71,7 +71,7 @@ def _named(guest: Sight, names: Names, pages: Iterable[Mapping]) -> Iterator[Nam
 
 
 def warnings_of(guest: Sight, part: Range) -> Iterator[str]:
-    """What no kernel of this course maps on purpose."""
+    """Yields what no kernel of this course maps on purpose."""
     user = part.user_read or part.user_write or part.user_execute
     if part.write and part.kernel_execute or part.user_write and part.user_execute:
         yield "W+X"
@@ -85,7 +85,7 @@ def warnings_of(guest: Sight, part: Range) -> Iterator[str]:
 
 
 def map_lines(found: AddressSpaceMap) -> list[str]:
-    """The ranges as a table, one line each, under a line that says whose they are."""
+    """Returns the ranges as a table, one line each, under a line that says whose they are."""
     lines = [f"{found.space.label}, root {found.space.root:#x}"]
     for entry in found.ranges:
         part = entry.range
@@ -105,11 +105,11 @@ def map_lines(found: AddressSpaceMap) -> list[str]:
 
 
 def _permissions(part: Range) -> str:
-    """Kernel's and user's: `rw- ---`; G if the TLB keeps it across roots."""
+    """Returns the kernel's and the user's permissions: `rw- ---`; G if the TLB keeps it across roots."""
     kernel = letters(part.read, part.write, part.kernel_execute)
     user = letters(part.user_read, part.user_write, part.user_execute)
     return f"{kernel} {user} {'G' if part.global_ else ' '}"
 
 
 HEADER = "first            last             to            size     kernel user G memory  marks            what"
-"""Above the table of map_lines()."""
+"""The line above the table of map_lines()."""

@@ -1,4 +1,4 @@
-"""What lies at a virtual address, by name: a region of the kernel's, a stack, a window, an area of a process."""
+"""What lies at a virtual address, by name: a region of the kernel, a stack, a window, an area of a process."""
 
 from grade.boot.layout import PAGE
 from grade.boot.process_slots import MemoryMap, has_areas, memory_map, process_slots
@@ -19,7 +19,7 @@ class Names:
         self._stacks = {slot.stack_top: slot for slot in process_slots(guest) if slot.stack_top}
 
     def of(self, va: int) -> str:
-        """The name, or '' if nothing has this address."""
+        """Returns the name, or '' if nothing has this address."""
         guest = self._guest
         if va >= guest.offset > 0 or guest.offset == 0:
             return self._of_kernel(va)
@@ -27,7 +27,7 @@ class Names:
         return self._of_user(va) or (f"{region.name} (low)" if region is not None else "")
 
     def of_mapping(self, page: Mapping) -> str:
-        """The same; a block that holds several things has the names of the first and the last."""
+        """Returns the name of a page; that of a block that holds several things is the first and the last name."""
         first, last = self.of(page.va), self.of(page.end - 1)
         return first if first == last or not last else f"{first or '...'} .. {last}"
 
@@ -54,10 +54,10 @@ def _areas_of(guest: Sight, space: Space) -> MemoryMap | None:
         return None
     try:
         return memory_map(guest, space.slot)
-    except Failure:  # the list is no list: there are no names in it
+    except Failure:  # the list is malformed: there are no names in it
         return None
 
 
 def is_users(guest: Sight, va: int) -> bool:
-    """Whether the address is in the half of the address space that is a process's."""
+    """Returns whether the address is in the user half of the address space."""
     return guest.offset > 0 and va < _USER_END

@@ -9,12 +9,12 @@ from grade.walker import RadixWalker
 
 
 class NoSuchSpace(Exception):
-    """There is no process, or no root, that is called so. str() says what there is."""
+    """There is no process, or no root, with that name. str() says what there is."""
 
 
 @dataclass(frozen=True)
 class Space:
-    """An address space: what it is called, and where its root table is. `slot` is None where no process has it."""
+    """An address space: its name, and where its root table is. `slot` is None if no process has it."""
 
     label: str
     root: int
@@ -22,13 +22,13 @@ class Space:
 
 
 def live_root(guest: Sight) -> int:
-    """The root that the CPU uses now for user addresses."""
+    """Returns the root that the CPU uses now for user addresses."""
     roots = guest.cpu().roots
     return roots.get("user", roots["kernel"])
 
 
 def spaces(guest: Sight) -> list[Space]:
-    """All address spaces, process 0's first, which is the kernel's own; the live root too if it is none of these."""
+    """Returns all address spaces, first the kernel's own, of process 0; also the live root if it is none of these."""
     found = [Space(_label(slot), slot.root, slot) for slot in process_slots(guest) if slot.root is not None]
     root = live_root(guest)
     if root not in {space.root for space in found}:
@@ -37,13 +37,13 @@ def spaces(guest: Sight) -> list[Space]:
 
 
 def live_space(guest: Sight) -> Space:
-    """The one that the CPU uses now."""
+    """Returns the space that the CPU uses now."""
     root = live_root(guest)
     return next(space for space in spaces(guest) if space.root == root)
 
 
 def space_called(guest: Sight, name: str) -> Space:
-    """The space of a process by its PID, or of a root by its physical address (0x...). NoSuchSpace."""
+    """Returns the space of a process by its PID, or of a root by its physical address (0x...). Raises NoSuchSpace."""
     try:
         number = int(name, 0)
     except ValueError as error:
@@ -62,7 +62,7 @@ def space_called(guest: Sight, name: str) -> Space:
 
 
 def walker_of(guest: Sight, space: Space) -> RadixWalker:
-    """The walk as it would be with the space's root loaded."""
+    """Returns a walker as it would be with the space's root loaded."""
     return guest.walker().with_root(space.root)
 
 

@@ -14,7 +14,7 @@ class TrapFrame:
 
 
 def frame_at(guest: Sight, va: int) -> TrapFrame | None:
-    """The frame at an address, or None if that is not mapped. An array of registers `x` is x0, x1 and so on."""
+    """Returns the frame at an address, or None if that is not mapped. An array of registers `x` becomes x0, x1 and so on."""
     values = {}
     for name, field in guest.image.defined.record("TrapFrame").fields.items():
         for number, at in enumerate(field.places()):

@@ -1,4 +1,4 @@
-"""One walk, entry by entry and bit by bit, and what an access to its end would do."""
+"""One walk, entry by entry and bit by bit, and what an access to the address would do."""
 
 from grade.boot.sight import Sight
 from grade.inspect.names import is_users
@@ -9,7 +9,7 @@ _ACCESSES = ("read", "write", "execute")
 
 
 def walk_lines(guest: Sight, walker: RadixWalker, va: int) -> list[str]:
-    """Each entry on the way with each of its bits by number and name, and what the kernel and a user may do there."""
+    """Returns each entry on the way with each of its bits by number and name, and what kernel and user may do there."""
     walk = walker.walk(va)
     lines = [f"walk of {va:#x}" + (f" from the root {walk.root:#x}" if walk.root is not None else "")]
     for step in walk.steps:
@@ -20,7 +20,7 @@ def walk_lines(guest: Sight, walker: RadixWalker, va: int) -> list[str]:
 
 
 def access_lines(guest: Sight, walker: RadixWalker, va: int) -> list[str]:
-    """For kernel and user: which accesses succeed, and why the others would fault."""
+    """Returns for kernel and user which accesses succeed, and why the others would fault."""
     lines = []
     for who, user in (("the kernel", False), ("a user", True)):
         if user and not is_users(guest, va):
@@ -37,7 +37,7 @@ def access_lines(guest: Sight, walker: RadixWalker, va: int) -> list[str]:
 
 
 def entry_text(walker: RadixWalker, level: int, entry: int) -> str:
-    """An entry of a table of this level in one line: its number, what it is, and the bits that are set."""
+    """Returns an entry of a table of this level in one line: its number, what it is, and the bits that are set."""
     kind = walker.decode(level, entry).kind
     bits = [field.of(entry) for field in walker.fields(level, kind)]
     words = [bit.name if bit.width == 1 else f"{bit.name}={bit.value:#x}" for bit in bits if bit.value]

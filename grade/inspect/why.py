@@ -17,12 +17,12 @@ from grade.walker import Access, explain
 
 
 def last_fault(guest: Sight, frame: TrapFrame | None) -> LastFault | None:
-    """The fault that the CPU took last, by its registers or by the trap frame that is being handled."""
+    """Returns the last fault that the CPU took, by its registers or by the trap frame that is being handled."""
     return guest.isa.traps.last_fault(guest.cpu(), frame.registers if frame is not None else None)
 
 
 def why_lines(guest: Sight, frame: TrapFrame | None) -> list[str]:
-    """What a student wants to know at a stop, from the first thing that is broken on."""
+    """Returns what a student wants to know at a stop, beginning with the first thing that is broken."""
     cpu = guest.cpu()
     lines = [f"at {cpu.pc:#x}" + (f": {place}" if (place := guest.place(cpu.pc)) else "")]
     broken = None
@@ -65,7 +65,7 @@ def _cause_in_kernel(guest: Sight, cpu: CpuState, fault: LastFault) -> str:
 
 
 def _area_lines(guest: Sight, fault: LastFault) -> list[str]:
-    """What the process was promised there."""
+    """Returns what the process was promised there."""
     space = live_space(guest)
     if space.slot is None or space.slot.map is None:
         return []

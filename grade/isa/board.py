@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 # Other names of a register, tried in turn when the target description lacks the architecture's own.
-# In all names of registers the case of letters does not matter; the grader writes them small.
+# Case does not matter in names of registers; the grader writes them in lower case.
 Fallbacks = tuple[str, ...]
 
 
@@ -25,7 +25,7 @@ class Region:
 
     @property
     def permissions(self) -> str:
-        """As a person writes them: R-X, RW- ..."""
+        """The permissions in the usual notation: R-X, RW- ..."""
         return f"R{'W' if self.write else '-'}{'X' if self.execute else '-'}"
 
 

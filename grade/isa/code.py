@@ -7,16 +7,16 @@ from re import Pattern
 
 @dataclass(frozen=True)
 class Code:
-    """What the grader must know of the code that compilers make, and of code that it makes itself."""
+    """What the grader must know about code that compilers make, and about code that it makes itself."""
 
     returning_42: int
     """A function of 8 bytes that returns 42, as a little-endian number."""
     thread_block: Callable[[int, int], int]
-    """How many bytes a thread's block has, by the size and the alignment of its variables (docs/processes.md)."""
+    """Returns how many bytes a thread's block has, by size and alignment of its variables (docs/processes.md)."""
     below_stack_pointer: Pattern[str] | None = None
-    """An operand, as objdump writes it, below the stack pointer; None where a trap leaves that memory alone."""
+    """An operand below the stack pointer, as objdump writes it; None where a trap leaves that memory alone."""
 
 
 def rounded_up(size: int, alignment: int) -> int:
-    """The next multiple of `alignment`."""
+    """Returns the next multiple of `alignment`."""
     return -(-size // alignment) * alignment

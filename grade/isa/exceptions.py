@@ -1,4 +1,4 @@
-"""An exception that a CPU took, as QEMU's log tells of it."""
+"""An exception that a CPU took, as QEMU's log reports it."""
 
 from dataclasses import dataclass
 from enum import Enum
@@ -8,7 +8,7 @@ from grade.walker import Access
 
 
 class Kind(Enum):
-    """What it was, in words."""
+    """The kinds of exceptions, in words."""
 
     PAGE_FAULT = "page fault"
     SYSTEM_CALL = "system call"
@@ -20,9 +20,9 @@ class Kind(Enum):
 
 @dataclass(frozen=True)
 class Taken:
-    """One exception. `address` is what could not be accessed, and how, `pc` the instruction, `what` all of it in words.
+    """One exception. `address` could not be accessed, by `access`; `pc` is the instruction, `what` all of it in words.
 
-    `root` is the root table, where the log has it; `handler` where the CPU went next, where the log has that.
+    `root` is the root table, if the log has it; `handler` is where the CPU went next, if the log has that.
     """
 
     kind: Kind
@@ -36,7 +36,7 @@ class Taken:
 
     @property
     def resumes(self) -> tuple[int, int]:
-        """Where the CPU may say that it was: at the instruction, or after it, as some do after a breakpoint."""
+        """Where the CPU may say that it was: at the instruction, or after it, as some CPUs do after a breakpoint."""
         return (self.pc, self.pc + 1 if self.kind is Kind.BREAKPOINT else self.pc)
 
 
@@ -59,7 +59,7 @@ class Refused:
 
 @dataclass(frozen=True)
 class LastFault:
-    """An access that the MMU refused. `decoded` has a line for each register or code that says so."""
+    """The last access that the MMU refused. `decoded` has a line for each register or code that says so."""
 
     address: int
     access: Access

@@ -1,4 +1,4 @@
-"""An ISA as the grader sees it: what it must know of the board, the registers, the page tables, the traps and the code."""
+"""An ISA as the grader sees it: what it must know about the board, the registers, the page tables, the traps and the code."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -25,7 +25,7 @@ class Isa:
     exception_reader: Callable[[], ExceptionReader]
     """Makes a reader of QEMU's log of the exceptions that the CPU takes."""
     recorded_on: Pattern[str]
-    """What only this CPU's output has: its name, its registers, the addresses of its kernel and of its RAM."""
+    """Matches what only this CPU's output has: its name, its registers, the addresses of its kernel and of its RAM."""
 
     def __str__(self) -> str:
         return self.name

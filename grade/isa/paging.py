@@ -10,7 +10,7 @@ from grade.walker import RadixWalker
 
 @dataclass(frozen=True)
 class Problem:
-    """What is not as it must be, with its name in docs/causes.md."""
+    """Something that is not as it must be, with its name in docs/causes.md."""
 
     cause: str
     wanted: str
@@ -28,13 +28,13 @@ class Paging(ABC):
     set_by_cpu: int = 0
     """Bits of any entry that the CPU sets by itself."""
     read_only: tuple[int, int]
-    """The bits to clear and to set in a leaf that nobody may write to any more."""
+    """The bits to clear and to set in a leaf that nobody may write to any longer."""
     root_in_gdb: str
-    """The root of the lower half, as an expression of GDB's."""
+    """The root of the lower half, as a GDB expression."""
 
     @abstractmethod
     def problems_of_settings(self, registers: Mapping[str, int]) -> Iterator[Problem]:
-        """Yields what the kernel has left out in the control registers, of those that are given."""
+        """Yields what the kernel has failed to set in those control registers that are given."""
 
     @abstractmethod
     def problem_of_page(self, page: Page) -> Problem | None:

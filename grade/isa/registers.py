@@ -1,4 +1,4 @@
-"""The registers of an ISA: their names, what is in which, and how they read when the CPU is stopped."""
+"""The registers of an ISA: their names, their uses, and what they say when the CPU is stopped."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
@@ -13,11 +13,11 @@ class CpuState:
     sp: int
     first_argument: int
     is_user: bool
-    """Whether it runs with the rights of a user."""
+    """Whether the CPU runs with the rights of a user."""
     translation_off: str
-    """The bit that keeps the tables from being walked; empty if they are."""
+    """The bit that keeps the CPU from walking the tables; empty if the CPU walks them."""
     roots: dict[str, int]
-    """Physical addresses of the root tables: `kernel`, and `user` where that is another register."""
+    """Physical addresses of the root tables: `kernel`, and `user` if that is another register."""
     vectors: dict[str, int]
     fault_address: int
     """The last address that faulted."""
@@ -31,50 +31,50 @@ class CpuState:
 
 @dataclass(frozen=True)
 class Bits:
-    """Some bits of a register; `wanted` is what they are to be, where that is known."""
+    """Some bits of a register; `wanted` is what they are to be, if that is known."""
 
     register: str
     mask: int
     wanted: int = 0
 
     def of(self, registers: Mapping[str, int]) -> int:
-        """The bits, where they are in the register."""
+        """Returns the bits in their places in the register."""
         return registers[self.register] & self.mask
 
 
 class Registers(ABC):
-    """Names are QEMU's, small."""
+    """The names are QEMU's, in lower case."""
 
     pc: str
     sp: str
     general: tuple[str, ...]
-    """All that the kernel keeps for interrupted code, but pc and sp."""
+    """All registers that the kernel keeps for interrupted code, except pc and sp."""
     arguments: tuple[str, ...]
-    """Those of a C++ function, from the first on."""
+    """The registers of a C++ function's arguments, from the first on."""
     link: str = ""
-    """Where a function returns to, on an ISA on which a register holds that."""
+    """The register that holds where a function returns to, on an ISA that has one."""
     call_number: str
     call_arguments: tuple[str, ...]
-    """Of a system call."""
+    """The registers of a system call's arguments."""
     result: str
-    """Of a system call."""
+    """The register of a system call's result."""
     thread_pointer: str
-    """By which user code finds its thread-local variables."""
+    """The register by which user code finds its thread-local variables."""
     segments: tuple[str, ...] = ()
     flags: Bits
-    """Those of the flags that are the user's."""
+    """The flags that belong to the user."""
     interrupts: Bits
-    """What must be so for the timer to interrupt."""
+    """The bits that must be so for the timer to interrupt."""
     fault_address: str
-    """As the manual writes it."""
+    """The name of the register as the manual writes it."""
     frame_pc: str
     frame_sp: str
-    """What `struct TrapFrame` calls them (arch/<isa>/trap_frame.h)."""
+    """The names that `struct TrapFrame` gives them (arch/<isa>/trap_frame.h)."""
 
     @abstractmethod
     def state(self, registers: dict[str, int], ask_qemu: Callable[[str], str]) -> CpuState:
-        """Returns what they say. `ask_qemu` answers a line for QEMU's monitor."""
+        """Returns the state that the registers describe. `ask_qemu` answers a line for QEMU's monitor."""
 
     @abstractmethod
     def is_users(self, frame: Mapping[str, int]) -> bool:
-        """Whether it is user code whose registers are in a trap frame."""
+        """Returns whether the registers in a trap frame are those of user code."""

@@ -1,4 +1,4 @@
-"""How the CPU of an ISA leaves what it does: which way it goes to a handler, and what it leaves for the handler."""
+"""How the CPU of an ISA takes a trap: which way it goes to a handler, and what it leaves for the handler."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping
@@ -12,7 +12,7 @@ from grade.walker import Access, Walk
 
 
 class Event(Enum):
-    """Why a CPU leaves what it does."""
+    """The reasons for which a CPU takes a trap."""
 
     BREAKPOINT = "a breakpoint"
     TICK = "a timer interrupt"
@@ -24,19 +24,19 @@ class StoppedCpu(Protocol):
     """A CPU that is stopped, and the memory that it sees."""
 
     def cpu(self) -> CpuState:
-        """The registers, as they are now."""
+        """Reads the registers as they are now."""
         ...
 
     def walk(self, va: int) -> Walk:
-        """How `va` translates now."""
+        """Returns how `va` translates now."""
         ...
 
     def read_physical(self, pa: int, size: int) -> bytes:
-        """Guest RAM."""
+        """Reads guest RAM."""
         ...
 
     def read_word(self, pa: int, size: int = 8) -> int:
-        """A little-endian number in guest RAM."""
+        """Reads a little-endian number from guest RAM."""
         ...
 
 
@@ -70,7 +70,7 @@ class Need:
 
 
 class Traps(ABC):
-    """What is asked of a guest that is stopped."""
+    """What can be asked of a stopped guest."""
 
     resets: bool
     """Whether an exception that cannot be delivered resets the machine."""
@@ -81,7 +81,7 @@ class Traps(ABC):
 
     @abstractmethod
     def has_taken(self, event: Event, cpu: CpuState) -> bool:
-        """Whether it is that event that has led the CPU to the handler: several may share one."""
+        """Returns whether that event has led the CPU to the handler, which several events may share."""
 
     @abstractmethod
     def interrupted(self, guest: StoppedCpu) -> Interrupted:
@@ -93,21 +93,21 @@ class Traps(ABC):
 
     @abstractmethod
     def has_just_taken(self, guest: StoppedCpu, taken: Taken) -> bool:
-        """Whether that exception may be the one at whose handler the CPU is, by where it was taken."""
+        """Returns whether the CPU may be at the handler for that exception, by where it was taken."""
 
     @abstractmethod
     def mark(self, cpu: CpuState) -> tuple[int, int]:
-        """Returns what is the same, at a handler's entrance, if the same exception has come again."""
+        """Returns a mark that is the same at a handler's entrance if the same exception has come again."""
 
     @abstractmethod
     def is_at_entrance(self, guest: StoppedCpu, cpu: CpuState) -> bool:
-        """Whether the CPU is at the very entrance of an exception handler, where nothing can take long."""
+        """Returns whether the CPU is at the very entrance of an exception handler, where nothing can take long."""
 
     @abstractmethod
     def way_to_handler(self, guest: StoppedCpu, cpu: CpuState, *, at_its_end: bool) -> list[Need]:
         """Returns what the CPU needs to take an exception, in the order in which it needs it.
 
-        A guest `at_its_end` was about to take one: what it was doing then may count, too.
+        A guest `at_its_end` was about to take one: then what it was doing may count as well.
         """
 
     @abstractmethod
@@ -120,12 +120,12 @@ class Traps(ABC):
 
     @abstractmethod
     def place_of_stack(self, cpu: CpuState) -> int | None:
-        """Returns where the CPU looks for its stack on a trap out of user mode; None if it is where sp was."""
+        """Returns where the CPU looks for its stack on a trap from user mode; None if it is where sp was."""
 
     @abstractmethod
     def last_access(self, cpu: CpuState) -> Access:
-        """Returns how the address that faulted last was accessed; READ where no register keeps that."""
+        """Returns how the last faulting address was accessed; READ if no register keeps that."""
 
     @abstractmethod
     def last_fault(self, cpu: CpuState, frame: Mapping[str, int] | None) -> LastFault | None:
-        """Returns the fault that the CPU took last, by its registers, or by the trap frame that is being handled."""
+        """Returns the last fault that the CPU took, by its registers, or by the trap frame that is being handled."""

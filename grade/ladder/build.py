@@ -1,8 +1,8 @@
 """Builds a tree's kernel or its host tests: incrementally, by one process at a time, with errors a student can read.
 
-CMake's presets say how to build and ninja what is out of date. Added here: a stamp that makes "nothing
+CMake's presets say how to build, and ninja what is out of date. Added here: a stamp that makes "nothing
 changed" cost a few milliseconds, and that catches two kinds of edits which ninja, going by times alone,
-takes for no edit: a file replaced by an older one, and a file saved while it was being compiled.
+does not notice: a file replaced by an older one, and a file saved while it was being compiled.
 """
 
 import hashlib
@@ -28,14 +28,14 @@ Progress = Callable[[int, int, str], None]
 
 _MOST_LOGGED, _LONGEST_LINE = 16 << 20, 1 << 16
 _MOMENT = 0.1
-"""Seconds: what ninja prints of one job comes at once, and then maybe nothing until the next job ends."""
+"""Seconds: ninja prints the output of one job at once, and then maybe nothing until the next job ends."""
 _NOT_BUILT_FROM = {"build", "grade", "docs", "__pycache__"}
 _COLOUR = re.compile(r"\x1b\[[0-9;]*[mK]|\x1b\]8;[^\x1b\x07]*(?:\x1b\\|\x07)")
 _STEP = re.compile(r"\[(\d+)/(\d+)\] (.*)")
 _FAILED = re.compile(r"^FAILED: (.*)\n((?:(?!\[\d+/\d+\] |FAILED: |ninja: ).*\n?)*)", re.MULTILINE)
-"""What ninja prints of a job that failed: its outputs, then its command and what it said."""
+"""What ninja prints about a job that failed: its outputs, then its command and what that printed."""
 _OBJECT_OF = re.compile(r"(?:^|/)(\w+)\.dir/")
-"""In an object's name: the target of CMake's that it is part of."""
+"""In an object's name: the CMake target that it is part of."""
 
 
 @dataclass(frozen=True)
@@ -49,13 +49,13 @@ class Kernel:
 
 @dataclass(frozen=True)
 class Manner:
-    """How a build is carried out beside others, and who is told meanwhile."""
+    """How a build is carried out beside others, and what is called meanwhile."""
 
     on_progress: Progress | None = None
     on_error: Callable[[Diagnostic], None] | None = None
-    """Called with the first error as soon as the tool has said it; others may still be running then."""
+    """Called with the first error as soon as the tool has printed it; others may still be running then."""
     jobs: int | None = None
-    """How many tools at the same time; None leaves it to ninja."""
+    """How many tools run at the same time; None leaves it to ninja."""
     stopper: Stopper | None = None
 
 
@@ -69,14 +69,14 @@ class Step:
 
 @dataclass(frozen=True)
 class Caution:
-    """How code is built that nobody here has read."""
+    """How untrusted code is built, which nobody here has read."""
 
     limits: tuple[str, ...]
     """A command that runs the one after it within limits."""
     definitions: tuple[str, ...]
     """Further variables for CMake, as -DNAME=VALUE."""
     steps: Callable[[Path, str], Iterable[Step]]
-    """What to build in which order, from the build folder, once it is configured, and the target."""
+    """What to build in which order, given the build folder and the target, once the folder is configured."""
 
 
 class BuildError(Exception):
@@ -97,7 +97,7 @@ class _Job:
     tree: Path
     preset: str
     outputs: Mapping[str, Path]
-    """What each target makes."""
+    """The file that each target makes."""
     build_dir: Path
     manner: Manner
     caution: Caution | None = None
@@ -109,11 +109,11 @@ class _Job:
         return self.log_of(next(iter(self.outputs)))
 
     def log_of(self, target: str) -> Path:
-        """The log of one target that was built by itself."""
+        """Returns the log of one target that was built by itself."""
         return self.build_dir / ("build.log" if target == "kernel" else f"{target}.log")
 
     def stamp_of(self, target: str) -> Path:
-        """Where its stamp is kept."""
+        """Returns where the stamp of a target is kept."""
         return self.build_dir / f"{target}.stamp"
 
 
@@ -150,9 +150,9 @@ def build_host_tests(tree: Path, program: str, *, manner: Manner = Manner(), cau
 
 
 def build_all_host_tests(tree: Path, programs: Sequence[str], *, manner: Manner = Manner()) -> dict[str, Path | BuildError]:
-    """Builds several programs in one go, so that no core waits for the end of each; what came of each.
+    """Builds several programs in one run, so that no core waits for the end of each; returns the outcome of each.
 
-    Where one does not build ninja is started again for the others, and the log of each that failed is its own.
+    If one does not build, ninja is started again for the others, and the log of each that failed is its own.
     """
     came: dict[str, Path | BuildError] = {}
     while left := [program for program in programs if program not in came]:
@@ -175,9 +175,9 @@ def _host_job(tree: Path, programs: Sequence[str], manner: Manner, caution: Caut
 
 
 def _errors_of_each(job: _Job, error: BuildError) -> dict[str, BuildError]:
-    """Which of the job's programs the failed run has cost, each with what was said of it: one at least.
+    """Returns which of the job's programs the failed run has cost, each with what was said about it: at least one.
 
-    What is no program's own, such as what all are linked with, costs all.
+    A failure outside all programs, such as in what all are linked with, costs all.
     """
     failed: dict[str, str] = {}
     for outputs, text in _FAILED.findall(job.log.read_text(encoding="utf-8")):
@@ -201,7 +201,7 @@ def _build(job: _Job) -> None:
         if sources is None:
             return
         for target in job.outputs:
-            _write_stamp(job, target, _Stamp(sources))  # a build that is killed leaves this: unfinished
+            _write_stamp(job, target, _Stamp(sources))  # a build that is killed leaves this stamp: unfinished
         built: dict[str, list[int]] = {}
         try:
             with job.log.open("w", encoding="utf-8") as log:
@@ -223,7 +223,7 @@ def _steps(job: _Job) -> Iterable[Step]:
 
 
 def _at_once(job: _Job) -> list[str]:
-    """How many tools to run at the same time, unless the user has said so to CMake."""
+    """Returns ninja's option for how many tools run at the same time, unless the user has told CMake."""
     if job.manner.jobs is None or "CMAKE_BUILD_PARALLEL_LEVEL" in os.environ:
         return []
     return ["--parallel", str(job.manner.jobs)]
@@ -233,7 +233,7 @@ def _at_once(job: _Job) -> list[str]:
 
 
 def _configure(job: _Job, lock: int, log: IO[str]) -> None:
-    """Runs cmake --preset, unless it ran before with these presets; later changes ninja sees by itself."""
+    """Runs cmake --preset, unless it ran before with these presets; ninja sees later changes by itself."""
     done = job.build_dir / "pagewalk.configured"
     presets = job.tree / "CMakePresets.json"
     digest = hashlib.sha256(presets.read_bytes()).hexdigest() if presets.exists() else ""
@@ -244,7 +244,7 @@ def _configure(job: _Job, lock: int, log: IO[str]) -> None:
         return
     done.unlink(missing_ok=True)
     if not before.startswith(f"{job.tree}\n"):
-        # Interrupted half way, or made for a tree elsewhere: CMake would trust what it finds, or refuse it.
+        # Interrupted half-way, or made for a tree elsewhere: CMake would trust what it finds, or refuse it.
         (job.build_dir / "CMakeCache.txt").unlink(missing_ok=True)
         shutil.rmtree(job.build_dir / "CMakeFiles", ignore_errors=True)
     command = ["cmake", "--preset", job.preset, "-S", str(job.tree), "-B", str(job.build_dir)]
@@ -253,9 +253,9 @@ def _configure(job: _Job, lock: int, log: IO[str]) -> None:
 
 
 def _run(job: _Job, command: list[str], lock: int, log: IO[str], variables: Mapping[str, str]) -> None:
-    """Runs one step of the build, its output into the log. BuildError if it fails.
+    """Runs one step of the build, with its output into the log. BuildError if it fails.
 
-    The tool gets a process group of its own, so that Ctrl-C reaches it only by way of us, and inherits the
+    The tool gets a process group of its own, so that Ctrl-C reaches it only through us, and inherits the
     lock, so that no other build starts beside what may be left of this one.
     """
     environment = (
@@ -283,7 +283,7 @@ def _text_from(file: Path, offset: int) -> str:
 
 
 def _exit_status(job: _Job, command: list[str], lock: int, log: IO[str], environment: Mapping[str, str]) -> int:
-    """Runs a tool until it ends, its output into the log."""
+    """Runs a tool until it ends, with its output into the log; returns its exit status."""
     try:
         process = subprocess.Popen(
             [*(job.caution.limits if job.caution else ()), *command],
@@ -321,9 +321,9 @@ def _follow(job: _Job, output: IO[bytes], log: IO[str]) -> None:
 
 
 def _lines(output: IO[bytes], stopper: Stopper | None) -> Iterator[str | None]:
-    """The lines that a tool prints, without colours, and None whenever nothing has come for a moment or will any more.
+    """Yields the lines that a tool prints, without colours, and None when nothing comes for a moment, or at the end.
 
-    Once the tool has been killed nothing is waited for: what it had started may live on, and hold the other end.
+    Once the tool has been killed nothing is waited for: its children may live on and hold the other end.
     """
     rest = b""
     while True:
@@ -347,7 +347,7 @@ def _lines(output: IO[bytes], stopper: Stopper | None) -> Iterator[str | None]:
 
 
 def _refreshed_sources(job: _Job) -> dict[str, list[int]] | None:
-    """The stamps of the sources; None if all outputs are made from just these."""
+    """Returns the stamps of the sources; None if all outputs are made from exactly these."""
     sources = _sources(job)
     if all(_is_current(job, target, sources) for target in job.outputs):
         return None
@@ -370,7 +370,7 @@ def _is_current(job: _Job, target: str, sources: dict[str, list[int]]) -> bool:
 
 
 def _sources(job: _Job) -> dict[str, list[int]]:
-    """Size, time of change and time of the inode's change of every file that may go into a build."""
+    """Returns size, time of change and time of the inode's change of every file that may go into a build."""
 
     def walk(folder: str) -> Iterator[os.DirEntry[str]]:
         for entry in os.scandir(folder):
@@ -387,7 +387,7 @@ def _sources(job: _Job) -> dict[str, list[int]]:
 
 
 def _stat(path: Path) -> list[int]:
-    """Like _sources for one file; empty if there is none."""
+    """Returns the same as _sources for one file; empty if there is none."""
     return _numbers(path.stat()) if path.exists() else []
 
 

@@ -1,4 +1,4 @@
-"""Finds in what cmake, ninja and the compilers print the first error, also while they are still printing."""
+"""Finds the first error in what cmake, ninja and the compilers print, even while they are still printing."""
 
 import re
 from collections.abc import Iterator
@@ -47,7 +47,7 @@ class Diagnostic:
 
 
 class FirstError:
-    """Takes the output line by line, and gives the first error as soon as all of it has come."""
+    """Takes the output line by line, and gives the first error as soon as it is complete."""
 
     def __init__(self, tree: Path, build_dir: Path) -> None:
         self._tree, self._build_dir = tree, build_dir
@@ -55,7 +55,7 @@ class FirstError:
         self._given = False
 
     def take(self, line: str) -> Diagnostic | None:
-        """Takes the next line; the error, if this line shows that nothing more belongs to it."""
+        """Takes the next line; returns the error if this line shows that nothing more belongs to it."""
         line = line.rstrip("\n")
         if self._lines and (_EXCERPT.match(line) or _INDENTED.match(line)):
             self._lines.append(line)
@@ -67,7 +67,7 @@ class FirstError:
         return None
 
     def rest(self) -> Diagnostic | None:
-        """The error, if one has begun: nothing more is coming for now."""
+        """Returns the error if one has begun: nothing more is coming for now."""
         if not self._lines:
             return None
         lines, self._lines, self._given = self._lines, [], True
@@ -75,7 +75,7 @@ class FirstError:
 
 
 def find_first_error(log: str, tree: Path, build_dir: Path) -> Diagnostic | None:
-    """The first error in the output of cmake, ninja and the compilers; None if there is none to be found."""
+    """Returns the first error in the output of cmake, ninja and the compilers; None if there is none."""
     lines = log.splitlines()
     for number, line in enumerate(lines):
         match = next((found for pattern in _ERRORS if (found := pattern.fullmatch(line))), None)
@@ -101,12 +101,12 @@ def _leading(lines: list[str], pattern: re.Pattern[str]) -> Iterator[str]:
 
 
 def _indented_text(lines: list[str]) -> str:
-    """CMake's message: the indented lines, and the empty ones between, as one line."""
+    """Returns CMake's message: the indented lines, and the empty ones between, as one line."""
     return " ".join(" ".join(_leading(lines, _INDENTED)).split())
 
 
 def _from_root(name: str, tree: Path, build_dir: Path) -> str:
-    """The file as seen from the tree.
+    """Returns the file as a path from the tree.
 
     Compilers name it from the build folder, CMake from the tree, and the linker as the debug information does.
     """

@@ -1,4 +1,4 @@
-"""How builds use ccache: it saves time and decides nothing. Where it cannot work the compiler is called without it."""
+"""How builds use ccache: it saves time and decides nothing. Where it cannot work, the compiler is called without it."""
 
 import os
 import re
@@ -10,19 +10,19 @@ _PREFIX = "CCACHE_"
 
 
 def with_cache(tree: Path) -> dict[str, str]:
-    """Returns the variables of the environment with which builds of `tree` share objects with those of other trees."""
+    """Returns the environment variables with which builds of `tree` share objects with those of other trees."""
     return {
-        "CCACHE_NAMESPACE": "pagewalk 1.1",  # by which it tells our objects from older ones that name files otherwise
-        "CCACHE_DEPEND": "1",  # what it has not seen yet is compiled at once: a hit by way of the preprocessor is rare
+        "CCACHE_NAMESPACE": "pagewalk 1.1",  # tells our objects from older ones that name files differently
+        "CCACHE_DEPEND": "1",  # a new file is compiled at once: a hit through the preprocessor is rare
         "CCACHE_BASEDIR": str(tree),
         "CCACHE_NOHASHDIR": "1",
-        "CCACHE_SLOPPINESS": "pch_defines,time_macros",  # without these it leaves alone what has a precompiled header
+        "CCACHE_SLOPPINESS": "pch_defines,time_macros",  # without these it ignores files with a precompiled header
         "CCACHE_PCH_EXTSUM": "1",  # kernel/base/precompiled.cmake makes that checksum
     }
 
 
 def without_cache(environment: Mapping[str, str]) -> dict[str, str]:
-    """Returns the environment in which ccache only hands on: it reads no settings, and makes no folder."""
+    """Returns an environment in which ccache only calls the compiler: it reads no settings, and makes no folder."""
     others = {name: value for name, value in environment.items() if not name.startswith(_PREFIX)}
     return others | {"CCACHE_DISABLE": "1", "CCACHE_CONFIGPATH": os.devnull}
 

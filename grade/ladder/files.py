@@ -1,4 +1,4 @@
-"""Writes files into a folder: leaves those that are right untouched, removes those not wanted, and never leaves half a file."""
+"""Brings folders up to date: leaves files that are right untouched, removes unwanted ones, and never leaves half a file."""
 
 import os
 import tempfile
@@ -8,11 +8,11 @@ from pathlib import Path
 from grade.ladder.labs import LadderError
 
 KEPT = ("build", ".git")
-"""Names at the top of a folder that nobody may remove."""
+"""Names at the top of a folder that may never be removed."""
 
 
 def remove_others(into: Path, wanted: Container[str]) -> None:
-    """Removes the files that are not wanted, and the folders this leaves empty."""
+    """Removes the unwanted files, and the folders that this leaves empty."""
     seen: list[Path] = []
     for folder, folders, names in os.walk(into):
         here = Path(folder)
@@ -31,7 +31,7 @@ def remove_others(into: Path, wanted: Container[str]) -> None:
 
 
 def update(file: Path, content: bytes, mode: int) -> None:
-    """Writes the file unless it is right already, so that its time of change says when it changed."""
+    """Writes the file unless it is already right, so that its time of change says when it changed."""
     if not file.exists() or file.read_bytes() != content:
         file.parent.mkdir(parents=True, exist_ok=True)
         file.write_bytes(content)
@@ -40,13 +40,13 @@ def update(file: Path, content: bytes, mode: int) -> None:
 
 
 def need_folder_of(path: Path) -> None:
-    """LadderError if there is no folder to make the file in: a name that was mistyped must not make one."""
+    """Raises LadderError if the folder for the file does not exist: a mistyped name must not make one."""
     if not path.parent.is_dir():
         raise LadderError(f"cannot write {path}: there is no folder {path.parent}")
 
 
 def write_whole(path: Path, content: bytes) -> None:
-    """Makes or replaces the file at once: whoever looks finds the old or the new one. LadderError if that fails.
+    """Makes or replaces the file atomically: a reader finds the old or the new one. LadderError if that fails.
 
     A device or a pipe is written to, and not replaced.
     """

@@ -1,4 +1,4 @@
-"""git, as this project calls it: on a repository of its own choice, without questions, with errors in one line."""
+"""git, as this project calls it: on an explicit repository, without questions, with errors in one line."""
 
 import os
 import subprocess
@@ -9,7 +9,7 @@ from pathlib import Path
 from grade.ladder.labs import LadderError
 
 _MISLEADING = ("GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE", "GIT_PREFIX", "GIT_COMMON_DIR", "GIT_OBJECT_DIRECTORY")
-"""Set where a hook of git's calls us; they would point git at another repository."""
+"""Variables that are set if a git hook calls us; they would point git at another repository."""
 
 _UNFINISHED = {
     "MERGE_HEAD": "a merge",
@@ -32,11 +32,11 @@ class Repository:
     path: Path
 
     def run(self, *arguments: str, stdin: bytes = b"", environment: Mapping[str, str] | None = None) -> str:
-        """The output of `git ARGUMENTS`, without the last line's end. GitError if git fails or is missing."""
+        """Returns the output of `git ARGUMENTS`, without the last line's end. GitError if git fails or is missing."""
         return self._output(arguments, stdin, environment).decode(errors="surrogateescape").rstrip("\n")
 
     def blobs(self, names: Sequence[str]) -> list[bytes]:
-        """The contents of these objects, byte for byte."""
+        """Returns the contents of these objects, byte for byte."""
         output = self._output(("cat-file", "--batch"), "".join(f"{name}\n" for name in names).encode())
         contents: list[bytes] = []
         start = 0
@@ -59,18 +59,18 @@ class Repository:
         return done.stdout
 
     def ask(self, *arguments: str) -> str | None:
-        """The same for a question that may have no answer."""
+        """Returns the output of run(), or None: for a question that may have no answer."""
         try:
             return self.run(*arguments)
         except GitError:
             return None
 
     def commit(self, revision: str) -> str | None:
-        """The id of the commit that `revision` names, if it names one."""
+        """Returns the id of the commit that `revision` names, or None."""
         return self.ask("rev-parse", "--verify", "--quiet", "--end-of-options", f"{revision}^{{commit}}")
 
     def work_trees(self) -> dict[Path, str | None]:
-        """The folders in which something is checked out, with the branch (refs/heads/...) or None."""
+        """Returns the folders in which something is checked out, with the branch (refs/heads/...) or None."""
         found: dict[Path, str | None] = {}
         for block in self.run("worktree", "list", "--porcelain").split("\n\n"):
             fields = dict(line.partition(" ")[::2] for line in block.splitlines())
@@ -80,14 +80,14 @@ class Repository:
         return found
 
     def refuse_unfinished(self, what: str) -> None:
-        """GitError if anything in a folder of this repository is not committed, or a merge or its like is under way."""
+        """Raises GitError if a folder of this repository has uncommitted changes, or a merge or the like is under way."""
         for folder in self.work_trees():
             here = Repository(folder)
             git_folder = Path(here.run("rev-parse", "--absolute-git-dir"))
             for name, operation in _UNFINISHED.items():
                 if (git_folder / name).exists():
                     raise GitError(f"{folder} is in the middle of {operation}: finish or abort it before {what}")
-            here.ask("update-index", "-q", "--refresh")  # a copied folder's times are new, its files are not
+            here.ask("update-index", "-q", "--refresh")  # in a copied folder the times are new, but not the files
             if changed := here.run("status", "--porcelain", "--untracked-files=no"):
                 first = changed.splitlines()[0][3:]
                 how = "stash them, or commit them on a branch of your own"

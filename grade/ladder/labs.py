@@ -1,7 +1,7 @@
 """The ladder: what each labs/<N-name>/lab.toml says about the files of its lab.
 
 Which lab a file belongs to decides what a handout holds, and that a student's file is never touched
-by a later handout. So everything that could make that answer doubtful is refused here, by name.
+by a later handout. So everything that could make this doubtful is refused here, by name.
 """
 
 import re
@@ -16,10 +16,10 @@ import tomllib
 ISA_FIELD = "{isa}"
 
 COURSE_FILE = "labs/course.toml"
-"""Says of a handed-out tree what it is. Main has none."""
+"""The file that says what a handed-out tree is. Main has none."""
 
 LENT_FOLDER = "lent/"
-"""In a lab's folder in main: the files that the lab lends. No cut has this folder."""
+"""A folder in a lab's folder in main: the files that the lab lends. No cut has this folder."""
 
 
 class LadderError(Exception):
@@ -41,27 +41,27 @@ class Lab:
     dies: tuple[tuple[str, int], ...] = ()
     """Programs that its milestones start so that they are killed, each with the signal."""
     forks: tuple[str, ...] = ()
-    """Programs whose milestones are about fork: what kills one of them has to do with that."""
+    """Programs whose milestones are about fork: if one of them is killed, fork may be the reason."""
 
     @property
     def prefix(self) -> str:
-        """The lab's own folder as it begins a path from the root: `labs/2-higher-half/`."""
+        """The prefix of paths in the lab's own folder, from the root: `labs/2-higher-half/`."""
         return f"labs/{self.folder.name}/"
 
     def owns(self, path: str) -> bool:
-        """Whether the student of this lab writes in the file `path` (from the root)."""
+        """Returns whether the student of this lab writes in the file `path` (from the root)."""
         return any(_matches(pattern, path) for pattern in self.owned)
 
     def owned_for(self, isas: Iterable[str]) -> list[str]:
-        """The files that the student writes for these ISAs alone; those for all ISAs are not among them."""
+        """Returns the files that the student writes for these ISAs alone, without those for all ISAs."""
         return [pattern.replace(ISA_FIELD, isa) for pattern in self.owned if ISA_FIELD in pattern for isa in isas]
 
     def brings(self, path: str) -> bool:
-        """Whether `path` first appears in this lab: owned, added, or in the lab's own folder."""
+        """Returns whether `path` first appears in this lab: owned, added, or in the lab's own folder."""
         return path.startswith(self.prefix) or any(_matches(p, path) for p in self.owned + self.adds)
 
     def source_of(self, lent: str) -> str:
-        """Where main keeps a file that this lab lends under the path `lent`."""
+        """Returns where main keeps a file that this lab lends under the path `lent`."""
         return f"{self.prefix}{LENT_FOLDER}{lent}"
 
 
@@ -76,7 +76,7 @@ class Loan:
 
 
 def load_labs(tree: Path) -> list[Lab]:
-    """All labs of the tree in climbing order. LadderError if they contradict themselves or the files."""
+    """Reads all labs of the tree in climbing order. LadderError if they contradict each other or the files."""
     labs = sorted(
         (_read_lab(path, f"labs/{path.parent.name}/lab.toml") for path in tree.glob("labs/*/lab.toml")),
         key=lambda lab: (lab.number, lab.folder),
@@ -84,13 +84,13 @@ def load_labs(tree: Path) -> list[Lab]:
     for lower, upper in combinations(labs, 2):
         if lower.number == upper.number:
             raise LadderError(f"{upper.prefix}lab.toml: number: {lower.prefix}lab.toml is lab {lower.number} too")
-    if not (tree / COURSE_FILE).exists():  # a handout knows only what its student must
+    if not (tree / COURSE_FILE).exists():  # a handout says only what its student must know
         _check_files(tree, labs)
     return labs
 
 
 def _check_files(tree: Path, labs: list[Lab]) -> None:
-    """Each file of main is of one lab at most, and there."""
+    """Checks that each file of main belongs to at most one lab, and exists."""
     isas = sorted(path.name for path in tree.glob("arch/*/"))
     for lab in labs:
         _check_files_exist(tree, lab, isas)
@@ -100,12 +100,12 @@ def _check_files(tree: Path, labs: list[Lab]) -> None:
 
 
 def owner_of(labs: list[Lab], path: str) -> Lab | None:
-    """The lab whose student writes in `path`, or None for a file of the course."""
+    """Returns the lab whose student writes in `path`, or None for a file of the course."""
     return next((lab for lab in labs if lab.owns(path)), None)
 
 
 def loans_of(labs: list[Lab]) -> list[Loan]:
-    """All loans of main, whose labs these are."""
+    """Returns all loans of main, whose labs these are."""
     until = {path: taker.number - 1 for taker in labs for path in taker.takes_back}
     return [Loan(path, lender.source_of(path), lender.number, until[path]) for lender in labs for path in lender.lends]
 
@@ -128,11 +128,11 @@ def _read_lab(path: Path, name: str) -> Lab:
 
 
 def _checked(name: str, table: dict[str, Any], key: str, kind: type) -> Any:
-    """The value of `key`, lists as tuples of str, tables as tuples of pairs."""
+    """Returns the value of `key`, lists as tuples of str, tables as tuples of pairs."""
     if key not in table:
         raise LadderError(f"{name}: {key}: missing")
     value = table[key]
-    is_right = type(value) is kind  # isinstance would take `true` for a number
+    is_right = type(value) is kind  # isinstance would accept `true` as a number
     if not is_right:
         raise LadderError(f"{name}: {key}: must be {_kind_in_words(kind)}, is {value!r}")
     if kind is dict:
@@ -164,7 +164,7 @@ def _expanded(pattern: str, isas: list[str]) -> list[str]:
 
 
 def _check_files_exist(tree: Path, lab: Lab, isas: list[str]) -> None:
-    """A name that fits no file would let that file slip into earlier handouts."""
+    """Checks that every name fits a file: one that fits none would let that file slip into earlier handouts."""
     for key, patterns in (("owned", lab.owned), ("adds", lab.adds)):
         for pattern in patterns:
             if not any((tree / path).exists() for path in _expanded(pattern, isas)):
@@ -187,26 +187,26 @@ def _check_nothing_shared(lower: Lab, upper: Lab, isas: list[str]) -> None:
 
 
 def _line_of(lab: Lab, pattern: str) -> int:
-    """Where the lab.toml names the pattern."""
+    """Returns the line of the lab.toml that names the pattern."""
     lines = (lab.folder / "lab.toml").read_text(encoding="utf-8").splitlines()
     return next((number for number, line in enumerate(lines, 1) if f'"{pattern}"' in line or f"'{pattern}'" in line), 1)
 
 
 def _overlap(one: str, other: str) -> bool:
-    """Whether two paths name a common file; a path may be a folder (ending in /) that holds the other."""
+    """Returns whether two paths name a common file; a path may be a folder (ending in /) that holds the other."""
     return one == other or (one.endswith("/") and other.startswith(one)) or (other.endswith("/") and one.startswith(other))
 
 
 def _takes_away(upper: str, lower: str) -> bool:
-    """Whether the upper lab's path takes files away from the lower lab, which adds `lower`.
+    """Returns whether the upper lab's path takes files away from the lower lab, which adds `lower`.
 
-    Not so a single file in a folder that the lower one adds: it is the upper lab's, all others there are the lower's.
+    A single file in a folder that the lower lab adds does not: it is the upper lab's, all others there are the lower's.
     """
     return _overlap(upper, lower) and (upper == lower or upper.endswith("/"))
 
 
 def _check_loans(tree: Path, labs: list[Lab]) -> None:
-    """Main has each lent file once, in its lender's folder, and each loan ends."""
+    """Checks that main has each lent file once, in its lender's folder, and that each loan ends."""
     lenders = _only_mention(labs, "lends", "lent")
     takers = _only_mention(labs, "takes_back", "taken back")
     for path, lender in lenders.items():
@@ -219,7 +219,7 @@ def _check_loans(tree: Path, labs: list[Lab]) -> None:
 
 
 def _only_mention(labs: list[Lab], key: str, done: str) -> dict[str, Lab]:
-    """Every path that a lab has under `key`, with that lab. LadderError if a path is mentioned twice."""
+    """Returns every path that a lab has under `key`, with that lab. LadderError if a path is mentioned twice."""
     mentions: dict[str, Lab] = {}
     for lab in labs:
         for path in lab.lends if key == "lends" else lab.takes_back:

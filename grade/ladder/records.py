@@ -1,7 +1,7 @@
-"""Keeps below build/ what took long to find out, for the next process, and believes no record that is not whole.
+"""Keeps below build/ what took long to find out, for the next process, and rejects any record that is damaged.
 
 A record is found by everything that its content depends on, and begins with a checksum of that and of the content: one
-that was damaged, cut short, or written for something else counts as none. Where nothing can be written, nothing is kept.
+that was damaged, cut short, or written for something else is ignored. Where nothing can be written, nothing is kept.
 """
 
 import hashlib
@@ -11,18 +11,18 @@ from contextlib import suppress
 from pathlib import Path
 
 _MOST = 400
-"""Records in one folder; the oldest go."""
+"""The most records in one folder; the oldest are removed."""
 _SUFFIX = ".record"
 
 
 class Records:
-    """The records in one folder, which is made when there is something to keep."""
+    """The records in one folder, which is made when the first one is kept."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
 
     def read(self, *depends_on: str) -> str | None:
-        """What was kept under this key, or None."""
+        """Returns what was kept under this key, or None."""
         try:
             checksum, _, content = self._path(depends_on).read_bytes().partition(b"\n")
         except OSError:
@@ -32,7 +32,7 @@ class Records:
         return content.decode("utf-8", "surrogateescape")
 
     def write(self, content: str, *depends_on: str) -> None:
-        """Keeps `content` under this key, if that can be done."""
+        """Keeps `content` under this key, if possible."""
         data = content.encode("utf-8", "surrogateescape")
         with suppress(OSError):
             self._folder.mkdir(parents=True, exist_ok=True)

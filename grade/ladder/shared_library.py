@@ -1,4 +1,4 @@
-"""A C file of the grader's own as a shared library: compiled once, however many threads and processes ask at a time."""
+"""A C file of the grader as a shared library: compiled once, even if many threads and processes ask at the same time."""
 
 import hashlib
 import subprocess
@@ -9,7 +9,7 @@ from grade.ladder.trees import locked
 
 
 def shared_library(compiler: list[str], source: Path, folder: Path) -> Path:
-    """`source` as a shared library in `folder`, compiled if need be. LadderError, with the log, if that fails."""
+    """Returns `source` as a shared library in `folder`, compiled if need be. LadderError, with the log, if that fails."""
     command = [*compiler, "-fPIC", "-shared"]
     digest = hashlib.sha256(source.read_bytes() + " ".join(command).encode()).hexdigest()[:16]
     library = folder / f"{source.stem}-{digest}.so"

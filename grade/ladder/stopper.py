@@ -1,4 +1,4 @@
-"""Ends builds before their time: the one whose own thread was interrupted, or from one thread those of all others."""
+"""Ends builds early: the one whose own thread was interrupted, or, from one thread, those of all others."""
 
 import os
 import signal
@@ -12,18 +12,18 @@ _SECONDS_TO_STOP = 10.0
 
 
 class Stopper:
-    """Knows the tools that run, each the first of a process group of its own."""
+    """The tools that run, each the first of a process group of its own."""
 
     def __init__(self) -> None:
         self._lock = Lock()
         self._running: set[int] = set()
         self._has_stopped = False
         self.has_killed = False
-        """Whether kill() was called: nobody needs to hear any more what a tool has to say."""
+        """Whether kill() was called: the output of the tools no longer matters."""
 
     @contextmanager
     def watching(self, process: subprocess.Popen[AnyStr]) -> Iterator[None]:
-        """Within this context stop() interrupts the process; it is ended, too, if an exception leaves the context."""
+        """Lets stop() interrupt the process within this context, and ends it if an exception leaves the context."""
         with self._lock:
             self._running.add(process.pid)
             if self._has_stopped:
@@ -43,11 +43,11 @@ class Stopper:
         return bool(self._running)
 
     def stop(self) -> None:
-        """Interrupts all that run, and all that are still to begin: to their threads they fail."""
+        """Interrupts all tools that run, and all that are still to begin: in their threads they fail."""
         self._end_all(signal.SIGINT)
 
     def kill(self) -> None:
-        """Kills those that heed no interruption: ninja waits for its tools, and one may have missed it."""
+        """Kills the tools that ignore an interruption: ninja waits for its tools, and one may have missed it."""
         self.has_killed = True
         self._end_all(signal.SIGKILL)
 

@@ -1,6 +1,6 @@
 """The tree that is graded: main with all its labs, or the handed-out tree of one lab.
 
-Main is never graded as it stands: lab N is graded on a cut of lab N, kept up to date in build/cut/lab-N.
+Main itself is never graded: lab N is graded on a cut of lab N, kept up to date in build/cut/lab-N.
 A handed-out tree says in labs/course.toml what it is, and is graded as the student left it.
 """
 
@@ -26,7 +26,7 @@ _HOST_TESTS = "kernel/tests"
 class Course:
     """labs/course.toml: the tree of lab `lab`, with the reference code of labs 1..`solved`, for these ISAs.
 
-    `labs` is how many labs there are to climb, if that is known.
+    `labs` is how many labs there are to climb, if known.
     """
 
     lab: int
@@ -36,7 +36,7 @@ class Course:
 
 
 class Tree:
-    """A Pagewalk tree at `root`. What it says about itself is read when first asked; LadderError if wrong."""
+    """A Pagewalk tree at `root`. What it says about itself is read when first asked for; LadderError if that is wrong."""
 
     def __init__(self, root: Path) -> None:
         self.root = root
@@ -73,7 +73,7 @@ class Tree:
 
 
 def find_root(start: Path) -> Path:
-    """The innermost folder at or above `start` that holds `pagewalk` and `kernel/`. LadderError if none does."""
+    """Returns the innermost folder at or above `start` that holds `pagewalk` and `kernel/`. LadderError if none does."""
     for folder in (start.resolve(), *start.resolve().parents):
         if (folder / "pagewalk").is_file() and (folder / "kernel").is_dir():
             return folder
@@ -81,16 +81,16 @@ def find_root(start: Path) -> Path:
 
 
 def prepare(tree: Tree, lab: int) -> Path:
-    """The folder to build and grade lab `lab` in.
+    """Returns the folder in which to build and grade lab `lab`.
 
-    For main the cut of that lab with labs 1..`lab` solved, brought up to date; several processes may ask at
-    once. A handed-out tree is graded as it stands, for its own lab and all before it.
+    For main this is the cut of that lab with labs 1..`lab` solved, brought up to date; several processes may ask at
+    once. A handed-out tree is graded as it stands, for its own lab and all earlier ones.
     """
     if not 1 <= lab <= tree.lab:
         raise LadderError(f"there is no lab {lab} here: this tree goes up to lab {tree.lab}")
     if tree.course is not None:
         return tree.root
-    from grade.course.cutter import cut  # main alone has it
+    from grade.course.cutter import cut  # only main has it
 
     into = tree.root / "build" / "cut" / f"lab-{lab}"
     with locked(into.with_suffix(".lock")):
@@ -99,9 +99,9 @@ def prepare(tree: Tree, lab: int) -> Path:
 
 
 def with_tests_of(reference: Path, tree: Path, into: Path) -> Path:
-    """A tree in a folder below `into`: the code of `tree` with the host tests and the build files of `reference`.
+    """Makes a tree in a folder below `into`: the code of `tree` with the host tests and the build files of `reference`.
 
-    What `tree` itself says about tests is not taken. Symbolic links in it are not followed.
+    What `tree` itself says about tests is ignored. Symbolic links in it are not followed.
     """
     place = place_of(tree, into)
     sources = {path: tree / path for path in _files(tree, ("kernel", "arch")) if not path.startswith(_HOST_TESTS)}
@@ -115,12 +115,12 @@ def with_tests_of(reference: Path, tree: Path, into: Path) -> Path:
 
 
 def place_of(tree: Path, into: Path) -> Path:
-    """The folder below `into` that is for `tree` alone."""
+    """Returns the folder below `into` that is for `tree` alone."""
     return into / hashlib.sha256(os.fspath(tree).encode()).hexdigest()[:16]
 
 
 def _files(root: Path, folders: Sequence[str]) -> list[str]:
-    """The ordinary files in these folders, as paths from the root."""
+    """Returns the ordinary files in these folders, as paths from the root."""
     found = (path for folder in folders for path in sorted((root / folder).rglob("*")))
     return [path.relative_to(root).as_posix() for path in found if path.is_file() and not path.is_symlink()]
 
@@ -138,7 +138,7 @@ def locked(path: Path) -> Iterator[int]:
 
 
 def read_course(text: str) -> Course:
-    """What the text of a labs/course.toml says. LadderError if it is not one."""
+    """Returns what the text of a labs/course.toml says. LadderError if it is not one."""
     try:
         table = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:

@@ -32,7 +32,7 @@ class BootParameters:
     fail_allocation: int = 0
 
     def encode(self) -> bytes:
-        """Return the bytes of the area.
+        """Returns the bytes of the area.
 
         Raises ValueError if they do not fit in 64 KiB, or if a number does not
         fit in 64 bits.

@@ -3,7 +3,7 @@
 import select
 import socket
 
-# Seconds to wait for QEMU's answer to a request. It answers within a millisecond, on a starved server later.
+# Seconds to wait for QEMU's answer to a request. It answers within a millisecond, but later on a starved server.
 ANSWER_TIMEOUT = 60.0
 
 
@@ -23,14 +23,14 @@ class Channel:
         self._socket.sendall(data)
 
     def receive(self) -> bytes:
-        """Return the next bytes. Raises TimeoutError if none come in time."""
+        """Returns the next bytes. Raises TimeoutError if none come in time."""
         data = self._socket.recv(65536)
         if not data:
             raise ConnectionResetError("QEMU closed the connection")
         return data
 
     def receive_arrived(self) -> bytes:
-        """Return what has already arrived, which may be nothing."""
+        """Returns what has already arrived, which may be nothing."""
         return self.receive() if self._poll.poll(0) else b""
 
     def fileno(self) -> int:

@@ -1,4 +1,4 @@
-"""A guest that runs round in a circle out of which nothing can lead it: seen long before its CPU time is used up."""
+"""Detects a guest that runs in a circle from which nothing can free it, long before its CPU time is used up."""
 
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
@@ -6,14 +6,14 @@ from dataclasses import dataclass
 from grade.isa.registers import Bits, Registers
 
 _LONGEST = 400
-"""Instructions of a circle: a loop, or exceptions that bring each other about."""
+"""The most instructions of a circle: a loop, or exceptions that cause each other."""
 _ROUNDS = 3
 
 _FEWEST = 16
-"""States that are compared, however short the circle: now and then QEMU ends a step before the instruction."""
+"""The fewest states to compare, however short the circle: now and then QEMU ends a step before the instruction."""
 
 Circle = frozenset[tuple[int, ...]]
-"""What is in the general registers at each of its instructions."""
+"""The contents of the general registers at each of its instructions."""
 
 
 @dataclass(frozen=True)
@@ -25,12 +25,13 @@ class CircleSearch:
 
 
 def circle_of(first: Mapping[str, int], step: Callable[[], Mapping[str, int] | None], interrupts: Bits) -> Circle | None:
-    """Returns the states through which a stopped guest goes again and again; None if it does not, within some hundred.
+    """Returns the states through which a stopped guest runs again and again; None if some hundred steps show no circle.
 
     `step` executes one instruction and returns the registers then, or None if something else has stopped the guest.
 
-    It is one CPU, interrupts are off in each state, and round after round every register holds at every instruction what
-    it held before. So the guest counts nothing, and finds in memory what it found there: only a device could change that.
+    There is one CPU, interrupts are off in each state, and in every round every register holds at every instruction
+    what it held before. So the guest counts nothing and reads from memory what it read before: only a device could
+    change that.
     """
     states: list[tuple[int, ...]] = []
     period = None

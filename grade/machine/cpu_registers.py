@@ -1,11 +1,11 @@
-"""The registers of a stopped guest: read once for each stop, whoever asks."""
+"""The registers of a stopped guest, read once for each stop."""
 
 from grade.isa.isa import Isa
 from grade.machine.gdb_registers import Register
 from grade.machine.gdb_remote import GdbRemote
 from grade.machine.qmp import QmpClient
 
-# Lines of QEMU's monitor that change nothing: what they say holds as long as the registers do.
+# Commands of QEMU's monitor that change nothing: their answers hold as long as the registers do.
 _ABOUT_REGISTERS = ("info registers",)
 
 
@@ -18,12 +18,12 @@ class CpuRegisters:
         self._told: dict[str, str] = {}
 
     def forget(self) -> None:
-        """Take note that the guest moves, or that a register is about to change."""
+        """Forgets everything, because the guest moves or a register is about to change."""
         self._all = None
         self._told.clear()
 
     def all(self) -> dict[str, int]:
-        """Return the general registers and the board's system registers, those that this CPU has."""
+        """Returns the general registers and those system registers of the board that this CPU has."""
         if self._all is None:
             self._all = self._gdb.read_general_registers()
             for name, fallbacks in self._isa.board.system_registers.items():
@@ -33,22 +33,22 @@ class CpuRegisters:
         return dict(self._all)
 
     def read(self, name: str) -> int:
-        """Return one register, of all that QEMU offers. Raises KeyError if there is no such register."""
+        """Returns one of all the registers that QEMU offers. Raises KeyError if there is no such register."""
         return self._gdb.read_register(self._named(name))
 
     def write(self, name: str, value: int) -> int:
-        """Set one register; return what it holds then. Raises KeyError if there is no such register."""
+        """Sets one register; returns what it holds then. Raises KeyError if there is no such register."""
         register = self._named(name)
         self.forget()
         self._gdb.write_register(register, value)
         return self._gdb.read_register(register)
 
     def pc(self) -> int:
-        """Return the address of the next instruction."""
+        """Returns the address of the next instruction."""
         return self.read(self._isa.registers.pc)
 
     def human_monitor_command(self, line: str) -> str:
-        """Run one line of QEMU's human monitor; ask once for what only the registers change. Raises QmpError."""
+        """Runs one line of QEMU's human monitor; asks only once for what only the registers change. Raises QmpError."""
         if line not in _ABOUT_REGISTERS:
             self.forget()
             return self._qmp.human_monitor_command(line)
@@ -57,7 +57,7 @@ class CpuRegisters:
         return self._told[line]
 
     def _named(self, name: str) -> Register:
-        """Find a register by its name or the board's fallbacks."""
+        """Finds a register by its name or the board's fallbacks."""
         register = self._gdb.register_map.find(name, *self._isa.board.system_registers.get(name.lower(), ()))
         if register is None:
             raise KeyError(f"QEMU has no register {name} on {self._isa.name}")

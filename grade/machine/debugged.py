@@ -1,9 +1,9 @@
-"""A machine for people with a debugger: it can be handed over to GDB, be recorded, and be played again.
+"""A machine for people with a debugger: it can be handed over to GDB, recorded, and replayed.
 
 A recording is what came to the guest from outside, with the number of the instruction at which it came (QEMU's
-record/replay). It is a small file: the guest does the rest again by itself. A machine that plays it goes forward only;
-to go back is to play a new one up to an earlier instruction. (QEMU 7.2 has a way back of its own, from a snapshot: on
-one ISA it hangs, on another it passes watchpoints by.)
+record/replay). It is a small file: the guest does the rest again by itself. A machine that replays it only goes forward;
+to go back is to replay a new one up to an earlier instruction. (QEMU 7.2 has its own way back, from a snapshot: on one
+ISA it hangs, on another it passes over watchpoints.)
 """
 
 import os
@@ -21,16 +21,16 @@ from grade.machine.stop import Stop, StopKind
 from grade.walker import walker_for
 
 _STEPS_BEHIND = 16
-"""Instructions recorded after the point that is looked for: QEMU ends a recording with an event, which must come after it."""
+"""Instructions recorded after the wanted point: QEMU ends a recording with an event, which must come after that point."""
 _SECONDS_TO_END = 10.0
 _MOST_BYTES = 256 << 20
-"""A second's recording has some hundred KiB, but a CPU that faults for ever writes without end."""
+"""The most bytes of a recording. One second has some hundred KiB, but a CPU that faults for ever writes without end."""
 _VERSION_SIZE = 4
 _WRITE_ERROR = "replay write error"  # QEMU goes on without writing
 
 
 class RecordMode(Enum):
-    """QEMU's -icount rr=."""
+    """The modes of QEMU's -icount rr=."""
 
     RECORD = "record"
     PLAY = "replay"
@@ -38,21 +38,21 @@ class RecordMode(Enum):
 
 @dataclass(frozen=True)
 class Recording:
-    """The file of a recording, and what to do with it."""
+    """The file of a recording, and whether it is written or replayed."""
 
     log: Path
     mode: RecordMode
 
     @property
     def options(self) -> tuple[str, ...]:
-        """For QEMU's command line."""
+        """The options for QEMU's command line."""
         log = os.fspath(self.log).replace(",", ",,")
         return ("-icount", f"shift=auto,rr={self.mode.value},rrfile={log}", "-net", "none")
 
 
 @dataclass(frozen=True)
 class MemoryWrite:
-    """One write to memory that is watched. `number` is how many instructions came before the one that writes."""
+    """One write to watched memory. `number` is how many instructions came before the one that writes."""
 
     number: int
     before: bytes
@@ -60,7 +60,7 @@ class MemoryWrite:
 
 
 class DebuggedMachine(Machine):
-    """A machine that GDB can take over. With a `recording` it writes one, or plays it."""
+    """A machine that GDB can take over. With a `recording` it writes one, or replays it."""
 
     recording: Recording | None = None
     _screen: int | None = None
@@ -68,26 +68,26 @@ class DebuggedMachine(Machine):
 
     @property
     def looks_for_circles(self) -> bool:
-        """Not while a recording is made or played: nobody may step in between."""
+        """False while a recording is made or replayed: nothing may step in between."""
         return self.recording is None
 
     def _setup(self) -> GuestSetup:
         setup = super()._setup()
         if self.recording is None:
             return setup
-        # Only a serial line of QEMU's own is recorded. What is played again was shown when it was recorded.
+        # Only a serial line of QEMU's own is recorded. What is replayed was shown when it was recorded.
         if self.recording.mode is RecordMode.PLAY:
             return replace(setup, options=self.recording.options, serial="null")
         limits = ("prlimit", f"--fsize={_MOST_BYTES}")
         return replace(setup, options=self.recording.options, serial="stdio", limits=limits)
 
     def show_on(self, screen: int) -> None:
-        """What the guest prints goes to the descriptor `screen` at once. To be called after the start."""
+        """Sends what the guest prints to the descriptor `screen` at once. To be called after the start."""
         self._serial.copy_to(os.fdopen(os.dup(screen), "wb", buffering=0))
         self._screen = screen
 
     def hand_over(self, path: Path) -> None:
-        """GDB finds the stopped guest at the socket `path` from now on; nothing can be asked here any more.
+        """Lets GDB find the stopped guest at the socket `path`; from now on nothing can be asked here.
 
         Raises MachineError.
         """
@@ -102,7 +102,7 @@ class DebuggedMachine(Machine):
             self._printer.start()
 
     def end(self) -> None:
-        """Ends QEMU, after it has been handed over; what it has printed has been shown then."""
+        """Ends QEMU after it has been handed over; by then everything that it printed has been shown."""
         self._process.kill()
         if self._printer is not None:
             self._printer.join()
@@ -111,17 +111,17 @@ class DebuggedMachine(Machine):
     # Recordings
 
     def instruction_count(self) -> int:
-        """How many instructions the guest has executed, where a recording is made or played."""
+        """Returns how many instructions the guest has executed. A recording must be made or replayed."""
         with self._using_qemu(State.PAUSED, State.ENDED):
             return int(self._qmp.execute("query-replay")["icount"])
 
     def break_at(self, number: int) -> None:
-        """The guest will stop when so many instructions have been executed."""
+        """Makes the guest stop when so many instructions have been executed."""
         with self._using_qemu(State.PAUSED):
             self._qmp.execute("replay-break", icount=number)
 
     def run_to_instruction(self, number: int) -> Stop:
-        """Plays until so many instructions have been executed, or until something else stops the guest."""
+        """Replays until so many instructions have been executed, or until something else stops the guest."""
         if self.instruction_count() == number:
             return Stop(StopKind.PAUSED, None, "the guest is there")
         self.break_at(number)
@@ -147,9 +147,9 @@ class DebuggedMachine(Machine):
             raise MachineBroken(how or "QEMU does not end")
 
     def writes(self, pa: int, size: int, vas: list[int], end: int) -> Iterator[MemoryWrite]:
-        """Plays up to the instruction `end`; yields what is written to `size` bytes at `pa` by way of the addresses `vas`.
+        """Replays up to the instruction `end`; yields what is written to `size` bytes at `pa` through the addresses `vas`.
 
-        Where an address leads may change on the way: only what leads to `pa` at that time counts.
+        The translation of an address may change on the way: only one that leads to `pa` at that time counts.
         """
         if not end:
             return
@@ -176,7 +176,7 @@ class DebuggedMachine(Machine):
             raise MachineError(f"the recording went another way: {stop.detail}")
 
     def _step_over(self, pa: int, size: int, vas: list[int]) -> bytes:
-        """Lets the guest write what is watched; returns what is there then."""
+        """Lets the guest write what is watched; returns what is there afterwards."""
         for va in vas:
             self.remove_watchpoint(va, size)
         self.step()

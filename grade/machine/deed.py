@@ -1,4 +1,4 @@
-"""What a test does to a guest while it is stopped: the guest goes the same way again only if that is done again."""
+"""What a test does to a stopped guest: the guest goes the same way again only if the same is done again."""
 
 from dataclasses import dataclass
 
@@ -18,7 +18,7 @@ class Deed:
 
 
 class Deeds(list[Deed]):
-    """A machine's deeds, in order. None are kept of a test that writes megabytes."""
+    """A machine's deeds, in order. None are kept for a test that writes megabytes."""
 
     _bytes = 0
 

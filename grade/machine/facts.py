@@ -13,7 +13,7 @@ class Fact:
 
 
 def parse_facts(text: str) -> list[Fact]:
-    """Return the facts in `text`, in order.
+    """Returns the facts in `text`, in order.
 
     A last line without its newline is left out: the guest may have been stopped
     in the middle of it. Words that are not `key=value` are passed over.

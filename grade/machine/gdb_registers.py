@@ -30,7 +30,7 @@ class RegisterMap:
             self._by_name.setdefault(register.name.lower(), register)
 
     def find(self, *names: str) -> Register | None:
-        """Return the register of the first of `names` that exists, or None."""
+        """Returns the register of the first of `names` that exists, or None."""
         for name in names:
             if register := self._by_name.get(name.lower()):
                 return register
@@ -38,7 +38,7 @@ class RegisterMap:
 
 
 def read_register_map(read_file: Callable[[str], str]) -> RegisterMap:
-    """Build the map from target.xml; `read_file` returns the text of one of the stub's XML files."""
+    """Builds the map from target.xml; `read_file` returns the text of one of the stub's XML files."""
     registers: list[Register] = []
     for element in _elements("target.xml", read_file):
         number = element.get("regnum")
@@ -54,7 +54,7 @@ def read_register_map(read_file: Callable[[str], str]) -> RegisterMap:
 
 
 def _elements(file: str, read_file: Callable[[str], str]) -> Iterator[ElementTree.Element]:
-    """Yield the <reg> elements of a file and of the files it includes, in their order."""
+    """Yields the <reg> elements of a file and of the files it includes, in their order."""
     text = read_file(file)
     # The stub uses the prefix xi without declaring it.
     text = text.replace("<target>", '<target xmlns:xi="http://www.w3.org/2001/XInclude">', 1)

@@ -37,12 +37,12 @@ class StopReply:
 
 
 def encode_packet(payload: bytes) -> bytes:
-    """Frame a payload."""
+    """Frames a payload as a packet."""
     return b"$%s#%02x" % (payload, sum(payload) % 256)
 
 
 def parse_stop_reply(payload: bytes) -> StopReply:
-    """Read a packet such as `T05thread:01;watch:8000;`. Raises GdbError if it is not a stop."""
+    """Reads a packet such as `T05thread:01;watch:8000;`. Raises GdbError if it is not a stop."""
     if match := re.match(rb"[WX]([0-9a-f]{2})", payload):
         return StopReply(signal=int(match[1], 16), exited=True)
     if not (match := re.match(rb"[TS]([0-9a-f]{2})", payload)):
@@ -64,19 +64,19 @@ class GdbRemote:
         self._acknowledge = True
 
     def connect(self) -> None:
-        """Agree on the protocol: register descriptions yes, acknowledgements no if the stub can."""
+        """Agrees on the protocol: register descriptions yes, acknowledgements no if the stub can."""
         if self.request(b"QStartNoAckMode") == b"OK":
             self._acknowledge = False
         if b"qXfer:features:read+" not in self.request(b"qSupported:xmlRegisters=i386,arm"):
             raise GdbError("the gdb stub does not describe its registers")
 
     def request(self, payload: bytes) -> bytes:
-        """Send one packet and return the payload of the answer."""
+        """Sends one packet and returns the payload of the answer."""
         self._channel.send(encode_packet(payload))
         return self._receive_packet()
 
     def command(self, payload: bytes) -> None:
-        """Send a packet that has no result. Raises GdbError unless the answer is OK."""
+        """Sends a packet that has no result. Raises GdbError unless the answer is OK."""
         if (answer := self.request(payload)) != b"OK":
             raise GdbError(f"the gdb stub refused {payload.decode()}: {answer.decode() or 'unknown request'}")
 
@@ -88,7 +88,7 @@ class GdbRemote:
         return read_register_map(self._read_xml)
 
     def read_general_registers(self) -> dict[str, int]:
-        """Return the registers of the `g` packet by their small names, except those wider than 64 bits."""
+        """Returns the registers of the `g` packet by their small names, except those wider than 64 bits."""
         values = bytes.fromhex(self._checked(b"g").decode())
         registers = {}
         for register in self.register_map.by_number:
@@ -100,21 +100,21 @@ class GdbRemote:
         return registers
 
     def read_register(self, register: Register) -> int:
-        """Return one register's value. Raises GdbError if the stub cannot read it."""
+        """Returns one register's value. Raises GdbError if the stub cannot read it."""
         answer = self._checked(b"p%x" % register.number)
         if not answer:
             raise GdbError(f"the gdb stub cannot read the register {register.name}")
         return int.from_bytes(bytes.fromhex(answer.decode()), "little")
 
     def write_register(self, register: Register, value: int) -> None:
-        """Set one register. Raises GdbError, but QEMU may ignore a write and say OK."""
+        """Sets one register. Raises GdbError, but QEMU may ignore a write and say OK."""
         data = value.to_bytes(register.bits // 8, "little").hex().encode()
         self.command(b"P%x=%s" % (register.number, data))
 
     # Memory
 
     def read_memory(self, address: int, size: int) -> bytes:
-        """Return `size` bytes. Raises GdbError if a page is not mapped."""
+        """Returns `size` bytes. Raises GdbError if a page is not mapped."""
         data = b""
         while len(data) < size:
             chunk = min(size - len(data), _MEMORY_CHUNK)
@@ -125,16 +125,16 @@ class GdbRemote:
         return data
 
     def write_memory(self, address: int, data: bytes) -> None:
-        """Write bytes; like a debugger's write, it ignores write protection. Raises GdbError."""
+        """Writes bytes; like a debugger's write, it ignores write protection. Raises GdbError."""
         for start in range(0, len(data), _MEMORY_CHUNK):
             chunk = data[start : start + _MEMORY_CHUNK]
             self.command(b"M%x,%x:%s" % (address + start, len(chunk), chunk.hex().encode()))
 
     @contextmanager
     def physical_addresses(self) -> Iterator[None]:
-        """Within this context the memory requests take physical addresses.
+        """Makes memory requests take physical addresses within this context.
 
-        The stub would keep the mode even for the next client, so it is always put back.
+        The stub would keep the mode even for the next client, so it is always restored.
         """
         self.command(b"Qqemu.PhyMemMode:1")
         try:
@@ -145,33 +145,33 @@ class GdbRemote:
     # Stopping and running
 
     def insert_breakpoint(self, address: int, size: int, hardware: bool = False) -> None:
-        """Stop the guest before it executes `address`, whatever the address space."""
+        """Stops the guest before it executes `address`, whatever the address space."""
         self.command(b"Z%d,%x,%x" % (hardware, address, size))
 
     def remove_breakpoint(self, address: int, size: int, hardware: bool = False) -> None:
         self.command(b"z%d,%x,%x" % (hardware, address, size))
 
     def insert_watchpoint(self, address: int, size: int) -> None:
-        """Stop the guest after it has written to `size` bytes at `address`."""
+        """Stops the guest after it has written to `size` bytes at `address`."""
         self.command(b"Z2,%x,%x" % (address, size))
 
     def remove_watchpoint(self, address: int, size: int) -> None:
         self.command(b"z2,%x,%x" % (address, size))
 
     def resume(self) -> None:
-        """Let the guest run; a stop reply will arrive later."""
+        """Lets the guest run; a stop reply will arrive later."""
         self._channel.send(encode_packet(b"c"))
 
     def step(self) -> None:
-        """Let the guest run one instruction; a stop reply will arrive later."""
+        """Lets the guest run one instruction; a stop reply will arrive later."""
         self._channel.send(encode_packet(b"s"))
 
     def interrupt(self) -> None:
-        """Ask a running guest to stop; a stop reply will arrive later, unless it has stopped already."""
+        """Asks a running guest to stop; a stop reply will arrive later, unless it has stopped already."""
         self._channel.send(b"\x03")
 
     def poll_stop(self) -> StopReply | None:
-        """Return the stop reply if it has arrived, without waiting."""
+        """Returns the stop reply if it has arrived, without waiting."""
         self._received += self._channel.receive_arrived()
         payload = self._take_packet()
         return None if payload is None else parse_stop_reply(payload)
@@ -200,7 +200,7 @@ class GdbRemote:
         return payload
 
     def _take_packet(self) -> bytes | None:
-        """Take the first whole packet out of what has been received, and acknowledge it."""
+        """Takes the first whole packet out of what has been received, and acknowledges it."""
         match = _PACKET.search(self._received)
         if match is None:
             return None
@@ -218,5 +218,5 @@ def _is_error(answer: bytes) -> bool:
 
 
 def _unescape(payload: bytes) -> bytes:
-    """Undo the escapes of binary data: `}` and the byte XOR 0x20."""
+    """Undoes the escapes of binary data: `}` and the byte XOR 0x20."""
     return re.sub(rb"\}(.)", lambda match: bytes([match[1][0] ^ 0x20]), payload, flags=re.DOTALL)

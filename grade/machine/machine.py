@@ -4,9 +4,9 @@
         machine.insert_breakpoint(symbols["checkpoint_reached"])
         stop = machine.run()
 
-The guest runs only inside `run` and `step`; between them everything can be
-looked at, and nothing moves. Once QEMU has misbehaved the machine is broken,
-and every later call says so with the first reason.
+The guest runs only inside `run` and `step`; between them nothing moves and
+everything can be examined. Once QEMU has misbehaved the machine is broken,
+and every later call raises the first reason.
 """
 
 from collections.abc import Iterator
@@ -49,7 +49,7 @@ class State(Enum):
     NEW = "not started"
     PAUSED = "paused"
     RUNNING = "running"
-    ENDED = "frozen after its end"  # powered off or reset: can be looked at, not run
+    ENDED = "frozen after its end"  # powered off or reset: can be examined, not run
     GONE = "without its QEMU"  # only the RAM and the serial text are left
     BROKEN = "broken"
     CLOSED = "closed"
@@ -86,13 +86,13 @@ class Machine:
         prompt: str = "",
         keep: Path | None = None,
     ) -> None:
-        """Describe the machine; nothing is started yet.
+        """Describes the machine; nothing is started yet.
 
         `cpu_budget` is QEMU's CPU time since the start, `idle_backstop` the time asleep since the last
-        output, `wall_backstop` the time by the clock of one `run`, all in seconds. `flood_limit` is in
-        bytes of serial text; the file `keep` gets a copy of that text. A guest that sleeps with `prompt` for
-        its last words is idle after a second. Raises ValueError for an unknown ISA, and for `el2` where the
-        ISA has none.
+        output, `wall_backstop` the elapsed time of one `run`, all in seconds. `flood_limit` is in bytes of
+        serial text; the file `keep` gets a copy of that text. A guest that sleeps, and whose last output is
+        `prompt`, is idle after a second. Raises ValueError for an unknown ISA, and for `el2` where the ISA has
+        none.
         """
         self.isa = isa_called(isa)
         if el2 and self.isa.board.el2_option is None:
@@ -109,17 +109,17 @@ class Machine:
         self._breakpoints: set[int] = set()
         self._last_stop_pc: int | None = None
         self.breakpoint_stops: list[int] = []
-        """Where the guest has stopped at a breakpoint, in order."""
+        """The addresses of the breakpoints at which the guest has stopped, in order."""
         self.deeds = Deeds()
         """What was done to the guest from outside."""
 
     # Life
 
     def start(self) -> Self:
-        """Start QEMU; the guest is paused before its first instruction.
+        """Starts QEMU; the guest is paused before its first instruction.
 
         Raises ToolMissing, ToolTooOld, ValueError if the boot parameters do not fit, OSError, and
-        MachineBroken with QEMU's own words, for a bad kernel file say.
+        MachineBroken with QEMU's own words, for example about a bad kernel file.
         """
         self._demand(State.NEW)
         process = QemuProcess(self._setup())
@@ -135,7 +135,7 @@ class Machine:
         return self
 
     def close(self) -> None:
-        """Kill QEMU and free its memory. Does nothing the second time, or before the start."""
+        """Kills QEMU and frees its memory. Does nothing the second time, or before the start."""
         if self._state in (State.NEW, State.CLOSED):
             return
         if self._state is not State.BROKEN:
@@ -169,11 +169,11 @@ class Machine:
     # Running
 
     def run(self, until: str | None = None) -> Stop:
-        """Let the guest run until something stops it.
+        """Lets the guest run until something stops it.
 
-        With `until` this can also be that text on the serial line, looked for after the place where the
-        last such search ended. A guest paused by a limit may be run again, but a limit of CPU time or
-        serial text is used up for good.
+        With `until`, that text on the serial line also stops it; the search begins where the last such search
+        ended. A guest paused by a limit may be run again, but a limit of CPU time or serial text is used up
+        for good.
         """
         with self._using_qemu(*_RUNNABLE):
             try:
@@ -182,54 +182,54 @@ class Machine:
                 return self._stopped(self._watcher.explain_exit())
 
     def step(self) -> Stop:
-        """Let the guest run one instruction, with interrupts held back. The CPU budget does not count."""
+        """Lets the guest run one instruction, with interrupts held back. The CPU budget does not count."""
         with self._using_qemu(*_RUNNABLE):
             return self._step()
 
     def interrupt(self) -> None:
-        """Make a `run` in another thread return, with StopKind.PAUSED. Does nothing if none runs."""
+        """Makes a `run` in another thread return, with StopKind.PAUSED. Does nothing if none runs."""
         if self._state is State.RUNNING:
             self._gdb.interrupt()
 
     def pause(self) -> Stop:
-        """Stop a guest that an exception, such as KeyboardInterrupt, has left running."""
+        """Stops a guest that an exception, such as KeyboardInterrupt, has left running."""
         with self._using_qemu(State.RUNNING):
             self._gdb.interrupt()
             return self._stopped(self._watcher.wait())
 
     def use_up_budget(self) -> None:
-        """Count the CPU time as used up, for a caller who has seen enough: a later `run` lasts a moment."""
+        """Counts the CPU time as used up, for a caller that has seen enough: a later `run` lasts a moment."""
         self._demand(*_RUNNABLE)
         self._watcher.use_up_budget()
 
     def insert_breakpoint(self, va: int) -> None:
-        """Stop before the instruction at `va`, in every address space. Twice is the same as once."""
+        """Makes the guest stop before the instruction at `va`, in every address space. Twice is the same as once."""
         with self._using_qemu(*_RUNNABLE):
             if va not in self._breakpoints:
                 self._gdb.insert_breakpoint(va, self.isa.board.breakpoint_bytes)
                 self._breakpoints.add(va)
 
     def remove_breakpoint(self, va: int) -> None:
-        """Take the breakpoint at `va` away, if there is one."""
+        """Removes the breakpoint at `va`, if there is one."""
         with self._using_qemu(*_INSPECTABLE):
             if va in self._breakpoints:
                 self._gdb.remove_breakpoint(va, self.isa.board.breakpoint_bytes)
                 self._breakpoints.remove(va)
 
     def insert_watchpoint(self, va: int, size: int) -> None:
-        """Stop after a write to one of the `size` bytes at `va`, in every address space."""
+        """Makes the guest stop after a write to one of the `size` bytes at `va`, in every address space."""
         with self._using_qemu(*_RUNNABLE):
             self._gdb.insert_watchpoint(va, size)
 
     def remove_watchpoint(self, va: int, size: int) -> None:
-        """Take away the watchpoint that was inserted with the same arguments. Raises GdbError."""
+        """Removes the watchpoint that was inserted with the same arguments. Raises GdbError."""
         with self._using_qemu(*_INSPECTABLE):
             self._gdb.remove_watchpoint(va, size)
 
     # Looking
 
     def registers(self) -> dict[str, int]:
-        """Return the general registers and the system registers of the platform, by their small names.
+        """Returns the general registers and the system registers of the platform, by their small names.
 
         Registers wider than 64 bits are left out, and system registers that this CPU does not have.
         """
@@ -237,37 +237,37 @@ class Machine:
             return self._registers.all()
 
     def read_register(self, name: str) -> int:
-        """Return one register, of all that QEMU offers. Raises KeyError if there is no such register."""
+        """Returns one of all the registers that QEMU offers. Raises KeyError if there is no such register."""
         with self._using_qemu(*_INSPECTABLE):
             return self._registers.read(name)
 
     def write_register(self, name: str, value: int) -> None:
-        """Set one register. Raises KeyError if there is none, MachineError if it keeps another value.
+        """Sets one register. Raises KeyError if there is none, MachineError if it keeps another value.
 
-        QEMU 7.2 says yes to every write of one of Arm's system registers, and ignores it.
+        QEMU 7.2 acknowledges every write to one of Arm's system registers, and ignores it.
         """
         with self._using_qemu(*_RUNNABLE):
             if (kept := self._registers.write(name, value)) != value:
                 raise MachineError(f"QEMU does not set {name} to {value:#x}: it is {kept:#x}")
 
     def read_virtual(self, va: int, size: int) -> bytes:
-        """Read as the CPU would see it now. Raises GdbError if a page is not mapped."""
+        """Reads virtual memory as the CPU would see it now. Raises GdbError if a page is not mapped."""
         with self._using_qemu(*_INSPECTABLE):
             return self._gdb.read_memory(va, size)
 
     def gva2gpa(self, va: int) -> int | None:
-        """Return what QEMU's own walk makes of `va` now, or None if it is not mapped."""
+        """Returns what QEMU's own walk makes of `va` now, or None if it is not mapped."""
         with self._using_qemu(*_INSPECTABLE):
             answer = self._qmp.human_monitor_command(f"gva2gpa {va:#x}").strip()
         return int(answer.removeprefix("gpa: "), 16) if answer.startswith("gpa: ") else None
 
     def read_physical(self, pa: int, size: int) -> bytes:
-        """Read guest RAM. Raises OutsideMemory. Works while QEMU is frozen or gone, too."""
+        """Reads guest RAM. Raises OutsideMemory. Also works while QEMU is frozen or gone."""
         self._demand(*_RAM_IS_THERE)
         return self.memory.read(pa, size)
 
     def write_physical(self, pa: int, data: bytes) -> None:
-        """Write guest RAM; the guest sees it at once. Raises OutsideMemory."""
+        """Writes guest RAM; the guest sees it at once. Raises OutsideMemory."""
         self._demand(*_RAM_IS_THERE)
         start = pa - self.isa.board.ram_base
         if start < 0 or start + len(data) > self._ram_bytes:
@@ -275,45 +275,45 @@ class Machine:
         self._process.ram[start : start + len(data)] = data
 
     def save_ram(self, path: Path) -> None:
-        """Copy guest RAM to a file, with holes where the guest never wrote. Raises OSError."""
+        """Copies guest RAM to a file, with holes where the guest never wrote. Raises OSError."""
         self._demand(*_RAM_IS_THERE)
         copy_sparse(self._process.ram_file, path)
 
     def human_monitor_command(self, line: str) -> str:
-        """Run one line of QEMU's human monitor and return what it prints. Raises QmpError."""
+        """Runs one line of QEMU's human monitor and returns what it prints. Raises QmpError."""
         with self._using_qemu(*_INSPECTABLE):
             return self._registers.human_monitor_command(line)
 
     def cpu_time(self) -> float:
-        """Return the CPU time in seconds that QEMU has used since it started."""
+        """Returns the CPU time in seconds that QEMU has used since it started."""
         with self._using_qemu(State.PAUSED, State.RUNNING, State.ENDED):
             return cpu_time(self._process.pid)
 
     # The serial line
 
     def serial(self) -> str:
-        """Return all that the guest has printed so far, also after `close`."""
+        """Returns all that the guest has printed so far, also after `close`."""
         self._demand(*_STARTED)
         return self._serial.text()
 
     def facts(self) -> list[Fact]:
-        """Return the facts that the guest has printed so far, in order."""
+        """Returns the facts that the guest has printed so far, in order."""
         return parse_facts(self.serial())
 
     def send(self, text: str) -> None:
-        """Type `text` on the serial line; the guest gets it when it next runs and reads."""
+        """Types `text` on the serial line; the guest gets it when it next runs and reads."""
         with self._using_qemu(State.PAUSED, State.RUNNING):
             self._serial.send(text)
             self.note_deed(None, text.encode())
 
     def note_deed(self, va: int | None, data: bytes) -> None:
-        """Remember what was just written at `va` (as the CPU translates it now), or typed: None."""
+        """Remembers what was just written at `va` (as the CPU translates it now), or typed if `va` is None."""
         self.deeds.note(Deed(len(self.breakpoint_stops), va, data))
 
     # How it is done
 
     def _setup(self) -> GuestSetup:
-        """What to start."""
+        """Returns what to start."""
         return GuestSetup(
             binary=require(self.isa.name),
             board=self.isa.board,
@@ -325,7 +325,7 @@ class Machine:
         )
 
     def _connect(self) -> None:
-        """Get in touch with QEMU; if that fails, end it."""
+        """Connects to QEMU; if that fails, ends it."""
         process = self._process
         self._qmp = QmpClient(Channel(process.qmp))
         self._gdb = GdbRemote(Channel(process.gdb))
@@ -353,7 +353,7 @@ class Machine:
         return self._stopped(self._watcher.run(until, search))
 
     def _step_off_breakpoint(self) -> Stop | None:
-        """Where the last stop was at a breakpoint, QEMU would stop again at once: step past it first.
+        """Steps past the breakpoint of the last stop, if there is one, at which QEMU would stop again at once.
 
         Returns the stop, if the step ended in more than a plain step.
         """
@@ -385,7 +385,7 @@ class Machine:
         return self._stopped(stop)
 
     def _stopped(self, stop: Stop) -> Stop:
-        """Take note of a stop and fill in where it was."""
+        """Records a stop and fills in where it was."""
         if stop.kind is StopKind.EXITED:
             self._state = State.GONE
             return stop
@@ -404,7 +404,7 @@ class Machine:
 
     @contextmanager
     def _using_qemu(self, *allowed: State) -> Iterator[None]:
-        """Check the state, and turn a failure of QEMU into a machine that is broken for good."""
+        """Checks the state, and marks the machine as broken for good if QEMU fails."""
         self._demand(*allowed)
         try:
             yield

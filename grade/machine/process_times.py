@@ -1,25 +1,25 @@
 """How a process spends its time: how much it computes, and how long it sleeps.
 
 A guest that halts for ever uses no CPU time, so a budget of CPU time never ends
-it. Nor does a guest on a busy server use CPU time while it waits for its turn,
-and that one must not be called idle. Linux tells the two apart: a thread that
+it. A guest on a busy server, too, uses no CPU time while it waits for its turn,
+but must not be called idle. Linux tells the two apart: a thread that
 waits for its turn is runnable (state R), one that waits for an event sleeps.
 """
 
 import time
 from pathlib import Path
 
-# The states in which a thread sleeps by its own wish (proc(5)). R is running or runnable, D waits for a disk.
+# The states in which a thread sleeps of its own accord (proc(5)). R is running or runnable, D waits for a disk.
 _ASLEEP = "SI"
 
-# Seconds between two looks: each takes half a dozen reads from /proc.
+# Seconds between two samples: each takes half a dozen reads from /proc.
 _INTERVAL = 0.05
-# A longer pause counts as this, for then we were held up ourselves, and the process probably too.
+# A longer pause counts as this, because then we were held up ourselves, and the process probably too.
 _LONGEST_INTERVAL = 0.1
 
 
 def cpu_time(pid: int) -> float:
-    """Return the CPU time, in seconds, that all threads of a process have used since it began.
+    """Returns the CPU time, in seconds, that all threads of a process have used since it began.
 
     Raises OSError if the process has gone.
     """
@@ -29,19 +29,19 @@ def cpu_time(pid: int) -> float:
 
 
 class SleepMeter:
-    """Estimates how long a process has slept, by looking at its threads now and then."""
+    """Estimates how long a process has slept, by sampling its threads now and then."""
 
     def __init__(self, pid: int) -> None:
         self._tasks = Path(f"/proc/{pid}/task")
         self.reset()
 
     def reset(self) -> None:
-        """Start again from zero."""
+        """Starts again from zero."""
         self.seconds = 0.0
         self._last_look = time.monotonic()
 
     def sample(self) -> None:
-        """Look, if the last look is long enough ago; if all threads sleep, the time since then counts.
+        """Samples the threads if the last sample is long enough ago; if all sleep, the time since then counts.
 
         To be called often. Raises OSError if the process has gone.
         """
@@ -55,7 +55,7 @@ class SleepMeter:
 
 
 def _state(thread: Path) -> str:
-    """The letter of a thread's state. A thread that has just ended counts as asleep."""
+    """Returns the letter of a thread's state. A thread that has just ended counts as asleep."""
     try:
         # The field before it is the program's name in brackets, which may hold anything.
         return (thread / "stat").read_text().rpartition(") ")[2][0]

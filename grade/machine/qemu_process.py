@@ -20,10 +20,10 @@ from grade.machine.boot_parameters import BootParameters
 from grade.pipes import input_of, output_of
 
 # The kernel kills a process that asked for it (setpriv --pdeathsig) when the thread that started it
-# ends. Should that thread have ended even before the request, the shell sees another parent.
+# ends. If that thread has ended even before the request, the shell sees another parent.
 _WHILE_PARENT_LIVES = ("setpriv", "--pdeathsig", "KILL", "sh", "-c", '[ "$PPID" = "$0" ] && exec "$@"')
 
-# After a reset or a power-off the machine stays as it was, to be looked at.
+# After a reset or a power-off the machine stays as it was, to be examined.
 _FREEZE_AT_END = "reboot=shutdown,shutdown=pause,panic=pause"
 
 
@@ -39,7 +39,7 @@ class GuestSetup:
     cpu: str
     el2: bool
     options: tuple[str, ...] = ()
-    """More of the command line."""
+    """More options of the command line."""
     serial: str = "chardev:serial"
     """QEMU's -serial; `stdio` is the same pipes, by QEMU's own device."""
     limits: tuple[str, ...] = ()
@@ -63,7 +63,7 @@ class QemuProcess:
     pid: int
 
     def __init__(self, setup: GuestSetup) -> None:
-        """Start it. Raises OSError."""
+        """Starts QEMU. Raises OSError."""
         with ExitStack() as owned:
             self._errors = owned.enter_context(memory_file("qemu-stderr"))
             self.qmp, their_qmp = _owned_pair(owned)
@@ -86,7 +86,7 @@ class QemuProcess:
             self._owned = owned.pop_all()
 
     def wait(self, seconds: float) -> str | None:
-        """Wait for QEMU to end; return how it ended and what it wrote to stderr, or None if it runs on."""
+        """Waits for QEMU to end; returns how it ended and what it wrote to stderr, or None if it runs on."""
         try:
             status = self._child.wait(seconds)
         except subprocess.TimeoutExpired:
@@ -95,16 +95,16 @@ class QemuProcess:
         return f"QEMU ended with {how}: {self.complaints() or 'it gave no reason'}"
 
     def complaints(self) -> str:
-        """What QEMU has written to stderr so far."""
+        """Returns what QEMU has written to stderr so far."""
         return os.pread(self._errors.fileno(), 4096, 0).decode(errors="replace").strip()
 
     def kill(self) -> None:
-        """End QEMU; what is shared with it stays."""
+        """Ends QEMU; what is shared with it stays."""
         self._child.kill()
         self._child.wait()
 
     def close(self) -> None:
-        """Kill QEMU and free everything. Whoever still holds a view of the RAM keeps it."""
+        """Kills QEMU and frees everything. Whoever still holds a view of the RAM keeps it."""
         self._owned.close()
 
     def _spawn(self, command: list[str], shared: list[int]) -> subprocess.Popen[bytes]:
@@ -120,17 +120,17 @@ class QemuProcess:
 
 
 def while_we_live(command: list[str]) -> list[str]:
-    """The command, killed by the kernel when the thread that starts it ends."""
+    """Returns the command, made so that the kernel kills it when the thread that starts it ends."""
     return [*_WHILE_PARENT_LIVES, str(os.getpid()), *command]
 
 
 def memory_file(name: str) -> BinaryIO:
-    """A file that exists only in memory, as long as someone has it open; `name` is for /proc only."""
+    """Returns a file that exists only in memory, as long as it is open somewhere; `name` is for /proc only."""
     return open(os.memfd_create(name), "w+b", buffering=0)
 
 
 def _owned_pair(owned: ExitStack) -> tuple[socket.socket, socket.socket]:
-    """Returns two sockets that are each other's ends, and are closed with `owned`."""
+    """Returns the two ends of a socket pair, which are closed with `owned`."""
     ours, theirs = socket.socketpair()
     return owned.enter_context(ours), owned.enter_context(theirs)
 
@@ -145,7 +145,7 @@ def _close_unless_viewed(ram: mmap.mmap) -> None:
 def board_options(
     board: Board, kernel: str, ram_bytes: int, parameters: int, *, cpu: str, el2: bool, backend: str | None = None
 ) -> list[str]:
-    """The part of the command line that every guest has. `parameters` is a descriptor that QEMU inherits."""
+    """Returns the part of the command line that every guest has. `parameters` is a descriptor that QEMU inherits."""
     machine = [board.machine, *([f"memory-backend={backend}"] if backend else []), *([_el2_option(board)] if el2 else [])]
     return [
         "-nodefaults", "-no-user-config", "-display", "none", "-accel", "tcg",
@@ -161,7 +161,7 @@ def _el2_option(board: Board) -> str:
 
 
 def _command(setup: GuestSetup, ram: int, parameters: int, qmp: int, gdb: int) -> list[str]:
-    """The command line. The last four are descriptors that QEMU inherits."""
+    """Returns the command line. The last four parameters are descriptors that QEMU inherits."""
     options = {
         "-object": f"memory-backend-file,id=ram,size={setup.ram_bytes},mem-path=/dev/fd/{ram},share=on",
         "-action": _FREEZE_AT_END,

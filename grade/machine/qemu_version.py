@@ -20,7 +20,7 @@ class ToolTooOld(Exception):
 
 
 def require(isa: str) -> Path:
-    """Return the QEMU binary for `isa`.
+    """Returns the QEMU binary for `isa`.
 
     Raises ToolMissing if PATH has none or it does not run, ToolTooOld if it is older than NEEDED,
     ValueError for an unknown ISA.
@@ -42,10 +42,9 @@ def require(isa: str) -> Path:
 
 @lru_cache
 def version_of(binary: Path, modified_ns: int) -> tuple[int, ...] | None:
-    """Return the version that `binary --version` prints, as numbers, or None if it prints none.
+    """Returns the version that `binary --version` prints, as numbers, or None if it prints none.
 
-    The answer is remembered, as asking takes QEMU about 15 ms; `modified_ns` makes it be asked
-    again if the file changes.
+    The answer is remembered, as asking takes QEMU about 15 ms; a new `modified_ns` makes it ask again.
     """
     del modified_ns
     try:

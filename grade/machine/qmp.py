@@ -31,12 +31,12 @@ class QmpClient:
         self.greeting: dict[str, Any] = {}
 
     def negotiate(self) -> None:
-        """Read the greeting and enter command mode. QEMU sends no events before this."""
+        """Reads the greeting and enters command mode. QEMU sends no events before this."""
         self.greeting = self._next_message()
         self.execute("qmp_capabilities")
 
     def execute(self, command: str, **arguments: Any) -> Any:
-        """Run one command and return its result. Events that come meanwhile go to `events`.
+        """Runs one command and returns its result. Events that arrive meanwhile go to `events`.
 
         An argument `cpu_index` is sent as `cpu-index`. Raises QmpError.
         """
@@ -53,17 +53,17 @@ class QmpClient:
                 return message["return"]
 
     def human_monitor_command(self, line: str) -> str:
-        """Run one line of QEMU's human monitor on the first CPU and return what it prints."""
+        """Runs one line of QEMU's human monitor on the first CPU and returns what it prints."""
         return str(self.execute("human-monitor-command", command_line=line, cpu_index=0))
 
     def collect_events(self) -> None:
-        """Move what has already arrived to `events`, without waiting. To be called between commands only."""
+        """Moves what has already arrived to `events`, without waiting. To be called between commands only."""
         self._take(self._channel.receive_arrived())
         self.events.extend(self._messages)
         self._messages.clear()
 
     def wait_event(self, name: str) -> dict[str, Any]:
-        """Return the data of the oldest event called `name`, waiting for it if need be."""
+        """Returns the data of the oldest event called `name`, waiting for it if need be."""
         while True:
             for event in self.events:
                 if event["event"] == name:
@@ -77,6 +77,6 @@ class QmpClient:
         return self._messages.popleft()
 
     def _take(self, data: bytes) -> None:
-        """Queue the messages that `data` completes."""
+        """Queues the messages that `data` completes."""
         *lines, self._partial = (self._partial + data).split(b"\n")
         self._messages.extend(json.loads(line) for line in lines if line.strip())

@@ -1,4 +1,4 @@
-"""Waits until something stops a running guest, and says what it was."""
+"""Waits until something stops a running guest, and reports what it was."""
 
 import select
 import time
@@ -13,16 +13,16 @@ from grade.machine.qmp import QmpClient
 from grade.machine.serial_line import SerialLine
 from grade.machine.stop import AT_PROMPT, Stop, StopKind
 
-# How often to look at the clocks and empty the serial pipe, when nothing else happens (milliseconds).
+# How often to check the clocks and empty the serial pipe, when nothing else happens (milliseconds).
 # The pipe holds 64 KiB, so a guest that prints fast rarely waits.
 _TICK_MS = 10
 # The same while the caller waits for text, where each tick is a delay.
 _TICK_FOR_TEXT_MS = 1
 
-# How many seconds a guest has to be asleep at its prompt: long enough for what it has in flight, and for ticks.
+# How many seconds a guest must be asleep at its prompt: long enough for what it has in flight, and for ticks.
 _ASLEEP_AT_PROMPT = 1.0
 
-# How many seconds of CPU time lie between two looks at a guest that runs.
+# How many seconds of CPU time lie between two checks of a guest that runs.
 _BETWEEN_LOOKS = 0.4
 
 _LOOK = Stop(StopKind.PAUSED, None, "it is time to look whether the guest runs in a circle")
@@ -37,7 +37,7 @@ class Limits:
 
     cpu: float  # QEMU's CPU time since it started
     idle: float  # time asleep since the last output, in one run
-    prompt: str  # at the end of the output it says that the guest waits for somebody to type; empty if nothing does
+    prompt: str  # as the last output it says that the guest waits for input; empty if nothing does
     wall: float  # time by the clock, in one run
     serial_bytes: int
 
@@ -54,12 +54,12 @@ class RunWatcher:
         self._sleep = SleepMeter(process.pid)
         self._look_at = _BETWEEN_LOOKS
         self._poller = select.poll()
-        # If QEMU dies, these reach their end, which wakes the poll too.
+        # If QEMU dies, these reach their end, which also wakes the poll.
         self._poller.register(process.gdb, select.POLLIN)
         self._poller.register(process.qmp, select.POLLIN)
 
     def run(self, until: str | None, search: CircleSearch | None) -> Stop:
-        """Resume the guest and wait for its stop, as wait() does; with `search` a circle is one, too."""
+        """Resumes the guest and waits for its stop, as wait() does; with `search` a circle is also a stop."""
         self._gdb.resume()
         known: Circle | None = None
         while (stop := self._wait(until, look=search is not None)) == _LOOK and search is not None:
@@ -75,7 +75,7 @@ class RunWatcher:
         return stop
 
     def wait(self, *, cpu_limit: bool = True) -> Stop:
-        """Wait for the stop of a guest that was just resumed; `pc` is left None.
+        """Waits for the stop of a guest that was just resumed; `pc` is left None.
 
         Without `cpu_limit`, the CPU time does not end the wait. Raises TimeoutError, GdbError or OSError if
         QEMU misbehaves; a QEMU that has ended is an ordinary stop.
@@ -83,7 +83,7 @@ class RunWatcher:
         return self._wait(None, cpu_limit=cpu_limit)
 
     def _wait(self, until: str | None, *, cpu_limit: bool = True, look: bool = False) -> Stop:
-        """The same; the text `until` on the serial line ends the wait, too, and with `look` now and then _LOOK."""
+        """Waits like wait(); the text `until` on the serial line also ends it and, with `look`, _LOOK now and then."""
         try:
             seen = self._watch(until, cpu_limit, look)
             if isinstance(seen, StopReply):
@@ -94,17 +94,17 @@ class RunWatcher:
             return self.explain_exit()
 
     def use_up_budget(self) -> None:
-        """Take the rest of the CPU time away: from now on a wait ends within moments."""
+        """Takes away the rest of the CPU time: from now on a wait ends within moments."""
         self._limits = replace(self._limits, cpu=0.0)
 
     def explain_exit(self) -> Stop:
-        """Return the stop of a QEMU that has closed its connections."""
+        """Returns the stop of a QEMU that has closed its connections."""
         self._serial.drain()
         how = self._process.wait(ANSWER_TIMEOUT)
         return Stop(StopKind.EXITED, None, how or "QEMU closed its connections but did not end")
 
     def _circle(self, search: CircleSearch) -> tuple[Stop | None, Circle | None]:
-        """Whether the guest, just paused, runs in a circle, and in which; if something else stops it meanwhile, that."""
+        """Returns the stop, if something else stops the guest, which has just been paused, and the circle in which it runs."""
         stop = None
 
         def step() -> dict[str, int] | None:
@@ -125,7 +125,7 @@ class RunWatcher:
         return stop, seen
 
     def _watch(self, until: str | None, cpu_limit: bool, look: bool) -> StopReply | Stop:
-        """Return the guest's own stop, or the stop that we must now bring about."""
+        """Returns the guest's own stop, or the stop that we must now bring about."""
         tick = _TICK_MS if until is None else _TICK_FOR_TEXT_MS
         started = time.monotonic()
         self._sleep.reset()
@@ -141,7 +141,7 @@ class RunWatcher:
                 return _LOOK
 
     def _next_reply(self, tick: int) -> StopReply | None:
-        """Wait up to `tick` milliseconds for a stop reply, and empty everything that QEMU writes to."""
+        """Waits up to `tick` milliseconds for a stop reply, and empties everything that QEMU writes to."""
         self._poller.poll(tick)
         self._qmp.collect_events()
         reply = self._gdb.poll_stop()
@@ -172,7 +172,7 @@ class RunWatcher:
         raise TimeoutError(f"QEMU did not stop the guest within {ANSWER_TIMEOUT:g} s")
 
     def _explain(self, reply: StopReply, asked: Stop | None) -> Stop:
-        """Name the stop. `asked` is the one we asked for, which the guest's own may have forestalled."""
+        """Names the stop. `asked` is the one we asked for; the guest's own stop may have come first."""
         if reply.exited:
             return self.explain_exit()
         if reply.signal == _INTERRUPTED:
@@ -187,7 +187,7 @@ class RunWatcher:
 
 
 def _explain_shutdown(reason: str) -> Stop:
-    """`reason` is QMP's ShutdownCause."""
+    """Returns the stop for `reason`, which is QMP's ShutdownCause."""
     if reason == "guest-shutdown":
         return Stop(StopKind.POWERED_OFF, None, "the guest powered the machine off")
     if reason == "guest-reset":

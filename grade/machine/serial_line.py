@@ -10,11 +10,11 @@ from typing import IO, BinaryIO
 class SerialLine:
     """Collects what the guest prints and types what the caller sends.
 
-    The guest waits when the pipe is full, so whoever lets it run must call `drain` often.
+    The guest waits when the pipe is full, so the caller that lets it run must call `drain` often.
     """
 
     def __init__(self, from_guest: IO[bytes], to_guest: IO[bytes], limit: int, keep: Path | None) -> None:
-        """At most `limit` bytes are kept; the file `keep` gets a copy of them at once. Raises OSError."""
+        """Keeps at most `limit` bytes; the file `keep` gets a copy of them at once. Raises OSError."""
         self._from_guest = from_guest.fileno()
         self._to_guest = to_guest.fileno()
         os.set_blocking(self._from_guest, False)
@@ -28,12 +28,12 @@ class SerialLine:
         self._searched = 0
 
     def copy_to(self, file: BinaryIO) -> None:
-        """From now on `file` gets a copy at once, instead of `keep`; it will be closed here."""
+        """Copies all further text to `file` at once, instead of `keep`; closes `file` at the end."""
         self.close()
         self._copy = file
 
     def text(self) -> str:
-        """All the text so far; bytes that are not UTF-8 become U+FFFD."""
+        """Returns all the text so far; bytes that are not UTF-8 become U+FFFD."""
         self._pieces = ["".join(self._pieces)]
         return self._pieces[0]
 
@@ -43,7 +43,7 @@ class SerialLine:
         return self._total > self._limit
 
     def drain(self) -> bool:
-        """Take what has arrived and type what is still to be sent, without waiting.
+        """Takes what has arrived and types what is still to be sent, without waiting.
 
         Returns whether anything arrived.
         """
@@ -58,7 +58,7 @@ class SerialLine:
         return self._total > before
 
     def find(self, wanted: str) -> bool:
-        """Look for `wanted` after the place where the last search ended; move that place past it."""
+        """Looks for `wanted` after the place where the last search ended; moves that place past it."""
         position = self.text().find(wanted, self._searched)
         if position < 0:
             return False
@@ -66,16 +66,16 @@ class SerialLine:
         return True
 
     def ends_with(self, wanted: str) -> bool:
-        """Whether `wanted` is the last that the guest has printed, and nothing is left to be typed."""
+        """Returns whether the guest's last output is `wanted`, and nothing is left to be typed."""
         return not self._untyped and self.text().endswith(wanted)
 
     def send(self, text: str) -> None:
-        """Type `text`. The guest gets it when it next runs and reads."""
+        """Types `text`. The guest gets it when it next runs and reads."""
         self._untyped += text.encode()
         self._type()
 
     def close(self) -> None:
-        """Close the copy. The pipes belong to the process."""
+        """Closes the copy. The pipes belong to the process."""
         if self._copy:
             self._copy.close()
 

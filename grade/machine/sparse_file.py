@@ -21,7 +21,7 @@ def copy_sparse(source: BinaryIO, path: Path) -> None:
 
 
 def _data_ranges(descriptor: int) -> Iterator[tuple[int, int]]:
-    """What is no hole, as half-open ranges of bytes (lseek(2), SEEK_DATA)."""
+    """Yields the data between the holes, as half-open ranges of bytes (lseek(2), SEEK_DATA)."""
     end = 0
     while True:
         try:

@@ -14,7 +14,7 @@ class StopKind(Enum):
     OUTPUT = "output"  # paused because the awaited text came over the serial line
     HANG = "hang"  # paused because a budget is used up
     FLOOD = "flood"  # paused because the serial line carried too much
-    POWERED_OFF = "powered-off"  # over, by the guest's own wish; registers and RAM are intact
+    POWERED_OFF = "powered-off"  # over, at the guest's own request; registers and RAM are intact
     RESET = "reset"  # over: triple fault or a request for reset; registers and RAM are intact
     EXITED = "exited"  # over: QEMU itself has gone; RAM is intact, registers are not
 
@@ -32,7 +32,7 @@ AT_PROMPT = "the guest waits for somebody to type"
 class Stop:
     """One stop. `pc` is a virtual address, or None if QEMU has gone; `detail` is a sentence.
 
-    `watched` is the address of the watchpoint, where that is the reason. `asleep` says that the CPU waited for an interrupt.
+    `watched` is the address of the watchpoint, if that is the reason. `asleep` says that the CPU waited for an interrupt.
     """
 
     kind: StopKind

@@ -1,4 +1,4 @@
-"""Kernels that are broken on purpose: one change, the symptom, and what it does to milestones.
+"""Kernels that are broken on purpose: one change, its symptom, and its effect on milestones.
 
 The header of such a patch says what must come of it; the diff after it is one that `git apply` takes:
 
@@ -24,7 +24,7 @@ _FIELDS = ("Symptom", "ISAs", "Fails", "Cause", *(f"Cause-{isa}" for isa in ISAS
 
 @dataclass(frozen=True)
 class Bug(Patch):
-    """One planted bug. `causes` is by ISA, `also` by further milestones; `packed` is its text where it has no file of its own."""
+    """One planted bug. `causes` is by ISA, `also` by further milestones; `packed` is its text if it has no file of its own."""
 
     symptom: str
     fails: tuple[str, ...]
@@ -35,12 +35,12 @@ class Bug(Patch):
 
     @property
     def text(self) -> str:
-        """All of it, header and diff."""
+        """The whole text, header and diff."""
         return self.packed if self.packed is not None else super().text
 
 
 def read_bug(path: Path, lab: Lab, name: str = "", text: str | None = None) -> Bug:
-    """The bug that a patch is. PatchError if its header is wrong. Name and text are the file's unless they are given."""
+    """Reads the bug from a patch. PatchError if its header is wrong. Name and text are the file's unless they are given."""
     header = read_header(path, _FIELDS, text)
     isas = header.words("ISAs", ISAS)
     causes = {isa: header.field(f"Cause-{isa}" if f"Cause-{isa}" in header.fields else "Cause") for isa in isas}

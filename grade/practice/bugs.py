@@ -9,6 +9,6 @@ from grade.practice.patch import patches_in
 
 
 def load_bugs(tree: Path) -> list[Bug]:
-    """By lab and name. PatchError if a header is wrong, LadderError if a packed file is damaged."""
+    """Returns the bugs by lab and name. PatchError if a header is wrong, LadderError if a packed file is damaged."""
     patches = [read_bug(path, lab) for path, lab in patches_in(tree, "bugs")]
     return patches or [bug for lab in load_labs(tree) for bug in packed_bugs(lab)]

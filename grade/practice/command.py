@@ -1,4 +1,4 @@
-"""./pagewalk bug: planted bugs to practise on. They go by a code and by what one sees; their names tell the cause."""
+"""./pagewalk bug: planted bugs to practise on. They are named by a code and a symptom; their own names tell the cause."""
 
 import hashlib
 from dataclasses import replace
@@ -27,16 +27,16 @@ _GO_TOGETHER = {
     "--script": ("--isa", "--gdb", "--record"),
     "--isa": ("--reveal", "--explain", "--gdb", "--script", "--record"),
 }
-"""Which options about one bug may be given with which."""
+"""Which options about one bug may be given together."""
 
 
 def code_of(bug: Bug) -> str:
-    """What a bug is called as long as its cause is not to be told: its lab, and a few digits that never change."""
+    """Returns what a bug is called as long as its cause is secret: its lab, and a few digits that never change."""
     return f"{bug.lab}-{hashlib.sha256(bug.name.encode()).hexdigest()[:_DIGITS]}"
 
 
 def find_bug(tree: Tree, called: str) -> Bug:
-    """The bug with this code or name. LadderError if there is none, or if its lab comes first."""
+    """Returns the bug with this code or name. LadderError if there is none, or if its lab must be done first."""
     shown, waiting = bugs_to_practise(tree)
     found = [bug for bug in shown if called in (code_of(bug), bug.name)]
     if not found and any(called == code_of(bug) for bug in waiting):
@@ -47,7 +47,7 @@ def find_bug(tree: Tree, called: str) -> Bug:
 
 
 def check_options(code: str, of_list: dict[str, bool], of_bug: dict[str, bool]) -> None:
-    """LadderError if the options that were given do not go together, or not with a code (or without one)."""
+    """Raises LadderError if the given options do not go together, or not with a code (or without one)."""
     given = [option for option, is_given in of_bug.items() if is_given]
     if not code and given:
         raise LadderError(f"{given[0]} is about one bug: ./pagewalk bug CODE {given[0]}; ./pagewalk bug lists the codes")
@@ -62,7 +62,7 @@ def check_options(code: str, of_list: dict[str, bool], of_bug: dict[str, bool]) 
 
 
 def list_bugs(tree: Tree, console: Console, lab: int | None) -> None:
-    """All bugs that may be shown, or those of one lab, by code and symptom."""
+    """Prints all bugs that may be shown, or those of one lab, by code and symptom."""
     if lab is not None and lab not in [known.number for known in tree.labs]:
         raise LadderError(f"there is no lab {lab}: there are labs 1 to {tree.lab}")
     shown, waiting = ([bug for bug in bugs if lab in (None, bug.lab)] for bugs in bugs_to_practise(tree))
@@ -86,14 +86,14 @@ def list_bugs(tree: Tree, console: Console, lab: int | None) -> None:
 
 
 def plant_bug(tree: Tree, bug: Bug, isa: str) -> Tree:
-    """The tree with the bug in it, below build/practice/. LadderError if it does not show on this ISA, or fit."""
+    """Returns the tree with the bug in it, below build/practice/. LadderError if it does not fit or show on this ISA."""
     if isa not in bug.isas:
         raise LadderError(f"this bug shows on {' and '.join(bug.isas)} only: --isa {bug.isas[0]}")
     return planted_tree(tree, bug, tree.root / "build" / _FOLDER / code_of(bug))
 
 
 def explain_bug(tree: Tree, bug: Bug, isa: str, console: Console) -> None:
-    """Grades the broken kernel by the milestones that should fail, and explains the first that does with a machine."""
+    """Grades the broken kernel by the milestones that should fail, and explains the first that fails with a machine."""
     planted, code = plant_bug(tree, bug, isa), code_of(bug)
     failures = tree.root / "build" / _FOLDER / f"{code}.failed"
     lab = planted.lab
@@ -111,7 +111,7 @@ def explain_bug(tree: Tree, bug: Bug, isa: str, console: Console) -> None:
 
 
 def reveal(bug: Bug, console: Console) -> None:
-    """The cause, how the grader notices it, and the change that made it."""
+    """Prints the cause, how the grader notices it, and the change that made it."""
     console.print(f"{code_of(bug)} is {bug.name}: {bug.symptom}", markup=False)
     for name in dict.fromkeys(bug.causes.values()):
         isas = " and ".join(isa for isa in bug.isas if bug.causes[isa] == name)

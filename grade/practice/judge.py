@@ -1,9 +1,9 @@
-"""Grades in copies of itself: a process that has read at once what takes longer to read than many a milestone to judge.
+"""Grades in forks of one process, which has already imported what takes longer to import than many milestones to judge.
 
     python3 -m grade.practice.judge
 
-One request a line comes in, as JSON: pytest's options, the folder to run in, the environment, and the file for what it
-prints. One line goes out for each that is done. The end of its input is its end.
+Each request is one line of input, as JSON: pytest's options, the folder to run in, the environment, and the file for
+what it prints. One line is printed for each that is done. The process ends at the end of its input.
 """
 
 import json
@@ -23,7 +23,7 @@ from grade.results import files, report  # noqa: F401
 
 def serve() -> None:
     """Answers requests until there are no more."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the copy, and for whoever asks
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the copy, and for the caller
     for line in sys.stdin:
         pid = os.fork()
         if pid == 0:

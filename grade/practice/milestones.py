@@ -1,4 +1,4 @@
-"""Grades a tree that is not this one, with the tests of this one, in a process of its own."""
+"""Grades another tree with the tests of this one, in a process of its own."""
 
 import json
 import os
@@ -15,7 +15,7 @@ from grade.pipes import input_of, output_of
 
 _JUDGE = "grade.practice.judge"
 _OWN = threading.local()
-"""Each thread has a judge of its own, from its first request on; it ends with us."""
+"""Each thread has a judge of its own, from its first request on; it ends with this process."""
 
 
 def run_milestones(
@@ -23,7 +23,7 @@ def run_milestones(
 ) -> list[dict[str, Any]]:
     """Grades the kernels of `lab` in the cut tree `graded` with the tests of `tree`, in a process of its own.
 
-    Returns the results as they are in the JSON file; all milestones if none is named. What failed is kept in the folder
+    Returns the results as they are in the JSON file; of all milestones if none is named. Failures are kept in the folder
     `failures` (grade/failed/failed_run.py), or not at all.
     """
     labs = [known for known in load_labs(tree) if known.number <= lab]
@@ -55,7 +55,7 @@ def _run_pytest(options: Sequence[str], folder: Path, output: Path) -> None:
 
 
 def _judge(tree: Path) -> subprocess.Popen[bytes]:
-    """The judge of this thread, which has the grader of `tree`."""
+    """Returns the judge of this thread, which has the grader of `tree`."""
     known: dict[Path, subprocess.Popen[bytes]] = getattr(_OWN, "judges", {})
     _OWN.judges = known
     if tree not in known or known[tree].poll() is not None:

@@ -9,18 +9,18 @@ from grade.ladder.labs import Lab, LadderError
 from grade.practice.bug import Bug, read_bug
 
 NAME = "bugs.packed"
-"""In the folder of the lab."""
+"""The name of the file in the lab's folder."""
 
 _WIDTH = 120
 
 
 def pack(bugs: Sequence[tuple[str, str]]) -> bytes:
-    """The file with these bugs: the name and the text of each."""
+    """Returns the content of a file with these bugs: the name and the text of each."""
     return "\n".join(textwrap.wrap(base64.b64encode(json.dumps(bugs).encode()).decode(), _WIDTH) + [""]).encode()
 
 
 def packed_bugs(lab: Lab) -> list[Bug]:
-    """The bugs of a lab in a handed-out tree, by name. LadderError if the file is damaged."""
+    """Returns the bugs of a lab in a handed-out tree, by name. LadderError if the file is damaged."""
     path = lab.folder / NAME
     if not path.exists():
         return []

@@ -1,4 +1,4 @@
-"""Changes of a tree that come with a header: what they are read from, and how they are put into a tree."""
+"""Changes to a tree that come with a header: how they are read, and how they are applied to a tree."""
 
 import re
 from collections.abc import Sequence
@@ -19,7 +19,7 @@ class PatchError(LadderError):
 
 @dataclass(frozen=True)
 class Patch:
-    """A change of the kernel of `lab`, for these ISAs."""
+    """A change to the kernel of `lab`, for these ISAs."""
 
     name: str
     lab: int
@@ -28,7 +28,7 @@ class Patch:
 
     @property
     def text(self) -> str:
-        """All of it, header and diff."""
+        """The whole text, header and diff."""
         return self.path.read_text(encoding="utf-8")
 
     @property
@@ -37,7 +37,7 @@ class Patch:
         return self.text[self.text.index("diff --git ") :]
 
     def changed_files(self) -> set[str]:
-        """The files that the diff changes."""
+        """Returns the files that the diff changes."""
         return set(re.findall(r"^diff --git a/(\S+) b/", self.text, re.MULTILINE))
 
     def apply(self, into: Path) -> None:
@@ -48,7 +48,7 @@ class Patch:
 def apply(patch: Path, diff: str, into: Path) -> None:
     """Changes the files in `into`, which is in no repository. git takes no fuzz: every line of context must fit.
 
-    PatchError, which names the file `patch`, if the diff does not.
+    Raises PatchError, which names the file `patch`, if the diff does not fit.
     """
     try:
         alone = {"GIT_CEILING_DIRECTORIES": str(into.parent)}
@@ -59,20 +59,20 @@ def apply(patch: Path, diff: str, into: Path) -> None:
 
 @dataclass(frozen=True)
 class Header:
-    """What stands before the diff: the fields, and the line of each."""
+    """The header before the diff: the fields, and the line of each."""
 
     path: Path
     fields: dict[str, str]
     lines: dict[str, int]
 
     def field(self, name: str) -> str:
-        """What the field says. PatchError if it is missing."""
+        """Returns what the field says. PatchError if it is missing."""
         if name not in self.fields:
             raise PatchError(self.path, 1, f"the header has no {name}:")
         return self.fields[name]
 
     def words(self, name: str, known: Sequence[str]) -> tuple[str, ...]:
-        """The words of the field, each of them one of `known`."""
+        """Returns the words of the field, each of them one of `known`."""
         found = tuple(self.field(name).split())
         for word in found:
             if word not in known:
@@ -80,7 +80,7 @@ class Header:
         return found
 
     def milestones(self, name: str, lab: Lab) -> tuple[str, ...]:
-        """The words of the field, each of them a milestone that the kernel of `lab` may have."""
+        """Returns the words of the field, each of them a milestone that the kernel of `lab` may have."""
         found = tuple(self.field(name).split())
         for number in found:
             if not re.fullmatch(r"\d+\.\d+", number) or int(number.split(".")[0]) > lab.number:
@@ -90,14 +90,14 @@ class Header:
 
 
 def patches_in(tree: Path, folder: str) -> list[tuple[Path, Lab]]:
-    """All labs/N-name/<folder>/*.patch, by lab and name."""
+    """Returns all labs/N-name/<folder>/*.patch, by lab and name."""
     return [(path, lab) for lab in load_labs(tree) for path in sorted((lab.folder / folder).glob("*.patch"))]
 
 
 def read_header(path: Path, names: Sequence[str], text: str | None = None) -> Header:
-    """The header of a patch, whose text is that of the file unless it is given.
+    """Reads the header of a patch, whose text is the file's unless it is given.
 
-    `names` are the fields that it may have; more lines of a field are indented.
+    `names` are the fields that it may have; further lines of a field are indented.
     """
     header = Header(path, {}, {})
     field = re.compile(rf"({'|'.join(names)}): *(\S.*)")

@@ -1,4 +1,4 @@
-"""Where a planted bug is built: beside the tree, in build/practice/CODE."""
+"""Plants a bug in a copy beside the tree, in build/practice/CODE."""
 
 import shutil
 from collections.abc import Callable
@@ -15,16 +15,16 @@ _NOT_COPIED = ("build", "grade", "docs")
 
 
 def planted_tree(tree: Tree, bug: Bug, into: Path) -> Tree:
-    """The tree with the bug in it: in main the solved tree of the bug's lab. LadderError if it does not fit."""
+    """Returns the tree with the bug in it: in main the solved tree of the bug's lab. LadderError if it does not fit."""
     if tree.course is not None:
         return Tree(_plant_in_copy(tree, bug, into))
-    from grade.course.patches import plant  # main alone has it
+    from grade.course.patches import plant  # only main has it
 
     return Tree(plant(tree.root, bug, into))
 
 
 def _plant_in_copy(tree: Tree, bug: Bug, into: Path) -> Path:
-    """The student's own files are in it as they are; the bug is in the given ones."""
+    """Plants the bug in the given files of a copy, which has the student's own files as they are."""
     with locked(into.with_name(into.name + ".lock")), TemporaryDirectory(prefix="pagewalk-bug-") as folder:
         copy = Path(folder) / "tree"
         shutil.copytree(tree.root, copy, ignore=_without(tree.root), symlinks=True)
@@ -42,5 +42,5 @@ def _plant_in_copy(tree: Tree, bug: Bug, into: Path) -> Path:
 
 
 def _without(root: Path) -> Callable[[str, list[str]], list[str]]:
-    """For shutil.copytree: leaves out what is hidden, and at the top what no kernel is built from."""
+    """Returns a filter for shutil.copytree: it leaves out hidden files and, at the top, what no kernel is built from."""
     return lambda folder, names: [n for n in names if n.startswith(".") or (Path(folder) == root and n in _NOT_COPIED)]

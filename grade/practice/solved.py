@@ -1,4 +1,4 @@
-"""Which bugs may be shown: those of labs that are done, so that nobody meets the end of a lab before its beginning."""
+"""Which bugs may be shown: those of completed labs, so that nobody sees the end of a lab before its beginning."""
 
 from grade.ladder.trees import Tree
 from grade.practice.bug import Bug
@@ -9,7 +9,7 @@ from grade.student.remaining import find_remaining
 
 
 def bugs_to_practise(tree: Tree) -> tuple[list[Bug], list[Bug]]:
-    """Those that are shown, and those that wait for their lab. In main all are shown."""
+    """Returns the bugs that are shown, and those that wait for their lab. In main all are shown."""
     bugs = load_bugs(tree.root)
     if tree.course is None:
         return bugs, []
@@ -21,6 +21,6 @@ def bugs_to_practise(tree: Tree) -> tuple[list[Bug], list[Bug]]:
 
 
 def _all_passed(tree: Tree, isa: str) -> bool:
-    """Whether all milestones of the tree's own lab passed when they were graded last."""
+    """Returns whether all milestones of the tree's own lab passed in the last grading."""
     kept = load(tree, tree.lab, isa)
     return kept is not None and kept.complete and all(result.status is Status.PASSED for result in kept.results)

@@ -1,1 +1,1 @@
-"""What became of the milestones that were graded: as data, and as text, JSON and JUnit XML, which show it."""
+"""The results of graded milestones as data, and as the text, JSON and JUnit XML that show them."""

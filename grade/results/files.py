@@ -14,7 +14,7 @@ VERSION = 2
 
 
 def write_json(results: Sequence[Result], path: Path, submission: dict[str, Any] | None = None) -> None:
-    """Writes {"version": 2, "pagewalk": "1.1.0", "results": [...]}, sorted; and "submission", what was graded, if it was handed in."""
+    """Writes {"version": 2, "pagewalk": "1.1.0", "results": [...]}, sorted; for a handed-in archive also "submission"."""
     ordered = sorted(results, key=lambda result: result.sort_key)
     document = {"version": VERSION, "pagewalk": PAGEWALK, "results": [result.as_data() for result in ordered]}
     if submission is not None:
@@ -23,7 +23,7 @@ def write_json(results: Sequence[Result], path: Path, submission: dict[str, Any]
 
 
 def _visible(document: Any) -> Any:
-    """The same without what would steer the terminal of whoever prints a field of it."""
+    """Returns the document without characters that would steer the terminal on which a field is printed."""
     match document:
         case StrEnum():
             return document.value
@@ -57,5 +57,5 @@ def write_junit(results: Sequence[Result], path: Path) -> None:
 
 
 def _printable(text: str) -> str:
-    """Without the control characters that XML cannot hold; a guest can print any."""
+    """Returns the text without the control characters that XML cannot hold; a guest can print any."""
     return "".join(c if c in "\n\t" or c >= " " else "\N{REPLACEMENT CHARACTER}" for c in text)

@@ -16,7 +16,7 @@ _STYLES = {Status.PASSED: "green", Status.FAILED: "red", Status.TODO: "yellow", 
 
 
 def result_line(result: Result, *, unchanged: bool = False) -> Text:
-    """One milestone, in one line, as it comes in. `unchanged`: its host tests were not run, because they had been."""
+    """Returns one milestone as a line. `unchanged`: its host tests were not run, because the same programs had been."""
     line = Text(f"  lab {result.lab}  {result.isa:8} {result.milestone:5} ")
     line.append(f"{result.status:7}", style=_STYLES[result.status])
     line.append(f" {result.title}")
@@ -25,13 +25,13 @@ def result_line(result: Result, *, unchanged: bool = False) -> Text:
     elif result.cause:
         line.append(f" ({result.cause})", style="red")
     if unchanged:
-        since = "passed" if result.status is Status.PASSED else "ran"  # what failed may be another half of the milestone
+        since = "passed" if result.status is Status.PASSED else "ran"  # the other half of the milestone may have failed
         line.append(f" (host tests unchanged since they {since})", style="dim")
     return line
 
 
 def failure_lines(result: Result, others: Sequence[Result] = ()) -> list[Text]:
-    """One failure in full, under the numbers of all milestones that fail for this reason."""
+    """Returns one failure in full, under the numbers of all milestones that fail for this reason."""
     return [_failure_title([result, *others]), *(Text(f"  {line}") for line in result.message.splitlines())]
 
 
@@ -42,7 +42,7 @@ def _failure_title(same: Sequence[Result]) -> Text:
 
 
 def costs(results: Sequence[Result]) -> str:
-    """What one cause has cost, in a few words: 1.1, 3.1-3.11 on one ISA (100 points)."""
+    """Returns what one cause has cost, in a few words: 1.1, 3.1-3.11 on one ISA (100 points)."""
     by_isa: dict[str, list[str]] = {}
     for result in sorted(results, key=lambda result: result.sort_key):
         by_isa.setdefault(result.isa, []).append(result.milestone)
@@ -52,7 +52,7 @@ def costs(results: Sequence[Result]) -> str:
 
 
 def _ranges(numbers: Sequence[str]) -> str:
-    """Numbers in their order, and those that follow each other as one range."""
+    """Returns the numbers in their order, and consecutive ones as one range."""
     ranges: list[list[str]] = []
     for number in numbers:
         lab, place = number.split(".")
@@ -64,7 +64,7 @@ def _ranges(numbers: Sequence[str]) -> str:
 
 
 def waiting_lines(waiting: Sequence[Result]) -> list[str]:
-    """Which earlier labs' milestones could not be judged, and what each waits for."""
+    """Returns which earlier labs' milestones could not be judged, and what each waits for."""
     numbers: dict[str, list[str]] = {}
     for result in sorted(waiting, key=lambda result: result.sort_key):
         where = f"on lab {result.lab}'s kernel for {result.isa} {visible(result.verdict.function or '')} is not written"
@@ -73,14 +73,14 @@ def waiting_lines(waiting: Sequence[Result]) -> list[str]:
 
 
 def table_text(results: Sequence[Result]) -> str:
-    """The table and the failures as plain text."""
+    """Returns the table and the failures as plain text."""
     out = io.StringIO()
     print_report(Console(file=out, width=120, color_system=None), results)
     return out.getvalue()
 
 
 def print_report(console: Console, results: Sequence[Result], shown: Sequence[Result] = ()) -> None:
-    """The failures in full, but for those that were shown already, then the table of milestones by ISA."""
+    """Prints the failures in full, except those already shown, then the table of milestones by ISA."""
     ordered = sorted(results, key=lambda result: result.sort_key)
     _print_failures(console, ordered, shown)
     for lab in sorted({result.lab for result in ordered}):
@@ -88,9 +88,9 @@ def print_report(console: Console, results: Sequence[Result], shown: Sequence[Re
 
 
 def _print_failures(console: Console, results: Sequence[Result], shown: Sequence[Result]) -> None:
-    """Each reason once, even if many milestones share it: a tree that does not build costs all of them.
+    """Prints each reason once, even if many milestones share it: a tree that does not build costs all of them.
 
-    What is still to be written is only shown if there is more to say about it than stands in the milestone's line.
+    Code that is still to be written appears only if there is more to say than the milestone's line does.
     """
     shared: list[list[Result]] = []
     for result in results:

@@ -1,4 +1,4 @@
-"""What became of one milestone."""
+"""The outcome of one milestone."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -10,7 +10,7 @@ from grade.results.verdict import Verdict
 
 
 class Status(StrEnum):
-    """How a milestone stands."""
+    """The outcomes a milestone can have."""
 
     PASSED = "passed"
     FAILED = "failed"
@@ -43,27 +43,27 @@ class Result:
 
     @property
     def message(self) -> str:
-        """Everything that a student reads about it."""
+        """Everything that a student reads about this milestone."""
         return verdict_text(self.verdict)
 
     @property
     def waits(self) -> bool:
-        """Whether an earlier lab's milestone could not be judged, because code of this lab on the way is not written."""
+        """Whether an earlier lab's milestone could not be judged because it needs code of this lab that is not written."""
         return self.status is Status.TODO and not self.max
 
     @property
     def sort_key(self) -> tuple[int, list[int], str]:
-        """By lab, then milestone as numbers, then ISA."""
+        """The key that sorts by lab, then milestone as numbers, then ISA."""
         return (self.lab, [int(part) for part in self.milestone.split(".")], self.isa)
 
     def as_data(self) -> dict[str, Any]:
-        """For JSON: the verdict's fields stand beside the others."""
+        """Returns the result as a dictionary for JSON: the verdict's fields stand beside the others."""
         fields = {name: value for name, value in vars(self).items() if name != "verdict"}
         return {**fields, "message": self.message, **self.verdict.as_data()}
 
     @classmethod
     def from_data(cls, document: Mapping[str, Any]) -> Self:
-        """From JSON. LookupError, TypeError or ValueError if it is none of ours."""
+        """Reads it from JSON. LookupError, TypeError or ValueError if it is none of ours."""
         own: dict[str, Any] = {name: document[name] for name in cls.__dataclass_fields__ if name != "verdict"}
         own |= {"status": Status(own["status"]), "verdict": Verdict.from_data(document)}
         return cls(**own)

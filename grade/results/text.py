@@ -12,7 +12,7 @@ _COMMANDS = {"gdb": "try", "explain": "explain"}
 
 
 def verdict_text(verdict: Verdict) -> str:
-    """Everything about one milestone that does not pass: expected, seen, the walk, the cause, where to look; or what is to be written."""
+    """Returns everything about a milestone not passed: expected, seen, the walk, the cause, where to look; or what to write."""
     return visible("\n".join([*_reason(verdict), *_more(verdict), *verdict.notes]))
 
 

@@ -1,4 +1,4 @@
-"""Why a milestone does not pass, as data. What people and programs read is made of it, and never read back."""
+"""Why a milestone does not pass, as data. What people and programs read is made from it and never read back."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
@@ -12,7 +12,7 @@ from grade.walker.data import walk_as_data, walk_from_data
 
 @dataclass(frozen=True)
 class Verdict:
-    """What is known of one milestone on one ISA. What there is nothing to say about is None or empty; all is, if it passed."""
+    """What is known of one milestone on one ISA. Fields with nothing to say are None or empty, all of them if it passed."""
 
     cause: str | None = None
     """One of docs/causes.md, if the student's code is wrong."""
@@ -20,17 +20,17 @@ class Verdict:
     seen: str | None = None
     walk: Walk | None = None
     file: str | None = None
-    """Where to look first, with the line where that is known."""
+    """Where to look first, with the line if that is known."""
     kill: Kill | None = None
     """The process that was killed, if that is what went wrong."""
     last_words: tuple[str, ...] = ()
     """The last lines that the kernel printed."""
     commands: dict[str, str] = field(default_factory=dict)
-    """What to type to look at it: by gdb and explain."""
+    """Commands that show more, by gdb and explain."""
     picture: str | None = None
     """The file with the picture of the machine."""
     function: str | None = None
-    """What is to be written first."""
+    """The function that is to be written first."""
     error: str | None = None
     """What the tools said of a tree that does not build, or why the grader could not judge."""
     notes: tuple[str, ...] = ()
@@ -41,7 +41,7 @@ class Verdict:
         return replace(self, expected=None, last_words=(), commands={}, picture=None, notes=())
 
     def as_data(self) -> dict[str, Any]:
-        """For JSON: a name for each field, and `meaning`, what the cause says in a sentence."""
+        """Returns the verdict as a dictionary for JSON: a name for each field, and `meaning`, the cause in a sentence."""
         return {
             **vars(self),
             "meaning": CAUSES[self.cause].meaning if self.cause is not None else None,
@@ -51,7 +51,7 @@ class Verdict:
 
     @classmethod
     def from_data(cls, document: Mapping[str, Any]) -> Self:
-        """From JSON, of which it takes what is its own. LookupError, TypeError or ValueError if it is none of ours."""
+        """Reads it from JSON, ignoring other fields. LookupError, TypeError or ValueError if it is none of ours."""
         fields: dict[str, Any] = {name: document[name] for name in cls.__dataclass_fields__}
         walk, kill = fields["walk"], fields["kill"]
         fields |= {"walk": walk and walk_from_data(walk), "kill": kill and Kill.from_data(kill)}
@@ -60,6 +60,6 @@ class Verdict:
 
 
 def verdict_of(failure: Failure, lab: int, isa: str) -> Verdict:
-    """What a failure on a lab's kernel says."""
+    """Returns the verdict that a failure on a lab's kernel leads to."""
     file = failure.file or CAUSES[failure.cause].file_in(lab, isa)
     return Verdict(failure.cause, failure.expected, failure.seen, failure.walk, file or None, failure.kill)

@@ -28,5 +28,5 @@ __all__ = [
 
 
 def walker_for(isa: str, memory: PhysicalMemory, registers: dict[str, int]) -> RadixWalker:
-    """Return a walker for 'x86_64', 'aarch64', 'riscv64' or 'i386'; KeyError for another ISA or a missing register."""
+    """Returns a walker for 'x86_64', 'aarch64', 'riscv64' or 'i386'; KeyError for another ISA or a missing register."""
     return WALKERS[isa](memory, registers)

@@ -111,7 +111,7 @@ class Aarch64Walker(RadixWalker):
         return self._window("low", self.registers["ttbr0_el1"]), self._window("high", self.registers["ttbr1_el1"])
 
     def _window(self, half: str, ttbr: int) -> Window:
-        """D8.2: TnSZ gives the bits of the va, these the root's level and the number of its entries.
+        """D8.2: TnSZ gives the bits of the va; these give the root's level and the number of its entries.
 
         The root's table is aligned to its size, at least 64 bytes.
         """
@@ -126,7 +126,7 @@ class Aarch64Walker(RadixWalker):
         return Window(half, low, low + (1 << va_bits), root, top, entries, fault, detail)
 
     def _window_fault(self, control: HalfControl, size_field: int, root: int) -> tuple[str | None, str]:
-        """Return why no address of this half is walked, in a stable word and in the manual's, or (None, "")."""
+        """Returns why no address of this half is walked, in a stable word and in the manual's, or (None, "")."""
         tcr, n = self.registers["tcr_el1"], control.n
         if tcr >> control.disable & 1:
             return "walk-disabled", f"TCR_EL1.EPD{n} is 1"
@@ -154,7 +154,7 @@ class Aarch64Walker(RadixWalker):
         return Decoded("leaf", self._granted(entry), None if entry & ACCESS_FLAG else "access-flag")
 
     def _let_through(self, entry: int) -> int:
-        """D8.4, hierarchical control: what a table entry leaves of the permissions below it."""
+        """D8.4, hierarchical control: the permissions that a table entry leaves to the entries below it."""
         write = 0 if entry & TABLE_NO_WRITE else WRITE
         user = 0 if entry & TABLE_NO_USER else USER
         execute = (0 if entry & TABLE_PXN else KERNEL_EXECUTE) | (0 if entry & TABLE_UXN else USER_EXECUTE)
@@ -168,7 +168,7 @@ class Aarch64Walker(RadixWalker):
         return READ | (LOCAL if entry & NOT_GLOBAL else 0) | write | user | execute
 
     def attributes(self, level: int, entry: int, grants: int) -> Attributes:
-        """D8.4: EL1 never executes what EL0 can write; WXN: nobody executes what they can write.
+        """D8.4: EL1 never executes what EL0 can write; with WXN nobody executes what they can write.
 
         User mode's right to execute does not depend on its right to read.
         """

@@ -4,7 +4,7 @@ from enum import Enum
 
 
 class Access(Enum):
-    """What was tried."""
+    """The kind of access that was attempted."""
 
     READ = "read"
     WRITE = "write"

@@ -1,4 +1,4 @@
-"""A walk as plain data, for JSON, and back. Addresses and entries are in hexadecimal: JSON's numbers lose bits beyond 53."""
+"""A walk as plain data, for JSON, and back. Addresses and entries are hexadecimal: JSON's numbers lose bits beyond 53."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ _WIDE = ("va", "pa", "entry", "entry_address")
 
 
 def walk_as_data(walk: Walk) -> dict[str, Any]:
-    """Return the walk with its levels, each with the entry that was read, and the page, if it ends in one."""
+    """Returns the walk with its levels, each with the entry that was read, and the page, if it ends in one."""
     return {
         "va": hex(walk.va),
         "pa": _text(walk.pa),
@@ -26,7 +26,7 @@ def walk_as_data(walk: Walk) -> dict[str, Any]:
 
 
 def walk_from_data(document: Document[str, Any]) -> Walk:
-    """Return the walk that became `document`. LookupError, TypeError or ValueError if it is none."""
+    """Returns the walk that became `document`. LookupError, TypeError or ValueError if it is none."""
     return Walk(
         va=int(document["va"], 16),
         root=_number(document["root"]),
@@ -51,7 +51,7 @@ def _step_as_data(step: Step) -> dict[str, Any]:
 
 
 def _step_from_data(document: Document[str, Any]) -> Step:
-    # A field remembers what each of its values would mean; here one value, and its meaning, is all there is.
+    # A field knows what each of its values would mean; here only the one value and its meaning are known.
     fields = (Field(bit["name"], bit["low"], bit["width"], (bit["meaning"],)) for bit in document["bits"])
     return Step(
         level=document["level"],

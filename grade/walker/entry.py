@@ -1,4 +1,4 @@
-"""The words in which a format describes its entries to the walk: rights, kinds, named fields."""
+"""The terms in which a format describes its entries to the walk: rights, kinds, named fields."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ PERMISSIONS = EVERYTHING & ~LOCAL
 
 @dataclass(frozen=True)
 class Decoded:
-    """What one entry is. `grants` is what a leaf grants, or what a table entry lets through.
+    """The meaning of one entry. `grants` is what a leaf grants, or what a table entry lets through.
 
     `fault` says why a walk ends here: always for 'empty' and 'reserved', for a leaf only 'access-flag'.
     """
@@ -34,7 +34,7 @@ EMPTY = Decoded("empty", fault="not-present")
 
 
 def reserved(detail: str, fault: str = "reserved-bit") -> Decoded:
-    """Return an entry that is present and yet ends the walk, and why in the manual's terms."""
+    """Returns an entry that is present but ends the walk, and why in the manual's terms."""
     return Decoded("reserved", fault=fault, detail=detail)
 
 
@@ -51,7 +51,7 @@ class Bit:
 
 @dataclass(frozen=True)
 class Field:
-    """A named field of an entry. `meanings` has a text for each value; the last one serves all larger values."""
+    """A named field of an entry. `meanings` has a text for each value; the last one also serves all larger values."""
 
     name: str
     low: int
@@ -59,17 +59,17 @@ class Field:
     meanings: tuple[str, ...]
 
     def of(self, entry: int) -> Bit:
-        """Return the field with its value in `entry`."""
+        """Returns this field with its value in `entry`."""
         value = entry >> self.low & (1 << self.width) - 1
         meaning = self.meanings[min(value, len(self.meanings) - 1)]
         return Bit(self.name, self.low, self.width, value, meaning)
 
 
 def flag(name: str, low: int, clear: str, set_: str) -> Field:
-    """Return a field of one bit with the meaning of 0 and of 1."""
+    """Returns a field of one bit, with the meanings of 0 and of 1."""
     return Field(name, low, 1, (clear, set_))
 
 
 def mask(high: int, low: int) -> int:
-    """Return bits `high` to `low`, both included, as manuals count them."""
+    """Returns a mask of bits `high` to `low`, both included, as manuals count them."""
     return (1 << high + 1) - (1 << low)

@@ -19,7 +19,7 @@ _IN_WORDS = {
 
 
 def explain(walk: Walk) -> str:
-    """Return one aligned line per entry that was read, then one for the page or the entry that ends the walk."""
+    """Returns one aligned line per entry that was read, then one for the page or the entry that ends the walk."""
     root = "no root" if walk.root is None else f"root {walk.root:#x}"
     lines = [f"walk of {walk.va:#x} from {root}"]
     lines += _aligned([_columns(step) for step in walk.steps])
@@ -28,7 +28,7 @@ def explain(walk: Walk) -> str:
 
 
 def size_text(size: int) -> str:
-    """Return a number of bytes with the largest unit that divides it: 2 MiB, 20 KiB, 12 B."""
+    """Returns a number of bytes in the largest unit that divides it: 2 MiB, 20 KiB, 12 B."""
     for unit, name in ((1 << 30, "GiB"), (1 << 20, "MiB"), (1 << 10, "KiB")):
         if size and size % unit == 0:
             return f"{size // unit} {name}"
@@ -36,14 +36,14 @@ def size_text(size: int) -> str:
 
 
 def permission_text(of: Permissions) -> str:
-    """Return what kernel and user may do, as in 'kernel rw- user r--'."""
+    """Returns what kernel and user may do, as in 'kernel rw- user r--'."""
     kernel = letters(of.read, of.write, of.kernel_execute)
     user = letters(of.user_read, of.user_write, of.user_execute)
     return f"kernel {kernel} user {user}"
 
 
 def letters(read: bool, write: bool, execute: bool) -> str:
-    """Return the permissions as in `rw-`."""
+    """Returns the permissions as in `rw-`."""
     return ("r" if read else "-") + ("w" if write else "-") + ("x" if execute else "-")
 
 

@@ -1,4 +1,4 @@
-"""What a format of page tables says: where the trees start, how wide a level's index is and what an entry means."""
+"""What a format of page tables defines: where the trees start, how wide a level's index is and what an entry means."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ PAGE_BITS = 12  # all four formats have pages of 4 KiB
 
 @dataclass(frozen=True)
 class Window:
-    """A stretch [low, high) of virtual addresses that one root translates.
+    """A range [low, high) of virtual addresses that one root translates.
 
     Formats with a hole in the middle have two windows; on x86_64 and RISC-V both start from the same root.
-    `entries` is the number of entries in the root's table. `fault` means that no walk is made, and why.
+    `entries` is the number of entries in the root's table. `fault` says why no walk is made, if none is.
     """
 
     half: str
@@ -33,11 +33,11 @@ class Window:
 
 
 class Format(ABC):
-    """What one format says of the page tables that `registers` (names to values) point to in `memory`."""
+    """What one format says about the page tables that `registers` (names to values) point to in `memory`."""
 
     isa: ClassVar[str]
     table_names: ClassVar[tuple[str, ...]] = ()
-    """What docs/levels.md calls the tables, by their level."""
+    """The names of docs/levels.md for the tables, by level."""
     index_bits: ClassVar[int] = 9
     entry_bytes: ClassVar[int] = 8
     halves: ClassVar[tuple[str, ...]] = ("root",)
@@ -50,50 +50,50 @@ class Format(ABC):
 
     @abstractmethod
     def _windows(self) -> tuple[Window, ...]:
-        """Return the windows in order of address; called once, with self.registers set."""
+        """Returns the windows in order of address; called once, with self.registers set."""
 
     @abstractmethod
     def translation_on(self) -> bool:
-        """Return whether the registers turn on the kind of paging that this class reads."""
+        """Returns whether the registers turn on the kind of paging that this class reads."""
 
     @abstractmethod
     def with_root(self, root: int, half: str | None = None) -> Self:
-        """Return a walker of the same memory and registers but for the root (aarch64: of `half`, 'low' if None)."""
+        """Returns a walker of the same memory and registers except the root (aarch64: of `half`, 'low' if None)."""
 
     @abstractmethod
     def entry_name(self, level: int) -> str:
-        """Return what the manual calls an entry of this level."""
+        """Returns what the manual calls an entry of this level."""
 
     @abstractmethod
     def decode(self, level: int, entry: int) -> Decoded:
-        """Return what `entry` is in a table of `level`."""
+        """Returns what `entry` is in a table of `level`."""
 
     @abstractmethod
     def table_address(self, entry: int) -> int:
-        """Return where the table is that a table entry points to."""
+        """Returns where the table is to which a table entry points."""
 
     @abstractmethod
     def page_address(self, level: int, entry: int) -> int:
-        """Return where the page is that a leaf points to."""
+        """Returns where the page is to which a leaf points."""
 
     @abstractmethod
     def frame_bits(self, level: int) -> int:
-        """Return the bits of a leaf of `level` that only say where the page is: decode() ignores them."""
+        """Returns the bits of a leaf of `level` that only say where the page is: decode() ignores them."""
 
     @abstractmethod
     def attributes(self, level: int, entry: int, grants: int) -> Attributes:
-        """Return what a Mapping says of a leaf whose path lets `grants` by."""
+        """Returns what a Mapping says about a leaf whose path lets `grants` through."""
 
     @abstractmethod
     def fields(self, level: int, kind: str) -> tuple[Field, ...]:
-        """Return the named fields of an entry of this kind."""
+        """Returns the named fields of an entry of this kind."""
 
     def shift(self, level: int) -> int:
-        """Return the lowest bit of a va that the index into a table of `level` uses."""
+        """Returns the lowest bit of a va that the index into a table of `level` uses."""
         return PAGE_BITS + level * self.index_bits
 
     def read_table(self, table: int, count: int) -> tuple[int, ...] | None:
-        """Return the table's entries, or None if it is not in memory."""
+        """Returns the table's entries, or None if it is not in memory."""
         try:
             data = self.memory.read(table, count * self.entry_bytes)
         except OutsideMemory:
@@ -101,9 +101,9 @@ class Format(ABC):
         return struct.unpack(f"<{count}{'Q' if self.entry_bytes == 8 else 'I'}", data)
 
     def shape(self, level: int, entry: int, grants: int, path: tuple[tuple[int, int], ...]) -> dict[str, Any]:
-        """Return all fields of a leaf's Mapping that do not depend on frame_bits().
+        """Returns all fields of a leaf's Mapping that do not depend on frame_bits().
 
-        `path` has (level, rights taken away) for every table entry above that takes any.
+        `path` has (level, rights taken away) for every table entry above that takes any away.
         """
         allowed = grants
         for _, taken in path:

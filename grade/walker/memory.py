@@ -7,7 +7,7 @@ from typing import Protocol
 
 
 class OutsideMemory(Exception):
-    """The bytes asked for are not (all) in the memory at hand; `pa` is the address that was asked for."""
+    """Not all the bytes asked for are in the available memory; `pa` is the address that was asked for."""
 
     def __init__(self, pa: int) -> None:
         super().__init__(f"physical address {pa:#x} is outside memory")
@@ -18,7 +18,7 @@ class PhysicalMemory(Protocol):
     """What a walker needs of memory; a file of guest RAM, a gdb connection and a test's bytearray all offer it."""
 
     def read(self, pa: int, size: int) -> bytes:
-        """Return the `size` bytes at physical address `pa`; raises OutsideMemory if one of them is missing."""
+        """Returns the `size` bytes at physical address `pa`; raises OutsideMemory if one of them is missing."""
 
 
 class MappedMemory:

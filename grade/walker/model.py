@@ -47,18 +47,18 @@ class Step:
 
     @property
     def bits(self) -> tuple[Bit, ...]:
-        """The entry's fields with their values: made when somebody asks, for most walks are only followed."""
+        """The entry's fields with their values, made only when asked for: most walks are only followed."""
         return tuple(field.of(self.entry or 0) for field in self.fields)
 
     @property
     def word(self) -> int:
-        """Return the entry as it was read; ValueError if the step is 'unreadable'."""
+        """Returns the entry as it was read; ValueError if the step is 'unreadable'."""
         if self.entry is None:
             raise ValueError(f"the entry at {self.entry_address:#x} is not in memory")
         return self.entry
 
     def bit(self, name: str) -> Bit:
-        """Return the field called `name`; KeyError if entries of this kind have none."""
+        """Returns the field called `name`; KeyError if entries of this kind have none."""
         for bit in self.bits:
             if bit.name == name:
                 return bit
@@ -81,7 +81,7 @@ class Attributes(TypedDict):
 
 
 class Permissions(Protocol):
-    """What kernel and user may do, as a Mapping and a Range say it."""
+    """What kernel and user may do, as a Mapping and a Range state it."""
 
     @property
     def read(self) -> bool:
@@ -141,20 +141,20 @@ class Mapping:
         return self.va + self.size
 
     def pa_of(self, va: int) -> int:
-        """Return where `va`, an address in the page, is."""
+        """Returns the physical address of `va`, an address in the page."""
         return self.pa + va - self.va
 
     @property
     def user(self) -> bool:
-        """User mode can do something with this page."""
+        """Whether user mode can do something with this page."""
         return self.user_read or self.user_write or self.user_execute
 
     @classmethod
     def stamped(cls, shape: Fields[str, Any], va: int, pa: int, entry: int, entry_address: int) -> Mapping:
-        """Return a mapping with all other fields taken from `shape`.
+        """Returns a mapping with all other fields taken from `shape`.
 
-        It fills the object's dictionary at once: a frozen dataclass's own constructor, one guarded assignment per
-        field, is five times slower, and a table holds 512 pages that differ in these four fields only.
+        It fills the object's dictionary directly: a frozen dataclass's own constructor, one guarded assignment per
+        field, is five times slower, and a table holds 512 pages that differ only in these four fields.
         """
         mapping = object.__new__(cls)
         mapping.__dict__.update(shape, va=va, pa=pa, entry=entry, entry_address=entry_address)
@@ -174,7 +174,7 @@ class Walk:
 
     @property
     def page(self) -> Mapping:
-        """Return the page; ValueError if the walk found none."""
+        """Returns the page; ValueError if the walk found none."""
         if self.mapping is None:
             raise ValueError(f"no page maps {self.va:#x}: {self.fault}")
         return self.mapping

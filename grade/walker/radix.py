@@ -1,7 +1,7 @@
 """The walk that all formats share: a radix tree of tables, read one entry per level.
 
-A format (format.py) says where the trees start, how wide a level's index is and what an entry means. Here is the
-rest: one address (walk), all pages (mappings), all tables (tables). Every walk is at most as long as the tree is
+A format (format.py) says where the trees start, how wide a level's index is and what an entry means. This module is
+the rest: one address (walk), all pages (mappings), all tables (tables). Every walk is at most as long as the tree is
 deep, so no entry, however wrong, makes it loop.
 """
 
@@ -22,7 +22,7 @@ class RadixWalker(Format):
     # ---- one address ----
 
     def walk(self, va: int) -> Walk:
-        """Return how `va` translates for a read by the kernel; permissions do not make it a fault."""
+        """Returns how `va` translates for a read by the kernel; permissions do not make it a fault."""
         if not self.translation_on():
             return Walk(va, None, (), None, "translation-off")
         window = self._window_of(va)
@@ -33,9 +33,9 @@ class RadixWalker(Format):
         return self._descend(window, va)
 
     def would_fault(self, va: int, access: str, user: bool) -> str | None:
-        """Return why an access ('read', 'write' or 'execute') faults: one of FAULTS or REFUSALS, or None.
+        """Returns why an access ('read', 'write' or 'execute') faults: one of FAULTS or REFUSALS, or None.
 
-        What the kernel lifts around its own accesses to user memory (SMAP, PAN, SUM) is taken as lifted.
+        Protection that the kernel lifts around its own accesses to user memory (SMAP, PAN, SUM) is taken as lifted.
         """
         if access not in ("read", "write", "execute"):
             raise ValueError(f"access is read, write or execute, not {access!r}")
@@ -45,30 +45,30 @@ class RadixWalker(Format):
         return user_refusal(walk.page, access) if user else kernel_refusal(walk.page, access)
 
     def parts(self, va: int) -> list[tuple[int, int]]:
-        """Return (level, index) from the root down; empty if `va` is in no window."""
+        """Returns (level, index) from the root down; empty if `va` is in no window."""
         window = self._window_of(va)
         if window is None:
             return []
         return [(level, self._index(window, level, va)) for level in range(window.top, -1, -1)]
 
     def page_offset(self, va: int) -> int:
-        """Return the part of `va` below a 4 KiB page."""
+        """Returns the part of `va` below a 4 KiB page."""
         return va & (1 << PAGE_BITS) - 1
 
     # ---- all of them ----
 
     def roots(self) -> dict[str, int]:
-        """Return the address of the root in the registers, by half; whether translation is on does not matter."""
+        """Returns the address of the root in the registers, by half, whether or not translation is on."""
         return {window.half: window.root for window in self.windows}
 
     def mappings(
         self, root: int | None = None, low: int | None = None, high: int | None = None, half: str | None = None
     ) -> Iterator[Mapping]:
-        """Yield every page that has a byte in [low, high), in order of va; none if translation is off.
+        """Yields every page that has a byte in [low, high), in order of va; none if translation is off.
 
-        Arm's pages with AF=0 are among them. `root` stands in for the register (aarch64: of `half`, 'low' if None,
-        and only that half is enumerated).
-        A table that is reached twice is enumerated twice, as the processor sees it, self-references too.
+        Arm's pages with AF=0 are included. `root` replaces the register (aarch64: of `half`, 'low' if None, and only
+        that half is enumerated).
+        A table that is reached twice is enumerated twice, as the processor sees it, including self-references.
         Raises TooManyTables instead of going on for ever.
         """
         walker = self if root is None else self.with_root(root, half)
@@ -77,9 +77,9 @@ class RadixWalker(Format):
             yield from traversal.pages(window)
 
     def defects(self, root: int | None = None, half: str | None = None) -> Iterator[Walk]:
-        """Yield the walk to every entry that is neither empty nor usable: reserved, of a wrong type, unreadable.
+        """Yields the walk to every entry that is neither empty nor usable: reserved, of a wrong type, unreadable.
 
-        mappings() and tables() pass over these. Raises TooManyTables as mappings() does.
+        mappings() and tables() skip these. Raises TooManyTables as mappings() does.
         """
         walker = self if root is None else self.with_root(root, half)
         traversal = Traversal(walker, 0, 1 << 64)
@@ -89,7 +89,7 @@ class RadixWalker(Format):
         yield from map(walker.walk, traversal.unusable)
 
     def tables(self, root: int | None = None, half: str | None = None) -> dict[int, int]:
-        """Return address -> level of every table in memory that can be reached, roots included.
+        """Returns address -> level of every table in memory that can be reached, including the roots.
 
         A table in use at several levels has the highest. `root` and `half` are as in mappings().
         """
@@ -101,7 +101,7 @@ class RadixWalker(Format):
         return found
 
     def tables_under(self, va: int) -> dict[int, int]:
-        """Return address -> level of the root of `va` and of every table below the root's entry for `va`."""
+        """Returns address -> level of the root of `va` and of every table below the root's entry for `va`."""
         first = self.walk(va).steps[0]
         found = {first.table: first.level}
         if first.kind == "table":
@@ -111,7 +111,7 @@ class RadixWalker(Format):
     # ---- within a walk ----
 
     def _active_windows(self, root: int | None, half: str | None) -> list[Window]:
-        """Return the windows that can be walked: all of them, or of one half if `root` or `half` was given."""
+        """Returns the windows that can be walked: all of them, or of one half if `root` or `half` was given."""
         if root is not None and half is None:
             half = self.halves[0]
         if half is not None and half not in self.halves:
@@ -162,7 +162,7 @@ class RadixWalker(Format):
         return Mapping(va=start, pa=pa, entry=step.word, entry_address=step.entry_address, **shape)
 
     def _tables_below(self, table: int, level: int, count: int, found: dict[int, int], seen: set[tuple[int, int]]) -> None:
-        """Add `table` and all tables below it to `found`; `seen` has (table, level) and ends every loop."""
+        """Adds `table` and all tables below it to `found`; `seen` has (table, level) and ends every loop."""
         if (table, level) in seen:
             return
         seen.add((table, level))
@@ -178,7 +178,7 @@ class RadixWalker(Format):
 
 
 def kernel_refusal(page: Mapping, access: str) -> str | None:
-    """Return why the kernel's access to a mapped page is refused, or None."""
+    """Returns why the kernel's access to a mapped page is refused, or None."""
     if access == "read":
         return None if page.read else "no-read"
     if access == "write":
@@ -189,7 +189,7 @@ def kernel_refusal(page: Mapping, access: str) -> str | None:
 
 
 def user_refusal(page: Mapping, access: str) -> str | None:
-    """Return why user mode's access to a mapped page is refused, or None."""
+    """Returns why user mode's access to a mapped page is refused, or None."""
     if not page.user:
         return "user-denied"
     allowed = {"read": page.user_read, "write": page.user_write, "execute": page.user_execute}[access]

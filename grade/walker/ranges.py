@@ -17,7 +17,7 @@ _permits = attrgetter(
 
 @dataclass(frozen=True)
 class Range:
-    """`size` bytes from `va` on, mapped without a gap to `pa` on, by `pages` leaves that permit the same."""
+    """`size` bytes from `va` on, mapped without a gap to `pa` on, by `pages` leaves with the same permissions."""
 
     va: int
     pa: int
@@ -44,7 +44,7 @@ class Range:
 
 
 def coalesce(mappings: Iterable[Mapping]) -> list[Range]:
-    """Return the mappings, which are in order of va, with neighbours merged.
+    """Returns the mappings, given in order of va, with neighbours merged.
 
     Neighbours have contiguous va and pa and the same permissions, memory and global_; the size of their pages,
     accessed and dirty may differ.

@@ -103,7 +103,7 @@ class Riscv64Walker(RadixWalker):
         return Decoded("leaf", grants | (0 if entry & GLOBAL else LOCAL))
 
     def attributes(self, level: int, entry: int, grants: int) -> Attributes:
-        """4.3.1: the kernel never executes a user's page. Whether memory is a device's is not in the tables."""
+        """4.3.1: the kernel never executes a user's page. The tables do not say whether memory is a device's."""
         user = bool(grants & USER)
         return {
             "read": bool(grants & READ),

@@ -1,4 +1,4 @@
-"""All pages under a root, fast: a root with 30 tables has 15,000 entries, and a grader looks at many roots."""
+"""All pages under a root, fast: a root with 30 tables has 15,000 entries, and a grader examines many roots."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ Path = tuple[tuple[int, int], ...]  # (level, rights taken away), see Format.sha
 
 
 class Traversal:
-    """One enumeration of the pages in [low, high). Afterwards `unusable` has the va of each entry of no use.
+    """One enumeration of the pages in [low, high). Afterwards `unusable` has the va of each unusable entry.
 
     Entries that differ only in where their page is share one decoding: `_shapes` has it by (path, level) and then
     by the entry without its frame_bits().
@@ -36,7 +36,7 @@ class Traversal:
         self._shapes: dict[tuple[Path, int], dict[int, dict[str, Any]]] = {}
 
     def pages(self, window: Window) -> Iterator[Mapping]:
-        """Yield the window's pages in order of va."""
+        """Yields the window's pages in order of va."""
         low, high = max(self._low, window.low), min(self._high, window.high)
         if low >= high:
             return
@@ -62,7 +62,7 @@ class Traversal:
     def _below(
         self, level: int, table: int, entries: tuple[int, ...], base: int, span: tuple[int, int], path: Path
     ) -> Iterator[Mapping]:
-        """Yield the pages of a table whose entry 0 translates `base`."""
+        """Yields the pages of a table whose entry 0 translates `base`."""
         walker = self._walker
         shift, shapes = walker.shift(level), self._shapes.setdefault((path, level), {})
         first = max(0, span[0] - base >> shift)

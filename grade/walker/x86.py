@@ -62,7 +62,7 @@ class X86Walker(RadixWalker):
     def attributes(self, level: int, entry: int, grants: int) -> Attributes:
         """5.6 Access rights; 5.8 accessed and dirty; 5.10.2.4 global pages.
 
-        U/S is a user page's only if all entries say so, and so is R/W. CR0.WP=0 lets the kernel write anywhere.
+        A page is the user's only if all entries have U/S; the same holds for R/W. CR0.WP=0 lets the kernel write anywhere.
         """
         cr0, cr4 = self.registers["cr0"], self.registers["cr4"]
         user, write = bool(grants & USER), bool(grants & WRITE)
@@ -79,13 +79,13 @@ class X86Walker(RadixWalker):
         }
 
     def rights(self, entry: int) -> int:
-        """Return what an entry lets through by R/W and U/S; table and leaf have the same bits."""
+        """Returns what an entry lets through by R/W and U/S; table and leaf have the same bits."""
         write = WRITE if entry & WRITABLE else 0
         user = USER if entry & USER_PAGE else 0
         return READ | LOCAL | KERNEL_EXECUTE | USER_EXECUTE | write | user
 
     def _memory(self, level: int, entry: int) -> str:
-        """5.9.2: PAT, PCD and PWT are the number of a PAT entry. MTRRs are not looked at."""
+        """5.9.2: PAT, PCD and PWT are the number of a PAT entry. MTRRs are ignored."""
         pat_bit = PAGE_PAT if level == 0 else BLOCK_PAT
         number = 4 * bool(entry & pat_bit) + 2 * bool(entry & CACHE_DISABLE) + bool(entry & WRITE_THROUGH)
         pat = self.registers.get("pat", PAT_AFTER_RESET)

@@ -1,4 +1,4 @@
-"""A model of what `map` and `lookup` do, to compare a kernel with: random sequences through the monitor."""
+"""A model of what `map` and `lookup` do, with which a kernel is compared: random sequences through the monitor."""
 
 import random
 from collections.abc import Callable, Iterator
@@ -27,7 +27,7 @@ class MapModel:
     pages: dict[int, tuple[int, str]] = field(default_factory=dict)
 
     def commands(self, count: int) -> Iterator[tuple[str, dict[str, str]]]:
-        """Monitor commands, each with the values that the answer must have."""
+        """Yields monitor commands, each with the values that the answer must have."""
         bases = [_LOW, self.isa.paging.user_end - 64 * PAGE, *(self._page() for _ in range(3))]
         for _ in range(count):
             va = self.random.choice(bases) + self.random.randrange(64) * PAGE
@@ -58,7 +58,7 @@ class MapModel:
 
 
 def play(boot: "Callable[..., Guest]", model: MapModel, operations: int) -> None:
-    """Boots a guest that carries out random operations; its answers and its tables must be the model's."""
+    """Boots a guest that carries out random operations; checks that its answers and its tables are the model's."""
     __tracebackhide__ = True
     commands = list(model.commands(operations))
     guest = boot("\n".join([line for line, _ in commands] + ["checkpoint ready"]))

@@ -1,4 +1,4 @@
-"""How many tables a map needs at the least, counted from the regions alone."""
+"""The smallest number of tables that a map needs, counted from the regions alone."""
 
 from grade.boot.layout import PAGE, Layout
 from grade.isa import Isa
@@ -8,7 +8,7 @@ _LEVELS = 4
 
 
 def tables_needed(isa: Isa, layout: Layout, offset: int) -> int:
-    """The number of tables, root included, when every leaf is as large as its region's alignment allows."""
+    """Returns the number of tables, including the root, when every leaf is as large as its region's alignment allows."""
     tables: set[tuple[int, int]] = {(_LEVELS - 1, 0)}
     for region in layout.regions:
         at = region.pa

@@ -1,4 +1,4 @@
-"""What must hold while the CPU goes from one process to another, or in and out of user mode: for the labs from 3 on."""
+"""What must hold while the CPU switches between processes, or enters or leaves user mode: for the labs from 3 on."""
 
 import secrets
 import subprocess
@@ -20,7 +20,7 @@ from grade.walker import Access, RadixWalker
 
 @dataclass(frozen=True)
 class Entry:
-    """The kernel is about to load the registers of `process` and go to user mode, at `pc` with `sp`."""
+    """The kernel is about to load the registers of `process` and enter user mode, at `pc` with `sp`."""
 
     process: Process
     pc: int
@@ -46,7 +46,7 @@ def run_into_user_mode(guest: Guest, what: str) -> Entry:
 
 
 def _run_to_trap_return(guest: Guest, what: str) -> tuple[CpuState, int, int]:
-    """Runs until the kernel is about to return from a trap, and says to which pc and sp."""
+    """Runs until the kernel is about to return from a trap; returns the CPU's state and the user's pc and sp."""
     __tracebackhide__ = True
     frame = trap_frame_of(guest)
     cpu = guest.run_to_address(guest.image.va("trap_return"), what)
@@ -69,7 +69,7 @@ def _check_user_can(guest: Guest, process: Process, va: int, access: Access) -> 
 
 
 def _check_trap_stack(guest: Guest, cpu: CpuState, process: Process) -> None:
-    """Where the stack is not simply where sp is when the registers are loaded, which was checked."""
+    """Checks the stack for traps where it is not simply where sp is when the registers are loaded, which was checked."""
     __tracebackhide__ = True
     if (at := guest.isa.traps.place_of_stack(cpu)) is None:
         return
@@ -112,7 +112,7 @@ def _check_need(now: RadixWalker, then: RadixWalker, need: Need, root: int) -> N
 
 
 def _needs(guest: Guest, cpu: CpuState, stack: int) -> Iterator[Need]:
-    """What the kernel cannot do without, page by page."""
+    """Yields what the kernel cannot do without, page by page."""
     yield Need("the code that runs", cpu.pc, Access.EXECUTE, "vectors-not-in-root")
     yield Need("the way back to user mode", guest.image.va("trap_return"), Access.EXECUTE, "vectors-not-in-root")
     yield Need("the end of the text", guest.image.va("text_end") - 1, Access.EXECUTE, "vectors-not-in-root")
@@ -129,9 +129,9 @@ def _needs(guest: Guest, cpu: CpuState, stack: int) -> Iterator[Need]:
 
 
 def check_registers_kept(guest: Guest, tick: Trap) -> None:
-    """Runs on from an interrupt's entrance to the return from it: every register of the process is as it was.
+    """Runs from an interrupt's entrance to the return from it, and checks that every register of the process is kept.
 
-    Meanwhile the registers hold numbers that nobody knows: what the kernel leaves in one is not there by chance.
+    Meanwhile the registers hold numbers that nobody knows, so the kernel cannot leave the right one by chance.
     """
     __tracebackhide__ = True
     before = {name: tick.cpu.registers[name] for name in guest.isa.registers.general}
@@ -148,7 +148,7 @@ def check_registers_kept(guest: Guest, tick: Trap) -> None:
 
 
 def check_root_of_parent(guest: Guest, parent: Process, returns: int) -> None:
-    """At so many returns to user mode: the root of `parent` is loaded if it is its turn, and not if it is its children's."""
+    """Checks at so many returns to user mode that the root of `parent` is loaded in its own turns, not in its children's."""
     __tracebackhide__ = True
     size = trap_frame_of(guest).size
     for number in range(returns):
@@ -163,9 +163,9 @@ def check_root_of_parent(guest: Guest, parent: Process, returns: int) -> None:
 
 
 def check_no_red_zone(guest: Guest) -> None:
-    """No code of the kernel keeps anything below its stack pointer: that is where the next trap's frame goes.
+    """Checks that no code of the kernel keeps anything below its stack pointer, where the frame of the next trap goes.
 
-    Where a trap pushes its frame. A user program may (System V ABI for AMD64, 3.2.2): its traps land on another stack.
+    Only where a trap pushes its frame. User programs may (System V ABI for AMD64, 3.2.2): their traps use another stack.
     """
     __tracebackhide__ = True
     if (operand := guest.isa.code.below_stack_pointer) is None:

@@ -1,6 +1,6 @@
 """A model of what a process is promised: what mmap, munmap, mprotect, brk and touches do to a list of areas.
 
-It keeps the rules of kernel/space/vma.h, fault.h and kernel/calls/memory_calls.h in the plainest way there is. The program
+It follows the rules of kernel/space/vma.h, fault.h and kernel/calls/memory_calls.h in the plainest way. The program
 user/vmascript.cc carries out the same operations; afterwards both must agree (area_script.py).
 """
 
@@ -15,7 +15,7 @@ from grade.boot.layout import PAGE, UserLayout, layout_of
 from grade.boot.process_slots import Area, MemoryMap
 
 LOAD, STORE, CALL, SWEEP = DEEDS = "load", "store", "call", "sweep"
-"""What the program does by itself; all else is a system call."""
+"""What the program does by itself; everything else is a system call."""
 
 # Linux's (include/uapi/asm-generic/mman-common.h).
 READ, WRITE, EXECUTE = 1, 2, 4
@@ -38,7 +38,7 @@ class Operation:
     arguments: tuple[int, ...]
 
     def encoded(self, number: int) -> bytes:
-        """As struct Operation in user/vmascript.cc, its result not known yet. `number` is what stands for its kind."""
+        """Returns it as struct Operation in user/vmascript.cc, without a result yet. `number` stands for its kind."""
         words = [number, *self.arguments, *[0] * (6 - len(self.arguments)), 0]
         return struct.pack("<8Q", *(word & _MASK for word in words))
 
@@ -47,47 +47,47 @@ class Operation:
 
 
 def mmap(hint: int, size: int, protection: int = READ | WRITE, flags: int = PRIVATE | ANONYMOUS) -> Operation:
-    """Maps `size` bytes of zeros."""
+    """Returns an operation that maps `size` bytes of zeros."""
     return Operation("mmap", (hint, size, protection, flags, -1, 0))
 
 
 def munmap(start: int, size: int) -> Operation:
-    """Takes away what is mapped in a range."""
+    """Returns an operation that unmaps a range."""
     return Operation("munmap", (start, size))
 
 
 def mprotect(start: int, size: int, protection: int) -> Operation:
-    """Changes what may be done with a range."""
+    """Returns an operation that changes the permissions of a range."""
     return Operation("mprotect", (start, size, protection))
 
 
 def brk(end: int) -> Operation:
-    """Moves the end of the heap."""
+    """Returns an operation that moves the end of the heap."""
     return Operation("brk", (end,))
 
 
 def load(va: int) -> Operation:
-    """Reads 8 bytes."""
+    """Returns an operation that reads 8 bytes."""
     return Operation(LOAD, (va,))
 
 
 def store(va: int, value: int) -> Operation:
-    """Writes 8 bytes."""
+    """Returns an operation that writes 8 bytes."""
     return Operation(STORE, (va, value))
 
 
 def call(va: int) -> Operation:
-    """Calls a function."""
+    """Returns an operation that calls a function."""
     return Operation(CALL, (va,))
 
 
 def sweep(va: int, pages: int, value: int) -> Operation:
-    """Writes the same 8 bytes to so many pages, from `va` on."""
+    """Returns an operation that writes the same 8 bytes to so many pages, from `va` on."""
     return Operation(SWEEP, (va, pages, value))
 
 
 def letters(protection: int) -> str:
-    """`rw-`, as the kernel understands it: whoever may write or execute may also read."""
+    """Returns the protection as the kernel understands it, `rw-`: what may be written or executed may also be read."""
     may = (protection != 0, protection & WRITE, protection & EXECUTE)
     return "".join(letter if yes else "-" for letter, yes in zip("rwx", may, strict=True))
 
@@ -97,7 +97,7 @@ def _round_up(value: int) -> int:
 
 
 def _merged(areas: Iterable[Area]) -> list[Area]:
-    """Sorted, and those that touch and are alike are one."""
+    """Returns the areas sorted, with equal neighbours merged."""
     merged: list[Area] = []
     for area in sorted(areas, key=lambda area: area.start):
         last = merged[-1] if merged else None
@@ -112,8 +112,8 @@ def _merged(areas: Iterable[Area]) -> list[Area]:
 class AreaModel:
     """The areas of one process, the end of its heap, and what its pages hold as far as that is known.
 
-    `words` are those that were stored. Any other word of an area without a file is 0; of the program's own pages, image
-    and thread-local variables, nothing is known.
+    `words` are those that were stored. Any other word of an area without a file is 0; nothing is known of the program's
+    own pages, image and thread-local variables.
     """
 
     areas: list[Area]
@@ -127,22 +127,22 @@ class AreaModel:
 
     @classmethod
     def of(cls, memory: MemoryMap, image: KernelImage) -> "AreaModel":
-        """The model of a process as it is now, on this kernel."""
+        """Returns the model of a process as it is now, on this kernel."""
         most = image.defined.constant("VmaList::kMost")
         return cls(list(memory.areas), memory.heap_start, memory.heap_end, layout_of(image).user, most)
 
     # --- looking ---
 
     def area_of(self, va: int) -> Area | None:
-        """The area that `va` lies in."""
+        """Returns the area that contains `va`, or None."""
         return next((area for area in self.areas if va in area), None)
 
     def is_free(self, start: int, end: int) -> bool:
-        """Whether no area has an address of the range."""
+        """Returns whether no area has an address of the range."""
         return not any(area.start < end and start < area.end for area in self.areas)
 
     def refusal(self, operation: Operation) -> str | None:
-        """Why the operation gets the process killed; None if it does not."""
+        """Returns why the operation gets the process killed; None if it does not."""
         letter = {LOAD: "r", STORE: "w", CALL: "x", SWEEP: "w"}.get(operation.kind)
         if letter is None:
             return None
@@ -161,7 +161,7 @@ class AreaModel:
     # --- doing ---
 
     def apply(self, operation: Operation) -> int | None:
-        """Does it, and returns the result that the program must find; None if any would do.
+        """Applies the operation; returns the result that the program must find, or None if any would do.
 
         Not for an operation with a refusal.
         """
@@ -193,12 +193,12 @@ class AreaModel:
         return None
 
     def bring(self, start: int, size: int) -> None:
-        """All these pages are touched, by the kernel perhaps."""
+        """Marks all these pages as touched, perhaps by the kernel."""
         for page in range(start // PAGE * PAGE, start + size, PAGE):
             self._touch(page)
 
     def put(self, va: int, data: bytes) -> None:
-        """The kernel has written these bytes."""
+        """Records that the kernel has written these bytes."""
         self.bring(va, len(data))
         for at in range(va // 8 * 8, va + len(data), 8):
             word = bytearray((self.word(at) or 0).to_bytes(8, "little"))
@@ -207,7 +207,7 @@ class AreaModel:
             self.words[at] = int.from_bytes(word, "little")
 
     def word(self, va: int) -> int | None:
-        """The 8 bytes at `va`; None if they are not known."""
+        """Returns the 8 bytes at `va`; None if they are not known."""
         if va in self.words:
             return self.words[va]
         area = self.area_of(va)
@@ -219,7 +219,7 @@ class AreaModel:
         self.touched.add(va // PAGE * PAGE)
 
     def _grown_stack(self, va: int) -> Area | None:
-        """What the stack grows by if `va` is touched; None if it does not."""
+        """Returns the part by which the stack grows if `va` is touched; None if it does not grow."""
         above = next((area for area in self.areas if area.end > va), None)
         start = va // PAGE * PAGE
         if above is None or above.kind != "stack" or start < self.user.stack_limit:
@@ -267,7 +267,7 @@ class AreaModel:
         return start
 
     def gap(self, size: int) -> int | None:
-        """The lowest address for mmap where `size` bytes are free."""
+        """Returns the lowest address for mmap at which `size` bytes are free, or None."""
         for start in sorted([self.user.map_start, *(area.end for area in self.areas if area.end > self.user.map_start)]):
             if self.is_free(start, start + size):
                 return start if start + size <= self.user.end else None
@@ -311,20 +311,20 @@ class AreaModel:
         return end
 
     def _takes_guard(self, end: int) -> bool:
-        """Whether what ends there would take the page below a stack, which stays free."""
+        """Returns whether a range with this end would take the page below a stack, which stays free."""
         return any(area.kind == "stack" and end <= area.start < end + PAGE for area in self.areas)
 
     # --- the list ---
 
     def _put(self, area: Area) -> bool:
-        """False if it cannot be, for then there would be too many areas."""
+        """Adds an area; returns False if there would then be too many."""
         together = _merged([*self.areas, area])
         if len(together) <= self.most_areas:
             self.areas = together
         return len(together) <= self.most_areas
 
     def _take_away(self, start: int, end: int) -> bool:
-        """False if it cannot be, for then there would be too many areas."""
+        """Removes a range; returns False if there would then be too many areas."""
         left = [piece for piece in self._split_at(start, end) if not start <= piece.start < end]
         if len(left) > self.most_areas:
             return False
@@ -334,7 +334,7 @@ class AreaModel:
         return True
 
     def _split_at(self, *places: int) -> list[Area]:
-        """The areas, with a border at each of the places that is inside one."""
+        """Returns the areas, split at each of the places that is inside one."""
         pieces = []
         for area in self.areas:
             inside = [va for va in places if area.start < va < area.end]

@@ -1,4 +1,4 @@
-"""Has user/vmascript.cc carry out operations on its memory, and compares what came of them with the model."""
+"""Makes user/vmascript.cc carry out operations on its memory, and compares the outcome with the model."""
 
 from collections.abc import Iterable, Sequence
 from copy import deepcopy
@@ -24,10 +24,10 @@ _FAULT = "kernel/space/fault.cc"
 
 
 class AreaScript:
-    """A process that runs user/vmascript.cc, stopped before it looks for operations; and what it must be like."""
+    """A process that runs user/vmascript.cc, stopped before it looks for operations; and the model that it must follow."""
 
     def __init__(self, guest: Guest) -> None:
-        """Runs the process that is started next to where it can be given operations."""
+        """Runs the next process that starts to where it can be given operations."""
         __tracebackhide__ = True
         self._meet(guest)
         what = f"{PROGRAM} comes to its first operation"
@@ -38,7 +38,7 @@ class AreaScript:
         self.model = AreaModel.of(memory_map(guest, self.slot), guest.image)
 
     def _meet(self, guest: Guest) -> None:
-        """What the build says of the kernel and of the program."""
+        """Reads what the build says of the kernel and of the program."""
         self.guest, self.places = guest, Places(guest.layout.user)
         self.program = user_image(guest.image.elf, PROGRAM)
         self._pages = loaded_pages(self.program)
@@ -54,7 +54,7 @@ class AreaScript:
     # --- operations ---
 
     def play(self, operations: Sequence[Operation], what: str = "") -> list[int]:
-        """Has all of them carried out, none of which gets the process killed. Their results, after every check."""
+        """Has operations carried out, none of which gets the process killed; returns their results, after every check."""
         __tracebackhide__ = True
         before = deepcopy(self.model)
         wanted = [self._apply(operation) for operation in operations]
@@ -70,7 +70,7 @@ class AreaScript:
         return results
 
     def system_call(self, operation: Operation, touches: Iterable[tuple[int, int]], what: str) -> int:
-        """Has a system call made of which the model knows nothing but which bytes it touches. Its result."""
+        """Has a system call made of which the model knows only which bytes it touches; returns its result."""
         __tracebackhide__ = True
         for start, size in touches:
             self.model.bring(start, size)
@@ -81,7 +81,7 @@ class AreaScript:
         return result
 
     def play_to_death(self, operations: Sequence[Operation], checkpoint: str) -> Fact:
-        """Has operations carried out, the last of which gets the process killed. What @killed says, at a checkpoint."""
+        """Has operations carried out, the last of which gets the process killed; returns what @killed says, at a checkpoint."""
         __tracebackhide__ = True
         *harmless, last = operations
         model = deepcopy(self.model)
@@ -123,7 +123,7 @@ class AreaScript:
     # --- the parts of that ---
 
     def hand_over(self, operations: Sequence[Operation]) -> None:
-        """Writes them into the program's memory."""
+        """Writes operations into the program's memory."""
         __tracebackhide__ = True
         if not 0 < len(operations) <= self.most_operations:
             raise ValueError(f"{len(operations)} operations; there is room for 1 to {self.most_operations}")
@@ -132,12 +132,12 @@ class AreaScript:
         write_user(self.guest, self.root, self.program.va("g_count"), len(operations).to_bytes(8, "little"))
 
     def run(self, what: str) -> bool:
-        """Runs until they are carried out; False if the process ends before, which then is still complete."""
+        """Runs until they are carried out; returns False if the process ends before that, and is then still complete."""
         __tracebackhide__ = True
         return run_or_end(self.guest, self.program.va("call_returned"), what, self.root) is not None
 
     def results(self, count: int) -> list[int]:
-        """What the first of them came to."""
+        """Returns the results of the first operations."""
         __tracebackhide__ = True
         size, result = self._operation.size, self._operation["result"]
         data = read_user(self.guest, self.root, self.program.va("g_operations"), count * size)
@@ -147,7 +147,7 @@ class AreaScript:
         return self._deeds[f"k{kind.capitalize()}"] if kind in DEEDS else self.guest.image.system_call(kind)
 
     def check(self, when: str) -> None:
-        """The list is the model's, the pages follow it, those are there that were touched, and hold what they must."""
+        """Checks that the list is the model's, that the pages follow it, and that the touched pages are present and right."""
         __tracebackhide__ = True
         check_promised(self.guest, self.slot, self.model.areas, when)
         memory = check_areas(self.guest, self.slot)
@@ -166,7 +166,7 @@ class AreaScript:
         return self.model.apply(operation)
 
     def go_on(self) -> None:
-        """From after a system call to where the program can be given operations again."""
+        """Runs from after a system call to where the program can be given operations again."""
         __tracebackhide__ = True
         self._go_on()
 
@@ -179,7 +179,7 @@ class AreaScript:
         return int.from_bytes(read_user(self.guest, self.root, self.program.va("g_done"), 8), "little")
 
     def _check_presence(self, area: Area, when: str) -> None:
-        """The program itself touches its own pages and its stack; nobody but the script touches the others."""
+        """Checks which pages are present: only the script touches them, except the program's own pages and its stack."""
         __tracebackhide__ = True
         present = present_pages(self.guest, self.slot, area)
         touched = {page for page in self.model.touched if page in area}
@@ -193,12 +193,12 @@ class AreaScript:
             fail("page-brought-early", wanted, "it is", walk_in(self.guest, self.root, va), _FAULT)
 
     def _check_contents(self, page: int, when: str) -> None:
-        """A page without a file holds what was stored, and zeros; one that cannot be written holds the file's bytes."""
+        """Checks a page's contents: what was stored and zeros, or the file's bytes if the page cannot be written."""
         __tracebackhide__ = True
         area = self.model.area_of(page)
         if area is None or area.kind == "thread" or (area.kind == "image" and "w" in area.protection):
             return
-        if page == self.guest.layout.user.stack_top - PAGE:  # where the program's own stack is
+        if page == self.guest.layout.user.stack_top - PAGE:  # the program's own stack is there
             return
         wanted = bytearray(self._pages[page] if area.kind == "image" else bytes(PAGE))
         for va in range(page, page + PAGE, 8):
@@ -216,7 +216,7 @@ class AreaScript:
     # --- why ---
 
     def _explain_result(self, operations: Sequence[Operation], right: int, seen: int) -> None:
-        """The last of the operations gave another result than the right one."""
+        """Explains why the last of the operations gave another result than the right one."""
         __tracebackhide__ = True
         last = operations[-1]
         context = "; before it: " + ", ".join(map(str, operations[-4:-1])) if len(operations) > 1 else ""
@@ -227,7 +227,7 @@ class AreaScript:
         fail(cause, f"{last} returns {right & (1 << 64) - 1:#x}{context}", f"{seen & (1 << 64) - 1:#x}", walk)
 
     def _explain_survival(self, last: Operation, wanted: str) -> None:
-        """The operation was to get the process killed, and did not."""
+        """Explains why the operation did not get the process killed, as it should have."""
         __tracebackhide__ = True
         va = last.arguments[0]
         walk, area = walk_in(self.guest, self.root, va), memory_map(self.guest, self.slot).area_of(va)
@@ -241,7 +241,7 @@ class AreaScript:
         fail(cause, wanted, seen, walk, _FAULT)
 
     def _explain_end(self, model: AreaModel, operations: Sequence[Operation]) -> None:
-        """The process has been killed, or ends, and is still there."""
+        """Explains why the process has been killed, or is ending but not yet gone."""
         __tracebackhide__ = True
         done = self._done()
         for number, (operation, seen) in enumerate(zip(operations[:done], self.results(done), strict=True)):
@@ -257,7 +257,7 @@ class AreaScript:
         self._check_alive(f"{last} is permitted")
 
     def _check_alive(self, wanted: str) -> None:
-        """The process is about to be killed for something that it was promised."""
+        """Explains why the process is about to be killed for something that it was promised."""
         __tracebackhide__ = True
         slot = running_slot(self.guest)
         check_areas(self.guest, slot)

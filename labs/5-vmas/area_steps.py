@@ -29,7 +29,7 @@ from grade.boot.user_image import UserImage
 from grade.isa import Isa
 
 Step = tuple[str, list[Operation]]
-"""What has happened then, and the operations."""
+"""The operations, and what has happened after them."""
 
 _REPLACE = PRIVATE | ANONYMOUS | FIXED
 _NOREPLACE = PRIVATE | ANONYMOUS | FIXED_NOREPLACE
@@ -37,18 +37,18 @@ _NOREPLACE = PRIVATE | ANONYMOUS | FIXED_NOREPLACE
 
 @dataclass(frozen=True)
 class Places:
-    """Addresses for the steps of a process whose half is laid out like this."""
+    """Addresses for the steps of a process with this layout of its half."""
 
     user: UserLayout
 
     @property
     def one(self) -> int:
-        """Where mmap finds room first."""
+        """Where mmap first finds room."""
         return self.user.map_start
 
     @property
     def two(self) -> int:
-        """A place not far from there."""
+        """A place not far from `one`."""
         return self.one + 64 * PAGE
 
     @property
@@ -58,7 +58,7 @@ class Places:
 
     @property
     def under_stack(self) -> int:
-        """Where something is mapped that the stack must not come near to: the page after it stays free."""
+        """Where something is mapped that the stack must not come near: the page after it stays free."""
         return self.user.stack_limit + 64 * PAGE
 
 
@@ -66,7 +66,7 @@ class Places:
 
 
 def mmap_steps(places: Places) -> list[Step]:
-    """Places chosen, asked for and taken, and what munmap leaves."""
+    """Returns steps with chosen, suggested and taken places, and with what munmap leaves."""
     return [
         ("mmap has chosen a place", [mmap(0, 3 * PAGE), sweep(places.one, 3, 0x11)]),
         ("mmap has taken a hint", [mmap(places.one + 16 * PAGE, PAGE + 1), store(places.one + 17 * PAGE, 1)]),
@@ -87,7 +87,7 @@ def mmap_steps(places: Places) -> list[Step]:
 
 
 def mprotect_steps(places: Places) -> list[Step]:
-    """A part, all, what is not there: neighbours stay as they are."""
+    """Returns steps on a part, on everything, and on absent pages: neighbours stay as they are."""
     middle = places.two + 2 * PAGE
     return [
         ("five pages are in use", [mmap(places.two, 5 * PAGE), sweep(places.two, 5, 0x22)]),
@@ -111,7 +111,7 @@ def mprotect_steps(places: Places) -> list[Step]:
 
 
 def brk_steps(places: Places, heap: int) -> list[Step]:
-    """Within a page, across its border, into something else."""
+    """Returns steps that move the heap's end within a page, across its border, and into something else."""
     return [
         ("the heap has a hundred bytes", [brk(0), brk(heap + 100), store(heap + 96, 0x33)]),
         ("it has grown inside its page", [brk(heap + 200), load(heap + 96)]),
@@ -129,7 +129,7 @@ def brk_steps(places: Places, heap: int) -> list[Step]:
 
 
 def far_steps(places: Places) -> list[Step]:
-    """Across the border between two tables of every level; more than there is RAM; more areas than there can be."""
+    """Returns steps across the borders of tables of every level, with more than the RAM, and with too many areas."""
     many = [mprotect(places.two + number * 2 * PAGE, PAGE, READ) for number in range(70)]
     return [
         (
@@ -152,7 +152,7 @@ def far_steps(places: Places) -> list[Step]:
 
 
 def own_steps(places: Places, image: UserImage, heap: int) -> list[Step]:
-    """On the program's own pages, those that it does not need just now."""
+    """Returns steps on those of the program's own pages that it does not need just now."""
     text, zeros, stack = image.va("g_text"), image.va("g_zeros"), places.user.stack_top - 3 * PAGE
     return [
         ("a page of the file has no rights", [mprotect(text + PAGE, PAGE, 0)]),
@@ -168,7 +168,7 @@ ANSWER = 42
 
 
 def code_at(isa: Isa, va: int) -> list[Operation]:
-    """Writes a function that returns it to a page of its own."""
+    """Returns operations that write a function, which returns ANSWER, to a page of its own, and call it."""
     return [
         mmap(va, PAGE, READ | WRITE, _REPLACE),
         store(va, isa.code.returning_42),
@@ -182,14 +182,14 @@ def code_at(isa: Isa, va: int) -> list[Operation]:
 
 @dataclass(frozen=True)
 class Refused:
-    """An access that must get a process killed, after these operations."""
+    """An access that must get a process killed, after the operations `before`."""
 
     last: Operation
     before: tuple[Operation, ...] = ()
 
 
 def refused_accesses(places: Places, kernel_image: KernelImage, image: UserImage) -> list[Refused]:
-    """Outside all areas, against their protection, in page 0, in the kernel's half, below the stack."""
+    """Returns accesses outside all areas, against their protection, in page 0, in the kernel's half, and below the stack."""
     text, constants, variables = image.entry, image.va("g_text"), image.va("g_strings")
     kernel, high = kernel_image.va("image_start"), kernel_image.va("data_start")
     behind, below = heap_start(image), min(segment.va for segment in image.segments)
@@ -217,7 +217,7 @@ def refused_accesses(places: Places, kernel_image: KernelImage, image: UserImage
 
 
 def _in_use(places: Places, pages: int) -> list[Operation]:
-    """Pages that have been written to."""
+    """Returns operations that map pages and write to them."""
     return [mmap(places.one, pages * PAGE), sweep(places.one, pages, 1)]
 
 
@@ -251,5 +251,6 @@ TIGHTENED: list[Callable[[Places, str, int], list[Operation]]] = [
         call(places.one),
     ],
 ]
-"""Each ends with an access that the CPU knew a moment ago, and that is not permitted any more. In one go: no switch of
-processes in between has the CPU forget."""
+"""Each ends with an access that the CPU knew a moment ago, and that is no longer permitted. Without a pause: no switch
+of processes in between makes the CPU forget.
+"""

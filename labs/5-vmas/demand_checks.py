@@ -20,7 +20,7 @@ _WORD = 8
 
 
 def run_or_end(guest: Guest, va: int, what: str, root: int | None = None) -> CpuState | None:
-    """Runs until the CPU is about to execute `va`; None if the process ends before, which then is still complete.
+    """Runs until the CPU is about to execute `va`; returns None if the process ends before that, and is then still complete.
 
     With a `root`, only the process with that root counts.
     """
@@ -39,7 +39,7 @@ def run_or_end(guest: Guest, va: int, what: str, root: int | None = None) -> Cpu
 
 
 def running_slot(guest: Guest) -> ProcessSlot:
-    """The process that has the CPU, whose root is loaded."""
+    """Returns the process that has the CPU, whose root is loaded."""
     __tracebackhide__ = True
     root = live_root(guest)
     running = next((slot for slot in process_slots(guest) if slot.state == "running"), None)
@@ -50,7 +50,7 @@ def running_slot(guest: Guest) -> ProcessSlot:
 
 
 def frames_of(guest: Guest, root: int) -> frozenset[int]:
-    """The tables of a root, empty ones too, and the pages of its lower half."""
+    """Returns the tables of a root, including empty ones, and the pages of its lower half."""
     return frozenset(guest.walker().tables(root)) | {mapping.pa for mapping in user_mappings(guest, root)}
 
 
@@ -58,7 +58,7 @@ def frames_of(guest: Guest, root: int) -> frozenset[int]:
 
 
 def promised_areas(image: UserImage, isa: Isa, user: UserLayout) -> list[Area]:
-    """What a process is promised that is going to run this program: by the program's file, and a stack."""
+    """Returns what a process that is going to run this program is promised: by the program's file, and a stack."""
     areas = _image_areas(image)
     if image.thread is not None:
         size = rounded_up(isa.code.thread_block(image.thread.size, image.thread.alignment), PAGE)
@@ -68,12 +68,12 @@ def promised_areas(image: UserImage, isa: Isa, user: UserLayout) -> list[Area]:
 
 
 def heap_start(image: UserImage) -> int:
-    """Where the heap of a program begins: after its last page."""
+    """Returns where the heap of a program begins: after its last page."""
     return max(-(-segment.end // PAGE) * PAGE for segment in image.segments)
 
 
 def _image_areas(image: UserImage) -> list[Area]:
-    """Page by page: a page of two segments has the permissions of both."""
+    """Returns the areas, page by page: a page of two segments has the permissions of both."""
     pages: dict[int, set[str]] = {}
     for segment in image.segments:
         may = {"r"} | ({"w"} if segment.write else set()) | ({"x"} if segment.execute else set())
@@ -90,7 +90,7 @@ def _image_areas(image: UserImage) -> list[Area]:
 
 
 def check_promised(guest: Guest, slot: ProcessSlot, wanted: Iterable[Area], when: str) -> None:
-    """The list of a process is exactly this one."""
+    """Checks that the list of a process is exactly this one."""
     __tracebackhide__ = True
     memory, right = memory_map(guest, slot), list(wanted)
     check_list(memory, f"{slot}, {when}", guest.layout.user)
@@ -115,7 +115,7 @@ def check_promised(guest: Guest, slot: ProcessSlot, wanted: Iterable[Area], when
 
 
 def _check_no_page(guest: Guest, slot: ProcessSlot, addresses: range, listed: str) -> None:
-    """Where an area is missing there is no page: else somebody has mapped it without saying so."""
+    """Checks that there is no page where an area is missing: otherwise it was mapped without a promise."""
     __tracebackhide__ = True
     found = next((m.va for m in user_mappings(guest, slot.root or 0) if m.va in addresses), None)
     if found is not None:

@@ -1,4 +1,4 @@
-"""Has user/vmascript.cc become another program, and looks whether one that could not has changed."""
+"""Makes user/vmascript.cc become another program, and checks whether a failed attempt has changed the process."""
 
 import struct
 from dataclasses import dataclass
@@ -22,13 +22,13 @@ _EXECUTE, _LOAD = "kernel/calls/execute.cc", "kernel/program/load.cc"
 POINTERS = 256
 """Where in g_strings, after a program's name, the pointers to its arguments are written."""
 
-_TEXTS = 512  # where these are
-_BLOCK = 512  # of an archive
+_TEXTS = 512  # where the arguments are
+_BLOCK = 512  # the size of a block of an archive
 
 
 @dataclass(frozen=True)
 class State:
-    """All of a process that an execve that fails must leave alone."""
+    """All of a process that a failed execve must leave alone."""
 
     root: int
     program: str
@@ -37,7 +37,7 @@ class State:
 
 
 def state_of(script: AreaScript) -> State:
-    """As it is now. The contents of the pages that the script itself writes to are left out."""
+    """Reads the state as it is now, without the contents of the pages that the script itself writes to."""
     guest, symbols = script.guest, ("g_count", "g_done", "g_operations", "g_strings")
     written = {script.program.va(symbol) & -PAGE for symbol in symbols}
     operations = script.program.va("g_operations") & -PAGE
@@ -47,7 +47,7 @@ def state_of(script: AreaScript) -> State:
 
 
 def check_unchanged(script: AreaScript, before: State, what: str) -> None:
-    """The process is as it was, and so are the frames in use."""
+    """Checks that the process is as it was, and so are the frames in use."""
     __tracebackhide__ = True
     now, wanted = state_of(script), f"after {what}, which fails,"
     seen = f"{now.root:#x} and {now.program}"
@@ -74,7 +74,7 @@ def put_strings(script: AreaScript, name: bytes, arguments: list[bytes]) -> None
 
 
 def execute(script: AreaScript, program: UserImage, pointers: tuple[int, int], what: str) -> int | None:
-    """Has an execve made. Its result, right after it; or None where `program` begins."""
+    """Has an execve made; returns its result right after it, or None where `program` begins."""
     __tracebackhide__ = True
     guest, returned, begun = script.guest, script.program.va("call_returned"), program.entry
     script.hand_over([Operation("execve", (*pointers, 0))])
@@ -95,7 +95,7 @@ def execute(script: AreaScript, program: UserImage, pointers: tuple[int, int], w
 
 
 def file_in_archive(guest: Guest, name: str) -> int:
-    """Where in RAM the content of a file of the archive begins (POSIX.1-2017, pax, "ustar Interchange Format")."""
+    """Returns where in RAM the content of an archive's file begins (POSIX.1-2017, pax, "ustar Interchange Format")."""
     at, end = guest.image.pa("archive_start"), guest.image.pa("archive_end")
     while at < end:
         header = guest.read_physical(at, _BLOCK)

@@ -27,10 +27,10 @@ from grade.boot.layout import PAGE, UserLayout
 _PROTECTIONS = (READ | WRITE, READ | WRITE, READ, 0, READ | EXECUTE, WRITE, READ | WRITE | EXECUTE)
 _FLAGS = (0, 0, FIXED, FIXED, FIXED_NOREPLACE)
 _ARENA = 48
-"""Pages. Few, so that operations meet."""
+"""The size of the arena in pages: few, so that operations meet."""
 
 _BORDER = 512 * PAGE
-"""What one table of pages translates: the arena lies on both sides of such a border."""
+"""How many bytes one table of pages translates: the arena lies on both sides of such a border."""
 
 
 class RandomAreas:
@@ -41,7 +41,7 @@ class RandomAreas:
         self._arenas = [user.map_start, user.map_start + 8 * _BORDER - _ARENA // 2 * PAGE, user.end - _ARENA * PAGE]
 
     def operations(self, model: AreaModel, count: int) -> Iterator[Operation]:
-        """That many, for a process as `model` has it, which stays as it is."""
+        """Yields `count` operations for a process like `model`, which stays as it is."""
         model = deepcopy(model)
         for _ in range(count):
             operation = self._operation(model)
@@ -64,7 +64,7 @@ class RandomAreas:
         return self._touch(model)
 
     def _range(self) -> tuple[int, int]:
-        """Whole pages of an arena, and a size that seldom is."""
+        """Returns whole pages of an arena, and a size that seldom is a whole number of pages."""
         page = self._random.randrange(_ARENA)
         size = self._random.randint(1, _ARENA - page) if self._random.random() < 0.3 else self._random.randint(1, 4)
         size = min(size, _ARENA - page) * PAGE

@@ -1,4 +1,4 @@
-"""What must hold when a process has made another one like itself: memory, first registers, what is left of it."""
+"""What must hold when a process has forked: memory, first registers, and what remains afterwards."""
 
 import secrets
 from dataclasses import dataclass
@@ -19,7 +19,7 @@ from grade.walker import Mapping
 _FORK_FILE = "kernel/process/fork.cc"
 _CLONE_FILE = "kernel/space/clone.cc"
 
-_MOST_STEPS = 256  # for a return to user mode, one round of the loop there that calls the kernel, and its entrance
+_MOST_STEPS = 256  # enough for a return to user mode, one round of its loop with a system call, and the kernel's entrance
 _SHOWN = 8  # bytes of a page that a report shows
 
 
@@ -27,21 +27,21 @@ _SHOWN = 8  # bytes of a page that a report shows
 class Birth:
     """A child has been made, and neither it nor its parent has come back to user mode: their memory is what fork made.
 
-    `turn` is who is about to.
+    `turn` is the process that is about to come back.
     """
 
     call: SystemCall
     registers: dict[str, int]
-    """The parent's, when it called fork."""
+    """The parent's registers when it called fork."""
     memory: Memory
-    """The parent's, when it called fork."""
+    """The parent's memory when it called fork."""
     parent: ProcessSlot
     child: ProcessSlot
     turn: ProcessSlot
 
 
 def running(guest: Guest) -> ProcessSlot:
-    """The process whose root is loaded; for stops in user code, and at the entrance of a trap out of it."""
+    """Returns the process whose root is loaded; for stops in user code, and at the entrance of a trap out of it."""
     __tracebackhide__ = True
     root = live_root(guest)
     found = next((slot for slot in process_slots(guest) if slot.root == root), None)
@@ -50,11 +50,11 @@ def running(guest: Guest) -> ProcessSlot:
 
 
 def run_to_birth(guest: Guest, what: str) -> Birth:
-    """Runs to the next fork, and through it, as far as somebody is about to come back to user mode."""
+    """Runs to the next fork and through it, until a process is about to come back to user mode."""
     __tracebackhide__ = True
     call = run_to_system_call(guest, "fork", what)
     registers = guest.isa.registers
-    if registers.result != registers.call_number:  # then what is there is no argument of fork: a 0 would be no witness
+    if registers.result != registers.call_number:  # then it holds no argument of fork: a 0 would be no witness
         guest.machine.write_register(registers.result, secrets.randbits(63) | 1)
     parent = running(guest)
     registers, memory = trapped_registers(guest, call.trap), memory_of(guest, parent)
@@ -75,9 +75,9 @@ def run_to_birth(guest: Guest, what: str) -> Birth:
 
 
 def _run_into_kernel(guest: Guest) -> None:
-    """Leads whoever has a turn while a fork goes on through user mode and, with the next system call, out of it.
+    """Steps the process whose turn it is while a fork goes on through user mode, and out of it by its next system call.
 
-    A fork that gives the CPU away may take so long that each time a tick ends such a turn before it has begun. In single
+    A fork that gives the CPU away may take so long that a tick ends every such turn before it has begun. In single
     steps the guest has no interrupts.
     """
     was_user = False
@@ -90,7 +90,7 @@ def _run_into_kernel(guest: Guest) -> None:
 
 
 def _check_complete(parent: ProcessSlot, child: ProcessSlot, stack_size: int) -> None:
-    """The child has all that every process has."""
+    """Checks that the child has all that every process has."""
     __tracebackhide__ = True
     expect(child.parent == parent.pid, "fork-incomplete", f"{child} is the child of {parent}", f"of {child.parent}")
     for name, value in (("root", child.root), ("list of areas", child.map)):
@@ -104,7 +104,7 @@ def _check_complete(parent: ProcessSlot, child: ProcessSlot, stack_size: int) ->
 
 
 def run_to_both(guest: Guest, birth: Birth) -> tuple[UserReturn, UserReturn]:
-    """Runs on to where parent and child have both come back to user mode for the first time; both, in that order."""
+    """Runs until parent and child have both come back to user mode for the first time; returns both, in that order."""
     __tracebackhide__ = True
     back: dict[int, UserReturn] = {}
     turn = birth.turn
@@ -118,7 +118,7 @@ def run_to_both(guest: Guest, birth: Birth) -> tuple[UserReturn, UserReturn]:
 
 
 def run_to_turn_on_own_root(guest: Guest, what: str, pid: int) -> ProcessSlot:
-    """Runs to the next turn of process `pid`. It, and whoever has a turn before it, goes on with its own root."""
+    """Runs to the next turn of process `pid`; checks that each process whose turn comes goes on with its own root."""
     __tracebackhide__ = True
     while True:
         turn, root = run_to_turn(guest, what), live_root(guest)
@@ -133,7 +133,7 @@ def run_to_turn_on_own_root(guest: Guest, what: str, pid: int) -> ProcessSlot:
 
 
 def check_copy(guest: Guest, parent: ProcessSlot, child: ProcessSlot) -> int:
-    """The child was promised what its parent was, has a copy of each of its pages, and nothing else; how many pages."""
+    """Checks that the child has its parent's promises, a copy of each page, and nothing else; returns how many pages."""
     __tracebackhide__ = True
     check_same_promises(guest, parent, child)
     wanted = f"the child {child} has a root of its own"
@@ -168,7 +168,7 @@ def _rights(page: Mapping) -> str:
 
 
 def check_same_promises(guest: Guest, parent: ProcessSlot, child: ProcessSlot) -> None:
-    """The child was promised what its parent was, and this is written down in a frame of its own."""
+    """Checks that the child was promised what its parent was, and that this is recorded in a frame of its own."""
     __tracebackhide__ = True
     theirs, ours = memory_map(guest, parent), memory_map(guest, child)
     wanted = f"what the child {child} was promised is in a frame of its own"
@@ -197,7 +197,7 @@ def _check_bytes(
 
 
 def _check_frames(guest: Guest, parent: ProcessSlot, child: ProcessSlot, ours: dict[int, Mapping]) -> None:
-    """The child's frames are its own, from beyond the window, and its tables too."""
+    """Checks that the child's frames, including its tables, are its own and from beyond the window."""
     __tracebackhide__ = True
     tables = user_tables(guest, parent.root) & user_tables(guest, child.root)
     wanted = f"{parent} and {child} have no table of the lower half in common"
@@ -217,7 +217,7 @@ def _check_frames(guest: Guest, parent: ProcessSlot, child: ProcessSlot, ours: d
 
 
 def check_parent_kept(guest: Guest, birth: Birth) -> None:
-    """fork has left its parent's memory alone."""
+    """Checks that fork has left its parent's memory alone."""
     __tracebackhide__ = True
     now = memory_of(guest, birth.parent)
     check_same_memory(guest, birth.parent, birth.memory, now, "parent-changed", "after fork")
@@ -227,7 +227,7 @@ def check_parent_kept(guest: Guest, birth: Birth) -> None:
 
 
 def check_results(birth: Birth, parent: UserReturn, child: UserReturn) -> None:
-    """fork returned the child's number to the parent, and 0 to the child."""
+    """Checks that fork returned the child's number to the parent, and 0 to the child."""
     __tracebackhide__ = True
     for back, wanted in ((parent, birth.child.pid), (child, 0)):
         who = f"fork returns {wanted} to {back.slot}"
@@ -235,7 +235,7 @@ def check_results(birth: Birth, parent: UserReturn, child: UserReturn) -> None:
 
 
 def check_same_registers(birth: Birth, parent: UserReturn, child: UserReturn) -> None:
-    """The child comes back with its parent's registers, to where its parent comes back, but with another result."""
+    """Checks that the child comes back where its parent does, with the same registers except the result."""
     __tracebackhide__ = True
     check_results(birth, parent, child)
     pc, sp = birth.call.trap.pc, birth.call.trap.sp
@@ -256,38 +256,38 @@ def check_same_registers(birth: Birth, parent: UserReturn, child: UserReturn) ->
 
 
 def _cause_of_register(registers: Registers, name: str) -> str:
-    """Which part of fork forgot it: the copy of the trap frame, or save_registers()."""
+    """Returns the part of fork that forgot the register: the copy of the trap frame, or save_registers()."""
     outside_frame = name in (*registers.segments, registers.thread_pointer)
     return "child-spare-registers-wrong" if outside_frame else "child-registers-wrong"
 
 
 def check_own_root(back: UserReturn) -> None:
-    """Whoever comes back to user mode does so on its own root."""
+    """Checks that a process comes back to user mode on its own root."""
     __tracebackhide__ = True
     wanted = f"{back.slot} comes back to user mode on its own root, {back.slot.root:#x}"
     seen = f"the root register holds {back.root:#x}"
     expect(back.root == back.slot.root, "wrong-root-loaded", wanted, seen, file="kernel/process/scheduler.cc")
 
 
-# --- what a fork leaves that failed, or whose child has ended --------------------------------------------------------
+# --- what remains of a fork that failed, or whose child has ended --------------------------------------------------------
 
 
 @dataclass(frozen=True)
 class Holdings:
-    """All that processes hold of the machine: frames with their shares, and slots of the process table."""
+    """Everything that processes hold of the machine: frames with their shares, and slots of the process table."""
 
     shares: dict[int, int]
     slots: tuple[tuple[int, int], ...]
 
 
 def holdings(guest: Guest) -> Holdings:
-    """What is held now."""
+    """Reads what is held now."""
     slots = tuple((slot.number, slot.pid) for slot in process_slots(guest))
     return Holdings(frame_records(guest).shares, slots)
 
 
 def check_holdings(guest: Guest, before: Holdings, when: str, file: str = _FORK_FILE) -> None:
-    """Nothing more is held than before, and nothing less. `file` is where to look if it is."""
+    """Checks that nothing more is held than before, and nothing less. `file` is where to look otherwise."""
     __tracebackhide__ = True
     now = holdings(guest)
     leaked, freed = sorted(now.shares.keys() - before.shares.keys()), sorted(before.shares.keys() - now.shares.keys())

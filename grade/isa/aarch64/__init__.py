@@ -14,7 +14,7 @@ _WORD = 8
 
 
 def _thread_block(size: int, alignment: int) -> int:
-    """Two words, then the variables (ELF for the Arm 64-bit Architecture: TLS, variant I)."""
+    """Returns the size of two words, then the variables (ELF for the Arm 64-bit Architecture: TLS, variant I)."""
     return rounded_up(2 * _WORD, alignment) + size
 
 
@@ -30,7 +30,7 @@ ISA = Isa(
         parameters_address=0x40180000,
         devices=(device("gic-distributor", 0x0800_0000), device("gic-cpu", 0x0801_0000), device("uart", 0x0900_0000)),
         breakpoint_bytes=4,
-        # QEMU 7.2 gives registers that exist in AArch32 too under their AArch32 names, without _EL1.
+        # QEMU 7.2 gives registers that also exist in AArch32 their AArch32 names, without _EL1.
         system_registers={
             "ttbr0_el1": (),
             "ttbr1_el1": (),

@@ -20,14 +20,14 @@ _INTERRUPTS = ("IRQ", "FIQ")
 
 
 class ArmExceptions:
-    """Reads the log line by line. A call of the firmware's (...handled as PSCI call) is no exception of the guest's."""
+    """Reads the log line by line. A call of the firmware (...handled as PSCI call) is no exception of the guest's."""
 
     def __init__(self) -> None:
         self._name = ""
         self._fields: dict[str, int] = {}
 
     def take(self, line: str) -> Taken | None:
-        """The exception that this line ends the report of, if it does."""
+        """Returns the exception whose report this line ends, if it ends one."""
         if match := _BEGIN.match(line):
             self._name, self._fields = match[1], {}
         elif match := _FIELD.match(line):

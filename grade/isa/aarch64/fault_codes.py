@@ -1,4 +1,4 @@
-"""What ESR_EL1 says of an exception, in words (Arm ARM D17.2.37)."""
+"""What ESR_EL1 says about an exception, in words (Arm ARM D17.2.37)."""
 
 from grade.isa.exceptions import Refused
 from grade.walker import Access
@@ -24,7 +24,7 @@ _STATUS = {0b0000: "address size", 0b0001: "translation", 0b0010: "access flag",
 
 
 def syndrome_class(syndrome: int) -> int:
-    """Returns ESR_EL1.EC: which exception it is."""
+    """Returns ESR_EL1.EC, the exception class."""
     return syndrome >> 26 & 0x3F
 
 
@@ -34,7 +34,7 @@ def class_words(syndrome: int) -> str:
 
 
 def refused_by(syndrome: int) -> Refused | None:
-    """Returns the access that was refused; None if it is another exception."""
+    """Returns the access that was refused; None for any other exception."""
     kind = syndrome_class(syndrome)
     if kind not in _ABORTS:
         return None

@@ -7,7 +7,7 @@ from grade.walker import Aarch64Walker
 
 
 class ArmPaging(Paging):
-    """What a page may be used for is in its entry alone."""
+    """A page's permissions are in its entry alone."""
 
     walker = Aarch64Walker
     user_end = 1 << 48
@@ -16,11 +16,11 @@ class ArmPaging(Paging):
     root_in_gdb = "((unsigned long)$TTBR0_EL1 & 0xfffffffffffe)"  # D17.2.144, BADDR
 
     def problems_of_settings(self, registers: Mapping[str, int]) -> Iterator[Problem]:
-        """None: no register has a say."""
+        """Yields nothing: no register matters."""
         del registers
         yield from ()
 
     def problem_of_page(self, page: Page) -> Problem | None:
-        """None that the walker does not see."""
+        """Returns None: the walker sees all problems."""
         del page
         return None

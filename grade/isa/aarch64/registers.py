@@ -1,4 +1,4 @@
-"""The registers of aarch64, and what they say of a stopped CPU."""
+"""The registers of aarch64, and what they say about a stopped CPU."""
 
 from collections.abc import Callable, Mapping
 
@@ -11,7 +11,7 @@ _ROOT = 0x0000_FFFF_FFFF_FFFE  # TTBRn_EL1.BADDR, D17.2.144
 
 
 class ArmRegisters(Registers):
-    """Arguments are those of the Procedure Call Standard, AAPCS64, 6.8.2, and of kernel/calls/system_call_numbers.h."""
+    """Arguments follow the Procedure Call Standard, AAPCS64, 6.8.2, and kernel/calls/system_call_numbers.h."""
 
     pc = "pc"
     sp = "sp"
@@ -29,7 +29,7 @@ class ArmRegisters(Registers):
     frame_sp = "sp_el0"
 
     def state(self, registers: dict[str, int], ask_qemu: Callable[[str], str]) -> CpuState:
-        """All of it is in registers."""
+        """Returns the state; all of it is in registers."""
         del ask_qemu
         upper_walks = not registers["tcr_el1"] & _NO_UPPER_WALKS
         user, kernel = registers["ttbr0_el1"] & _ROOT, registers["ttbr1_el1"] & _ROOT
@@ -46,5 +46,5 @@ class ArmRegisters(Registers):
         )
 
     def is_users(self, frame: Mapping[str, int]) -> bool:
-        """By SPSR_EL1."""
+        """Returns whether the frame is of user code, by SPSR_EL1."""
         return not frame["spsr"] & EXCEPTION_LEVEL

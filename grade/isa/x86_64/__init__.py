@@ -14,7 +14,7 @@ _WORD = 8
 
 
 def _thread_block(size: int, alignment: int) -> int:
-    """The variables, then a word that points to itself (System V ABI for AMD64: ELF Handling for TLS, variant II)."""
+    """Returns the size of the variables and a word that points to itself (System V ABI for AMD64: ELF TLS, variant II)."""
     return rounded_up(size, max(alignment, _WORD)) + _WORD
 
 

@@ -35,7 +35,7 @@ class X86Exceptions:
         self._begun: re.Match[str] | None = None
 
     def take(self, line: str) -> Taken | None:
-        """The exception that this line ends the report of, if it does."""
+        """Returns the exception whose report this line ends, if it ends one."""
         if match := _ENTRY.match(line):
             self._begun = match
         elif line.startswith("Triple fault"):

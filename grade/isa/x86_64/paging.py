@@ -21,14 +21,14 @@ class X86Paging(Paging):
     root_in_gdb = "((unsigned long)$cr3 & 0xffffffffff000)"  # 4.5.2
 
     def problems_of_settings(self, registers: Mapping[str, int]) -> Iterator[Problem]:
-        """What makes NX and read-only pages count."""
+        """Yields a problem if NX or read-only pages do not count."""
         if "efer" in registers and not registers["efer"] & _NO_EXECUTE_ENABLE:
             yield Problem("nx-not-enabled", "EFER.NXE is 1", f"EFER is {registers['efer']:#x}")
         if "cr0" in registers and not registers["cr0"] & _WRITE_PROTECT:
             yield Problem("write-protect-off", "CR0.WP is 1", f"CR0 is {registers['cr0']:#x}")
 
     def problem_of_page(self, page: Page) -> Problem | None:
-        """A bit that belongs to higher tables selects a memory type here."""
+        """Returns a problem if a bit that belongs to higher tables selects a memory type here."""
         if page.level == 0 and page.entry & _PAGE_SIZE:
             return Problem("page-size-bit-in-page", f"bit 7 of the entry of page {page.va:#x} is clear", "it is set")
         return None

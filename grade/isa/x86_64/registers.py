@@ -1,4 +1,4 @@
-"""The registers of x86_64, and what they say of a stopped CPU."""
+"""The registers of x86_64, and what they say about a stopped CPU."""
 
 import re
 from collections.abc import Callable, Mapping
@@ -7,13 +7,13 @@ from functools import lru_cache
 from grade.isa.registers import Bits, CpuState, Registers
 
 _PAGING = 1 << 31  # CR0.PG, Intel SDM vol. 3, 2.5
-_LONG_MODE = 1 << 8  # EFER.LME, 2.2.1; QEMU goes on without it, which no CPU would
+_LONG_MODE = 1 << 8  # EFER.LME, 2.2.1; QEMU continues without it, which no CPU would
 _ROOT = 0x000F_FFFF_FFFF_F000  # CR3, 4.5.2
 _USER = 3  # CPL, the low bits of CS, 5.5
 
 
 class X86Registers(Registers):
-    """Arguments are those of the System V ABI for AMD64, 3.2.3, and of kernel/calls/system_call_numbers.h."""
+    """Arguments follow the System V ABI for AMD64, 3.2.3, and kernel/calls/system_call_numbers.h."""
 
     pc = "rip"
     sp = "rsp"
@@ -31,7 +31,7 @@ class X86Registers(Registers):
     frame_sp = "rsp"
 
     def state(self, registers: dict[str, int], ask_qemu: Callable[[str], str]) -> CpuState:
-        """Asks QEMU for the descriptor tables: its gdb stub does not have them."""
+        """Returns the state; asks QEMU for the descriptor tables, which its gdb stub does not have."""
         return CpuState(
             pc=registers["rip"],
             sp=registers["rsp"],
@@ -45,7 +45,7 @@ class X86Registers(Registers):
         )
 
     def is_users(self, frame: Mapping[str, int]) -> bool:
-        """By the code segment that the CPU has pushed."""
+        """Returns whether the frame is of user code, by the code segment that the CPU has pushed."""
         return frame["cs"] & _USER == _USER
 
 
@@ -56,7 +56,7 @@ def _translation_off(registers: Mapping[str, int]) -> str:
 
 @lru_cache(16)
 def _descriptor_tables(text: str) -> dict[str, int]:
-    """What QEMU prints as `GDT=     ffff800000208060 00000027`, and of the task register as `TR =0018 ffff... ...`."""
+    """Parses `GDT=     ffff800000208060 00000027` and, for the task register, `TR =0018 ffff... ...` as QEMU prints them."""
     beginnings = {"GDT": r"GDT=\s+", "IDT": r"IDT=\s+", "TSS": r"TR =[0-9a-f]+ "}
     return {name: _number_after(beginning, text) for name, beginning in beginnings.items()}
 

@@ -25,17 +25,17 @@ class X86Traps(Traps):
     resets = True
 
     def handler(self, guest: StoppedCpu, event: Event, *, of_user: bool) -> int:
-        """The same for the kernel and for users."""
+        """Returns the handler in the event's gate, the same for the kernel and for users."""
         del of_user
         return _handler(guest, _VECTORS[event])
 
     def has_taken(self, event: Event, cpu: CpuState) -> bool:
-        """There is nothing else that it could be."""
+        """Returns True: no other event shares the handler."""
         del event, cpu
         return True
 
     def interrupted(self, guest: StoppedCpu) -> Interrupted:
-        """From the frame that the CPU has pushed, of an event without an error code (Intel SDM vol. 3, figure 6-9)."""
+        """Reads the frame that the CPU has pushed for an event without an error code (Intel SDM vol. 3, figure 6-9)."""
         sp = guest.cpu().sp
         if (pa := guest.walk(sp).pa) is None:
             wanted = "the frame of a trap is on a stack that is mapped"
@@ -44,7 +44,7 @@ class X86Traps(Traps):
         return Interrupted(cs & 3 == 3, pc, users_sp, sp + 5 * 8, flags)
 
     def handler_of(self, guest: StoppedCpu, taken: Taken) -> int | None:
-        """QEMU's log does not have the vector; only of a page fault and of a breakpoint it is known."""
+        """Returns the handler of a page fault or a breakpoint: for others QEMU's log does not give the vector."""
         gates = guest.walk(guest.cpu().vectors["IDT"]).pa
         vector = _BREAKPOINT if taken.kind is Kind.BREAKPOINT else _PAGE_FAULT if taken.address is not None else None
         if gates is None or vector is None:
@@ -52,16 +52,16 @@ class X86Traps(Traps):
         return _target(guest.read_physical(gates + vector * _GATE_SIZE, _GATE_SIZE)) or None
 
     def has_just_taken(self, guest: StoppedCpu, taken: Taken) -> bool:
-        """By the frame: an error code, if the exception has one, is below the address to return to."""
+        """Returns whether the frame fits: an error code, if the exception has one, is below the return address."""
         frame = guest.walk(guest.cpu().sp).pa
         return frame is not None and not {guest.read_word(frame), guest.read_word(frame + 8)}.isdisjoint(taken.resumes)
 
     def mark(self, cpu: CpuState) -> tuple[int, int]:
-        """The stack does not grow if it comes again and again."""
+        """Returns the address that faulted and sp: the stack does not grow if the exception comes again and again."""
         return cpu.fault_address, cpu.sp
 
     def is_at_entrance(self, guest: StoppedCpu, cpu: CpuState) -> bool:
-        """Whether one of the exceptions' gates leads to where it is."""
+        """Returns whether a gate of one of the exceptions leads to where the CPU is."""
         gates = guest.walk(cpu.vectors["IDT"]).pa
         if gates is None:
             return False
@@ -69,7 +69,7 @@ class X86Traps(Traps):
         return cpu.pc in {_target(table[at : at + _GATE_SIZE]) for at in range(0, len(table), _GATE_SIZE)}
 
     def way_to_handler(self, guest: StoppedCpu, cpu: CpuState, *, at_its_end: bool) -> list[Need]:
-        """Of a page fault's. What the CPU was doing when it reset was itself an access that failed."""
+        """Returns the way of a page fault. What the CPU was doing when it reset was itself an access that failed."""
         gate = cpu.vectors["IDT"] + _PAGE_FAULT * _GATE_SIZE
         way = [Need("the IDT", gate, Access.READ)]
         pa = guest.walk(gate).pa
@@ -84,7 +84,7 @@ class X86Traps(Traps):
         return way
 
     def needed(self, guest: StoppedCpu, cpu: CpuState) -> Iterator[Need]:
-        """Tables, handlers, and the stack of a double fault."""
+        """Yields tables, handlers, and the stack of a double fault."""
         for name, size in (("IDT", _IDT_SIZE), ("GDT", _GDT_SIZE), ("TSS", _TSS_SIZE)):
             for at in (0, size - 1):
                 yield Need(f"the {name}", cpu.vectors[name] + at, Access.READ, "vectors-not-in-root")
@@ -94,7 +94,7 @@ class X86Traps(Traps):
             yield Need("the double fault's stack", guest.read_word(entry) - 8, Access.WRITE, "kernel-stack-not-in-root")
 
     def addresses_held(self, guest: StoppedCpu, cpu: CpuState) -> Iterator[Need]:
-        """Registers, the page-fault handler's gate, and IST1 of the TSS."""
+        """Yields those in registers, in the page-fault handler's gate, and in IST1 of the TSS."""
         for name, va in cpu.vectors.items():
             yield Need(name, va, Access.READ, "descriptor-tables-still-low")
         yield Need("the page-fault handler", _handler(guest, _PAGE_FAULT), Access.EXECUTE, "vectors-still-low")
@@ -105,16 +105,16 @@ class X86Traps(Traps):
         yield Need("the emergency stack in the TSS", stack, Access.WRITE, "descriptor-tables-still-low")
 
     def place_of_stack(self, cpu: CpuState) -> int | None:
-        """RSP0 of the TSS."""
+        """Returns the place of RSP0 in the TSS."""
         return cpu.vectors["TSS"] + _RSP0
 
     def last_access(self, cpu: CpuState) -> Access:
-        """The error code was on the stack, if anywhere."""
+        """Returns READ: only an error code on the stack might have told more."""
         del cpu
         return Access.READ
 
     def last_fault(self, cpu: CpuState, frame: Mapping[str, int] | None) -> LastFault | None:
-        """By the frame: CR2 alone does not say when."""
+        """Reads the frame: CR2 alone does not say when."""
         if frame is None or frame["vector"] != _PAGE_FAULT:
             return None
         refused = refused_by(frame["error"])
@@ -123,7 +123,7 @@ class X86Traps(Traps):
 
 
 def _handler(guest: StoppedCpu, vector: int) -> int:
-    """The handler in the gate of a vector. Raises Unmapped."""
+    """Returns the handler in the gate of a vector. Raises Unmapped."""
     gate = guest.cpu().vectors["IDT"] + vector * _GATE_SIZE
     pa = guest.walk(gate).pa
     if pa is None:
@@ -132,5 +132,5 @@ def _handler(guest: StoppedCpu, vector: int) -> int:
 
 
 def _target(gate: bytes) -> int:
-    """The handler's address in a 64-bit gate (Intel SDM vol. 3, figure 6-8)."""
+    """Returns the handler's address in a 64-bit gate (Intel SDM vol. 3, figure 6-8)."""
     return int.from_bytes(gate[0:2] + gate[6:12], "little")
