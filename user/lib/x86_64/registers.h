@@ -23,12 +23,13 @@ struct Registers {
 
 // What `random` becomes, so that a program may have it in register `number`.
 constexpr std::uint64_t legal_value(unsigned number, std::uint64_t random) {
-  // Segments a user may load: none, data, code (arch/x86_64/segments.h); the lowest two bits say who asks.
-  constexpr std::uint16_t kSelectors[] = {0, 3 << 3, 3 << 3 | 3, 4 << 3 | 3};
+  // Segments a user may load: data, code (arch/x86_64/segments.h); the lowest two bits say who asks. Not none, which a
+  // program has at first: who forgot the register would be right by chance.
+  constexpr std::uint16_t kSelectors[] = {3 << 3, 3 << 3 | 3, 4 << 3 | 3};
   // CF, PF, AF, ZF, SF, DF, OF, NT, AC and ID (Intel SDM vol. 1, 3.4.3); bits 1 and 9 are always one.
   constexpr std::uint64_t kFreeFlags = 0x24'4cd5, kFixedFlags = 1 << 1 | 1 << 9;
   if (number == kRegisterCount - 1) return (random & kFreeFlags) | kFixedFlags;
-  if (number >= 15) return kSelectors[random % 4];
+  if (number >= 15) return kSelectors[random % 3];
   return random;
 }
 
