@@ -1,4 +1,4 @@
-"""`python3 -m grade`: what ./pagewalk hands over to."""
+"""`python3 -m grade`, to which ./pagewalk hands over."""
 
 from grade.cli import main
 

@@ -1,7 +1,7 @@
-"""Builds all that a run of `grade` needs, two builds side by side, while the caller does something else.
+"""Builds all that a run of `grade` needs, two builds at a time, while the caller does something else.
 
-What happens meanwhile are events, which the caller takes when it has the time to show them. Each folder is prepared
-once and built once: whoever grades then takes what came of it, and looks no more at what may have been saved since.
+What happens meanwhile is reported as events, which the caller takes when it has time to show them. Each folder is prepared
+once and built once: the grading uses the results, and ignores what may have been saved since.
 """
 
 import os
@@ -24,7 +24,7 @@ from grade.run_plan import Plan, Target
 T = TypeVar("T")
 
 _AT_ONCE = 2
-"""Builds: while the one links or is configured, the other keeps the cores busy."""
+"""Builds at a time: while one links or is configured, the other keeps the cores busy."""
 _SECONDS_TO_STOP = 5.0
 
 
@@ -33,13 +33,13 @@ class Order:
     """One build: the kernel of a target, or some programs of host tests of its lab."""
 
     place: int
-    """Its number, from 1."""
+    """The order's number, from 1."""
     target: Target
     programs: tuple[str, ...] = ()
 
     @property
     def name(self) -> str:
-        """For people."""
+        """The order's name for people."""
         what = "host tests" if self.programs else f"kernel for {self.target.isa}"
         return f"lab {self.target.lab}'s {what}"
 
@@ -51,7 +51,7 @@ class Order:
 
 @dataclass(frozen=True)
 class Step:
-    """Steps of a build have been done, so many of so many."""
+    """So many steps of a build have been done, of so many."""
 
     order: Order
     done: int
@@ -60,7 +60,7 @@ class Step:
 
 @dataclass(frozen=True)
 class Said:
-    """A tool has said what is wrong; the build may go on a while."""
+    """A tool has reported what is wrong; the build may continue for a while."""
 
     order: Order
     error: Diagnostic
@@ -68,7 +68,7 @@ class Said:
 
 @dataclass(frozen=True)
 class Ended:
-    """A build has come to its end."""
+    """A build has ended."""
 
     order: Order
 
@@ -78,23 +78,23 @@ Event = Step | Said | Ended
 
 @dataclass(frozen=True)
 class Built:
-    """What came of everything: what was built, or the exception that says why it was not."""
+    """The results: what was built, or the exception that says why it was not."""
 
     kernels: Mapping[Target, Kernel | Exception]
     programs: Mapping[tuple[Path, int, str], Path | Exception]
     """By the tree, the lab and the program's name."""
 
     def kernel(self, target: Target) -> Kernel:
-        """The target's kernel; raises what kept it from being built. Built now if nobody has."""
+        """Returns the target's kernel; raises what prevented its build. Built now if it was not built before."""
         return _given(self.kernels[target]) if target in self.kernels else target.kernel()
 
     def host_tests(self, target: Target, program: str) -> Path:
-        """One of its programs of host tests, likewise."""
+        """Returns one of the target's programs of host tests, in the same way."""
         key = (target.root, target.lab, program)
         return _given(self.programs[key]) if key in self.programs else target.host_tests(program)
 
     def loss(self, target: Target, needs: Needs) -> Exception | None:
-        """Why a milestone that needs this cannot be judged on the target, or None."""
+        """Returns why a milestone with these needs cannot be judged on the target, or None."""
         programs = [self.programs.get((target.root, target.lab, program)) for program in needs.programs]
         came = [self.kernels.get(target) if needs.kernel else None, *programs]  # as a test asks for them
         return next((one for one in came if isinstance(one, Exception)), None)
@@ -104,7 +104,7 @@ NOTHING_BUILT = Built({}, {})
 
 
 def orders_for(plan: Plan, needs: Needs) -> list[Order]:
-    """The builds that a plan takes, lab by lab."""
+    """Returns the builds that a plan needs, lab by lab."""
     wanted: list[tuple[Target, tuple[str, ...]]] = []
     for lab in dict.fromkeys((target.root, target.lab) for target in plan.targets):
         targets = [target for target in plan.targets if (target.root, target.lab) == lab]
@@ -139,7 +139,7 @@ class Building:
         self._threads: list[Thread] = []
 
     def begin(self, needs: Needs) -> None:
-        """Begins to build what these needs are on all targets."""
+        """Begins to build what these needs are, on all targets."""
         self.orders = orders_for(self._plan, needs)
         self._waiting = list(self.orders)
         # No thread keeps this process from ending.
@@ -159,15 +159,15 @@ class Building:
             self._wait_for_tools()
 
     def _wait_for_tools(self) -> None:
-        """Waits for a while, but for no thread that waits for the lock of another Pagewalk itself."""
+        """Waits for a while, but not for threads that themselves wait for the lock of another Pagewalk."""
         deadline = time.monotonic() + _SECONDS_TO_STOP
         for thread in self._threads:
             while thread.is_alive() and self._stopper.is_watching and time.monotonic() < deadline:
                 thread.join(0.1)
 
     def follow(self, tell: Callable[[Event | None], None]) -> Built:
-        """Waits until everything has ended, and returns what came of it. Calls `tell` with each event, and with None
-        now and then while there is none. Raises what kept a build from being tried at all.
+        """Waits until everything has ended; returns the results. Calls `tell` with each event, and with None now and then
+        while there is none. Raises what kept a build from being tried at all.
         """
         left = len(self.orders)
         while left:
@@ -181,7 +181,7 @@ class Building:
             left -= isinstance(event, Ended)
             tell(event)
         for thread in self._threads:
-            thread.join()  # whoever forks now has no thread but this one
+            thread.join()  # a fork from now on has only this thread
         return Built(self._kernels, self._programs)
 
     def _work(self) -> None:
@@ -194,11 +194,11 @@ class Building:
                         self._busy.remove(order.preset)
                         self._turn.notify_all()
                 self._events.put(Ended(order))
-        except BaseException as error:  # for follow(), in the thread that can say so
+        except BaseException as error:  # for follow(), in the thread that can report it
             self._events.put(error)
 
     def _next(self) -> Order | None:
-        """The first that waits, and whose preset nobody is building; None if all have been taken."""
+        """Returns the first waiting order whose preset is not being built; None if all have been taken."""
         with self._turn:
             while self._waiting:
                 free = next((order for order in self._waiting if order.preset not in self._busy), None)
@@ -213,7 +213,7 @@ class Building:
         target = order.target
         manner = Manner(
             lambda done, total, _: self._events.put(Step(order, done, total)),
-            # What the compiler says of files that a submission should not read is for nobody to see.
+            # What the compiler says about files that a submission should not read must not be shown.
             None if target.is_submission else lambda error: self._events.put(Said(order, error)),
             os.cpu_count(),
             self._stopper,
@@ -228,7 +228,7 @@ class Building:
             self._kernels[target] = error
 
     def _prepare(self, tree: Tree, lab: int) -> Path:
-        """The folder of a lab, brought up to date by whoever comes first."""
+        """Returns the folder of a lab, brought up to date by the first thread that asks."""
         with self._preparing:
             key = (tree.root, lab)
             if key not in self._prepared:
@@ -238,5 +238,5 @@ class Building:
 
 def _given(came: T | Exception) -> T:
     if isinstance(came, Exception):
-        raise came.with_traceback(None)  # it is raised once for each milestone that it costs
+        raise came.with_traceback(None)  # raised once for each milestone that it costs
     return came

@@ -1,4 +1,4 @@
-"""What all commands of ./pagewalk have in common: options, errors in one line, which tree, and the terminal."""
+"""What all commands of ./pagewalk have in common: options, errors in one line, the choice of the tree, and the terminal."""
 
 import errno
 import sys
@@ -20,19 +20,19 @@ from grade.visible import visible
 
 CANNOT_RUN = 2
 INTERRUPTED = 130
-"""Ctrl-C: what a shell says of a program that it has ended."""
+"""The status after Ctrl-C, as a shell gives it for a program that was interrupted."""
 
 _MENDABLE = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EACCES, errno.EPERM, errno.ENOENT}
-"""What a user can do something about: no room left, no right to write, or a folder that is not there or takes no files."""
+"""Errors that a user can mend: no room left, no right to write, or a folder that is missing or takes no files."""
 
 
 def is_main() -> bool:
-    """Whether this is main, and no tree that was handed out."""
+    """Returns whether this is main, and not a handed-out tree."""
     return not (find_root(Path(__file__)) / COURSE_FILE).exists()
 
 
 def _course_isas() -> tuple[str, ...]:
-    """Those that can be named here; all of them in a tree that is in disorder, which each command reports by itself."""
+    """Returns the ISAs that can be named here; all of them in a damaged tree, which each command itself reports."""
     try:
         return own_tree().isas
     except LadderError:
@@ -40,7 +40,7 @@ def _course_isas() -> tuple[str, ...]:
 
 
 def own_tree() -> Tree:
-    """The tree that this package is part of."""
+    """Returns the tree that this package is part of."""
     return Tree(find_root(Path(__file__)))
 
 
@@ -69,7 +69,7 @@ Arguments = ParamSpec("Arguments")
 
 
 class CannotRun(click.ClickException):
-    """Something that is missing or wrong keeps the command from running at all."""
+    """Something missing or wrong keeps the command from running at all."""
 
     exit_code = CANNOT_RUN
 
@@ -92,7 +92,7 @@ def reports_what_is_missing(command: Callable[Arguments, None]) -> Callable[Argu
 
 
 def main_tree(command: str) -> Tree:
-    """The tree, for a command that only main has. LadderError in a handed-out tree."""
+    """Returns the tree, for a command that only main has. LadderError in a handed-out tree."""
     tree = own_tree()
     if tree.course is not None:
         raise LadderError(f"{command} works in main, from which this tree of lab {tree.lab} was made")
@@ -100,7 +100,7 @@ def main_tree(command: str) -> Tree:
 
 
 def handed_out_tree(command: str) -> Tree:
-    """The tree, for a command that only a handed-out tree has. LadderError in main."""
+    """Returns the tree, for a command that only a handed-out tree has. LadderError in main."""
     tree = own_tree()
     if tree.course is None:
         raise LadderError(f"{command} is for the tree of one lab, as students have it; this is main")
@@ -108,5 +108,5 @@ def handed_out_tree(command: str) -> Tree:
 
 
 def terminal() -> Console:
-    """The console on today's standard output, whatever is put in its place later; wide where nobody looks."""
+    """Returns a console on the current standard output, even if that is replaced later; wide if it is no terminal."""
     return Console(file=sys.stdout, width=None if sys.stdout.isatty() else 120, highlight=False)

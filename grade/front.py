@@ -1,9 +1,9 @@
-"""What `grade` shows while it works, and in which order: the build and its errors, then each milestone as it is judged."""
+"""What `grade` shows while it works, and in which order: the build and its errors, then each milestone when it is judged."""
 
 import os
 from collections.abc import Mapping, Sequence
 
-import elftools.elf.elffile  # noqa: F401  # each worker would have to import it for itself
+import elftools.elf.elffile  # noqa: F401  # otherwise each worker would have to import it
 import pytest
 from rich.text import Text
 
@@ -21,11 +21,11 @@ from grade.visible import visible
 from grade.workers import run_in_copies
 
 _PLAIN_EVERY = 25
-"""Milestones: after so many a file has a line that says how many of how many."""
+"""After so many milestones, a file gets a line that says how many of how many are done."""
 
 
 class Front:
-    """A plugin of pytest's that runs the tests, and shows each result as it comes; pytest's own output goes elsewhere."""
+    """A pytest plugin that runs the tests, and shows each result at once; pytest's own output goes elsewhere."""
 
     def __init__(self, line: ProgressLine, building: Building, needs: dict[str, Needs], jobs: int | None) -> None:
         self._line = line
@@ -45,12 +45,12 @@ class Front:
 
     @property
     def results(self) -> list[Result]:
-        """What has been judged."""
+        """The results of what has been judged."""
         return self._collector.results if self._collector else []
 
     @property
     def waiting(self) -> list[Result]:
-        """What could not be judged yet."""
+        """The milestones that could not be judged yet."""
         return self._collector.waiting if self._collector else []
 
     @property
@@ -60,13 +60,13 @@ class Front:
 
     @property
     def shown(self) -> list[Result]:
-        """Failures of which all has been shown."""
+        """Failures that have been shown in full."""
         return [*self._lost, *self._in_full]
 
     # --- pytest's hooks ---
 
     def pytest_keyboard_interrupt(self, excinfo: pytest.ExceptionInfo[BaseException]) -> None:
-        """Ctrl-C, or pytest itself gives up: with an exception of another type."""
+        """Notes whether Ctrl-C ended the run; pytest gives up itself with an exception of another type."""
         self.by_ctrl_c = excinfo.type is KeyboardInterrupt
 
     @pytest.hookimpl(tryfirst=True)
@@ -76,7 +76,7 @@ class Front:
             raise session.Interrupted(f"{session.testsfailed} errors during collection")
         collector = session.config.pluginmanager.get_plugin("pagewalk-collector")
         session.config.stash[FRONT] = True
-        if not session.items:  # then no file is to be written, either
+        if not session.items:  # then no file is to be written
             session.config.pluginmanager.unregister(collector)
             return True
         self._collector, collector.show = collector, self._show
@@ -113,7 +113,7 @@ class Front:
             self._line.show(f"building {places} of {total}: {what}")
 
     def _show_error(self, error: Diagnostic) -> None:
-        """Once, though several builds may meet it."""
+        """Shows an error once, even if several builds meet it."""
         if error in self._said:
             return
         self._said.add(error)
@@ -121,7 +121,7 @@ class Front:
         self._line.print(Text(first, style="bold red"), *map(Text, excerpt))
 
     def _show_loss(self, loss: Exception, results: Sequence[Result]) -> None:
-        """What did not build, if it was not said yet, and in one line what this costs."""
+        """Shows what did not build, if that was not shown yet, and in one line what this costs."""
         self._lost += results
         if not isinstance(loss, BuildError):
             self._line.print(*report.failure_lines(results[0], results[1:]))
@@ -135,7 +135,7 @@ class Front:
     # --- judging ---
 
     def _run(self, session: pytest.Session, built: Built) -> None:
-        """First what the build has cost, which takes no time; then everything else, in order."""
+        """Reports first what the build has cost, which takes no time; then runs everything else, in order."""
         durations = Durations(session.config.rootpath)
         dues = {item: due for item in session.items if (due := due_of(item)) is not None}
         begin = beginnings(dues.values(), durations.read(), self._jobs) if dues else {}
@@ -148,7 +148,7 @@ class Front:
         rest.sort(key=lambda item: begin[dues[item]] if item in dues else float("inf"))
         self._total = len(self.results) + len(self.waiting) + len(rest)
         if rest:
-            # Made now, it is one for all; xdist does the same. pytest has no other way to it than what its plugin keeps there.
+            # Made now, it is one for all; xdist does the same. The only way to it in pytest is what its plugin keeps there.
             session.config._tmp_path_factory.getbasetemp()  # type: ignore[attr-defined]
             run_in_copies(rest, self._jobs, self._show_running, crashed)
         durations.note(self._ran)
@@ -156,7 +156,7 @@ class Front:
     def _run_lost(
         self, session: pytest.Session, dues: Mapping[pytest.Item, Due], lost: Mapping[pytest.Item, Exception]
     ) -> None:
-        """Each becomes a result like any other, but is not shown as one."""
+        """Makes each a result like any other, but does not show it as one."""
         of_each: dict[object, tuple[Exception, list[Result]]] = {}
         self._is_losing = True
         for item, loss in lost.items():
@@ -174,7 +174,7 @@ class Front:
         self._line.show(f"{judged} of {self._total} milestones judged, now {running}")
 
     def _show(self, result: Result, unchanged: bool) -> None:
-        """One milestone as it is known. The first failure of the current lab is shown in full at once."""
+        """Shows one milestone once it is known. The first failure of the current lab is shown in full at once."""
         if self._is_losing:
             return
         self._line.print(report.result_line(result, unchanged=unchanged))

@@ -45,15 +45,15 @@ class Session:
     serial: Path | None
     record: bool
     recorded: str
-    """The command that starts the same with a recording."""
+    """The command that starts the same session with a recording."""
     editor: "Editor | None" = None
     at_kill: bool = False
-    """Whether the guest is stopped where it kills a process, which is still whole then."""
+    """Whether the guest is stopped where it kills a process, which is then still whole."""
 
 
 @dataclass(frozen=True)
 class Editor:
-    """A program that talks to GDB in its machine interface: it says when to connect, and where the guest is to print."""
+    """A program that uses GDB's machine interface: it says when to connect, and where the guest is to print."""
 
     interpreter: str
     tty: Path | None
@@ -66,7 +66,7 @@ def run_under_gdb(
     """Starts the guest and GDB with the right symbols; returns GDB's exit status.
 
     `what` is a lab, whose monitor begins with the commands of `script`, or a milestone that failed before: then the
-    machine runs to the point where it failed. With `record` the guest runs first, and can then be gone through backwards.
+    machine runs to the point where it failed. With `record` the guest runs first; its run can then be replayed backwards.
     `command` is what was typed, if that was not `./pagewalk gdb`.
     """
     if what and not re.fullmatch(r"\d+(\.\d+)?", what):
@@ -85,7 +85,7 @@ def run_under_gdb(
 
 
 def run_last_failure_under_gdb(tree: Tree, *, serial: Path | None = None, record: bool = False) -> int:
-    """The same for the milestone that failed last, whichever it was."""
+    """Does the same for the milestone that failed last, whichever it was."""
     return _debug_failure(choose_failed(tree, "", "", None), serial, record)
 
 
@@ -146,12 +146,12 @@ _NO_PYTHON = (
 
 
 def _run_gdb(command: list[str], editor: Editor | None = None) -> int:
-    """GDB on this terminal: Ctrl-C is for it alone. Returns its exit status."""
+    """Runs GDB on this terminal, with Ctrl-C for it alone. Returns its exit status."""
     command += [f"--interpreter={editor.interpreter}"] if editor is not None else []
     before = signal.signal(signal.SIGINT, lambda number, frame: None)  # not SIG_IGN, which GDB would inherit
     try:
         gdb = subprocess.Popen(command)
-        if editor is not None:  # it interrupts the process that it started; a terminal reaches GDB by itself
+        if editor is not None:  # the editor interrupts the process that it started; a terminal reaches GDB directly
             signal.signal(signal.SIGINT, lambda number, frame: gdb.send_signal(number))
         with _killed_with_us(gdb):
             status = gdb.wait()
@@ -174,7 +174,7 @@ def _killed_with_us(gdb: subprocess.Popen[bytes]) -> Iterator[None]:
 
 @contextmanager
 def _leaves_in_order() -> Iterator[None]:
-    """Within this context the folder of the session goes also if we are told to end, or if the terminal is closed."""
+    """Removes the folder of the session even if we are told to end within this context, or if the terminal is closed."""
     ends = (signal.SIGTERM, signal.SIGHUP)
     before = [signal.signal(end, lambda number, frame: sys.exit(128 + number)) for end in ends]
     try:
@@ -185,7 +185,7 @@ def _leaves_in_order() -> Iterator[None]:
 
 
 def _gdb_commands(session: Session, paths: tuple[Path, Path], with_python: bool) -> list[str]:
-    """Symbols for the low and the high addresses; then to where the guest stands.
+    """Returns commands that load symbols for the low and the high addresses, then go to where the guest is.
 
     `paths` are those of the socket and of the facts for the commands about paging (grade/gdb/start.py).
     """
@@ -216,7 +216,7 @@ def _write_facts(path: Path, session: Session, recording: RecordingFacts | None)
 
 @contextmanager
 def _screen(serial: Path | None) -> Iterator[int]:
-    """Where what the guest prints goes."""
+    """Yields where the guest's output goes."""
     if serial is None:
         yield _SCREEN
         return
@@ -232,7 +232,7 @@ def _screen(serial: Path | None) -> Iterator[int]:
 
 @contextmanager
 def _guest(session: Session, path: Path, screen: int) -> Iterator[None]:
-    """The guest, stopped where it is wanted, for GDB at the socket `path`."""
+    """Runs the guest, stopped where it is wanted, for GDB at the socket `path`."""
     machine = machine_of_kind(DebuggedMachine, session.recipe, _CPU_BUDGET, _IDLE_BACKSTOP)
     with machine:
         machine.show_on(screen)
@@ -270,7 +270,7 @@ def _go_to_end(machine: DebuggedMachine, script: str, checkpoint: int) -> list[s
 
 
 def _record(session: Session, log: Path, screen: int) -> RecordingFacts:
-    """Boots the guest, up to the point where the milestone failed, or to the end of the script."""
+    """Records the guest from its boot to the point where the milestone failed, or to the end of the script."""
     if session.failed is None:
         recipe = replace(session.recipe, script="\n".join([*filter(None, [session.recipe.script]), _LAST_LINE]))
         session = replace(session, recipe=recipe)

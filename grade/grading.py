@@ -1,4 +1,4 @@
-"""./pagewalk grade: builds, then judges the labs' milestones, with progress, and shows what came out."""
+"""./pagewalk grade: builds, then judges the labs' milestones, with progress, and shows the results."""
 
 import contextlib
 import io
@@ -55,7 +55,7 @@ def run(options: GradeOptions, console: Console) -> int:
 
 
 def _grade_submission(options: GradeOptions, submitted: str, console: Console, tests: Tree) -> int:
-    from grade.submission.laid_out import laid_out  # main alone has it
+    from grade.submission.laid_out import laid_out  # only main has it
     from grade.submission.show import show
 
     with laid_out(tests, submitted, options.labs, options.isas or ISAS) as submission:
@@ -75,7 +75,7 @@ def _grade(options: GradeOptions, console: Console, targets: Plan, submission: P
         if number not in known:
             raise LadderError(f"no milestone matches {number}; {_there_is(targets, known)}")
     with Building(targets) as building:
-        # While it builds, this process gets ready to judge: importing pytest and the tests takes as long as a small build.
+        # While the build runs, this process gets ready to judge: importing pytest and the tests takes as long as a small build.
         if options.expression is None:  # only pytest can tell what matches that
             building.begin(all_needs(needs, options.milestones or known))
         status = _judge(options, console, submission, Judging(targets, known, building, needs))
@@ -84,17 +84,17 @@ def _grade(options: GradeOptions, console: Console, targets: Plan, submission: P
 
 @dataclass(frozen=True)
 class Judging:
-    """What is known before pytest is."""
+    """What is known before pytest is imported."""
 
     targets: Plan
     known: Sequence[str]
-    """The milestones that the targets are asked."""
+    """The milestones that the targets are graded on."""
     building: Building
     needs: dict[str, Needs]
 
 
 def _judge(options: GradeOptions, console: Console, submission: Path | None, judging: Judging) -> int:
-    import pytest  # only now, and all that needs it: see above
+    import pytest  # only now, with all that needs it: see above
 
     from grade.front import Front
     from grade.progress import ProgressLine
@@ -132,7 +132,7 @@ def _judge(options: GradeOptions, console: Console, submission: Path | None, jud
 
 
 def _is_students(options: GradeOptions, tests: Tree) -> bool:
-    """Whether a student grades the tree that was handed out."""
+    """Returns whether a student grades the tree that was handed out."""
     return tests.course is not None and options.tree is None
 
 
@@ -143,7 +143,7 @@ def _there_is(targets: Plan, known: Sequence[str]) -> str:
 
 @contextlib.contextmanager
 def _only_our_plugins() -> Iterator[None]:
-    """Keeps pytest from what is installed or wished for beside: importing it takes time, and it is for nothing here."""
+    """Keeps pytest from loading other installed or requested plugins: importing them takes time, and is useless here."""
     before = {name: os.environ.pop(name) for name in list(os.environ) if name.startswith("PYTEST_")}
     os.environ["PYTEST_DISABLE_PLUGIN_AUTOLOAD"] = "1"
     try:
@@ -154,7 +154,7 @@ def _only_our_plugins() -> Iterator[None]:
 
 
 def _exit_status(results: Sequence[Result], waiting: Sequence[Result]) -> int:
-    """What could not be judged yet has not passed, and neither has a run that judged nothing."""
+    """Returns the exit status: what could not be judged yet has not passed, nor has a run that judged nothing."""
     if any(result.status is Status.ERROR for result in results):
         return CANNOT_RUN
     passed = all(result.status is Status.PASSED for result in results)
@@ -162,7 +162,7 @@ def _exit_status(results: Sequence[Result], waiting: Sequence[Result]) -> int:
 
 
 def _pytest_arguments(options: GradeOptions, tests: Tree, targets: Plan, submission: Path | None) -> list[str]:
-    """What plain pytest would be given: the lab folders, and the options of grade/plugin.py."""
+    """Returns what plain pytest would be given: the lab folders, and the options of grade/plugin.py."""
     labs = sorted({target.lab for target in targets.targets})
     folders = [lab.folder for lab in tests.labs if lab.number <= max(labs) and any(lab.folder.glob("test_*.py"))]
     arguments = ["-qq", "--no-header", "--no-summary", "--tb=no", "-p", "no:cacheprovider", f"--rootdir={tests.root}", "-s"]

@@ -1,4 +1,4 @@
-"""./pagewalk run: a guest, or a program of its, on this terminal."""
+"""./pagewalk run: a guest, or one of its programs, on this terminal."""
 
 import os
 import subprocess
@@ -33,11 +33,11 @@ class Setting:
     script: str
 
     def kernel(self) -> Kernel:
-        """Its kernel, built."""
+        """Builds and returns the kernel."""
         return kernel_to_run(self.tree, self.isa, self.lab)
 
     def recipe(self, kernel: Kernel, *lines: str) -> Recipe:
-        """The machine, with these lines for the monitor after the script's."""
+        """Returns the machine, with these lines for the monitor after the script's."""
         script = [self.script, *lines] if self.script else lines
         return Recipe(self.isa, str(kernel.elf), "\n".join(script), 0, self.ram_mib)
 
@@ -53,10 +53,10 @@ def run_on_terminal(setting: Setting, *, to_monitor: bool) -> int:
 
 
 def run_program(setting: Setting, words: Sequence[str]) -> int:
-    """Runs a program with this terminal as its console, and turns the machine off; 0 if it exited with 0, else 1.
+    """Runs a program with this terminal as its console, then turns the machine off; returns 0 if it exited with 0, else 1.
 
     `words` are its name and its arguments; the script comes before it. Ctrl-A X ends the machine, and so does Ctrl-C
-    (KeyboardInterrupt). BadProgram if the words cannot be put in the monitor's script.
+    (KeyboardInterrupt). BadProgram if the words cannot be put into the monitor's script.
     """
     line = script_line(words)
     watch = ProgramWatch(line)
@@ -69,7 +69,7 @@ def run_program(setting: Setting, words: Sequence[str]) -> int:
 
 
 def _pass_on(output: IO[bytes], watch: ProgramWatch) -> None:
-    """Shows what the guest prints as it comes, byte by byte the same, until QEMU ends."""
+    """Shows what the guest prints at once, with the same bytes, until QEMU ends."""
     while data := os.read(output.fileno(), 65536):
         watch.take(data)
         _show(data)
@@ -77,7 +77,7 @@ def _pass_on(output: IO[bytes], watch: ProgramWatch) -> None:
 
 @contextmanager
 def _running(recipe: Recipe, options: list[str], stdout: int | None = None) -> Iterator[subprocess.Popen[bytes]]:
-    """QEMU in the foreground of this terminal. Afterwards it has gone, and the terminal is as it was."""
+    """Runs QEMU in the foreground of this terminal. Afterwards it has gone, and the terminal is as before."""
     with parameters_file(recipe) as parameters, _terminal_put_back():
         command = while_we_live([*command_line(recipe, parameters), *options, "-no-reboot"])
         qemu = subprocess.Popen(command, bufsize=0, stdout=stdout, pass_fds=(parameters.fileno(),))
@@ -94,7 +94,7 @@ def _running(recipe: Recipe, options: list[str], stdout: int | None = None) -> I
 
 @contextmanager
 def _terminal_put_back() -> Iterator[None]:
-    """QEMU sets the terminal to its own use; if it is killed, it does not put it back."""
+    """Restores the terminal, which QEMU sets to its own use and does not restore if it is killed."""
     before = termios.tcgetattr(_KEYBOARD) if os.isatty(_KEYBOARD) else None
     try:
         yield
@@ -109,7 +109,7 @@ def _show(data: bytes) -> None:
 
 
 def kernel_to_run(tree: Tree, isa: str, lab: int | None) -> Kernel:
-    """The kernel of a lab, or of the whole tree: a handed-out tree has one, whatever lab is named."""
+    """Builds the kernel of a lab, or of the whole tree; a handed-out tree has only one, whatever lab is named."""
     if tree.course is not None and lab not in (None, tree.lab):
         print(f"This tree has one kernel, lab {tree.lab}'s: that is booted, and not lab {lab}'s.", file=sys.stderr, flush=True)
     folder = tree.root if lab is None else prepare(tree, lab)

@@ -1,4 +1,4 @@
-"""How a milestone's test went: what its outcome says of the student's code."""
+"""How a milestone's test ended: what its outcome says about the student's code."""
 
 from dataclasses import replace
 
@@ -15,7 +15,7 @@ _LAST_LINES = 6
 
 
 def judge(error: BaseException | None, guest: Guest | None, target: Target) -> tuple[Status, Verdict, Failure | None]:
-    """Status and verdict of a test that ended with `error`, having booted `guest` last; and the failure that this stands for."""
+    """Returns status, verdict and failure of a test that ended with `error`, having booted `guest` last."""
     failure = _failure_in(error, guest)
     if failure is not None:
         last_words = guest.machine.serial().splitlines()[-_LAST_LINES:] if guest is not None else ()
@@ -33,7 +33,7 @@ def judge(error: BaseException | None, guest: Guest | None, target: Target) -> t
 
 
 def _failure_in(error: BaseException | None, guest: Guest | None) -> Failure | None:
-    """The failure that an error stands for; None if it is none of the student's."""
+    """Returns the failure that an error stands for; None if it is not a student's."""
     match error:
         case Failure():
             return (kill_behind(guest, error) if guest is not None else None) or error

@@ -1,4 +1,4 @@
-"""The milestones of a tree, read in the text of their tests: number, points, witnesses, and what each is judged on."""
+"""The milestones of a tree, read from the text of their tests: number, points, witnesses, and what each is judged on."""
 
 import ast
 from collections.abc import Iterable, Iterator
@@ -25,13 +25,13 @@ class Milestone:
 
 
 def milestones_of(labs: Iterable[Lab]) -> list[Milestone]:
-    """The milestones of these labs, in their order. LadderError if a file with tests is no Python."""
+    """Returns the milestones of these labs, in their order. LadderError if a file with tests is no Python."""
     paths = (path for lab in labs for path in sorted(lab.folder.glob("test_*.py")))
     return [milestone for path in paths for milestone in _read_file(path)]
 
 
 def read_milestones(text: str) -> list[Milestone]:
-    """The milestones in the text of one file with tests. Raises SyntaxError."""
+    """Returns the milestones in the text of one file with tests. Raises SyntaxError."""
     return list(_marked(ast.parse(text)))
 
 

@@ -1,6 +1,6 @@
-"""What has to be built for a milestone, read in the text of its test: so building can begin before pytest does.
+"""What must be built for a milestone, read from the text of its test, so that building can begin before pytest does.
 
-A test that needs more than stands there has it built when it runs.
+If a test needs more than its text shows, that is built when it runs.
 """
 
 from collections.abc import Iterable, Mapping
@@ -17,11 +17,11 @@ class Needs:
 
     kernel: bool
     programs: tuple[str, ...]
-    """Of host tests."""
+    """Programs of host tests."""
 
 
 def needs_of(tests: Tree) -> dict[str, Needs]:
-    """For each milestone in `tests`, by its number."""
+    """Returns the needs of each milestone in `tests`, by its number."""
     needs = {}
     for milestone in milestones_of(tests.labs):
         programs = dict.fromkeys(map(program_of, milestone.host_tests))
@@ -30,7 +30,7 @@ def needs_of(tests: Tree) -> dict[str, Needs]:
 
 
 def all_needs(needs: Mapping[str, Needs], milestones: Iterable[str]) -> Needs:
-    """What several milestones need together."""
+    """Returns what several milestones need together."""
     asked = [needs[number] for number in milestones if number in needs]
     programs = dict.fromkeys(program for each in asked for program in each.programs)
     return Needs(any(each.kernel for each in asked), tuple(programs))

@@ -50,7 +50,7 @@ def milestone(number: str, *, points: float, witness: str) -> pytest.MarkDecorat
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    """The options that `./pagewalk grade` hands on."""
+    """Adds the options that `./pagewalk grade` passes on."""
     group = parser.getgroup("pagewalk", "grading")
     group.addoption("--isa", action="append", choices=ISAS, help="grade on this ISA only (may be repeated)")
     group.addoption("--tree", type=Path, help="grade this tree, with these tests")
@@ -64,7 +64,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Registers the mark, and on the process that sees all results the collector."""
+    """Registers the mark and, in the process that sees all results, the collector."""
     config.addinivalue_line("markers", "milestone(number, points, witness): the proof of a milestone")
     if not hasattr(config, "workerinput"):
         config.pluginmanager.register(Collector(config), "pagewalk-collector")
@@ -82,7 +82,7 @@ def pytest_sessionstart(session: pytest.Session) -> None:
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    """One test for each target on which the milestone must hold."""
+    """Makes one test for each target on which the milestone must hold."""
     if "target" not in metafunc.fixturenames:
         return
     mark = metafunc.definition.get_closest_marker("milestone")
@@ -94,7 +94,7 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Takes out the tests that have no target; pytest would show each as skipped."""
+    """Removes the tests that have no target; pytest would show each as skipped."""
     without = [item for item in items if _lacks_target(item)]
     if without:
         config.hook.pytest_deselected(items=without)
@@ -107,7 +107,7 @@ def _lacks_target(item: pytest.Item) -> bool:
 
 
 def _plan(config: pytest.Config) -> run_plan.Plan:
-    """The plan of this run, made once: pytest keeps a fixture for the next test only if that has the very same target."""
+    """Returns the plan of this run, made once: pytest keeps a fixture for the next test only if that has the same target."""
     if _PLAN not in config.stash:
         config.stash[_PLAN] = _made_plan(config)
     return config.stash[_PLAN]
@@ -125,19 +125,19 @@ def _made_plan(config: pytest.Config) -> run_plan.Plan:
 
 @pytest.fixture(scope="session")
 def kernel(target: Target, pytestconfig: pytest.Config) -> Kernel:
-    """The kernel of the target, built if nobody has done so."""
+    """Returns the kernel of the target, built if it was not built before."""
     return pytestconfig.stash.get(BUILT, NOTHING_BUILT).kernel(target)
 
 
 @pytest.fixture(scope="session")
 def image(kernel: Kernel) -> KernelImage:
-    """The target's linked image: symbols and offset."""
+    """Returns the target's linked image: symbols and offset."""
     return KernelImage(kernel.isa, kernel.elf)
 
 
 @pytest.fixture
 def host_tests(target: Target, pytestconfig: pytest.Config) -> HostTests:
-    """The target's programs of host tests, by their names; each is built when it is asked for."""
+    """Returns the target's programs of host tests, by their names; each is built when it is asked for."""
     return HostTests(partial(pytestconfig.stash.get(BUILT, NOTHING_BUILT).host_tests, target), target.memory)
 
 
@@ -172,15 +172,15 @@ def _boot(boots: Boots, kernel: Kernel, script: str = "", **options: Any) -> Gue
 
 
 FRONT: pytest.StashKey[bool] = pytest.StashKey()
-"""Whether `./pagewalk grade` shows the results; not there if pytest itself was started."""
+"""Whether `./pagewalk grade` shows the results; missing if pytest itself was started."""
 BUILT: pytest.StashKey[Built] = pytest.StashKey()
-"""What `./pagewalk grade` has built before it runs tests; not there if pytest itself was started."""
+"""What `./pagewalk grade` has built before it runs tests; missing if pytest itself was started."""
 _PLAN: pytest.StashKey[run_plan.Plan] = pytest.StashKey()
 _BOOTS: pytest.StashKey[Boots] = pytest.StashKey()
 
 
 class _Reported(Protocol):
-    """What pytest sends to whoever wraps the making of a report."""
+    """What pytest sends to a wrapper of the making of a report."""
 
     def get_result(self) -> pytest.TestReport:
         """Returns the report, or raises what its making raised."""
@@ -203,13 +203,13 @@ def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) ->
 
 
 def due_of(item: pytest.Item) -> Due | None:
-    """Which milestone a test judges, and where; None for an ordinary test."""
+    """Returns which milestone a test judges, and where; None for an ordinary test."""
     mark = item.get_closest_marker("milestone")
     return Due(mark.args[0], _target_of(_function(item))) if mark is not None else None
 
 
 def crashed(item: pytest.Item, how: str) -> pytest.TestReport:
-    """The report of a test whose process has ended, instead of the one that it would have sent."""
+    """Returns the report of a test whose process has ended, in place of the one that it would have sent."""
     message = f"the grader could not judge: its process ended {how}"
     report = pytest.TestReport(item.nodeid, item.location, {}, "failed", message, "call")
     if (mark := item.get_closest_marker("milestone")) is not None:
@@ -220,7 +220,7 @@ def crashed(item: pytest.Item, how: str) -> pytest.TestReport:
 
 
 def _function(item: pytest.Item) -> pytest.Function:
-    """Returns a milestone's test as what it is. TypeError if the mark stands on something else."""
+    """Returns a milestone's test as a function. TypeError if the mark is on something else."""
     if not isinstance(item, pytest.Function):
         raise TypeError(f"{item.nodeid} is marked as a milestone, and is no function")
     return item
@@ -234,7 +234,7 @@ def _target_of(test: pytest.Function) -> Target:
 
 
 def _asked(item: pytest.Function, mark: pytest.Mark) -> tuple[Target, float, str]:
-    """The target, what the milestone is worth there, and its title."""
+    """Returns the target, what the milestone is worth there, and its title."""
     target = _target_of(item)
     is_own = mark.args[0].split(".")[0] == str(target.lab)
     title = (item.function.__doc__ or mark.args[0]).strip().splitlines()[0].rstrip(".")
@@ -255,13 +255,13 @@ def _result(item: pytest.Function, mark: pytest.Mark, call: pytest.CallInfo[None
 
 
 def _is_unchanged(item: pytest.Function) -> bool:
-    """Whether its host tests were not run, because the same program had been."""
+    """Returns whether its host tests were not run because the same program had been."""
     programs = item.funcargs.get("host_tests")
     return isinstance(programs, HostTests) and programs.reused
 
 
 def _notes(target: Target) -> list[str]:
-    from grade.submission.laid_out import notes_on  # main alone has it
+    from grade.submission.laid_out import notes_on  # only main has it
 
     return notes_on(target.root, target.isa)
 
@@ -278,16 +278,16 @@ class Collector:
         self.config = config
         self.results: list[Result] = []
         self.waiting: list[Result] = []
-        """What is not in the report, because code on the way is not written."""
+        """Milestones that are not in the report because code on the way is not written."""
         self.boots: set[tuple[int, str]] = set()
         """Lab and ISA of the kernels that have passed a milestone of their own by booting."""
         self.unwritten: list[str] = []
         """Which of the files that were asked for could not be written, and why."""
         self.show: Callable[[Result, bool], None] = lambda result, unchanged: None
-        """Called with each result, and whether host tests were not run for it: the same programs had been."""
+        """Called with each result, and with whether its host tests were not run because the same programs had been."""
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
-        """A test of some worker has gone through one of its phases."""
+        """Takes the result from the report of a test's phase on any worker."""
         for name, value in report.user_properties:
             if name == RESULT:
                 fields = json.loads(str(value))
@@ -319,19 +319,19 @@ class Collector:
     def _write(self, path: Path, write: Callable[[], None]) -> None:
         try:
             write()
-        except OSError as error:  # what was graded is shown all the same
+        except OSError as error:  # the results are shown all the same
             self.unwritten.append(f"cannot write {path}: {error.strerror}")
 
     def _submission(self) -> dict[str, Any] | None:
         folder = self.config.getoption("--submission-folder")
         if folder is None:
             return None
-        from grade.submission.laid_out import description_of  # main alone has it
+        from grade.submission.laid_out import description_of  # only main has it
 
         return description_of(folder)
 
     def pytest_terminal_summary(self, terminalreporter: TerminalReporter) -> None:
-        """Where pytest itself is used, the table comes last."""
+        """Writes the table last if pytest itself was started."""
         if self.results and not self.config.stash.get(FRONT, False):
             terminalreporter.write(table_text(self.results))
         for line in self.unwritten:

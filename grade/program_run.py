@@ -1,15 +1,15 @@
-"""A program on the guest: the line of the monitor's script that runs it, and what became of it, told from the facts.
+"""A program on the guest: the line of the monitor's script that runs it, and its outcome according to the facts.
 
     @run program=P result=R             P was not started
     @process pid=N ... program=P        P was started
-    @exit pid=N status=S signal=K       it gave back S, or with K other than 0 it was ended
+    @exit pid=N status=S signal=K       it returned S, or was killed if K is not 0
 """
 
 from collections.abc import Sequence
 
 from grade.machine.facts import Fact, parse_facts
 
-_LONGEST_LINE = 4096  # bytes; what a program prints without ever ending its line is not kept
+_LONGEST_LINE = 4096  # bytes; a line that a program never ends is not kept
 
 
 class BadProgram(Exception):
@@ -17,7 +17,7 @@ class BadProgram(Exception):
 
 
 def script_line(words: Sequence[str]) -> str:
-    """The monitor's command that runs a program; `words` are its name and arguments. BadProgram if there is none."""
+    """Returns the monitor's command that runs a program; `words` are its name and arguments. BadProgram if there is none."""
     for word in words:
         bad = next((letter for letter in word if letter == ";" or letter.isspace() or not letter.isprintable()), None)
         if bad is not None or not word:
@@ -27,7 +27,7 @@ def script_line(words: Sequence[str]) -> str:
 
 
 class ProgramWatch:
-    """Follows what comes over the serial line, and knows how the program ended that `line` of the script runs."""
+    """Follows the serial output, and knows how the program ended that `line` of the script runs."""
 
     def __init__(self, line: str) -> None:
         self._echo = f"> {line}".encode()
@@ -35,11 +35,11 @@ class ProgramWatch:
         self._facts: list[Fact] = []
 
     def take(self, data: bytes) -> None:
-        """Notes the next bytes."""
+        """Takes the next bytes."""
         *lines, unfinished = (self._unfinished + data).split(b"\n")
         self._unfinished = unfinished[:_LONGEST_LINE]
         for line in lines:
-            if line.rstrip() == self._echo:  # what came before is about programs of another line
+            if line.rstrip() == self._echo:  # what came before concerns programs of another line
                 self._facts.clear()
             elif line.startswith(b"@"):
                 self._facts += parse_facts(line.decode(errors="replace") + "\n")

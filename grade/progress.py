@@ -1,15 +1,15 @@
-"""One line at the bottom of a terminal that says how far things are. In a file it is a plain line now and then."""
+"""One line at the bottom of a terminal that shows the progress. In a file it is a plain line now and then."""
 
 import time
 
 from rich.console import Console, RenderableType
 
 _SECONDS_BETWEEN = 10.0
-"""Plain lines that are no more than news of what goes on anyway."""
+"""Between plain lines that only report progress."""
 
 
 class ProgressLine:
-    """Everything that is printed meanwhile must go through print(): the line is below it."""
+    """The line. Everything that is printed meanwhile must go through print(): the line is below it."""
 
     def __init__(self, console: Console) -> None:
         self._console = console
@@ -18,7 +18,7 @@ class ProgressLine:
         self._printed = time.monotonic()
 
     def show(self, text: str) -> None:
-        """Says where things are."""
+        """Shows the progress."""
         if self._is_live:
             if text != self._text:
                 self._write(f"\r\x1b[2K{text[: self._console.width - 1]}")
@@ -27,7 +27,7 @@ class ProgressLine:
             self.print(text)
 
     def announce(self, text: str) -> None:
-        """Says it in a file, too, whenever that was."""
+        """Shows the progress; writes it to a file, too, whenever the last line was."""
         self.show(text) if self._is_live else self.print(text)
 
     def print(self, *lines: RenderableType) -> None:
@@ -41,7 +41,7 @@ class ProgressLine:
             self.show(text)
 
     def clear(self) -> None:
-        """Takes the line away."""
+        """Removes the line."""
         if self._text:
             self._write("\r\x1b[2K")
             self._text = ""

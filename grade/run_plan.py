@@ -15,7 +15,7 @@ Prepare = Callable[[Tree, int], Path]
 """Brings the folder in which a lab is built up to date, as prepare() does."""
 
 _FOREIGN = Path("build/foreign")
-"""From our root: where the host tests of trees are built that are not ours."""
+"""The folder, from our root, in which the host tests of other trees are built."""
 
 
 @dataclass(frozen=True)
@@ -28,25 +28,25 @@ class Target:
     retired: frozenset[str]
     """Earlier labs' milestones that do not hold on this lab's kernel."""
     is_submission: bool = False
-    """Whether the tree is ours but for files that a student handed in, which are built under watch."""
+    """Whether the tree is ours except for files that a student submitted, which are built under watch."""
 
     def __str__(self) -> str:
         return f"lab{self.lab}-{self.isa}"
 
     def runs(self, milestone: str) -> bool:
-        """Whether `milestone` must hold here: it is of this lab, or of an earlier one and not retired."""
+        """Returns whether `milestone` must hold here: it is of this lab, or of an earlier one and not retired."""
         return int(milestone.split(".")[0]) <= self.lab and milestone not in self.retired
 
     def kernel(self, manner: Manner = Manner(), prepared: Prepare = prepare) -> Kernel:
-        """Its kernel, built. BuildError if it does not build; Failure if the build read what it must not."""
+        """Builds and returns the kernel. BuildError if it does not build; Failure if the build read what it must not."""
         if self.is_submission:
-            from grade.submission.watched_build import watched_kernel  # main alone has it
+            from grade.submission.watched_build import watched_kernel  # only main has it
 
             return watched_kernel(self.root, self.isa, manner)
         return build_kernel(prepared(Tree(self.root), self.lab), self.isa, manner=manner)
 
     def host_tests(self, program: str) -> Path:
-        """One program of host tests, likewise. They come from this tree also where another one is graded."""
+        """Builds one program of host tests in the same way. They come from this tree even if another one is graded."""
         if self.is_submission:
             from grade.submission.watched_build import watched_host_tests
 
@@ -55,18 +55,18 @@ class Target:
 
     @property
     def memory(self) -> Path:
-        """Where it is remembered how programs of host tests ran. No submission and no other tree knows of this one."""
+        """The folder that remembers how programs of host tests ran. Submissions and other trees do not share this tree's."""
         own = find_root(Path(__file__))
         if self.is_submission:
             return self.root.parent / "ran"
         if self.root == own:
             return own / "build" / "ran"
-        return place_of(self.root, own / _FOREIGN) / "build" / "ran"  # not in that tree: somebody else writes there
+        return place_of(self.root, own / _FOREIGN) / "build" / "ran"  # not in that tree, where others write
 
     def all_host_tests(
         self, programs: Sequence[str], manner: Manner, prepared: Prepare = prepare
     ) -> Mapping[str, Path | Exception]:
-        """What came of building these programs: each, or why there is none."""
+        """Builds these programs; returns each, or why there is none."""
         if self.is_submission:
             from grade.submission.watched_build import all_watched_host_tests
 
@@ -74,7 +74,7 @@ class Target:
         return build_all_host_tests(self._with_our_tests(prepared), programs, manner=manner)
 
     def _with_our_tests(self, prepared: Prepare) -> Path:
-        """The folder in which host tests are built."""
+        """Returns the folder in which host tests are built."""
         own = Tree(find_root(Path(__file__)))
         tree = prepared(Tree(self.root), self.lab)
         if self.root == own.root:
@@ -90,10 +90,10 @@ class Plan:
 
 
 def plan(tree: Tree, tests: Tree, labs: Sequence[int] | None, isas: Sequence[str] | None, folders: Sequence[Path] = ()) -> Plan:
-    """The targets in `tree` for the labs and ISAs that were asked for, as the labs of `tests` have it.
+    """Returns the targets in `tree` for the requested labs and ISAs, with the labs of `tests`.
 
     Without labs: those whose folder is among `folders` (as in `pytest labs/1-identity-map`); else all that have tests;
-    in a handed-out tree the one that it is. Raises LadderError for a lab that is not there.
+    in a handed-out tree the one that it is of. Raises LadderError for a lab that does not exist.
     """
     if not (tree.root / "kernel").is_dir():
         raise LadderError(f"{tree.root} is not a Pagewalk tree: there is no kernel/ in it")
@@ -119,24 +119,24 @@ def plan(tree: Tree, tests: Tree, labs: Sequence[int] | None, isas: Sequence[str
 
 
 def plan_submission(folder: Path, tests: Tree, labs: Sequence[int], isas: Sequence[str] | None) -> Plan:
-    """The targets for a submission that is laid out in `folder`, a tree lab-N for each lab."""
+    """Returns the targets for a submission that is laid out in `folder`, a tree lab-N for each lab."""
     chosen = [isa for isa in ISAS if not isas or isa in isas]
     targets = (Target(lab, isa, folder / f"lab-{lab}", _retired(tests, lab), True) for lab in labs for isa in chosen)
     return Plan(tuple(targets))
 
 
 def graded_labs(tree: Tree) -> list[int]:
-    """The labs that have milestones, in climbing order."""
+    """Returns the labs that have milestones, in climbing order."""
     return [lab.number for lab in tree.labs if any(lab.folder.glob("test_*.py"))]
 
 
 def milestones_for(tests: Tree, targets: Plan) -> list[str]:
-    """The numbers of the milestones in `tests` that at least one of the targets is asked, in the labs' order."""
+    """Returns the numbers of the milestones in `tests` that must hold on at least one target, in the labs' order."""
     return [number for number in all_milestones(tests) if any(target.runs(number) for target in targets.targets)]
 
 
 def all_milestones(tests: Tree) -> list[str]:
-    """The numbers of the milestones in `tests`, in the labs' order."""
+    """Returns the numbers of the milestones in `tests`, in the labs' order."""
     return [milestone.number for milestone in milestones_of(tests.labs)]
 
 

@@ -1,6 +1,6 @@
-"""In which order milestones are judged: the current lab's first, and none that takes long at the very end.
+"""The order in which milestones are judged: the current lab's first, and no long one at the very end.
 
-How long each took is kept below build/. It decides on nothing but this order.
+How long each took is kept below build/. It affects only this order.
 """
 
 import json
@@ -15,7 +15,7 @@ from grade.results.result import Result
 from grade.run_plan import Target
 
 _UNKNOWN = 0.3
-"""Seconds that a milestone takes which was never judged here; most boot a guest or two."""
+"""The seconds assumed for a milestone that was never judged here; most boot a guest or two."""
 
 
 @dataclass(frozen=True)
@@ -27,23 +27,23 @@ class Due:
 
     @property
     def key(self) -> str:
-        """By which its duration is known."""
+        """The key under which its duration is known."""
         return key_of(self.target.lab, self.target.isa, self.number)
 
     @property
     def turn(self) -> tuple[bool, int, int, int, int]:
-        """Its place if nothing takes long: what the lab itself asks, then what must still hold, the highest lab first."""
+        """Its place if nothing takes long: the lab's own milestones, then what must still hold, the highest lab first."""
         lab, place = (int(part) for part in self.number.split("."))
         return (lab != self.target.lab, -self.target.lab, ISAS.index(self.target.isa), lab, place)
 
 
 def key_of(lab: int, isa: str, milestone: str) -> str:
-    """By which the duration of a milestone on a lab's kernel is kept."""
+    """Returns the key under which the duration of a milestone on a lab's kernel is kept."""
     return f"{milestone} on lab {lab}'s kernel for {isa}"
 
 
 def beginnings(dues: Iterable[Due], seconds: Mapping[str, float], workers: int) -> dict[Due, float]:
-    """When each is to begin: at its turn, or as early as it must to end with the others. By that they are sorted."""
+    """Returns when each is to begin, for sorting: at its turn, or as early as it must to end with the others."""
     turns = sorted(set(dues), key=lambda due: due.turn)
     takes = [seconds.get(due.key, _UNKNOWN) for due in turns]
     end = max([sum(takes) / workers, *takes])
@@ -52,13 +52,13 @@ def beginnings(dues: Iterable[Due], seconds: Mapping[str, float], workers: int) 
 
 
 class Durations:
-    """The file in which it is kept how long milestones took."""
+    """The file that keeps how long milestones took."""
 
     def __init__(self, root: Path) -> None:
         self._path = root / "build" / "durations.json"
 
     def read(self) -> dict[str, float]:
-        """What is known, by Due.key; nothing of a file that cannot be read."""
+        """Reads what is known, by Due.key; nothing if the file cannot be read."""
         try:
             document = json.loads(self._path.read_text(encoding="utf-8"))
             return {str(key): float(seconds) for key, seconds in document.items()}

@@ -1,4 +1,4 @@
-"""Which Pagewalk this is. The newest section of CHANGELOG.md says what is new in it."""
+"""The version of Pagewalk. The newest section of CHANGELOG.md says what is new in it."""
 
 PAGEWALK = "1.1.0"
-"""`./pagewalk --version` prints it, and every file of results has it."""
+"""`./pagewalk --version` prints it, and every file of results contains it."""

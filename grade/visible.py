@@ -1,16 +1,16 @@
-"""Text that a student's code or files had a hand in, made harmless for a terminal."""
+"""Text that a student's code or files influenced, made harmless for a terminal."""
 
 import unicodedata
 
 _KEPT = "\n\t"
 _HIDDEN = ("Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp")
-"""Unicode's categories of what is not seen: controls, marks that turn the direction of writing, halves of pairs..."""
+"""Unicode's categories of invisible characters: controls, marks that change the direction of writing, halves of pairs..."""
 
 
 def visible(text: str) -> str:
-    """`text` with each character that would steer the terminal, or not be seen, written as \\x1b or \\u202e.
+    """Returns `text` with each character that would steer the terminal, or be invisible, written as \\x1b or \\u202e.
 
-    A byte that is no UTF-8, which Python reads as a surrogate, comes out as that byte: \\xff.
+    A byte that is no UTF-8, which Python reads as a surrogate, is written as that byte: \\xff.
     """
     if text.isascii() and text.isprintable():
         return text

@@ -1,7 +1,7 @@
-"""Judges milestones in copies of this process, which have at once all that it has: imported, collected, built and read.
+"""Judges milestones in copies of this process, which have all that it has from the start: imported, collected, built, read.
 
-A worker takes one test at a time, and sends back what pytest reports of it. One that ends otherwise than it should costs
-the test that it had, and another takes its place.
+A worker takes one test at a time, and sends back what pytest reports about it. One that ends unexpectedly costs the test
+that it had, and another takes its place.
 """
 
 import os
@@ -35,7 +35,7 @@ class _Worker:
 
 
 def run_in_copies(items: Sequence[pytest.Item], count: int, tell: Tell, lost: Lost) -> None:
-    """Runs the tests in up to `count` copies, begun in their order; pytest is told of each as if it had run here.
+    """Runs the tests in up to `count` copies, begun in their order; pytest sees each as if it had run here.
 
     Calls `tell` now and then with the tests that are running. `lost` makes the report of a test whose worker has ended,
     from the words that say how. An exception, such as Ctrl-C's, ends all workers.
@@ -63,12 +63,12 @@ def run_in_copies(items: Sequence[pytest.Item], count: int, tell: Tell, lost: Lo
 
 def _give(worker: _Worker, item: pytest.Item, places: dict[pytest.Item, int]) -> None:
     worker.item = item
-    with suppress(ConnectionError):  # if it has ended, that is seen when it should answer
+    with suppress(ConnectionError):  # if it has ended, that shows when it should answer
         worker.connection.send(places[item])
 
 
 def _take(worker: _Worker, lost: Lost) -> bool:
-    """Hands on what a worker reports of its test. Returns whether it still lives; if it does not, its number is gone."""
+    """Passes on what a worker reports of its test. Returns whether it still lives; if not, its process id is gone."""
     config = worker.item.config
     try:
         reports = [config.hook.pytest_report_from_serializable(config=config, data=data) for data in worker.connection.recv()]
@@ -94,12 +94,12 @@ def _start(items: Sequence[pytest.Item], others: Sequence[_Worker]) -> _Worker:
         theirs.close()
         return _Worker(pid, ours, items[0])
     for connection in [ours, *(other.connection for other in others)]:
-        connection.close()  # or nobody would see that one of us has ended
+        connection.close()  # otherwise nobody would notice that one of us has ended
     _be_a_copy(items, theirs)
 
 
 def _be_a_copy(items: Sequence[pytest.Item], connection: Connection) -> NoReturn:
-    """Serves, and ends this process: what is to be done at the end of pytest is not for a copy to do."""
+    """Serves, then ends this process: the end of pytest is not for a copy to do."""
     status = 1
     try:
         signal.signal(signal.SIGINT, _interrupted)
@@ -110,15 +110,15 @@ def _be_a_copy(items: Sequence[pytest.Item], connection: Connection) -> NoReturn
         _serve(items, connection)
         status = 0
     except (EOFError, ConnectionError, KeyboardInterrupt):
-        status = 0  # whom this is a copy of has ended, or is about to
-    except BaseException:  # a mistake of ours: nobody else would see what it was
+        status = 0  # the first process has ended, or is about to
+    except BaseException:  # an error of ours: nobody else would see it
         traceback.print_exc()
     finally:
         os._exit(status)
 
 
 def _interrupted(*_: object) -> NoReturn:
-    """Ctrl-C may reach a copy twice: from the terminal, and from the first process."""
+    """Raises KeyboardInterrupt once: Ctrl-C may reach a copy twice, from the terminal and from the first process."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     raise KeyboardInterrupt
 
@@ -127,11 +127,11 @@ def _serve(items: Sequence[pytest.Item], connection: Connection) -> None:
     """Runs one test after the other, by its place, until there is none."""
     config = items[0].config
     reporter = _Reporter(config)
-    for name in ("pagewalk-collector", "terminalreporter"):  # they are told in the process that has all reports
+    for name in ("pagewalk-collector", "terminalreporter"):  # they get reports in the process that has all of them
         config.pluginmanager.unregister(name=name)
     config.pluginmanager.register(reporter)
     while (place := connection.recv()) is not None:
-        # The next test, if there is one, may be of another target: nothing is kept for it.
+        # The next test, if there is one, may have another target: nothing is kept for it.
         config.hook.pytest_runtest_protocol(item=items[place], nextitem=None)
         connection.send(reporter.taken())
 
@@ -144,11 +144,11 @@ class _Reporter:
         self._reports: list[object] = []
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
-        """A test has gone through one of its phases."""
+        """Keeps the report of a test's phase."""
         self._reports.append(self._config.hook.pytest_report_to_serializable(config=self._config, report=report))
 
     def taken(self) -> list[object]:
-        """What was gathered since the last time."""
+        """Returns what was gathered since the last time."""
         reports, self._reports = self._reports, []
         return reports
 
@@ -157,7 +157,7 @@ class _Reporter:
 
 
 def _end(worker: _Worker) -> None:
-    """Lets a worker end that has nothing more to do."""
+    """Ends a worker that has nothing more to do."""
     if worker.pid:
         with suppress(ConnectionError):
             worker.connection.send(None)

@@ -1,4 +1,4 @@
-"""Boots a kernel as anybody would, for the clock and for the counter: no debugger, nobody who looks on."""
+"""Boots a kernel as anybody would, for the clock and for the counter: without a debugger or any other observer."""
 
 import os
 import select
@@ -16,19 +16,19 @@ from grade.machine.facts import parse_facts
 from grade.pipes import output_of
 
 END = "@poweroff"
-PATIENCE = 60.0  # seconds, also on a busy machine
+PATIENCE = 60.0  # seconds, enough even on a busy machine
 
 
 @dataclass(frozen=True)
 class Boot:
-    """What a boot came to: how long what was awaited took, in seconds, and all the text till then."""
+    """The outcome of a boot: how long it took until the awaited words came, in seconds, and all the text until then."""
 
     seconds: float
     text: str
 
     @property
     def last_fact(self) -> str:
-        """What the kernel said last of all but that it ends: why something was not done."""
+        """The kernel's last fact except that it ends: why something was not done."""
         facts = [fact.line for fact in parse_facts(self.text) if not fact.line.startswith(END)]
         return facts[-1] if facts else "no fact at all"
 
@@ -69,7 +69,7 @@ def _booted(kernel: Kernel, script: str, options: Sequence[str], inherited: Sequ
 
 
 class _Output:
-    """What a QEMU says that was started at `start`."""
+    """The output of a QEMU that was started at `start`."""
 
     def __init__(self, descriptor: int, start: float) -> None:
         self._descriptor, self._start = descriptor, start
@@ -81,7 +81,7 @@ class _Output:
         return self._seen.decode(errors="replace")
 
     def wait_for(self, words: str) -> float:
-        """The seconds from the start until the words have come, after those of the last call. NotMeasured if not."""
+        """Returns the seconds from the start until the words come, after those of the last call. NotMeasured if they do not."""
         while (place := self._seen.find(words.encode(), self._looked_through)) < 0:
             patience = max(0.0, self._start + PATIENCE - time.perf_counter())
             ready = select.select([self._descriptor], [], [], patience)[0]

@@ -1,4 +1,4 @@
-"""Exact counts of guest instructions: boots a kernel with the plugin, and reads what it has seen."""
+"""Exact counts of guest instructions: boots a kernel with the plugin, and reads the plugin's output."""
 
 import os
 from dataclasses import dataclass
@@ -14,12 +14,12 @@ BEGIN_MARK, END_MARK, PROGRAM_MARK = 1, 2, 3
 """The numbers of mark_begin() and mark_end() in user/lib/<isa>/marker.h, and of a program's first instruction."""
 
 USER_CODE = (0x40_0000, 0x4000_0000)
-"""From where programs begin (user/user.ld) to the end of their stack."""
+"""From the beginning of programs (user/user.ld) to the end of their stack."""
 
 
 @dataclass(frozen=True)
 class Mark:
-    """A marker that was executed: the instructions before it, and the clock then."""
+    """A marker that was executed: the number of instructions before it, and the time."""
 
     number: int
     count: int
@@ -35,14 +35,14 @@ class Counts:
     boot: Boot
 
     def between(self, first: int, last: int) -> int:
-        """The instructions between marker `first` and the next marker `last`. NotMeasured if they were not executed."""
+        """Returns the instructions between marker `first` and the next `last`. NotMeasured if these were not executed."""
         start = next((mark for mark in self.marks if mark.number == first), None)
         if start is None:
             raise NotMeasured(f"the guest did not come to marker {first}: {self.boot.last_fact}")
         end = next((mark for mark in self.marks if mark.number == last and mark.count > start.count), None)
         if end is None:
             raise NotMeasured(f"the guest did not come from marker {first} to marker {last}: {self.boot.last_fact}")
-        return end.count - start.count - 1  # the first marker is an instruction, too
+        return end.count - start.count - 1  # the first marker is itself an instruction
 
 
 @dataclass(frozen=True)
@@ -55,7 +55,7 @@ class Counter:
 
     def run(self, script: str) -> Counts:
         """Runs the monitor's script until the machine is turned off. NotMeasured if the counter does not work here."""
-        plugin = os.fspath(build_plugin(self.kernel.isa, self.build)).replace(",", ",,")  # else it would end there
+        plugin = os.fspath(build_plugin(self.kernel.isa, self.build)).replace(",", ",,")  # a single comma would end it
         low, high = self.user_code
         with memory_file("counts") as log:
             option = f"{plugin},out=/dev/fd/{log.fileno()},low={low:#x},high={high:#x}"

@@ -1,4 +1,4 @@
-"""A measured number, and what the project aims at."""
+"""A measured number, and the project's target for it."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -7,12 +7,12 @@ ALL = "all"
 
 
 class NotMeasured(Exception):
-    """A figure cannot be had here; the message says why."""
+    """A figure cannot be measured here; the message says why."""
 
 
 @dataclass(frozen=True)
 class Figure:
-    """One measured number. `isa` is "all" where it does not depend on one."""
+    """One measured number. `isa` is "all" if it does not depend on one."""
 
     name: str
     isa: str
@@ -28,7 +28,7 @@ class Figure:
 
 @dataclass(frozen=True)
 class Ratio:
-    """A figure as a multiple of another one, the least that it could be."""
+    """A figure as a multiple of another one, which is a lower bound."""
 
     base: str
     value: float
@@ -36,7 +36,7 @@ class Ratio:
 
 
 def ratio_of(figure: Figure, figures: Iterable[Figure]) -> Ratio | None:
-    """What a figure is beside the one that it is promised to be a multiple of; None if there is none such."""
+    """Returns a figure's ratio to the one of which it is promised to be a multiple; None if there is no such figure."""
     if figure.name not in _RATIOS:
         return None
     base, target = _RATIOS[figure.name]

@@ -1,4 +1,4 @@
-"""How many frames a process takes that only sleeps."""
+"""How many frames a sleeping process takes."""
 
 from grade.bench.figure import Figure, NotMeasured
 from grade.boot.frame_records import frame_records
@@ -8,7 +8,7 @@ from grade.checks.process_checks import user_mappings, user_tables
 from grade.diagnosis.failure import Failure
 from grade.ladder.build import Kernel
 
-# Programs run while the monitor waits for one of them. Before lab 5 there is no command vmas, and nothing to tell.
+# Programs run while the monitor waits for one of them. Before lab 5 there is no command vmas, and nothing to report.
 _SCRIPT = """run nothing
 checkpoint before
 start sleep 3600
@@ -18,7 +18,7 @@ checkpoint asleep"""
 
 
 def idle_process(kernel: Kernel) -> list[Figure]:
-    """All its frames by the allocator's records; then its parts as seen from outside, which are no more and no less."""
+    """Returns all its frames by the allocator's records; then its parts as seen from outside, which must be the same frames."""
     with Guest(kernel, _SCRIPT) as guest:
         try:
             guest.run_to("before")
@@ -44,7 +44,7 @@ def _sleeper(guest: Guest) -> Process:
 
 
 def _parts(guest: Guest, process: Process) -> dict[str, set[int]]:
-    """Its root and tables, its kernel stack, its memory, and from lab 5 on where its areas are kept."""
+    """Returns its root and tables, its kernel stack, its memory, and from lab 5 on where its areas are kept."""
     walker = guest.walker()
     parts = {
         "table": user_tables(guest, process.root),

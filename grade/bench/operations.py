@@ -19,8 +19,8 @@ _FIRST_WORDS = "bench is running"
 class Operation:
     """A figure, and the monitor's command that does the operation {times} times between two markers.
 
-    What the command `without` counts, which does all but the operation, is subtracted. Trees of labs before `lab` do
-    not have the operation.
+    The count of the command `without`, which does everything except the operation, is subtracted. Trees of labs before
+    `lab` do not have the operation.
     """
 
     figure: str
@@ -43,14 +43,14 @@ OPERATIONS = (
     Operation("zero_page_insns", "measure zero_page {times}", 100, 4),
     Operation("copy_from_user_4k_insns", "measure copy_from_user {times}", 100, 4),
     Operation("temp_map_insns", "measure temp_map {times}", 1000, 4),
-    # The program touches as many pages in both cases; only in one they have still to be brought.
+    # The program touches as many pages in both cases; only in one of them must they still be brought.
     Operation("demand_zero_fault_insns", "run faultbench fault {times}", 511, FAULT_LAB, "run faultbench touch {times}"),
     Operation("mmap_touch_munmap_64_insns", "run faultbench map64 {times}", 20, 5),
     Operation("execve_insns", "run forkbench become {times}", 1, 6, last=PROGRAM_MARK),
     Operation("fork_exit_wait_insns", "run forkbench fork {times}", 20, 6),
     Operation("fork_exec_exit_wait_insns", "run forkbench exec {times}", 20, 6),
     Operation("fork_400_pages_insns", "run forkbench pages 400", 1, 6),
-    # Of 400 pages more: what does not depend on their number drops out.
+    # For 400 pages more: what does not depend on their number cancels out.
     Operation("fork_per_page_insns", "run forkbench pages 500", 400, 6, "run forkbench pages 100"),
 )
 
@@ -73,7 +73,7 @@ TIMED_OPERATIONS = (
 
 
 def instructions(counter: Counter, operation: Operation) -> Figure:
-    """What the operation takes, on average. NotMeasured if this kernel does not do it."""
+    """Returns the average instructions of the operation. NotMeasured if this kernel does not do it."""
     total = _counted(counter, operation.command, operation)
     if operation.without is not None:
         total -= _counted(counter, operation.without, operation)
@@ -81,7 +81,7 @@ def instructions(counter: Counter, operation: Operation) -> Figure:
 
 
 def boot_instructions(counter: Counter) -> Figure:
-    """From the first instruction of the firmware to the first of a program."""
+    """Counts from the first instruction of the firmware to the first of a program."""
     counts = counter.run(f"{QUIET}\nrun bench")
     if counts.first_user is None:
         raise NotMeasured(f"no program ran: {counts.boot.last_fact}")
@@ -89,13 +89,13 @@ def boot_instructions(counter: Counter) -> Figure:
 
 
 def boot_wall(kernel: Kernel, runs: int) -> Figure:
-    """From the start of QEMU to the first words of a program, which are the first thing that it does."""
+    """Times from the start of QEMU to the first words of a program, which are the first thing that it does."""
     seconds = statistics.median(boot_until(kernel, "run bench", _FIRST_WORDS).seconds for _ in range(runs))
     return Figure("boot_wall_ms", kernel.isa, seconds * 1e3, "ms")
 
 
 def wall(operation: TimedOperation, kernel: Kernel, runs: int) -> Figure:
-    """How much longer a boot takes that does the operation more often. Without the plugin, which makes all slower."""
+    """Returns how much longer a boot takes that does the operation more often. Without the plugin, which slows all down."""
 
     def seconds(times: int) -> float:
         line = operation.command.format(times=times)
@@ -106,7 +106,7 @@ def wall(operation: TimedOperation, kernel: Kernel, runs: int) -> Figure:
 
 
 def fault_wall(kernel: Kernel, runs: int) -> Figure:
-    """How long a program touches pages that are not there, by the words that it prints before and after."""
+    """Times how long a program touches absent pages, by the words that it prints before and after."""
     pages = 32 * 511  # 64 MiB
     line = f"run faultbench fault {pages}"
 
@@ -133,7 +133,7 @@ def _timed(kernel: Kernel, line: str) -> float:
 
 
 def _check_worked(line: str, boot: Boot) -> None:
-    """A program that could not do what is measured says so by its exit status: an error costs little."""
+    """Checks that the program did what is measured, by its exit status: an error would take little time."""
     watch = ProgramWatch(line)
     watch.take(boot.text.encode())
     if line.startswith("run ") and not watch.succeeded:

@@ -1,4 +1,4 @@
-"""Builds the plugin that counts instructions, for the QEMU that is here."""
+"""Builds the plugin that counts instructions, for the installed QEMU."""
 
 import shutil
 from functools import cache
@@ -16,7 +16,7 @@ _OPTIONS = ("-std=c17", "-D_GNU_SOURCE", "-O2", "-fvisibility=hidden")
 
 @cache
 def build_plugin(isa: str, build: Path) -> Path:
-    """The plugin as a shared library below `build`, built if need be. NotMeasured if there is no C compiler."""
+    """Returns the plugin as a shared library below `build`, built if need be. NotMeasured if there is no C compiler."""
     compiler = next((found for name in _COMPILERS if (found := shutil.which(name))), None)
     if compiler is None:
         names = ", ".join(_COMPILERS)
@@ -29,7 +29,7 @@ def build_plugin(isa: str, build: Path) -> Path:
 
 
 def _api(isa: str) -> int:
-    """The version of the plugins' API: 2 takes away what we do not use, 3 changes how an instruction is read."""
+    """Returns the version of the plugins' API: 2 removes what we do not use, 3 changes how an instruction is read."""
     qemu = require(isa)
     version = version_of(qemu, qemu.stat().st_mtime_ns) or (0,)
     return 1 if version < (9, 0) else 2 if version < (9, 1) else 3

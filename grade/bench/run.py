@@ -1,7 +1,7 @@
 """./pagewalk bench: the figures that the project promises, measured on this machine.
 
-Wall times depend on the machine and on what else it does: compare figures of one run with each other. Counts of
-instructions do not: the same kernel has the same.
+Wall times depend on the machine and its load: compare figures of one run with each other. Counts of
+instructions do not: the same kernel has the same counts.
 """
 
 import json
@@ -32,14 +32,14 @@ Measure = Callable[[], Figure | list[Figure]]
 
 
 WAITS = ("loop", "engine", "submission", "first", "quick", "tests")
-"""What people wait for, by the names in which `bench --only` groups it; the last two take as long as all tests."""
+"""What people wait for, in groups as named by `bench --only`; the last two take as long as all tests."""
 _LONG = ("quick", "tests")
 
 
 def run_bench(
     tree: Tree, console: Console, runs: int, json_file: Path | None, only: Sequence[str] = (), measured: Path | None = None
 ) -> int:
-    """Measures everything but what is long, shows a table and writes {"figures": [...]}. 1 if something was not measured.
+    """Measures all but the long ones, shows a table and writes {"figures": [...]}. Returns 1 if something was not measured.
 
     `only`: these groups of WAITS, and nothing else. `measured`: for them, the root of another main.
     """
@@ -67,7 +67,7 @@ def run_bench(
 
 
 def _all_measures(tree: Tree, runs: int) -> Iterator[tuple[str, list[Measure]]]:
-    """What is measured, in groups with a name."""
+    """Yields what is measured, in groups with a name."""
     folder = prepare(tree, tree.lab)
     for isa in tree.isas:
         kernel = build_kernel(folder, isa)
@@ -84,7 +84,7 @@ def _all_measures(tree: Tree, runs: int) -> Iterator[tuple[str, list[Measure]]]:
 
 
 def _waits(name: str, main: Path) -> list[Figure]:
-    """One group of WAITS."""
+    """Measures one group of WAITS."""
     isa = ISAS[0]
     measures: dict[str, Callable[[], Iterator[Figure]]] = {
         "loop": partial(waiting.loop_figures, main, isa),
@@ -98,7 +98,7 @@ def _waits(name: str, main: Path) -> list[Figure]:
 
 
 def _walls(kernel: Kernel, lab: int, runs: int) -> Iterator[Measure]:
-    """What is measured by the clock, of what a tree of this lab can do."""
+    """Yields what is measured by the clock, among what a tree of this lab can do."""
     yield partial(operations.boot_wall, kernel, runs)
     yield partial(_root_walk, kernel, runs)
     for operation in operations.TIMED_OPERATIONS:
@@ -109,7 +109,7 @@ def _walls(kernel: Kernel, lab: int, runs: int) -> Iterator[Measure]:
 
 
 def _counts(counter: Counter, lab: int) -> list[Measure]:
-    """The same for what is counted."""
+    """Returns what is counted, among what a tree of this lab can do."""
     there = [operation for operation in operations.OPERATIONS if operation.lab <= lab]
     return [partial(operations.instructions, counter, operation) for operation in there]
 
@@ -130,12 +130,12 @@ def _show(console: Console, figures: list[Figure]) -> None:
 
 
 def _number(value: float) -> str:
-    """Four digits that count, and all before the point."""
+    """Returns four significant digits, and all before the point."""
     return f"{value:.0f}" if value >= 1000 else f"{value:.4g}"
 
 
 def _root_walk(kernel: Kernel, runs: int) -> Figure:
-    """One walk of everything that the kernel's root maps, from the registers to the list of leaves."""
+    """Measures one walk of everything that the kernel's root maps, from the registers to the list of leaves."""
     with Guest(kernel, "checkpoint ready") as guest:
         guest.run_to_address(guest.image.va(CHECKPOINT), "the checkpoint")
         walker = guest.walker()
@@ -151,7 +151,7 @@ def _root_walk(kernel: Kernel, runs: int) -> Figure:
 
 
 def _cold_build(folder: Path, isa: str) -> Figure:
-    """A build of one kernel from nothing: another folder, and no compiler cache."""
+    """Measures a build of one kernel from nothing: another folder, and no compiler cache."""
     with tempfile.TemporaryDirectory(prefix="pagewalk-") as scratch:
         start = time.perf_counter()
         for command in (
@@ -163,9 +163,9 @@ def _cold_build(folder: Path, isa: str) -> Figure:
 
 
 def _grade(tree: Tree, name: str, isa: str, *labs: int) -> Figure:
-    """`grade` of these labs, or of all, with all kernels built."""
+    """Measures `grade` of these labs, or of all, with all kernels built."""
     command = [sys.executable, "-m", "grade", "grade", *map(str, labs), *([] if isa == ALL else ["--isa", isa])]
-    for _ in range(2):  # the first builds what is out of date
+    for _ in range(2):  # the first run builds what is out of date
         start = time.perf_counter()
         run = subprocess.run(command, cwd=tree.root, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, check=False)
         seconds = time.perf_counter() - start
@@ -175,7 +175,7 @@ def _grade(tree: Tree, name: str, isa: str, *labs: int) -> Figure:
 
 
 def _lines(name: str, isa: str, folder: Path) -> Figure:
-    """Lines of code and comments, tests left out."""
+    """Counts lines of code and comments, without tests."""
     files = [f for f in folder.rglob("*") if f.suffix in (".h", ".cc", ".S", ".ld", ".inc") and "tests" not in f.parts]
     lines = sum(len(file.read_text(encoding="utf-8").splitlines()) for file in files)
     return Figure(name, isa, lines, "lines")

@@ -1,8 +1,8 @@
-"""./pagewalk bench --soak: storms of processes and memory (user/stress.cc) for a long time, and nothing is lost.
+"""./pagewalk bench --soak: storms of processes and memory (user/stress.cc) for a long time, after which nothing may be lost.
 
-A soak is a row of legs. In each, stress runs some rounds from a seed of its own, in every other leg with an allocation
-that fails in the midst of it. On the way the guest is stopped at random, and at the end of the leg again: then every
-frame in use must be one that can be reached, and after the leg all must be as it was before the first.
+A soak is a series of legs. In each, stress runs some rounds from a seed of its own, in every other leg with an allocation
+that fails in the middle. On the way the guest is stopped at random, and again at the end of the leg: then every
+frame in use must be reachable, and after the leg everything must be as it was before the first.
 """
 
 import random
@@ -27,20 +27,20 @@ from grade.machine.stop import StopKind
 
 _LAST_PID, _TICKS = ("kernel/process/process.cc", "g_last_pid"), ("kernel/base/clock.cc", "g_ticks")
 _FORK = 6  # the lab that brings user/stress.cc
-_FIRST_PID = 2  # 1 is nobody's
+_FIRST_PID = 2  # no process has 1
 _TIMER = 1000  # microseconds: ten times as often as usual, so that much is interrupted
 
 _LEGS_OF_ONE_GUEST = 200
-"""Each leaves some text, and all text is read again and again."""
+"""The most legs of one guest: each leaves some text, and all text is read again and again."""
 
 _ENTRANCES = ("fork_current", "system_execve", "system_mmap", "system_munmap", "system_brk", "handle_user_tick")
-"""Functions of the kernel's at whose begin no half-done work holds a frame."""
+"""Functions of the kernel at whose entry no half-done work holds a frame."""
 
 _ALLOCATIONS = (100, 8000)
-"""Which may fail: one after the start of the leg's first process, and long before the end of the leg."""
+"""Which allocations may fail: from after the start of the leg's first process to long before the end of the leg."""
 
 _WRONG = ("1", "99")
-"""What user/stress.cc and its children exit with if they have found something wrong."""
+"""The exit statuses of user/stress.cc and its children if they have found something wrong."""
 
 
 @dataclass
@@ -62,7 +62,7 @@ class SoakGuest:
     """One guest. A context manager."""
 
     def __init__(self, kernel: Kernel, seed: int, done: Soak, *, rounds: int = 3, looks: int = 4) -> None:
-        """Legs have so many rounds, and the guest is stopped so often on the way. What was done is added to `done`."""
+        """Boots the guest. Legs have so many `rounds` and stops (`looks`) on the way. What was done is added to `done`."""
         script = f"timer {_TIMER}\ncheckpoint ready"
         self.guest = Guest(kernel, script, cpu_budget=3600.0, idle_backstop=30.0)
         self.done = done
@@ -79,13 +79,13 @@ class SoakGuest:
         self.guest.machine.close()
 
     def leg(self) -> None:
-        """One more leg; a Failure if anything is wrong."""
+        """Runs one more leg; a Failure if anything is wrong."""
         __tracebackhide__ = True
         start, ticks, last_pid = time.monotonic(), self._number(_TICKS), self._number(_LAST_PID)
         ends = len(self.guest.facts("exit"))
         seed = self._random.randrange(1 << 31)
         fail = self._random.randrange(*_ALLOCATIONS) if self.done.legs % 2 else 0
-        # A failed allocation may cost the life of the first of all, whose children then end as orphans.
+        # A failed allocation may kill the first process, whose children then end as orphans.
         self.guest.machine.send(f"fail {fail}\nrun stress {self._rounds} {seed}\nwait\ncheckpoint leg\n")
         self._look_on_the_way()
         self._check_end(ends, f"stress {self._rounds} {seed}, while allocation {fail} fails")
@@ -107,7 +107,7 @@ class SoakGuest:
             self._look()
 
     def _run_to(self, place: int) -> bool:
-        """Runs to `place`, or to the end of the leg, where it then still has to go; False if that came first."""
+        """Runs to `place`, or to the end of the leg, to which it then must still run; returns False if that came first."""
         __tracebackhide__ = True
         machine, end = self.guest.machine, self.guest.image.va(CHECKPOINT)
         for va in (place, end):
@@ -125,7 +125,7 @@ class SoakGuest:
         self.done.looks += 1
 
     def _check_end(self, ends: int, what: str) -> None:
-        """`ends` is how many children of the monitor had ended before the leg, in which `what` was done."""
+        """Checks the end. `ends` is how many children of the monitor had ended before the leg, in which `what` was done."""
         __tracebackhide__ = True
         if self.guest.last_stop is None or self.guest.last_stop.pc != self.guest.image.va(CHECKPOINT):
             self.guest.run_to("leg")
@@ -145,9 +145,9 @@ class SoakGuest:
 
 
 def run_soak(tree: Tree, console: Console, seconds: int) -> int:
-    """Soaks both ISAs side by side for so long, and shows what was done. 1 if something was wrong.
+    """Soaks both ISAs concurrently for so many seconds, and shows what was done. Returns 1 if something was wrong.
 
-    LadderError if the kernel of this tree cannot be soaked.
+    Raises LadderError if the kernel of this tree cannot be soaked.
     """
     if tree.lab < _FORK:
         raise LadderError(f"processes fork from lab {_FORK} on, and this tree is of lab {tree.lab}")

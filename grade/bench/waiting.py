@@ -1,7 +1,7 @@
-"""How long people wait: a student after an edit, whoever types the first command, an instructor for one more submission.
+"""How long people wait: a student after an edit, a newcomer for the first command, an instructor for one more submission.
 
 Each figure is a command of the launcher as somebody would type it, timed from its first instruction to its last, or to
-the line that one waits for. The tree that is measured may be another version of main: so two can be compared.
+the line that people wait for. The measured tree may be another version of main, so that two can be compared.
 """
 
 import os
@@ -24,7 +24,7 @@ _MISTAKES = {
     3: ("Tables().write(root.address(), slot, Tables().read(kernel_root(), slot));", "(void)slot;"),
     6: ("UserMode::set_result(stack.top(), 0);", ""),
 }
-"""What stands in that file, and what in its place builds and costs milestones of the lab."""
+"""A text in that file, and its replacement, which builds and costs milestones of the lab."""
 _ENGINE = "kernel/paging/page_table_map.h"
 _MILESTONE = {3: "3.5", 6: "6.1"}
 _SUBMITTED_LAB = 3
@@ -47,15 +47,15 @@ class _Run:
     cpu: float
     lines: tuple[_Line, ...]
     began: float
-    """By the clock of files, so that it can be compared with theirs."""
+    """When it began, by the clock of files, so that it can be compared with their times."""
 
     def first(self, pattern: str) -> float | None:
-        """When the first line that the pattern is found in was printed."""
+        """Returns when the first line that matches the pattern was printed, or None."""
         return next((line.after for line in self.lines if re.search(pattern, line.text)), None)
 
 
 def loop_figures(main: Path, isa: str) -> Iterator[Figure]:
-    """What a student waits for who has changed one file, in the handed-out trees of two labs."""
+    """Measures what a student waits for after changing one file, in the handed-out trees of two labs."""
     with _folder() as scratch:
         for lab, edited in _EDITED.items():
             tree = _student_tree(main, lab, isa, scratch / f"lab-{lab}")
@@ -64,7 +64,7 @@ def loop_figures(main: Path, isa: str) -> Iterator[Figure]:
 
 
 def engine_figures(main: Path, isa: str) -> Iterator[Figure]:
-    """What a student waits for who has changed the engine: one milestone that host tests prove."""
+    """Measures what a student waits for after changing the engine: one milestone that host tests prove."""
     with _folder() as scratch:
         for lab in (1, _SUBMITTED_LAB):
             tree = _student_tree(main, lab, isa, scratch / f"lab-{lab}")
@@ -74,7 +74,7 @@ def engine_figures(main: Path, isa: str) -> Iterator[Figure]:
 
 
 def first_figures(main: Path) -> Iterator[Figure]:
-    """The README's first command in a fresh clone, with nothing in the compiler's cache; and once more, warm."""
+    """Measures the README's first command in a fresh clone, with an empty compiler cache; and once more, warm."""
     with _folder() as scratch:
         clone = scratch / "pagewalk"
         subprocess.run(["git", "clone", "--quiet", str(main), str(clone)], check=True)
@@ -86,7 +86,7 @@ def first_figures(main: Path) -> Iterator[Figure]:
 
 
 def submission_figures(main: Path, isa: str) -> Iterator[Figure]:
-    """One submission more, on a machine that has graded one before."""
+    """Measures one more submission, on a machine that has graded one before."""
     with _folder() as scratch:
         handed_in = []
         for name in ("one", "another"):
@@ -101,7 +101,7 @@ def submission_figures(main: Path, isa: str) -> Iterator[Figure]:
 
 
 def tests_figures(main: Path, *, quick: bool) -> Iterator[Figure]:
-    """All tests, in a fresh clone with nothing in the compiler's cache."""
+    """Measures all tests, in a fresh clone with an empty compiler cache."""
     with _folder() as scratch:
         clone = scratch / "pagewalk"
         subprocess.run(["git", "clone", "--quiet", str(main), str(clone)], check=True)
@@ -127,7 +127,7 @@ def _after_edit(tree: Path, lab: int, isa: str, edited: str) -> Iterator[Figure]
 
 
 def _until_compile_error(tree: Path, lab: int, isa: str, edited: str) -> Figure:
-    """How long after the compiler has said it an error is on the screen: the compiler is timed by itself first."""
+    """Measures the delay from the compiler's error to the screen: the compiler is first timed by itself."""
     file = tree / edited
     right = file.read_text(encoding="utf-8")
     _write(file, right + "this line is no C++;\n")
@@ -142,7 +142,7 @@ def _until_compile_error(tree: Path, lab: int, isa: str, edited: str) -> Figure:
 
 
 def _until_first_failure(tree: Path, lab: int, isa: str) -> Figure:
-    """How long after the kernel is built the first failed milestone of this lab is on the screen."""
+    """Measures the delay from the built kernel to the first failed milestone of this lab on the screen."""
     run = _timed(tree, ["grade"])
     built = (tree / "build" / isa / "kernel.elf").stat().st_mtime - run.began
     failed = run.first(rf"\b{lab}\.\d+ +failed")
@@ -175,7 +175,7 @@ def _need_success(run: _Run) -> None:
 
 
 def _edit() -> str:
-    """An edit that changes what is built, and that no cache has seen: a comment would not."""
+    """Returns an edit that changes what is built, and that no cache has seen: a comment would not."""
     return f"\n[[gnu::used]] static const unsigned g_edited = {time.monotonic_ns() % 2**32}u;\n"
 
 

@@ -1,4 +1,4 @@
-"""break-in: a breakpoint in one process. The same virtual address is other code in another one."""
+"""break-in: a breakpoint in one process. The same virtual address is other code in another process."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -27,7 +27,7 @@ class BreakIn(PagingCommand):
         self._programs = programs
 
     def lines(self, guest: Sight, words: Sequence[str]) -> list[str]:
-        """What to print."""
+        """Returns what to print."""
         if len(words) < 2:
             raise usage("break-in PID WHERE")
         space = space_called(guest, words[0])
@@ -35,7 +35,7 @@ class BreakIn(PagingCommand):
         with silence():
             with self._programs.of(space) as file:
                 at = _in_program(where, file)
-            # By address: GDB looks a name up again whenever symbols come and go, and finds another program's.
+            # By address: GDB looks a name up again whenever symbols change, and finds another program's.
             said = [
                 _stop(place, f"{guest.isa.paging.root_in_gdb} == {space.root:#x}")
                 for place in [f"*{pc:#x}" for pc in at] or [where]
@@ -45,7 +45,7 @@ class BreakIn(PagingCommand):
 
 
 def _stop(place: str, condition: str) -> str:
-    """Sets the breakpoint; what GDB says. GdbError if GDB has none to set, which is no error to it."""
+    """Sets the breakpoint; returns what GDB says. GdbError if GDB has none to set, which is no error to it."""
     before = len(gdb.breakpoints())
     said = answer(f"hbreak {place} if {condition}").strip()
     if len(gdb.breakpoints()) == before:
@@ -54,7 +54,7 @@ def _stop(place: str, condition: str) -> str:
 
 
 def _in_program(where: str, file: Path | None) -> list[int]:
-    """The addresses of WHERE in a user program; none if it is none of the program's."""
+    """Returns the addresses of WHERE in a user program; none if the program does not have it."""
     if file is None or where.startswith("*"):
         return []
     try:

@@ -1,4 +1,4 @@
-"""What all commands have in common: arguments by words, completion, and errors in one line."""
+"""What all commands have in common: arguments split into words, completion, and errors in one line."""
 
 import re
 import shlex
@@ -30,11 +30,11 @@ class PagingCommand(gdb.Command):
         self._guest = guest
 
     def lines(self, guest: Sight, words: Sequence[str]) -> list[str]:
-        """What to print."""
+        """Returns what to print."""
         raise NotImplementedError
 
     def invoke(self, argument: str, from_tty: bool) -> None:
-        """GDB calls this. Whatever is in the guest's memory, the user gets an answer and GDB goes on."""
+        """Runs the command for GDB. Whatever is in the guest's memory, the user gets an answer and GDB goes on."""
         try:
             words = shlex.split(argument)
         except ValueError as error:
@@ -50,7 +50,7 @@ class PagingCommand(gdb.Command):
         gdb.write(text + "\n")
 
     def complete(self, text: str, word: str) -> object:
-        """Options, PIDs, or symbols as for `print`."""
+        """Returns options, PIDs, or symbols as for `print`."""
         if word.startswith("-") or text.endswith("-"):
             return [option for option in self.options if option.startswith(f"-{word.lstrip('-')}")]
         if self.takes_pid or "-root" in text:
@@ -59,8 +59,8 @@ class PagingCommand(gdb.Command):
 
 
 def address(text: str) -> int:
-    """The value of an expression of GDB's: a number, a symbol, $sp + 8."""
-    if re.fullmatch("0[xX][0-9a-fA-F]{17,}", text) and int(text, 16) >> 64:  # GDB drops what is too much
+    """Returns the value of a GDB expression: a number, a symbol, $sp + 8."""
+    if re.fullmatch("0[xX][0-9a-fA-F]{17,}", text) and int(text, 16) >> 64:  # GDB drops the excess digits
         raise gdb.error(f"{text}: an address has 64 bits at most")
     value = gdb.parse_and_eval(text)
     if value.type.strip_typedefs().code in (gdb.TYPE_CODE_FUNC, gdb.TYPE_CODE_ARRAY, gdb.TYPE_CODE_STRUCT):
@@ -69,7 +69,7 @@ def address(text: str) -> int:
 
 
 def usage(words: str) -> gdb.GdbError:
-    """The error for a wrong command line."""
+    """Returns the error for a wrong command line."""
     return gdb.GdbError(f"usage: {words}")
 
 

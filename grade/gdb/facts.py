@@ -1,4 +1,4 @@
-"""What `./pagewalk gdb` tells GDB's Python about the kernel: a file, because that Python may not be able to read ELF."""
+"""What `./pagewalk gdb` tells GDB's Python about the kernel, in a file, because that Python may be unable to read ELF."""
 
 import json
 from dataclasses import asdict, dataclass
@@ -60,14 +60,14 @@ def write_facts(
 
 
 def read_facts(path: Path) -> KernelFacts:
-    """What write_facts() wrote."""
+    """Reads what write_facts() wrote."""
     facts = json.loads(path.read_text(encoding="utf-8"))
     recording, defined = facts.pop("recording"), Definitions.from_dict(facts.pop("defined"))
     return KernelFacts(**facts, defined=defined, recording=RecordingFacts(**recording) if recording else None)
 
 
 def image_of(facts: KernelFacts) -> KernelImage:
-    """The image, without reading its file."""
+    """Returns the image without reading its file."""
     image = object.__new__(KernelImage)
     image.isa, image.elf = facts.isa, Path(facts.elf)
     image.load_address, image.offset = facts.load_address, facts.offset

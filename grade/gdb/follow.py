@@ -1,4 +1,4 @@
-"""What has to be done whenever the guest stops or goes on: forget what was read, note what is mapped, change symbols."""
+"""What must be done whenever the guest stops or resumes: forget what was read, note what is mapped, change symbols."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -24,7 +24,7 @@ class Follower:
         gdb.events.stop.connect(lambda event: self.stopped())
 
     def stopped(self) -> None:
-        """The guest has stopped somewhere."""
+        """Notes that the guest has stopped."""
         self._forget()
         if self._is_quiet:
             return
@@ -33,13 +33,13 @@ class Follower:
             guest = self._guest.look()
             is_new = self._programs.follow(guest)
             if is_new and guest.cpu().is_user:
-                gdb.execute("frame")  # what GDB has just said was said without them
+                gdb.execute("frame")  # GDB has just printed the frame without them
         except EXPECTED:
-            return  # there is nothing that can be looked at, and no symbols change
+            return  # there is nothing that can be examined, and no symbols change
 
     @contextmanager
     def quiet(self) -> Iterator[None]:
-        """Within this context stops are on the way to somewhere, and nobody sees them."""
+        """Hides the stops within this context: they are only steps on the way to somewhere."""
         self._is_quiet = True
         try:
             with silence():

@@ -1,6 +1,6 @@
-"""The guest that this GDB is attached to, as grade/boot/sight.py has it: what works for the grader works here.
+"""The guest to which this GDB is attached, as in grade/boot/sight.py: what works for the grader works here.
 
-Memory is read physically, by the gdb protocol, so it can be looked at while paging is off or broken.
+Memory is read physically, through the gdb protocol, so it can be examined while paging is off or broken.
 """
 
 from pathlib import Path
@@ -19,22 +19,22 @@ _WORD = (1 << 64) - 1
 
 
 class NotStopped(Exception):
-    """There is no stopped machine to look at."""
+    """There is no stopped machine to examine."""
 
 
 class GdbMemory:
-    """The guest's RAM. Pages that were read are kept until the guest runs or GDB writes."""
+    """The guest's RAM. Pages that were read are cached until the guest runs or GDB writes."""
 
     def __init__(self, base: int, size: int) -> None:
         self.base, self.end = base, base + size
         self._pages: dict[int, bytes] = {}
 
     def forget(self) -> None:
-        """What was read may have changed."""
+        """Forgets what was read, which may have changed."""
         self._pages.clear()
 
     def read(self, pa: int, size: int) -> bytes:
-        """The bytes at a physical address; OutsideMemory if one is not RAM: devices must not be read by the way."""
+        """Returns the bytes at a physical address; OutsideMemory if one is not RAM: a read of a device might change it."""
         if pa < self.base or pa + size > self.end:
             raise OutsideMemory(pa)
         first = pa & -_PAGE
@@ -53,11 +53,11 @@ class GdbMemory:
         except gdb.MemoryError as error:
             raise OutsideMemory(pa) from error
         finally:
-            _packet("Qqemu.PhyMemMode:0")  # it would stay so for everything else, GDB's own reads too
+            _packet("Qqemu.PhyMemMode:0")  # otherwise the mode would hold for everything else, including GDB's own reads
 
 
 class GdbMachine:
-    """What is asked of a machine that is stopped, from GDB."""
+    """The answers of a stopped machine, from GDB."""
 
     def __init__(self, isa: Isa, ram_mib: int) -> None:
         self.isa = isa
@@ -65,7 +65,7 @@ class GdbMachine:
         self.slots_as_facts: list[Fact] = []
 
     def registers(self) -> dict[str, int]:
-        """All registers that fit into 64 bits, with the names that the grader uses."""
+        """Returns all registers that fit into 64 bits, with the names that the grader uses."""
         frame = gdb.newest_frame()
         known: dict[str, int] = {}
         for register in frame.architecture().registers():
@@ -79,19 +79,19 @@ class GdbMachine:
         return known
 
     def read_physical(self, pa: int, size: int) -> bytes:
-        """Guest RAM."""
+        """Reads guest RAM."""
         return self.memory.read(pa, size)
 
     def human_monitor_command(self, line: str) -> str:
-        """What QEMU's monitor answers."""
+        """Returns the answer of QEMU's monitor."""
         return answer(f"monitor {line}")
 
     def facts(self) -> list[Fact]:
-        """The processes that live, in the words of the kernel; its own words went to the terminal."""
+        """Returns the live processes, in the words of the kernel; its own words went to the terminal."""
         return self.slots_as_facts
 
     def serial(self) -> str:
-        """What the guest has printed went to the terminal."""
+        """Returns '': what the guest has printed went to the terminal."""
         return ""
 
 
@@ -105,7 +105,7 @@ class GdbGuest(Sight):
         super().__init__(image_of(facts), Path(facts.tree), machine, facts.ram_mib)
 
     def look(self) -> "GdbGuest":
-        """The guest, stopped, with the processes it has now. NotStopped if it runs, or if there is none."""
+        """Returns the guest, stopped, with the processes it has now. NotStopped if it runs, or if there is none."""
         thread = gdb.selected_thread()
         if thread is None or thread.is_running():
             raise NotStopped("the machine is not stopped: nothing can be read (Ctrl-C stops it)")
@@ -118,7 +118,7 @@ class GdbGuest(Sight):
 
 
 def answer(command: str) -> str:
-    """Runs a command of GDB's; returns what it would have printed."""
+    """Runs a GDB command; returns what it would have printed."""
     return gdb.execute(command, to_string=True) or ""
 
 

@@ -1,4 +1,4 @@
-"""vtop, vmas, procs, frames: one address, what processes were promised, who is there, and who holds the RAM."""
+"""vtop, vmas, procs, frames: one address, what processes were promised, which there are, and what holds the RAM."""
 
 from collections.abc import Sequence
 
@@ -21,7 +21,7 @@ class VirtualToPhysical(PagingCommand):
     options = ("-root",)
 
     def lines(self, guest: Sight, words: Sequence[str]) -> list[str]:
-        """What to print."""
+        """Returns what to print."""
         space = live_space(guest)
         if words[:1] == ["-root"] and len(words) > 2:
             space, words = space_called(guest, words[1]), words[2:]
@@ -49,7 +49,7 @@ class Areas(PagingCommand):
     takes_pid = True
 
     def lines(self, guest: Sight, words: Sequence[str]) -> list[str]:
-        """What to print."""
+        """Returns what to print."""
         if len(words) > 1:
             raise usage("vmas [PID]")
         if not has_areas(guest):
@@ -72,7 +72,7 @@ class Processes(PagingCommand):
     name = "procs"
 
     def lines(self, guest: Sight, words: Sequence[str]) -> list[str]:
-        """What to print."""
+        """Returns what to print."""
         slots = process_slots(guest)
         if not slots:
             return ["there are no processes: they come with lab 3, or have not been started yet"]
@@ -93,5 +93,5 @@ class Frames(PagingCommand):
     name = "frames"
 
     def lines(self, guest: Sight, words: Sequence[str]) -> list[str]:
-        """What to print."""
+        """Returns what to print."""
         return [str(frame_use(guest, address(" ".join(words))))] if words else frames_lines(guest)

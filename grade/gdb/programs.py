@@ -1,7 +1,7 @@
 """Which symbols GDB has besides the kernel's own: those of the live process's program, and the kernel's for low addresses.
 
-All programs are linked at the same addresses. And GDB 13 warns at every command of a stop at a breakpoint with a low and a
-high location, once symbols have changed: so the kernel's low ones go when it has moved.
+All programs are linked at the same addresses. And once symbols have changed, GDB 13 warns at every command of a stop at a
+breakpoint with a low and a high location: so the kernel's low symbols are dropped when it has moved.
 """
 
 import os
@@ -20,7 +20,7 @@ _NAME = re.compile(r"[\w-][\w.-]*")  # it comes from the guest, and goes into a 
 
 
 class ProgramSymbols:
-    """Which program's symbols GDB has: those of build/<isa>/user/NAME, beside the kernel.
+    """The program symbols that GDB has: those of build/<isa>/user/NAME, beside the kernel.
 
     ./pagewalk gdb has loaded the kernel's, high and low."""
 
@@ -31,7 +31,7 @@ class ProgramSymbols:
         self._has_low = True
 
     def follow(self, guest: Sight) -> bool:
-        """Loads those of the live process, and no others. Returns whether that changed something for code of users."""
+        """Loads the live process's symbols, and no others. Returns whether that changed something for user code."""
         cpu = guest.cpu()
         if guest.offset:
             self._load_low(guest.offset, wanted=not cpu.translation_on or _is_low(guest, cpu.pc))
@@ -48,7 +48,7 @@ class ProgramSymbols:
         self._has_low = wanted
 
     def file_of(self, space: Space) -> Path | None:
-        """The program of an address space, with debug information; None if it has none."""
+        """Returns the program of an address space, with debug information; None if it has none."""
         if space.slot is None or not space.slot.pid or not _NAME.fullmatch(space.slot.program):
             return None
         file = self._folder / space.slot.program
@@ -56,7 +56,7 @@ class ProgramSymbols:
 
     @contextmanager
     def of(self, space: Space) -> Iterator[Path | None]:
-        """Within this context the symbols are those of another process; yields the file they come from."""
+        """Loads the symbols of another process within this context; yields the file they come from."""
         before, file = self._loaded, self.file_of(space)
         self._load(file)
         try:
@@ -78,7 +78,7 @@ class ProgramSymbols:
 
 
 def _is_low(guest: Sight, pc: int) -> bool:
-    """Whether the kernel runs, and has not moved yet."""
+    """Returns whether the kernel runs, and has not moved yet."""
     return guest.image.pa("image_start") <= pc < guest.image.pa("image_end")
 
 

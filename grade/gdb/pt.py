@@ -42,7 +42,7 @@ class PageTables(PagingCommand):
         self._now: AddressSpaceMap | None = None
 
     def note_stop(self) -> None:
-        """The guest has stopped: keeps what is mapped, for `pt -diff` at the next stop."""
+        """Keeps what is mapped, for `pt -diff` at the next stop: the guest has stopped."""
         self._before = self._now
         try:
             guest = self._guest.look()
@@ -51,7 +51,7 @@ class PageTables(PagingCommand):
             self._now = None
 
     def lines(self, guest: Sight, words: Sequence[str]) -> list[str]:
-        """What to print."""
+        """Returns what to print."""
         match [*words]:
             case []:
                 return [HEADER, *map_lines(map_of(guest, live_space(guest)))]

@@ -1,4 +1,4 @@
-"""Going through a recording: go-to, reverse-continue, reverse-stepi. To go back is to play it again, and not so far."""
+"""Moving through a recording: go-to, reverse-continue, reverse-stepi. To go back is to replay it, up to an earlier point."""
 
 import re
 from collections.abc import Callable, Iterator
@@ -16,12 +16,12 @@ from grade.gdb.guest import answer
 from grade.machine.debugged import DebuggedMachine, Recording, RecordMode
 from grade.machine.machine import MachineError
 
-_CPU_BUDGET, _IDLE_BACKSTOP = 60.0, 10.0  # to play again what took less
+_CPU_BUDGET, _IDLE_BACKSTOP = 60.0, 10.0  # to replay what took less
 _COUNT = re.compile(r"instruction count = (\d+)")
 
 
 class Timeline:
-    """The recording, and the guest that plays it now."""
+    """The recording, and the guest that replays it now."""
 
     def __init__(self, facts: RecordingFacts, follower: Follower) -> None:
         self.point = facts.point
@@ -31,7 +31,7 @@ class Timeline:
         self._numbers = count()
 
     def now(self) -> int:
-        """How many instructions the guest under GDB has executed."""
+        """Returns how many instructions the guest under GDB has executed."""
         found = _COUNT.search(answer("monitor info replay"))
         if found is None:
             raise gdb.GdbError("QEMU does not say where in the recording the machine is")
@@ -39,18 +39,18 @@ class Timeline:
 
     @contextmanager
     def playing(self) -> Iterator[DebuggedMachine]:
-        """Another guest that plays it from the first instruction on."""
+        """Yields another guest that replays the recording from the first instruction on."""
         with self._player() as machine:
             yield machine
 
     def go_to(self, number: int) -> None:
-        """GDB gets a guest that has executed so many instructions."""
+        """Gives GDB a guest that has executed so many instructions."""
         with self._follower.quiet():
             self._attach(lambda machine: machine.run_to_instruction(number))
         self._follower.stopped()
 
     def last_stop_before(self, end: int) -> int | None:
-        """Where GDB's breakpoints and watchpoints stopped the guest last before `end`; None if nowhere."""
+        """Returns where GDB's breakpoints and watchpoints last stopped the guest before `end`; None if nowhere."""
         last = None
         with self._follower.quiet():
             self._attach(lambda machine: machine.break_at(end))
@@ -73,7 +73,7 @@ class Timeline:
         return machine
 
     def _attach(self, prepare: Callable[[DebuggedMachine], object]) -> None:
-        """Starts a new guest, lets it be prepared, and makes GDB leave the old one for it."""
+        """Starts a new guest, lets `prepare` prepare it, and makes GDB leave the old one for it."""
         machine = self._player().start()
         try:
             prepare(machine)
@@ -103,7 +103,7 @@ class _Travel(gdb.Command):
         raise NotImplementedError
 
     def invoke(self, argument: str, from_tty: bool) -> None:
-        """GDB calls this."""
+        """Runs the command for GDB."""
         try:
             said = self.go(argument)
         except (MachineError, gdb.error) as error:

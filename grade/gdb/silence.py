@@ -1,4 +1,4 @@
-"""GDB prints stops and warnings past what Python can take for a string; on the way to somewhere nobody wants them."""
+"""Silences GDB, which prints stops and warnings that Python cannot capture, and that nobody wants on the way to somewhere."""
 
 import os
 from collections.abc import Iterator
@@ -11,7 +11,7 @@ _OUTPUT, _ERRORS = 1, 2
 
 @contextmanager
 def silence() -> Iterator[None]:
-    """Within this context GDB's output goes nowhere."""
+    """Discards GDB's output within this context."""
     kept = [os.dup(descriptor) for descriptor in (_OUTPUT, _ERRORS)]
     _flush()
     nowhere = os.open(os.devnull, os.O_WRONLY)

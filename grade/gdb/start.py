@@ -1,4 +1,4 @@
-"""GDB sources this file: defines the commands about paging. ./pagewalk gdb has set $pagewalk_facts, a file's name."""
+"""GDB sources this file: it defines the commands about paging. ./pagewalk gdb has set $pagewalk_facts, a file's name."""
 
 import os
 import sys
@@ -23,7 +23,7 @@ from grade.gdb.who_wrote import WhoWrote  # noqa: E402
 
 
 def start() -> None:
-    """Defines the commands, and listens to when the guest stops and goes on."""
+    """Defines the commands, and listens for stops and resumptions of the guest."""
     if (place := gdb.convenience_variable("pagewalk_facts")) is None:
         raise gdb.GdbError("$pagewalk_facts is not set: ./pagewalk gdb starts GDB, and sets it")
     facts = read_facts(Path(place.string()))
@@ -38,7 +38,7 @@ def start() -> None:
     if timeline is not None:
         for travel in (GoTo, ReverseContinue, ReverseStep):
             travel(timeline)
-    # GDB lets go of what it is attached to when it ends, and the guest would run on for a moment and print.
+    # When GDB ends it releases what it is attached to, and the guest would run on for a moment and print.
     gdb.events.gdb_exiting.connect(lambda event: _end(timeline))  # type: ignore[attr-defined]  # new in GDB 12, not in typeshed
 
 

@@ -1,4 +1,4 @@
-"""The examples of docs/gdb.md are real: what GDB answers to their commands is put there, and compared, by program.
+"""Keeps the examples of docs/gdb.md real: GDB's answers to their commands are inserted, and compared, by program.
 
 An example is a block of code after `<!-- gdb ISA "SCRIPT" -->`; its lines that begin with `(gdb) ` are typed. With
 `--record` after the script, the guest is recorded first.
@@ -20,7 +20,7 @@ _SECONDS = 120
 
 
 def renewed(text: str, root: Path) -> str:
-    """The page with all examples played again, in the tree at `root`."""
+    """Returns the page with all examples run again, in the tree at `root`."""
 
     def play(example: re.Match[str]) -> str:
         commands = [line[len(_PROMPT) :] for line in example["body"].splitlines() if line.startswith(_PROMPT)]
@@ -31,7 +31,7 @@ def renewed(text: str, root: Path) -> str:
 
 
 def transcript(root: Path, isa: str, script: str, commands: list[str], *, record: bool = False) -> str:
-    """What GDB shows for the commands, under each of them."""
+    """Returns what GDB shows for the commands, under each of them."""
     typed = [part for command in commands for part in (f"echo {_MARK}\\n", command)]
     options = ["--record"] if record else []
     run = subprocess.run(
@@ -45,7 +45,7 @@ def transcript(root: Path, isa: str, script: str, commands: list[str], *, record
 
 
 def alike(text: str) -> str:
-    """The page without what changes with the kernel, or with a tick: numbers, spaces, states of processes."""
+    """Returns the page without what changes with the kernel, or with a tick: numbers, spaces, states of processes."""
     text = re.sub(r"\b(0x)?[0-9a-f]*[0-9][0-9a-f]*\b", "N", text)
     return re.sub(r" +", " ", re.sub(r"\b(ready|running|sleeping|waiting)\b", "STATE", text))
 

@@ -1,4 +1,4 @@
-"""tf, why: the registers of what was interrupted, and what the CPU could not reach."""
+"""tf, why: the registers of interrupted code, and what the CPU could not reach."""
 
 from collections.abc import Sequence
 
@@ -15,7 +15,7 @@ _MOST_FRAMES = 64
 
 
 def current_trap_frame(guest: Sight) -> TrapFrame | None:
-    """The trap that is being handled: the frame that handle_trap() was given; else the one of the live process."""
+    """Returns the trap that is being handled: the frame that handle_trap() was given; else that of the live process."""
     if (at := _handled_frame(guest)) is None and not guest.cpu().is_user:
         slot = live_space(guest).slot
         at = slot.stack_top - trap_frame_of(guest).size if slot is not None and slot.pid else None
@@ -23,7 +23,7 @@ def current_trap_frame(guest: Sight) -> TrapFrame | None:
 
 
 def _handled_frame(guest: Sight) -> int | None:
-    """Where the assembly put it: its stack pointer when it called handle_trap()."""
+    """Returns where the assembly put the frame: its stack pointer when it called handle_trap()."""
     frame: gdb.Frame | None = gdb.newest_frame()
     for _ in range(_MOST_FRAMES):
         if frame is None:
@@ -43,7 +43,7 @@ class ShowTrapFrame(PagingCommand):
     name = "tf"
 
     def lines(self, guest: Sight, words: Sequence[str]) -> list[str]:
-        """What to print."""
+        """Returns what to print."""
         frame = frame_at(guest, address(" ".join(words))) if words else current_trap_frame(guest)
         if frame is None:
             return ["no trap is being handled here"] if not words else ["no trap frame can be read there"]
@@ -65,7 +65,7 @@ class Why(PagingCommand):
     name = "why"
 
     def lines(self, guest: Sight, words: Sequence[str]) -> list[str]:
-        """What to print."""
+        """Returns what to print."""
         if words:
             raise usage("why")
         return why_lines(guest, current_trap_frame(guest))

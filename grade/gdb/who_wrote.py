@@ -1,4 +1,4 @@
-"""who-wrote: back to the last write of the entry that maps an address, in a recording."""
+"""who-wrote: goes back, in a recording, to the last write of the entry that maps an address."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -23,7 +23,7 @@ _OF_WINDOWS = "_ZN7TempMap"  # begins the functions of class TempMap, kernel/map
 
 @dataclass(frozen=True)
 class Place:
-    """8 bytes of RAM: an entry of a table of `level`, or (None) what is in a page."""
+    """8 bytes of RAM: an entry of a table of `level`, or (None) the content of a page."""
 
     pa: int
     level: int | None
@@ -45,7 +45,7 @@ class WhoWrote(PagingCommand):
     options = ("-page", "-pa")
 
     def __init__(self, guest: GdbGuest, timeline: Timeline | None, recorded: str) -> None:
-        """`recorded` is the command that starts this session with a recording."""
+        """Defines the command. `recorded` is the command that starts this session with a recording."""
         super().__init__(guest)
         self._recorded = recorded
         self._recording = timeline
@@ -53,14 +53,14 @@ class WhoWrote(PagingCommand):
 
     @property
     def _timeline(self) -> Timeline:
-        """Returns the recording to go back in; GdbError if there is none."""
+        """The recording in which to go back; GdbError if there is none."""
         if self._recording is None:
             raise gdb.GdbError(f"who-wrote: it needs a recording, so start with: {self._recorded}")
         return self._recording
 
     def lines(self, guest: Sight, words: Sequence[str]) -> list[str]:
-        """What to print."""
-        timeline = self._timeline  # first of all: without one there is nothing to say
+        """Returns what to print."""
+        timeline = self._timeline  # first: without one there is nothing to say
         place = self._place = self._place_named(guest, words)
         walker, now = guest.walker(), guest.read_word(place.pa)
         write = self._last_write(guest, place)
@@ -98,7 +98,7 @@ class WhoWrote(PagingCommand):
         return last
 
     def _by_last_instruction(self, guest: Sight, place: Place, end: int, now: int) -> MemoryWrite | None:
-        """The write that came right before this moment: QEMU stops for the moment, and not for the write."""
+        """Returns the write right before this moment: QEMU stops for the moment, and not for the write."""
         with self._timeline.playing() as machine:
             machine.run_to_instruction(end - 1)
             before = machine.read_physical(place.pa, _SIZE)
@@ -135,21 +135,21 @@ def _bytes_at(pa: int, va: int | None) -> Place:
 
 
 def _ways_to(guest: Sight, place: Place) -> list[int]:
-    """The virtual addresses by which code can write there: before paging, in the linear map, in a window, or mapped now."""
+    """Returns the virtual addresses by which code can write there: before paging, in the linear map, in a window, or mapped."""
     ways = {place.pa, place.pa + guest.offset} | ({place.va} if place.va is not None else set())
     ways |= {va for _, va, _ in places_of(guest, place.pa)}
     return sorted(ways | {window + place.pa % PAGE for window in guest.layout.temp_slots})
 
 
 def _since(walker: RadixWalker, place: Place, then: int, now: int) -> str:
-    """How it became what it is now, after the last write that was found."""
+    """Returns how the bytes became what they are now, after the last write that was found."""
     if _is_marked(walker, place, then, now):
         return "the CPU's own marks have come since"
     return "written since, by a way that is not watched"
 
 
 def _is_marked(walker: RadixWalker, place: Place, then: int, now: int) -> bool:
-    """Whether it is an entry, and no bit has changed that the CPU does not set by itself: accessed and dirty."""
+    """Returns whether this is an entry in which only bits have changed that the CPU sets by itself: accessed and dirty."""
     if place.level is None:
         return False
     fields = walker.fields(place.level, walker.decode(place.level, now).kind)
@@ -161,7 +161,7 @@ def _shown(place: Place, walker: RadixWalker, value: int) -> str:
 
 
 def _frames() -> list[str]:
-    """Who is at work, from the inside out."""
+    """Returns the functions on the stack, innermost first."""
     lines: list[str] = []
     frame: gdb.Frame | None = gdb.newest_frame()
     while frame is not None and len(lines) < _MOST_FRAMES and (not lines or frame.name()):
@@ -169,7 +169,7 @@ def _frames() -> list[str]:
         where = f" at {sal.symtab.filename}:{sal.line}" if sal.symtab is not None else ""
         who = f"{frame.name() or hex(frame.pc())}{where}"
         if any(line.endswith(f" {who}") for line in lines):
-            break  # GDB goes round in circles, where code has moved from low to high addresses
+            break  # GDB repeats frames where code has moved from low to high addresses
         lines.append(f"{'by' if not lines else 'for'} {who}")
         frame = frame.older()
     return lines

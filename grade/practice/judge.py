@@ -1,4 +1,4 @@
-"""Grades in forks of one process, which has already imported what takes longer to import than many milestones to judge.
+"""Grades in copies of one process, which has already imported what takes longer to import than many milestones to judge.
 
     python3 -m grade.practice.judge
 

@@ -1,4 +1,4 @@
-"""./pagewalk docs: Doxygen run on the sources and documents of this tree, and what it complains about."""
+"""./pagewalk docs: runs Doxygen on the sources and documents of this tree, and reports its complaints."""
 
 import re
 import shutil
@@ -22,14 +22,14 @@ from grade.visible import visible
 _AWESOME = Path("/usr/share/doxygen-awesome-css")
 _STYLE, _TOGGLE = "doxygen-awesome.css", "doxygen-awesome-darkmode-toggle.js"
 _NOT_ABOUT_THE_TEXT = re.compile(r".* not generated, too many nodes|md5 hash does not match for two different runs")
-"""Nothing that one could mend: a graph too large to be of use; two functions of one name, in two ISAs."""
+"""Nothing that could be mended: a graph too large to be of use; two functions with one name, in two ISAs."""
 
 _WARNING = re.compile(r"(?:(?P<file>[^:]*):(?P<line>\d+): )?(?:warning: |error: )?(?P<text>.*)")
 
 
 @dataclass(frozen=True)
 class Complaint:
-    """One warning of Doxygen's. `file` is seen from the tree's root."""
+    """One warning of Doxygen's. `file` is relative to the tree's root."""
 
     file: str
     line: int
@@ -54,7 +54,7 @@ def run_docs(tree: Tree, output: Path, console: Console) -> int:
 
 
 def build_site(tree: Tree, output: Path, console: Console) -> list[Complaint]:
-    """Replaces the folder `output` by the site; returns what is wrong with it. LadderError if Doxygen fails as such."""
+    """Replaces the folder `output` by the site; returns what is wrong with it. LadderError if Doxygen itself fails."""
     with tempfile.TemporaryDirectory(prefix="pagewalk-docs-") as folder:
         work = Path(folder).resolve()
         site, log = work / "site", work / "warnings"
@@ -98,7 +98,7 @@ def _settings(tree: Tree, work: Path, inputs: Sequence[str]) -> dict[str, object
 
 
 def _is_awesome() -> bool:
-    """Whether this system has the style sheet; without it Doxygen's own look has to do."""
+    """Returns whether this system has the style sheet; without it Doxygen's own look must do."""
     return (_AWESOME / _STYLE).is_file()
 
 
@@ -115,7 +115,7 @@ def _write(configuration: Path, settings: dict[str, object]) -> None:
 
 
 def _write_header(configuration: Path, work: Path) -> None:
-    """The head of every page: this Doxygen's own, with the switch between light and dark added."""
+    """Writes the head of every page: this Doxygen's own, with the switch between light and dark added."""
     names = [work / "header.html", work / "footer.html", work / "style.css"]
     command: list[str | Path] = ["doxygen", "-w", "html", *names, configuration]
     result = subprocess.run(command, cwd=work, capture_output=True, text=True, errors="replace", check=False)
@@ -131,7 +131,7 @@ def _write_header(configuration: Path, work: Path) -> None:
 
 
 def _complaints(log: str, sources: Path) -> Iterator[Complaint]:
-    """The warnings in Doxygen's log; lines that go on with one are added to it."""
+    """Yields the warnings in Doxygen's log; continuation lines are added to their warning."""
     found: list[Complaint] = []
     for line in log.splitlines():
         match = _WARNING.fullmatch(line)

@@ -8,7 +8,7 @@ import re
 from collections.abc import Iterator, Sequence
 
 MARKER = re.compile(r"\s*//(:|\s*@(lab|from|main|end)\b)")
-"""A line that says what a student writes: none of the site's business."""
+"""A line that says what a student writes, which the site leaves out."""
 
 _COMMENT = re.compile(r"(\s*)//(?!/)(.*)")
 _TRAILING = re.compile(r"(.*?\S.*?)(\s+)//(?!/)(.*)")
@@ -18,17 +18,17 @@ _NO_DECLARATION = re.compile(r"\s*(?:static_assert|asm|#(?!\s*define)|\}|\)|publ
 _OF_A_NAMESPACE = re.compile(r"(?!(?:template|struct|class|enum|union|using|static|concept|extern|namespace)\b)[A-Za-z_\[]")
 _CODE_SPAN = re.compile(r"(`[^`]*`)")
 _NO_END = re.compile(r"^( Lab \d)\.")
-"""Whose full stop ends nothing: Doxygen would take the words before it for the file's first sentence."""
+"""A full stop that ends no sentence: Doxygen would take the words before it for the file's first sentence."""
 _SHORTENED = re.compile(r"\b(vol)\. ")
 _DRAWING = re.compile(r" {3,}\S")
 
 
 def documented(lines: Sequence[str]) -> list[str]:
-    """The lines of a source, one for one, with its comments for Doxygen. The one that the file begins with stays."""
+    """Returns the lines of a source, one for one, with its comments for Doxygen. The file's first comment stays."""
     lines = ["" if MARKER.match(line) else line for line in lines]
     out = list(lines)
     bodies = _in_bodies(lines)
-    column = -1  # of the comment after a member, which may go on in the next line
+    column = -1  # of the comment after a member, which may continue in the next line
     for place, line in enumerate(lines):
         whole, trailing = _COMMENT.fullmatch(line), _TRAILING.fullmatch(line)
         if bodies[place]:
@@ -50,12 +50,12 @@ def documented(lines: Sequence[str]) -> list[str]:
 
 
 def listed(lines: Sequence[str]) -> list[str]:
-    """The lines of a source that is only to be shown: Doxygen takes no note of what is in it."""
+    """Returns the lines of a source that is only to be shown: Doxygen ignores its content."""
     return [f"/** @cond */ {lines[0]}", *lines[1:], "/** @endcond */"] if lines[0].startswith("//") else list(lines)
 
 
 def concepts(lines: Sequence[str]) -> Iterator[tuple[str, list[str]]]:
-    """Name and lines of each concept that asks for functions: Doxygen itself would show it without its comments."""
+    """Yields name and lines of each concept that asks for functions, whose comments Doxygen itself would not show."""
     name = ""
     found: list[str] = []
     for line in lines:
@@ -69,7 +69,7 @@ def concepts(lines: Sequence[str]) -> Iterator[tuple[str, list[str]]]:
 
 
 def file_comment(lines: Sequence[str]) -> list[str]:
-    """What the comment that a file begins with says, in Doxygen's form; nothing if it begins with none."""
+    """Returns what the file's first comment says, in Doxygen's form; nothing if the file begins with none."""
     found = []
     for line in lines:
         match = _COMMENT.fullmatch(line)
@@ -80,7 +80,7 @@ def file_comment(lines: Sequence[str]) -> list[str]:
 
 
 def described(texts: Sequence[str]) -> list[str]:
-    """The lines of one comment, without the slashes; a drawing in it stays one."""
+    """Returns the lines of one comment, without the slashes; a drawing in it stays one."""
     out = []
     drawing = item = False
     for place, text in enumerate(texts):
@@ -95,21 +95,21 @@ def described(texts: Sequence[str]) -> list[str]:
 
 
 def plain(text: str) -> str:
-    """The text with nothing in it that Doxygen would obey; `code` stays code."""
+    """Returns the text with nothing in it that Doxygen would obey; `code` stays code."""
     parts = _CODE_SPAN.split(text)
     escaped = (part if part.startswith("`") else re.sub(r"([\\@<>#&$%*_|~])", r"\\\1", part) for part in parts)
     return _SHORTENED.sub(r"\1.\\ ", "".join(escaped))
 
 
 def _is_declaration(lines: Sequence[str], place: int) -> bool:
-    """Whether what follows a comment that ends before `place` is something that it can describe."""
+    """Returns whether what follows a comment that ends before `place` is something that it can describe."""
     while place < len(lines) and not lines[place].strip():
         return False
     return place < len(lines) and not _NO_DECLARATION.match(lines[place])
 
 
 def _blocks(lines: Sequence[str], out: Sequence[str]) -> Iterator[tuple[int, int]]:
-    """First line and end of each run of lines that are comments and nothing else."""
+    """Yields first line and end of each run of lines that are only comments."""
     first = None
     for place, line in enumerate([*lines, ""]):
         comment = place < len(lines) and _COMMENT.fullmatch(line) and out[place] == line
@@ -121,7 +121,7 @@ def _blocks(lines: Sequence[str], out: Sequence[str]) -> Iterator[tuple[int, int
 
 
 def _in_bodies(lines: Sequence[str]) -> list[bool]:
-    """For each line whether it begins in the body of a function, or in an initializer."""
+    """Returns for each line whether it begins in the body of a function, or in an initializer."""
     out, scopes, head = [], [], ""
     for line in lines:
         out.append("body" in scopes)
@@ -138,7 +138,7 @@ def _in_bodies(lines: Sequence[str]) -> list[bool]:
 
 
 def _with_statics(lines: Sequence[str]) -> list[str]:
-    """The lines, with `static` where a name is of this file alone.
+    """Returns the lines, with `static` where a name belongs to this file alone.
 
     Doxygen takes what is in an unnamed namespace for visible everywhere, so that its graphs would join functions of the
     same name in different files.
@@ -157,7 +157,7 @@ def _with_statics(lines: Sequence[str]) -> list[str]:
 
 
 def _without_brackets(head: str) -> str:
-    """The head of a definition without attributes, alignment and what a template asks for."""
+    """Returns the head of a definition without attributes, alignment and a template's requirements."""
     return re.sub(
         r"\[\[.*?\]\]|alignas\([^()]*\)|^\s*template <.*?>\s+(?=class|struct|union|requires)|\(.*?\)(?= *(struct|class))",
         " ",

@@ -1,6 +1,6 @@
 """Markdown for Doxygen: headings get the anchors that links use, and the name of a source becomes a link to its page.
 
-Line by line, so that what Doxygen complains about is found in the document itself.
+It works line by line, so that Doxygen's complaints name the right line of the document.
 """
 
 import posixpath
@@ -17,17 +17,17 @@ START = "README.md"
 
 
 def page_label(path: str) -> str:
-    """The name by which Doxygen knows the page of a document."""
+    """Returns the name by which Doxygen knows the page of a document."""
     return "index" if path == START else "page_" + re.sub(r"\W+", "_", path.removesuffix(".md").removesuffix("/README"))
 
 
 def anchor(heading: str) -> str:
-    """What a link has after # to lead to a heading: as the usual viewers of Markdown make it."""
+    """Returns what a link to a heading has after the #, as the usual viewers of Markdown make it."""
     return re.sub(r"[^\w\- ]", "", heading.replace("`", "").lower()).replace(" ", "-")
 
 
 def outside_fences(text: str) -> Iterator[tuple[str, bool]]:
-    """Each line, and whether it is text: neither in a block of code nor the fence of one."""
+    """Yields each line, and whether it is text: neither in a block of code nor the fence of one."""
     fence = ""
     for line in text.split("\n"):
         mark = re.match(r"\s*(```+|~~~+)", line)
@@ -42,7 +42,7 @@ def outside_fences(text: str) -> Iterator[tuple[str, bool]]:
 
 
 def anchors(text: str) -> list[str]:
-    """The anchors of a document's headings, in order; the second of the same name ends in -1."""
+    """Returns the anchors of a document's headings, in order; the second of the same name ends in -1."""
     found: list[str] = []
     for line, is_text in outside_fences(text):
         if is_text and (match := _HEADING.fullmatch(line)):
@@ -56,14 +56,14 @@ def anchors(text: str) -> list[str]:
 
 
 def links(text: str) -> Iterator[tuple[int, str]]:
-    """Line and target of each link."""
+    """Yields line and target of each link."""
     for number, (line, is_text) in enumerate(outside_fences(text), 1):
         if is_text:
             yield from ((number, match[2]) for match in _LINK.finditer(_SPAN.sub("", line)))
 
 
 def prepared(path: str, text: str, pages: Mapping[str, str]) -> str:
-    """The document at `path` for Doxygen. `pages`: the label of each file that has a page, by path."""
+    """Returns the document at `path` for Doxygen. `pages`: the label of each file that has a page, by path."""
     names, out = iter(anchors(text)), []
     own, titled = page_label(path), False
     for line, is_text in outside_fences(text):
@@ -82,7 +82,7 @@ def prepared(path: str, text: str, pages: Mapping[str, str]) -> str:
 
 
 def _with_links(line: str, path: str, pages: Mapping[str, str]) -> str:
-    """The line with each link in Doxygen's form; a name of a file in backticks leads to that file."""
+    """Returns the line with each link in Doxygen's form; a file name in backticks leads to that file."""
 
     def to_page(match: re.Match[str]) -> str:
         target, _, name = match[2].partition("#")

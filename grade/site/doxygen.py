@@ -1,8 +1,8 @@
-"""Runs Doxygen, and draws its graphs in one go.
+"""Runs Doxygen, and draws all its graphs with one `dot`.
 
 Doxygen starts `dot` anew for each of more than two thousand graphs, which takes minutes. One `dot` that draws them all takes
 seconds. So Doxygen runs twice: first up to where it would begin to draw, and then again, to find every graph drawn.
-Should another Doxygen not find them, it draws them by itself: slower, and just as right.
+If another Doxygen does not find them, it draws them by itself: slower, but just as right.
 """
 
 import hashlib
@@ -34,7 +34,7 @@ _NOTHING = subprocess.DEVNULL
 
 
 class _Phases:
-    """Shows what is going on: a bar on a terminal, else a line for each new phase. It only ever goes on to a later one."""
+    """Shows the progress: a bar on a terminal, else a line for each new phase. It never goes back to an earlier one."""
 
     def __init__(self, progress: Progress) -> None:
         self._progress, self._task, self._reached = progress, progress.add_task("", total=None), -1
@@ -51,7 +51,7 @@ class _Phases:
         self._progress.update(self._task, completed=done, total=total)
 
     def take(self, line: str) -> None:
-        """A line of Doxygen's."""
+        """Takes a line of Doxygen's output."""
         for pattern, phase in _PHASES:
             if match := pattern.match(line):
                 found = match.groupdict()
@@ -60,7 +60,7 @@ class _Phases:
 
 @contextmanager
 def progress_on(console: Console) -> Iterator[_Phases]:
-    """Where the following functions show how far they are."""
+    """Yields where the following functions show their progress."""
     columns = (SpinnerColumn(), TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
     with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as progress:
         yield _Phases(progress)

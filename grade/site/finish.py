@@ -1,4 +1,4 @@
-"""What Doxygen makes of Markdown as a file is of no use: an empty page beside the real one. It goes, and links lead on."""
+"""Removes the page that Doxygen makes of a Markdown file itself, empty beside the real one, and redirects its links."""
 
 import re
 from pathlib import Path
@@ -9,12 +9,12 @@ _OF_A_FILE = "*_8md.html"
 _PATH = re.compile(r"<title>[^<]*?: (\S+\.md) File Reference")
 _ROW = re.compile(r'<tr id="row_(\d+_)[^\n]*</tr>\n?')
 _FOLDER = re.compile(r">(?:docs|labs)</a>")
-"""In the list of files, which leaves out Markdown by itself: a folder that has nothing else."""
+"""A folder that contains nothing else, in the list of files, from which Doxygen already leaves out Markdown."""
 _IN_TREE = re.compile(r' *\[ "(?:docs|labs)", "dir_[^\n]*\n')
 
 
 def lead_to_documents(site: Path) -> None:
-    """Lets what leads to a Markdown file lead to its page."""
+    """Redirects links to a Markdown file to its page."""
     pages = {}
     for page in site.glob(_OF_A_FILE):
         if found := _PATH.search(page.read_text(encoding="utf-8")):
@@ -31,6 +31,6 @@ def lead_to_documents(site: Path) -> None:
 
 
 def _without_empty_folders(text: str) -> str:
-    """The list of files without the rows of a folder that has documents alone, and of what is below it."""
+    """Returns the list of files without the rows of folders that have only documents, and of what is below them."""
     gone = {row[1] for row in _ROW.finditer(text) if _FOLDER.search(row[0])}
     return _ROW.sub(lambda row: "" if row[1] in gone else row[0], text)

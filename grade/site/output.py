@@ -1,4 +1,4 @@
-"""The folder that a site goes to: only a site of ours is ever replaced there, and at once, or not at all."""
+"""The folder of a site: only an earlier site of ours is ever replaced there, and either completely or not at all."""
 
 import os
 import shutil
@@ -12,7 +12,7 @@ _SAYS = "./pagewalk docs made this folder, and replaces it with all that is in i
 
 
 def refuse_foreign(output: Path) -> None:
-    """LadderError unless a site can be made at `output`: there is nothing, an empty folder, or a site made before."""
+    """Raises LadderError unless a site can be made at `output`: nothing is there, an empty folder, or an earlier site."""
     if output.exists() and not output.is_dir():
         raise LadderError(f"{output} is a file; name a folder")
     if not output.resolve().parent.is_dir():
@@ -24,7 +24,7 @@ def refuse_foreign(output: Path) -> None:
 
 
 def replace_site(output: Path, site: Path) -> None:
-    """Puts the folder `site` in the place of `output`. LadderError if that fails; then what was there is there still."""
+    """Puts the folder `site` in the place of `output`. LadderError if that fails; then what was there is still there."""
     refuse_foreign(output)  # again: the site took a while to make
     place = output.resolve()
     try:
@@ -45,7 +45,7 @@ def replace_site(output: Path, site: Path) -> None:
 
 
 def _reason(error: OSError) -> str:
-    """In a few words; copying a folder fails with one reason for each file."""
+    """Returns the reason in a few words; copying a folder fails with one reason for each file."""
     if isinstance(error, shutil.Error):
         return str(error.args[0][0][2]).partition("] ")[2].partition(": '")[0] or str(error.args[0][0][2])
     return error.strerror or os.strerror(error.errno or 0)

@@ -1,4 +1,4 @@
-"""What Doxygen reads: a copy of the tree's sources and documents, line for line, with a few pages that lead through it."""
+"""What Doxygen reads: a copy of the tree's sources and documents, line for line, with a few pages that guide through it."""
 
 import re
 from collections.abc import Collection, Iterator, Sequence
@@ -15,7 +15,7 @@ _FOLDERS = ("kernel", "arch", "user")
 _PARSED = (".h", ".cc")
 _SOURCES = (*_PARSED, ".S", ".inc")
 _LISTED = re.compile(r"kernel/tests/|user/(hostile/)?[^/]+$")
-"""Programs and host tests are shown, and that is all: Doxygen matches calls by name, and theirs would be taken for the kernel's."""
+"""Programs and host tests are only shown: Doxygen matches calls by name, and would take theirs for the kernel's."""
 _FILES = "files.dox"
 
 
@@ -43,7 +43,7 @@ def _for_doxygen(path: str, lines: list[str]) -> list[str]:
 
 
 def write_layout(tree: Tree, inputs: Sequence[str], file: Path) -> None:
-    """The tabs of the site: start, the map, the handouts, the other documents in reading order, then the code."""
+    """Writes the tabs of the site: start, the map, the handouts, the other documents in reading order, then the code."""
     title = {path: _text(tree.root / path).partition("\n")[0].lstrip("# ") for path in inputs if path.endswith(".md")}
     rest = [path for path in title if path not in (START, MAP)]
     groups = {
@@ -77,13 +77,13 @@ def _sources(root: Path) -> Iterator[str]:
 
 
 def _in_order(paths: Collection[str], order: dict[str, str]) -> list[str]:
-    """First the start page, the map and the handouts, then what the map names, as it does, then the rest."""
+    """Returns the start page, the map and the handouts first, then what the map names, in its order, then the rest."""
     places = {path: place for place, path in enumerate([START, MAP, *(p for p in paths if p.startswith("labs/")), *order])}
     return sorted(paths, key=lambda path: places.get(path, len(places)))
 
 
 def _descriptions(sources: dict[str, list[str]], order: dict[str, str]) -> Iterator[str]:
-    """A comment for each source: what the map and the file itself say of it, and its neighbours in reading order."""
+    """Yields a comment for each source: what the map and the file itself say about it, and its neighbours in reading order."""
     paths = list(sources)
     for place, path in enumerate(paths):
         before, after = paths[max(place - 1, 0) : place], paths[place + 1 : place + 2]

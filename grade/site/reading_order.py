@@ -1,4 +1,4 @@
-"""The files in the order of docs/map.md, with what it says of each."""
+"""The files in the order of docs/map.md, with what it says about each."""
 
 import re
 from collections.abc import Iterable
@@ -11,7 +11,7 @@ _NAME = re.compile(r"`([^`]+)`")
 
 
 def reading_order(text: str, files: Iterable[str]) -> dict[str, str]:
-    """Of these files those that the map, which has this text, names: with its sentence where it has one for the file.
+    """Returns those of the files that the map, which has this text, names, with its sentence about the file if it has one.
 
     A name without a folder stands for the file of each ISA, one beside the other.
     """

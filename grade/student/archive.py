@@ -1,4 +1,4 @@
-"""The archive of a submission: the same files make the same bytes, and it is there completely or not at all."""
+"""The archive of a submission: the same files make the same bytes, and it is written completely or not at all."""
 
 import gzip
 import io
@@ -14,7 +14,7 @@ _FOLDER = re.compile(r"lab\d+-submission/.+")
 
 
 def pack(folder: str, files: Mapping[str, bytes]) -> bytes:
-    """A tar.gz with these files below one folder, whoever packs them and whenever."""
+    """Returns a tar.gz with these files below one folder, the same bytes at any time and for anybody."""
     plain = io.BytesIO()
     with tarfile.open(fileobj=plain, mode="w", format=tarfile.PAX_FORMAT) as tar:
         for path, content in sorted(files.items()):
@@ -25,7 +25,7 @@ def pack(folder: str, files: Mapping[str, bytes]) -> bytes:
 
 
 def refuse_to_overwrite(path: Path) -> None:
-    """LadderError if something is at `path` that is no submission, or if no file can be made there."""
+    """Raises LadderError if something other than a submission is at `path`, or if no file can be made there."""
     need_folder_of(path)
     if path.is_symlink() or (path.exists() and not _is_submission(path)):
         raise LadderError(f"{path} is there and is not a submission: left as it is. Name another file with -o")

@@ -14,7 +14,7 @@ from grade.student.standing import look_at
 
 
 def refuse_conflicts(tree: Tree) -> None:
-    """LadderError if a merge has left a conflict in a file that the kernel is built from."""
+    """Raises LadderError if a merge has left a conflict in a file that the kernel is built from."""
     for path, file in source_files(tree):
         if (line := conflict_line(file)) is not None:
             raise LadderError(f"{path}:{line}: a conflict of a merge: decide it, then git add {path} and git commit")

@@ -1,4 +1,4 @@
-"""What `grade` last said of each lab, kept below build/ for `status` and for what comes next."""
+"""The last results of `grade` for each lab, kept below build/ for `status` and for what comes next."""
 
 import hashlib
 import json
@@ -20,8 +20,8 @@ _BUILT_FROM = ("kernel", "arch", "user", "CMakeLists.txt", "CMakePresets.json")
 class Kept:
     """The results of one lab's own tree on one ISA.
 
-    `files` are the sources as they were when all milestones were graded together for the last time, by path: each with
-    a digest. Milestones that were graded alone since then may be newer.
+    `files` are the sources as they were when all milestones were last graded together, by path: each with a digest.
+    Milestones that were graded alone since then may be newer.
     """
 
     lab: int
@@ -34,16 +34,16 @@ class Kept:
 
     @property
     def points(self) -> float:
-        """What the lab's own milestones have brought."""
+        """The points that the lab's own milestones have brought."""
         return sum(result.points for result in self.results)
 
     @property
     def most(self) -> float:
-        """What they could have brought."""
+        """The points that they could have brought."""
         return sum(result.max for result in self.results)
 
     def changed(self, now: dict[str, str]) -> list[str]:
-        """The sources that are not as they were."""
+        """Returns the sources that have changed."""
         return sorted(path for path in self.files.keys() | now.keys() if self.files.get(path) != now.get(path))
 
 
@@ -66,7 +66,7 @@ def keep(tree: Tree, results: Sequence[Result], isas: Sequence[str], *, complete
 
 
 def load(tree: Tree, lab: int, isa: str) -> Kept | None:
-    """What was kept of the lab, or None: never graded here, or what is there cannot be read."""
+    """Returns what was kept of the lab, or None: never graded here, or unreadable."""
     try:
         fields = json.loads(_path(tree, lab, isa).read_text(encoding="utf-8"))
         if fields.pop("version") != VERSION:
@@ -78,13 +78,13 @@ def load(tree: Tree, lab: int, isa: str) -> Kept | None:
 
 
 def source_digests(tree: Tree, isa: str) -> dict[str, str]:
-    """A digest of each file that the kernel for `isa` is built from; what students write for other ISAs is left out."""
+    """Returns a digest of each file from which the kernel for `isa` is built, without what students write for other ISAs."""
     others = {path for lab in tree.labs for path in lab.owned_for(set(ISAS) - {isa})}
     return {name: hashlib.sha256(path.read_bytes()).hexdigest()[:16] for name, path in source_files(tree) if name not in others}
 
 
 def source_files(tree: Tree) -> Iterator[tuple[str, Path]]:
-    """Every file that a kernel may be built from: its path from the root, and where it is."""
+    """Yields every file from which a kernel may be built: its path from the root, and where it is."""
     for top in _BUILT_FROM:
         for path in sorted((tree.root / top).rglob("*")) or [tree.root / top]:
             name = path.relative_to(tree.root).as_posix()

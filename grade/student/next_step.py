@@ -14,13 +14,13 @@ _DOES_NOT_COMPILE = "does-not-compile"
 
 
 def points_line(lab: int, kept: Sequence[Kept]) -> str:
-    """The points so far, ISA by ISA."""
+    """Returns the points so far, ISA by ISA."""
     parts = (f"{one.points:g} of {one.most:g} points on {one.isa}" for one in kept)
     return f"Lab {lab}: {', '.join(parts)}."
 
 
 def to_put_back(tree: Tree) -> list[str]:
-    """What to do where a file of the student's is missing, without which nothing builds; else nothing."""
+    """Returns what to do if a student's file is missing, without which nothing builds; else nothing."""
     missing = missing_files(tree)
     if not missing:
         return []
@@ -29,7 +29,7 @@ def to_put_back(tree: Tree) -> list[str]:
 
 
 def next_steps(tree: Tree, results: Sequence[Result]) -> list[str]:
-    """A few lines for a student who has these results of the tree's own lab, all of them or the ones just graded."""
+    """Returns a few lines for a student with these results of the tree's own lab, all of them or the ones just graded."""
     if lines := to_put_back(tree):
         return lines
     wrong = [result for result in results if result.status is not Status.PASSED]
@@ -48,7 +48,7 @@ def next_steps(tree: Tree, results: Sequence[Result]) -> list[str]:
 
 
 def first_steps(tree: Tree) -> list[str]:
-    """The same where nothing was graded yet."""
+    """Returns the next steps if nothing was graded yet."""
     lines = [f"Lab {tree.lab} was not graded here yet. Next:"]
     handout = tree.labs[-1]
     if remaining := [one for one in find_remaining(tree) if one.lab == handout.number]:
@@ -57,7 +57,7 @@ def first_steps(tree: Tree) -> list[str]:
 
 
 def _urgency(result: Result) -> tuple[bool, bool, list[int]]:
-    """What does not build comes first, then an earlier lab's milestone that broke, then the handout's order."""
+    """Returns a sort key: first what does not build, then an earlier lab's broken milestones, then the handout's order."""
     lab = int(result.milestone.split(".")[0])
     waits = result.status is Status.TODO and lab < result.lab
     return (result.cause != _DOES_NOT_COMPILE, waits, [int(part) for part in result.milestone.split(".")])
@@ -76,7 +76,7 @@ def _to_write(tree: Tree, result: Result) -> list[str]:
 
 
 def _first_to_write(function: str, isa: str, remaining: Sequence[Remaining]) -> Remaining | None:
-    """Of what the kernel for `isa` is made of: the first that is left of the lab whose `function` it met."""
+    """Returns the first unwritten function, in the kernel for `isa`, of the lab whose `function` the kernel met."""
     here = [one for one in remaining if one.file.startswith(f"arch/{isa}/") or not one.file.startswith("arch/")]
     met = next((one for one in here if one.function == function), None)
     return met and next(one for one in here if one.lab == met.lab)
@@ -132,7 +132,7 @@ def _after_all_passed(tree: Tree) -> list[str]:
 
 
 def _branch(repository: Repository, name: str) -> str | None:
-    """The name by which git knows the branch: its own, or that of a remote repository."""
+    """Returns git's name for the branch: its own, or that of a remote repository."""
     try:
         known = repository.run("for-each-ref", "--format=%(refname:lstrip=2)", f"refs/heads/{name}", "refs/remotes")
     except GitError:

@@ -1,4 +1,4 @@
-"""The files that are the student's in a handed-out tree, and what is in the way of taking them."""
+"""The student's files in a handed-out tree, and what prevents their submission."""
 
 import re
 from pathlib import Path
@@ -7,13 +7,13 @@ from grade.ladder.labs import ISA_FIELD
 from grade.ladder.trees import Tree
 
 MOST_BYTES = 1 << 20
-"""The largest file that is taken from a submission."""
+"""The most bytes of a file that is taken from a submission."""
 
 _CONFLICT = re.compile(rb"^<{7} .*?^>{7} ", re.MULTILINE | re.DOTALL)
 
 
 def owned_files(tree: Tree) -> dict[str, int]:
-    """The path of each file that a student of this course writes, with its lab, lab by lab. They may be missing."""
+    """Returns the path of each file that a student of this course writes, with its lab, lab by lab. They may be missing."""
     files: dict[str, int] = {}
     for lab in tree.labs:
         for pattern in lab.owned:
@@ -23,12 +23,12 @@ def owned_files(tree: Tree) -> dict[str, int]:
 
 
 def missing_files(tree: Tree) -> list[str]:
-    """The owned files that are not there."""
+    """Returns the owned files that do not exist."""
     return [path for path in owned_files(tree) if not (tree.root / path).exists()]
 
 
 def why_not_taken(path: Path) -> str | None:
-    """What keeps an owned file out of a submission; None if nothing does."""
+    """Returns what keeps an owned file out of a submission; None if nothing does."""
     if path.is_symlink() or any(folder.is_symlink() for folder in path.parents):
         return "is a symbolic link, or in a folder that is one: only ordinary files are graded"
     if not path.exists():
@@ -41,7 +41,7 @@ def why_not_taken(path: Path) -> str | None:
 
 
 def conflict_line(path: Path) -> int | None:
-    """The line of the first conflict that a merge left in the file, if there is one."""
+    """Returns the line of the first conflict that a merge left in the file, or None."""
     content = path.read_bytes()
     match = _CONFLICT.search(content)
     return None if match is None else content.count(b"\n", 0, match.start()) + 1

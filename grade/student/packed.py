@@ -10,12 +10,12 @@ from grade.student.owned import owned_files
 
 
 def remember_packed(tree: Tree, files: Mapping[str, bytes], archive: Path) -> None:
-    """Keeps which files were packed, with what in them, and where. OSError if that cannot be written."""
+    """Keeps which files were packed, with their contents, and where. OSError if that cannot be written."""
     update(_path(tree), f"{archive.resolve()}\n{_digests(files)}".encode(errors="surrogateescape"), 0o644)
 
 
 def packed_in(tree: Tree) -> Path | None:
-    """The archive with the student's files as they are now, if the last one is that and is still there."""
+    """Returns the archive with the student's files as they are now, if the last one is that and still exists."""
     paths = {name: tree.root / name for name in owned_files(tree)}
     try:
         archive, _, digests = _path(tree).read_bytes().decode(errors="surrogateescape").partition("\n")

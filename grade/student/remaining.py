@@ -17,7 +17,7 @@ _CALL = re.compile(
 
 @dataclass(frozen=True)
 class Remaining:
-    """A function of lab `lab` that is not written yet; `line` is where its placeholder stands."""
+    """A function of lab `lab` that is not written yet; `line` is that of its placeholder."""
 
     lab: int
     function: str
@@ -26,12 +26,12 @@ class Remaining:
 
     @property
     def place(self) -> str:
-        """As editors and compilers write it."""
+        """The place as editors and compilers write it."""
         return f"{self.file}:{self.line}"
 
 
 def find_remaining(tree: Tree) -> list[Remaining]:
-    """All functions that are not written yet, in the order in which the labs' handouts name them.
+    """Returns all functions that are not written yet, in the order in which the labs' handouts name them.
 
     A file that cannot be read has none.
     """
@@ -51,7 +51,7 @@ def find_remaining(tree: Tree) -> list[Remaining]:
 
 
 def place_in_handout(lab: Lab | None, function: str) -> int | None:
-    """Where the part of the lab's README that says what to write names the function first; None if it does not."""
+    """Returns where the README's part about what to write first names the function; None if it does not."""
     try:
         text = (lab.folder / "README.md").read_text(encoding="utf-8", errors="replace") if lab is not None else ""
     except OSError:

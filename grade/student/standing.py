@@ -1,4 +1,4 @@
-"""How a handed-out tree stands: all that is known about it without grading it."""
+"""The state of a handed-out tree: all that is known about it without grading it."""
 
 from dataclasses import dataclass
 
@@ -16,9 +16,9 @@ class Standing:
 
     tree: Tree
     kept: dict[tuple[int, str], Kept]
-    """By lab and ISA. An earlier lab has what it got on its own tree."""
+    """By lab and ISA. An earlier lab has the results of its own tree."""
     changed: list[str]
-    """Sources that are not as they were when all milestones of the tree's own lab were graded last."""
+    """Sources that have changed since all milestones of the tree's own lab were last graded."""
 
     @property
     def current(self) -> list[Kept]:
@@ -34,7 +34,7 @@ class Standing:
 
     @property
     def given_changed(self) -> list[str]:
-        """The given files that are not as they were handed out, as far as git knows."""
+        """The given files that differ from how they were handed out, as far as git knows."""
         return changed_given_files(self.tree)
 
     @property

@@ -1,4 +1,4 @@
-"""./pagewalk submit: one archive with the files that are the student's, once it is sure that they build."""
+"""./pagewalk submit: one archive with the student's files, once it is certain that they build."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -20,14 +20,14 @@ from grade.student.remaining import find_remaining
 
 @dataclass(frozen=True)
 class _Collected:
-    """What goes into the archive, and what of the student's is in the way."""
+    """The content of the archive, and the problems with the student's files."""
 
     files: dict[str, bytes]
     problems: list[str]
 
 
 def submit(tree: Tree, console: Console, output: Path | None, *, force: bool) -> None:
-    """Writes the archive, after saying what is noteworthy. LadderError, with nothing written, if it must not be."""
+    """Writes the archive, after saying what is noteworthy. LadderError, with nothing written, if it must not."""
     path = output or Path(f"{_folder(tree)}.tar.gz")
     refuse_to_overwrite(path)
     collected = _collect(tree)
@@ -40,7 +40,7 @@ def submit(tree: Tree, console: Console, output: Path | None, *, force: bool) ->
     write_whole(path, pack(_folder(tree), collected.files))
     own = {name: content for name, content in collected.files.items() if name != COURSE_FILE}
     if not problems:
-        with suppress(OSError):  # then somebody is told to submit again, which does no harm
+        with suppress(OSError):  # then the student is told to submit again, which does no harm
             remember_packed(tree, own, path)
     for problem in problems:
         console.print(f"In spite of this: {problem}", markup=False, soft_wrap=True)
@@ -70,7 +70,7 @@ def _collect(tree: Tree) -> _Collected:
 
 
 def _build_errors(tree: Tree, files: dict[str, bytes], console: Console) -> list[str]:
-    """Builds what an instructor will build; why it does not build, ISA by ISA."""
+    """Builds what an instructor will build; returns why it does not build, ISA by ISA."""
     errors: dict[str, str] = {}
     with _as_graded(tree, files, console) as folder:
         for isa in tree.isas:
@@ -85,7 +85,7 @@ def _build_errors(tree: Tree, files: dict[str, bytes], console: Console) -> list
 
 @contextmanager
 def _as_graded(tree: Tree, files: dict[str, bytes], console: Console) -> Iterator[Path]:
-    """A folder with the given files as they were handed out, and the student's over them."""
+    """Yields a folder with the given files as they were handed out, and the student's over them."""
     try:
         given = find_given(tree).files()
     except LadderError as error:
@@ -103,14 +103,14 @@ def _as_graded(tree: Tree, files: dict[str, bytes], console: Console) -> Iterato
 
 
 def _refuse_another_course(tree: Tree, given: bytes) -> None:
-    """What is graded is the instructor's to say; `solved` alone differs where somebody began with a catch-up."""
+    """Refuses a changed course: the instructor decides what is graded; only `solved` differs, after a catch-up."""
     course = read_course(given.decode(errors="replace"))
     if (course.lab, course.isas) != (tree.lab, tree.isas):
         raise LadderError(f"{COURSE_FILE} is not as it was handed out: put back what `git diff` shows there")
 
 
 def _remark(tree: Tree, console: Console) -> None:
-    """What is no obstacle, and good to know."""
+    """Prints what is no obstacle, but good to know."""
     lines = [f"changed, and not part of the submission: {path}" for path in changed_given_files(tree)]
     lines += [f"not written yet: {one.function} ({one.place})" for one in find_remaining(tree)]
     lines += [f"not committed yet: {path}" for path in uncommitted(tree)]

@@ -1,1 +1,1 @@
-"""What a student handed in: only the files that the student owns are taken from it, and built under watch."""
+"""A student's submission: only the files that the student owns are taken from it, and built under watch."""

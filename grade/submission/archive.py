@@ -1,7 +1,7 @@
-"""An archive that a student handed in, made with any tool: tar, plain or packed by gzip, bzip2 or xz, or zip.
+"""An archive that a student submitted, made with any tool: tar, plain or packed by gzip, bzip2 or xz, or zip.
 
-Python's readers of archives are no match for everything that somebody may think up: headers that take hours to read,
-or all memory. So a process of its own reads the archive, within limits, and hands back what it found:
+Python's readers of archives cannot cope with everything that somebody may think up: headers that take hours to read,
+or all memory. So a separate process reads the archive, within limits, and returns what it found:
 
     python -m grade.submission.archive FILE     the names that are wanted on its input, entries on its output, as JSON
 """
@@ -50,9 +50,9 @@ _KINDS = {
 
 
 def read_archive(archive: Path, wanted: Sequence[str]) -> list[Entry]:
-    """What is in the archive, with the contents of the files whose names end in one of `wanted`.
+    """Returns what is in the archive, with the contents of the files whose names end in one of `wanted`.
 
-    LadderError, without the archive's name, if it is damaged, too much, or no archive.
+    Raises LadderError, without the archive's name, if it is damaged, too large, or no archive.
     """
     command = [*_LIMITS, sys.executable, "-P", "-m", "grade.submission.archive", str(archive.resolve())]
     try:
@@ -100,7 +100,7 @@ def main() -> None:
         _give_up(f"is damaged, or was not copied to its end ({error})")
     except (RecursionError, MemoryError, NotImplementedError, RuntimeError, LookupError, ArithmeticError) as error:
         _give_up(f"cannot be read ({type(error).__name__}: {error})")
-    except Exception as error:  # noqa: BLE001 a reader that trips over what it reads: zlib.error, struct.error...
+    except Exception as error:  # noqa: BLE001 a reader may fail in any way: zlib.error, struct.error...
         _give_up(f"is damaged ({type(error).__name__}: {error})")
     json.dump([_encoded(entry) for entry in entries], sys.stdout)
 
@@ -124,10 +124,10 @@ def _entries(archive: Path, wanted: Wanted) -> Iterator[Entry]:
 
 
 class _Unpacked(Protocol):
-    """A file that is read from its beginning to its end: as it is, or unpacked on the way."""
+    """A file that is read from beginning to end: as it is, or unpacked on the way."""
 
     def read(self, size: int, /) -> bytes:
-        """Returns so many bytes, or fewer; none at the end."""
+        """Returns at most `size` bytes; none at the end."""
 
     def __enter__(self) -> Self:
         ...
@@ -137,14 +137,14 @@ class _Unpacked(Protocol):
 
 
 class _Counted:
-    """A file that counts what is read of it, and remembers what was read last."""
+    """A file that counts what is read from it, and remembers what was read last."""
 
     def __init__(self, file: _Unpacked, budget: Budget) -> None:
         self._file, self._budget = file, budget
         self._last, self._last_start = b"", 0
 
     def read(self, size: int) -> bytes:
-        """As for a file; never more than a MiB at a time is asked of the unpacker."""
+        """Reads like a file; never asks the unpacker for more than a MiB at a time."""
         parts = []
         while size > 0 and (part := self._file.read(min(size, 1 << 20))):
             self._budget.take_bytes(len(part))
@@ -156,20 +156,20 @@ class _Counted:
         return self._last[len(kept) :]
 
     def seen_at(self, offset: int, size: int) -> bytes:
-        """What was read there, if that was not long ago."""
+        """Returns what was read there, if that was not long ago."""
         return self._last[max(offset - self._last_start, 0) :][:size]
 
 
 def _tar_entries(file: _Counted, budget: Budget, wanted: Wanted) -> Iterator[Entry]:
     try:
-        # For "r|" tarfile asks for read() and no more; what typeshed has of it asks for all of IO.
+        # For "r|" tarfile only needs read(); typeshed demands all of IO.
         archive = tarfile.open(fileobj=file, mode="r|", errors="surrogateescape", encoding="utf-8")  # type: ignore[arg-type]
     except tarfile.ReadError as error:
         raise LadderError("is no archive: neither tar (plain, .gz, .bz2, .xz) nor zip") from error
     with archive:
         while (member := archive.next()) is not None:
             budget.take_entry()
-            archive.members = []  # type: ignore[attr-defined]  # it would keep every one; typeshed does not have the list
+            archive.members = []  # type: ignore[attr-defined]  # it would keep every member; typeshed lacks the list
             kind = Kind.SPARSE if member.issparse() else _KINDS.get(member.type, Kind.OTHER)
             if kind is Kind.FILE and member.size <= LARGEST_FILE:
                 yield budget.file_entry(member.name, _content_of(archive, member), wanted)

@@ -1,4 +1,4 @@
-"""A student's clone, as a folder on this machine. Links in it are seen and not followed."""
+"""A student's clone, as a folder on this machine. Links in it are reported and not followed."""
 
 import os
 import stat
@@ -21,7 +21,7 @@ _KINDS = {
 
 
 def read_folder(folder: Path, wanted: Wanted) -> list[Entry]:
-    """Everything below `folder` but what was built there and git's own. LadderError if it is too much."""
+    """Returns everything below `folder` except what was built there and git's own. LadderError if it is too much."""
     budget = Budget()
     try:
         return list(_below(folder, "", budget, wanted))
@@ -53,7 +53,7 @@ def _entry(found: os.DirEntry[str], name: str, budget: Budget, wanted: Wanted) -
         return Entry(name, kind)
     if seen.st_nlink > 1:  # a second name for a file that may be anybody's
         return Entry(name, Kind.HARD_LINK)
-    # Not a link and not a pipe, also if it has become one since.
+    # Not a link and not a pipe, even if it has become one since.
     with os.fdopen(os.open(found.path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK), "rb") as file:
         content = file.read(LARGEST_FILE + 1)
     budget.take_bytes(len(content))

@@ -1,4 +1,4 @@
-"""Which source files of a tree may reach a given file by #include: found in the text, so rather one too many."""
+"""Which source files of a tree may reach a given file by #include: found in the text, so one too many rather than too few."""
 
 import re
 from collections.abc import Collection, Iterator
@@ -9,9 +9,9 @@ _FOLDERS = ("kernel", "arch", "user")
 
 
 def files_that_reach(tree: Path, targets: Collection[str]) -> set[str]:
-    """The targets, and the other files that include one of them, or a file that does; as paths from the root.
+    """Returns the targets and the other files that include one of them, directly or not; as paths from the root.
 
-    Only files that nobody but us has written are asked: what a target includes makes no other file reach it.
+    Only the course's own files are searched: what a target includes makes no other file reach it.
     """
     files = [path for folder in _FOLDERS for path in sorted((tree / folder).rglob("*")) if path.is_file()]
     names = {path.relative_to(tree).as_posix(): path for path in files}

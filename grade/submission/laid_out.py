@@ -1,4 +1,4 @@
-"""A submission laid over pristine trees of the labs that are graded, in build/submissions/ of main."""
+"""A submission laid over pristine trees of the graded labs, in build/submissions/ of main."""
 
 import hashlib
 import json
@@ -22,7 +22,7 @@ from grade.submission.watched_build import prune
 
 @dataclass(frozen=True)
 class LaidOut:
-    """`folder` holds a tree lab-N for each lab of `selections`; nothing in it is the student's but what was taken."""
+    """`folder` holds a tree lab-N for each lab of `selections`; nothing in it is the student's except what was taken."""
 
     source: str
     folder: Path
@@ -36,12 +36,12 @@ class LaidOut:
 
     @property
     def given(self) -> list[int]:
-        """The labs whose files were handed out solved, as the submission says: these points are not the student's."""
+        """The labs whose files were handed out solved, according to the submission: these points are not the student's."""
         solved = self.claim.solved if self.claim is not None else 0
         return list(range(1, min(solved, self.labs[-1]) + 1))
 
     def as_dict(self) -> dict[str, Any]:
-        """For the JSON file: what was taken for the highest lab, which is everything that was taken."""
+        """Returns a dictionary for the JSON file: what was taken for the highest lab, which is everything that was taken."""
         selection = self.selections[-1]
         left_out = [{"path": left.path, "why": left.why} for left in selection.left_out]
         return {
@@ -59,8 +59,8 @@ class LaidOut:
 def laid_out(tree: Tree, source: str, labs: Sequence[int], isas: Sequence[str] = ISAS) -> Iterator[LaidOut]:
     """Reads the submission `source` and lays it out for `labs`, or else for the lab that it says it is of.
 
-    Only files that matter for `isas` are listed. Until the end nobody else lays the same one out. LadderError if it
-    cannot be read, or it is not clear which lab.
+    Only files that matter for `isas` are listed. Until the end no other process lays the same one out. LadderError if it
+    cannot be read, or if the lab is unclear.
     """
     if tree.course is not None:
         raise LadderError(f"{tree.root} is a handed-out tree: --submission is for instructors, and needs main")
@@ -80,13 +80,13 @@ def laid_out(tree: Tree, source: str, labs: Sequence[int], isas: Sequence[str] =
 
 
 def description_of(folder: Path) -> dict[str, Any]:
-    """What LaidOut.as_dict() said of the submission in `folder`."""
+    """Returns what LaidOut.as_dict() said about the submission in `folder`."""
     description: dict[str, Any] = json.loads(_description(folder).read_text(encoding="utf-8"))
     return description
 
 
 def notes_on(tree: Path, isa: str) -> list[str]:
-    """A line for each owned file that the kernel of a laid-out `tree` on `isa` has from the starter, and why."""
+    """Returns a line for each owned file that the kernel of a laid-out `tree` on `isa` has from the starter, and why."""
     found, owned = description_of(tree.parent), owned_paths(Tree(tree).labs, (isa,))
     why = {left["path"]: f"was not taken: it {left['why']}" for left in found["left_out"]}
     missing = (path for path in found["missing"] if path in owned)
@@ -94,12 +94,12 @@ def notes_on(tree: Path, isa: str) -> list[str]:
 
 
 def tree_in(folder: Path, lab: int) -> Path:
-    """The tree of lab `lab` of the submission that is laid out in `folder`."""
+    """Returns the tree of lab `lab` of the submission that is laid out in `folder`."""
     return folder / f"lab-{lab}"
 
 
 def folder_of(tree: Tree, source: str) -> Path:
-    """Where a submission is laid out: the same for the same `source`, and readable."""
+    """Returns where a submission is laid out: the same for the same `source`, and readable."""
     place = str(Path(source).resolve()) if Path(source).exists() else f"{Path.cwd()}\0{source}"
     digest = hashlib.sha256(place.encode(errors="surrogateescape")).hexdigest()[:12]
     stem = re.sub(r"[^A-Za-z0-9]+", "-", Path(source).name)[:24].strip("-") or "submission"

@@ -1,4 +1,4 @@
-"""Which files the tools of the compiler open: builds opened_files.c, and reads what it recorded."""
+"""Records which files the compiler's tools open: builds opened_files.c, and reads what it recorded."""
 
 import os
 from collections.abc import Iterator
@@ -13,7 +13,7 @@ _COMPILER = ["g++", "-x", "c", "-std=c17", "-O2"]
 
 @dataclass(frozen=True)
 class ToolRun:
-    """One run of one program: how it was called, and what it opened."""
+    """One run of one program: its arguments, and what it opened."""
 
     arguments: tuple[str, ...]
     opened: tuple[str, ...]
@@ -25,17 +25,17 @@ class ToolRun:
 
 
 def environment(library: Path, records: Path) -> dict[str, str]:
-    """What a tool has to run with for its opened files to be recorded in the folder `records`."""
+    """Returns the environment in which a tool's opened files are recorded in the folder `records`."""
     return {"LD_PRELOAD": str(library), "PAGEWALK_OPENED": str(records)}
 
 
 def build_library(folder: Path) -> Path:
-    """opened_files.c as a shared library in `folder`, built if need be. LadderError if it does not compile."""
+    """Returns opened_files.c as a shared library in `folder`, built if need be. LadderError if it does not compile."""
     return shared_library(_COMPILER, _SOURCE, folder)
 
 
 def tool_runs(records: Path) -> Iterator[ToolRun]:
-    """What was recorded in the folder `records`."""
+    """Yields what was recorded in the folder `records`."""
     for file in sorted(records.iterdir()):
         arguments, _, opened = file.read_bytes().partition(b"\0\0")
         yield ToolRun(_strings(arguments), _strings(opened))

@@ -1,6 +1,6 @@
 """A revision of a git repository, read object by object: nothing is checked out, and nothing of the repository is run.
 
-A student's repository has a configuration of the student's own, and git runs programs that a configuration names: to
+A student's repository has the student's own configuration, and git runs programs that a configuration names: to
 watch files, as hooks, as filters, to fetch what is missing. None of the commands here does the first three, and
 fetching is forbidden.
 """
@@ -20,11 +20,11 @@ _LIMITS = ("timeout", "600", "prlimit", "--cpu=120", f"--as={4 << 30}", "--core=
 _LONGEST_LINE = 1 << 16
 _SAFE = ("safe.directory=*", "core.fsmonitor=false", f"core.hooksPath={os.devnull}")
 _KINDS = {"100": Kind.FILE, "120": Kind.LINK, "160": Kind.SUBMODULE}
-"""By how the mode begins."""
+"""The kinds by how the mode begins."""
 
 
 def read_revision(folder: Path, revision: str, wanted: Wanted) -> list[Entry] | None:
-    """What is in the revision of the repository at `folder`, with the contents of the files that are wanted.
+    """Returns what is in the revision of the repository at `folder`, with the contents of the wanted files.
 
     None if there is no such revision. LadderError if it cannot be read, or is too much.
     """
@@ -34,7 +34,7 @@ def read_revision(folder: Path, revision: str, wanted: Wanted) -> list[Entry] | 
 
 
 class _Repository:
-    """The git repository of `folder`; for a folder that is named it is there, and not in a folder above."""
+    """The git repository of `folder`; for a named folder it must be there, and not in a folder above."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder.resolve()
@@ -53,7 +53,7 @@ class _Repository:
             self._environment["GIT_CEILING_DIRECTORIES"] = str(self._folder.parent)
 
     def commit(self, revision: str) -> str | None:
-        """The name of the commit; None if there is none, or no repository."""
+        """Returns the name of the commit; None if there is none, or no repository."""
         if revision.startswith("-") or not revision.isprintable():
             return None
         command = self._command("rev-parse", "--verify", "--quiet", f"{revision}^{{commit}}")
@@ -62,7 +62,7 @@ class _Repository:
         return name if run.returncode == 0 and re.fullmatch(r"[0-9a-f]{40}|[0-9a-f]{64}", name) else None
 
     def entries(self, commit: str, wanted: Wanted) -> Iterator[Entry]:
-        """Everything in the commit's tree."""
+        """Yields everything in the commit's tree."""
         budget = Budget()
         for entry in self._listed(commit, budget):
             if entry.kind is Kind.FILE and entry.size <= LARGEST_FILE and wanted(entry.name):
@@ -88,7 +88,7 @@ class _Repository:
 
     @contextmanager
     def _running(self, *arguments: str) -> Iterator[subprocess.Popen[bytes]]:
-        """git, whose output is read. LadderError if it fails; if the reader fails, it is ended."""
+        """Runs git, whose output is read. LadderError if git fails; if the reader fails, git is ended."""
         git = subprocess.Popen(
             self._command(*arguments),
             env=self._environment,
@@ -111,7 +111,7 @@ class _Repository:
 
 
 def _entry(line: bytes) -> Entry:
-    """From `mode type name size<TAB>path`."""
+    """Returns the entry of `mode type name size<TAB>path`."""
     facts, _, name = line.partition(b"\t")
     mode, _, digest, size = facts.decode().split()
     kind = _KINDS.get(mode[:3], Kind.OTHER)

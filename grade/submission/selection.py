@@ -1,7 +1,7 @@
-"""What is taken of a submission, and what is not and why.
+"""What is taken from a submission, and what is not and why.
 
-Taken are the files that a student of these labs owns, if they are plain files under plain names. Everything else in the
-submission cannot matter; what of it a person should know is listed.
+Taken are the files that a student of these labs owns, if they are plain files under plain names. Nothing else in the
+submission can matter; the parts of it that a person should know about are listed.
 """
 
 import re
@@ -17,13 +17,13 @@ from grade.submission.entries import LARGEST_FILE, Entry, Kind, blob_id
 from grade.visible import visible
 
 _NO_SOURCE = {"build", ".git", "__pycache__", ".pytest_cache", ".hypothesis", "__MACOSX", ".DS_Store", ".vscode"}
-"""What tools leave in a tree: nobody wants to read about it."""
+"""What tools leave in a tree, which nobody wants to read about."""
 _LARGEST_CLAIM = 1 << 16
 
 
 @dataclass(frozen=True)
 class LeftOut:
-    """Something of a submission that was not taken. `rank` says how much it matters: 0 most."""
+    """Something in a submission that was not taken. `rank` says how much it matters: 0 most."""
 
     path: str
     why: str
@@ -32,7 +32,7 @@ class LeftOut:
 
 @dataclass(frozen=True)
 class Claim:
-    """What labs/course.toml of a submission says: worth a word, and nothing that grades rest on."""
+    """What labs/course.toml of a submission says: worth mentioning, but no basis for grades."""
 
     lab: int
     isas: tuple[str, ...]
@@ -50,7 +50,7 @@ class Selection:
     """Owned files for which the starter's stays."""
     left_out: list[LeftOut] = field(default_factory=list)
     unlisted: frozenset[str] = frozenset()
-    """Owned files of ISAs that are not graded: they are taken, so that the tree is the same, and nobody reads of it."""
+    """Owned files of ISAs that are not graded: taken, so that the tree is the same, but not reported."""
 
     @property
     def listed(self) -> list[str]:
@@ -59,7 +59,7 @@ class Selection:
 
 
 def owned_paths(labs: Iterable[Lab], isas: Sequence[str] = ISAS) -> list[str]:
-    """The files that the students of these labs write, for these ISAs."""
+    """Returns the files that the students of these labs write, for these ISAs."""
     found = []
     for lab in labs:
         for_isas = lab.owned_for(isas)
@@ -89,7 +89,7 @@ class Contents:
                 self._problems.append(LeftOut(name, f"is not in {root}, where the tree is", 3))
 
     def claim(self) -> Claim | str | None:
-        """What labs/course.toml says; why that cannot be used; None if there is none."""
+        """Returns what labs/course.toml says; why that cannot be used; None if there is none."""
         entries = self._entries.get(COURSE_FILE, [])
         if not entries:
             return None
@@ -98,7 +98,7 @@ class Contents:
         return _read_claim(entries[0].content or b"", self._labs)
 
     def select(self, lab: int, given: Mapping[str, bytes], isas: Sequence[str]) -> Selection:
-        """What lab `lab` is graded with; `given` is the tree that the student was handed, to say what was changed."""
+        """Returns what lab `lab` is graded with; `given` is the tree that the student was handed, to say what was changed."""
         labs = [known for known in self._labs if known.number <= lab]
         owned, graded = owned_paths(labs), set(owned_paths(labs, isas))
         selection = Selection(lab, left_out=list(self._problems), unlisted=frozenset(owned) - graded)
@@ -114,7 +114,7 @@ class Contents:
         return selection
 
     def _problem_of(self, path: str) -> str | None:
-        """Why the owned file `path` cannot be taken; None also if there is none."""
+        """Returns why the owned file `path` cannot be taken; None also if there is none."""
         entries = self._entries.get(path, [])
         for parent in list(PurePosixPath(path).parents)[:-1]:
             for entry in self._entries.get(str(parent), []):
@@ -133,7 +133,7 @@ class Contents:
         return None
 
     def _others(self, owned: set[str], given: Mapping[str, bytes]) -> Iterator[LeftOut]:
-        """What is no owned file, and not just as it was handed out."""
+        """Yields what is no owned file and differs from how it was handed out."""
         by_folded = {path.casefold(): path for path in owned}
         later = {path: lab.number for lab in self._labs for path in owned_paths([lab])}
         for path, entries in self._entries.items():
@@ -153,12 +153,12 @@ class Contents:
 
 
 def _without_start(name: str) -> str:
-    """Without what archives put before and after a name: `./kernel/` is `kernel`."""
+    """Returns a name without what archives put before and after it: `./kernel/` becomes `kernel`."""
     return re.sub(r"^(\./)+|^\.$|/$", "", name)
 
 
 def _name_problem(name: str) -> str | None:
-    """Why a file of this name is not looked at."""
+    """Returns why a file of this name is ignored, or None."""
     parts = name.split("/")
     if any("\ud800" <= c <= "\udfff" for c in name):
         return "has a name that is not UTF-8"
@@ -180,7 +180,7 @@ def _is_of_tools(path: str) -> bool:
 
 
 def _root(source: str, names: Sequence[str], owned: Sequence[str]) -> str:
-    """The folder in the submission that is the tree, as a prefix: empty, or ending in /."""
+    """Returns the folder in the submission that is the tree, as a prefix: empty, or ending in /."""
     for tails in ((COURSE_FILE,), owned):
         roots = {
             name.removesuffix(tail)

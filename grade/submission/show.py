@@ -1,4 +1,4 @@
-"""What the terminal shows of a submission before its milestones."""
+"""What the terminal shows about a submission before its milestones."""
 
 from rich.console import Console
 from rich.table import Table
@@ -11,7 +11,7 @@ _MOST_LEFT_OUT = 12
 
 
 def show(console: Console, submission: LaidOut, isas: list[str]) -> None:
-    """What was taken and what was not; `isas` are those that are graded."""
+    """Prints what was taken and what was not; `isas` are those that are graded."""
     selection = submission.selections[-1]
     title = Text(f"Lab {', '.join(map(str, submission.labs))} of {visible(submission.source)}")
     table = Table(title=title, title_justify="left", title_style="bold")

@@ -1,4 +1,4 @@
-"""What a submission may come as: a folder, an archive, or a revision of a git repository."""
+"""The forms of a submission: a folder, an archive, or a revision of a git repository."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -11,9 +11,9 @@ from grade.submission.revision import read_revision
 
 
 def read_source(source: str, wanted: Sequence[str]) -> list[Entry]:
-    """Everything in the submission `source`, with the contents of the files whose names end in one of `wanted`.
+    """Returns everything in the submission `source`, with the contents of the files whose names end in one of `wanted`.
 
-    LadderError if it cannot be read, or is too much.
+    Raises LadderError if it cannot be read, or is too much.
     """
     try:
         return _read(source, tuple(wanted))

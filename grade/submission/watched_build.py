@@ -1,8 +1,8 @@
-"""Builds a laid-out submission, and says of each build what the student's files had the tools read.
+"""Builds a laid-out submission, and records what the student's files made the tools read in each build.
 
-A file that a student owns can #include or .incbin any file of this machine: the reference code, say, or what a message
-of the compiler's would then show. So the translation units that a student's file reaches are compiled under watch,
-within limits, and never come from the compiler's cache. Nothing is run before the records have been looked at.
+A student's file can #include or .incbin any file of this machine: the reference code, say, or something that a message of
+the compiler would then show. So the translation units that a student's file reaches are compiled under watch, within
+limits, and never come from the compiler's cache. Nothing is run before the records have been examined.
 """
 
 import json
@@ -32,7 +32,7 @@ _MEMORY = 4 << 30
 _LARGEST_FILE = 256 << 20
 _BACKSTOP_MINUTES = 30
 _LIMITS = (
-    # Interrupted, ninja ends the tools.
+    # When interrupted, ninja ends the tools.
     *("timeout", "--signal=INT", "--kill-after=30", f"{_BACKSTOP_MINUTES}m"),
     *("prlimit", f"--cpu={_CPU_SECONDS}:{_CPU_SECONDS + 5}", f"--as={_MEMORY}", f"--fsize={_LARGEST_FILE}", "--core=0"),
 )
@@ -41,7 +41,7 @@ _SIGNS = {
     r"File size limit exceeded|File too large": f"compiling it makes a file of more than {_LARGEST_FILE >> 20} MiB",
     r"out of memory|memory exhausted|allocate memory": f"compiling it takes more than {_MEMORY >> 30} GiB of memory",
 }
-# The tools that read what a student wrote; of the LTO ones only to see that they do not run.
+# The tools that read what a student wrote; the LTO ones only to see that they do not run.
 _READERS = ("cc1plus", "cc1", "as", "lto", "wrapper", "lto1")
 _NO_LTO = "-DCMAKE_EXE_LINKER_FLAGS=-fno-lto"  # code hidden in an object, compiled when nobody watches
 _MOST_NAMED = 5
@@ -51,7 +51,7 @@ _SHARED = ("host_machine",)  # what all programs of host tests are linked with (
 
 @dataclass(frozen=True)
 class _Outcome:
-    """How a build ended; kept in the tree, for other processes. `reads` are pairs: who reads, and what."""
+    """How a build ended; kept in the tree, for other processes. `reads` are pairs: the file that reads, and what it reads."""
 
     reads: list[list[str]]
     error: Diagnostic | None
@@ -59,19 +59,19 @@ class _Outcome:
 
 
 def watched_kernel(tree: Path, isa: str, manner: Manner = Manner()) -> Kernel:
-    """The kernel of the tree. BuildError if it does not build; Failure if something outside the tree was read."""
+    """Returns the tree's kernel. BuildError if it does not build; Failure if something outside the tree was read."""
     _once(tree, isa, partial(build_kernel, tree, isa, manner=manner))
     return Kernel(isa, tree / "build" / isa / "kernel.elf", tree)
 
 
 def watched_host_tests(tree: Path, program: str, manner: Manner = Manner()) -> Path:
-    """One program of the tree's host tests, likewise."""
+    """Returns one program of the tree's host tests, built in the same way."""
     _once(tree, "host", partial(build_host_tests, tree, program, manner=manner), program)
     return tree / "build" / "host" / program
 
 
 def all_watched_host_tests(tree: Path, programs: Sequence[str], manner: Manner) -> dict[str, Path | Exception]:
-    """Several programs, one after the other: each, or why there is none."""
+    """Builds several programs, one after the other; returns each, or why there is none."""
     came: dict[str, Path | Exception] = {}
     for program in programs:
         try:
@@ -82,7 +82,7 @@ def all_watched_host_tests(tree: Path, programs: Sequence[str], manner: Manner) 
 
 
 def prune(tree: Path) -> None:
-    """Leaves of what was built what somebody may want to run or read: a class fills a disk otherwise."""
+    """Removes what was built, except what may be run or read later: otherwise a class fills a disk."""
     for folder in (tree / "build").glob("*"):
         for path in folder.iterdir() if folder.is_dir() else ():
             if _KEPT.fullmatch(path.name):
@@ -98,7 +98,7 @@ class _Build(Protocol):
 
 
 def _once(tree: Path, preset: str, build: _Build, program: str = "") -> None:
-    """Builds and looks at the records, unless that was done already; raises what came of it."""
+    """Builds and examines the records, unless that was already done; raises the outcome."""
     file = tree / "build" / f"{program or preset}.watched.json"
     with locked(file.with_suffix(".lock")):
         if not file.exists():
@@ -127,7 +127,7 @@ def _built(tree: Path, preset: str, build: _Build) -> _Outcome:
 
 
 def _explained(error: BuildError) -> Diagnostic | None:
-    """The first error, in words of ours if it was a limit that ended the build."""
+    """Returns the first error, in our own words if a limit ended the build."""
     first = error.first_error
     if not isinstance(error.log, Path) or (first is not None and first.file is not None):
         return first
@@ -156,7 +156,7 @@ class _Unit:
 
 
 class _Watch:
-    """The build of one preset in `folder`, with files of a student's among its sources."""
+    """The build of one preset in `folder`, with a student's files among its sources."""
 
     def __init__(self, tree: Path, folder: Path, owned: list[str]) -> None:
         self._tree, self._folder, self._owned = tree.resolve(), folder.resolve(), owned
@@ -164,7 +164,7 @@ class _Watch:
         self._watched: list[_Unit] = []
 
     def steps(self, folder: Path, target: str) -> Iterator[Step]:
-        """What the student's files have a part in, under watch; if that was all right the rest, which is ours alone."""
+        """Yields what the student's files reach, under watch; if nothing outside was read, then the rest, ours alone."""
         units = [unit for unit in _units(self._tree, folder) if _is_part(unit, target)]
         reached = files_that_reach(self._tree, self._owned)
         self._watched = [unit for unit in units if unit.source in reached]
@@ -182,7 +182,7 @@ class _Watch:
             yield Step([target], watch)
 
     def reads_outside(self) -> list[list[str]]:
-        """Who read what it must not, each pair once. LadderError if the watch itself has failed."""
+        """Returns which file read what it must not, each pair once. LadderError if the watch itself has failed."""
         if not self._records.exists():
             return []
         runs = [run for run in tool_runs(self._records) if run.tool in _READERS]
@@ -194,7 +194,7 @@ class _Watch:
         return [list(pair) for pair in found]
 
     def _subject(self, run: ToolRun) -> str:
-        """The student's file that has the tool read something; the source, if it is a header that it includes."""
+        """Returns the student's file that made the tool read something; the source if it is a header that it includes."""
         opened = {str(Path(path)).removeprefix(f"{self._tree}/") for path in run.opened}
         mine = [path for path in self._owned if path in opened]
         unit = next((unit for unit in self._watched if unit.object in run.arguments or _is_source(unit, run)), None)
@@ -206,7 +206,7 @@ class _Watch:
         return f"{mine[0]} (in {source})"
 
     def _check_complete(self, runs: list[ToolRun]) -> None:
-        """Each unit that has an object has been seen to be compiled: else somebody's tools cannot be watched."""
+        """Checks that the compilation of each unit with an object was recorded: otherwise the tools cannot be watched."""
         seen = {path for run in runs for path in run.opened}
         for unit in self._watched:
             if (self._folder / unit.object).exists() and str(self._folder / unit.object) not in seen:
@@ -214,7 +214,7 @@ class _Watch:
 
 
 def _is_part(unit: _Unit, target: str) -> bool:
-    """Whether the target is made of it; the kernel holds all programs of users."""
+    """Returns whether the target contains the unit; the kernel holds all user programs."""
     if target == "kernel":
         return "headers.dir/" not in unit.object
     return any(f"/{folder}.dir/" in f"/{unit.object}" for folder in (target, *_SHARED))
@@ -234,7 +234,7 @@ def _units(tree: Path, folder: Path) -> Iterator[_Unit]:
 
 
 def _system_folders(compilers: Iterable[str]) -> list[str]:
-    """The folders in which these compilers look for headers."""
+    """Returns the folders in which these compilers look for headers."""
     found: dict[str, None] = {}
     english = os.environ | {"LC_ALL": "C.UTF-8"}
     for compiler in sorted(compilers):

@@ -16,16 +16,16 @@ from grade.walker.memory import OutsideMemory
 
 _USER_END = 1 << 47
 _STRIP = 64
-"""Marks for the pages of an area: one each, or one for several."""
+"""The most marks for the pages of an area: one each, or one for several."""
 _MOST_STRAY = 16
 _MOST_IN_STRIP = 1 << 24
-"""Pages of an area for which marks are worked out: no kernel of this course promises more."""
+"""The most pages of an area for which marks are computed: no kernel of this course promises more."""
 THERE, SOME, AWAY, WRONG = "■", "◧", "□", "▲"
 
 
 @dataclass(frozen=True)
 class AreaBand:
-    """An area, or a run of pages that are in none: then `kind` is ''. `strip` has a mark for `per_mark` pages each."""
+    """An area, or a run of pages outside all areas: then `kind` is ''. `strip` has a mark for `per_mark` pages each."""
 
     start: str
     end: str
@@ -40,7 +40,7 @@ class AreaBand:
 
 @dataclass(frozen=True)
 class ProcessAreas:
-    """One process. `has_list` is False where the kernel keeps no list of areas: before lab 5."""
+    """One process. `has_list` is False if the kernel keeps no list of areas: before lab 5."""
 
     label: str
     pid: int
@@ -54,7 +54,7 @@ class ProcessAreas:
 
 
 def areas_of(guest: Sight, space: Space, slot: ProcessSlot) -> ProcessAreas:
-    """The bands of the process that has the space, in order of address; what is wrong with its records is in `problem`."""
+    """Returns the bands of the process that has the space, in order of address; errors in its records are in `problem`."""
     pages, problem = _pages(guest, space)
     areas: MemoryMap | None = None
     if slot.map is not None:
@@ -106,7 +106,7 @@ def _mark(pages: range, there: set[int], wrong: dict[int, str]) -> str:
 
 
 def _runs(pages: list[Mapping]) -> list[list[Mapping]]:
-    """Neighbours with the same rights together."""
+    """Returns neighbours with the same rights together."""
     runs: list[list[Mapping]] = []
     for page in pages:
         last = runs[-1][-1] if runs else None

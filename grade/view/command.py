@@ -1,4 +1,4 @@
-"""./pagewalk view: the picture of a milestone that failed, or of a kernel where a script has brought it."""
+"""./pagewalk view: the picture of a milestone that failed, or of a kernel that a script has brought somewhere."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -31,7 +31,7 @@ _RAM_MIB = 128
 
 @dataclass(frozen=True)
 class ViewOptions:
-    """What ./pagewalk view was asked for. `milestone` '' is the one that failed last; `script` '' boots nothing."""
+    """The options of ./pagewalk view. `milestone` '' is the one that failed last; `script` '' boots nothing."""
 
     milestone: str
     isa: str
@@ -59,7 +59,7 @@ def view(tree: Tree, console: Console, options: ViewOptions) -> None:
 
 
 def subject_of(milestone: str, target: Target | FailedRun, failure: Failure, va: int | None = None) -> Subject:
-    """What the picture of a failed milestone says of itself."""
+    """Returns what the picture of a failed milestone says about itself."""
     on = "" if milestone.startswith(f"{target.lab}.") else f" on lab {target.lab}"
     return Subject(f"Milestone {milestone}{on}", failure, va, command_for("gdb", target, milestone))
 
@@ -91,9 +91,9 @@ def _view_script(tree: Tree, console: Console, options: ViewOptions, va: int | N
 
 
 def _run(guest: Guest, lines: list[str], va: int | None) -> Subject:
-    """Runs to the script's last checkpoint. Without one: to the end of the first process, or of the script.
+    """Runs to the script's last checkpoint; without one, to the end of the first process, or of the script.
 
-    At the end of a process all that it has is still there. What comes instead is shown, too.
+    At the end of a process all that it has is still there. An unexpected end is shown as well.
     """
     title, checkpoint = "; ".join(lines), guest.image.va(CHECKPOINT)
     left = sum(line.split()[0] == _CHECKPOINT for line in lines)
@@ -129,6 +129,6 @@ def _show(guest: Sight, subject: Subject, options: ViewOptions, console: Console
 
 
 def shown(path: Path) -> str:
-    """From here, if it is below: short enough to read, and right to type."""
+    """Returns the path, relative if it is below this folder: short enough to read, and right to type."""
     here = Path.cwd()
     return visible(str(path.resolve().relative_to(here) if path.resolve().is_relative_to(here) else path))

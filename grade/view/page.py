@@ -16,7 +16,7 @@ from grade.view.ranges import PictureRange
 
 _FOLDER = Path(__file__).parent
 _SCRIPTS = ("facts.js", "walk.js", "map.js", "frames.js", "page.js")
-_AS_ROWS = (FrameRun, PictureRange)  # there are thousands: the names of their fields once, and not in each
+_AS_ROWS = (FrameRun, PictureRange)  # there are thousands: the names of their fields are written only once
 
 
 def write_page(guest: Sight, subject: Subject, path: Path) -> Picture:
@@ -27,7 +27,7 @@ def write_page(guest: Sight, subject: Subject, path: Path) -> Picture:
 
 
 def page_text(picture: Picture, subject: Subject, walk: str = "") -> str:
-    """The page. `walk` is the first walk in words, for a browser that runs no scripts."""
+    """Returns the page. `walk` is the first walk in words, for a browser that runs no scripts."""
     script = _script()
     digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
     return _template().render(
@@ -37,9 +37,9 @@ def page_text(picture: Picture, subject: Subject, walk: str = "") -> str:
 
 
 def _json(picture: Picture) -> str:
-    """What the scripts read. Nothing in it can end the element that it stands in."""
+    """Returns what the scripts read. Nothing in it can end the element that contains it."""
     facts = {**vars(picture), "legend": LEGEND, "wrong_letters": WRONG}
-    for name in ("title", "where", "facts", "findings", "serial", "problems"):  # the template has these
+    for name in ("title", "where", "facts", "findings", "serial", "problems"):  # the template contains these
         del facts[name]
     text = json.dumps(facts, default=_fields, ensure_ascii=True, separators=(",", ":"))
     return text.replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026")

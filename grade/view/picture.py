@@ -1,6 +1,6 @@
-"""Everything that is shown of a stopped guest, worked out once: plain values, ready for JSON.
+"""Everything that is shown of a stopped guest, computed once: plain values, ready for JSON.
 
-Each part is there whatever state the guest is in. Where its memory makes no sense, the part is missing, and `problems`
+Every part is computed whatever state the guest is in. If its memory makes no sense, the part is missing, and `problems`
 says why.
 """
 
@@ -28,7 +28,7 @@ from grade.walker import explain
 
 _LAST_LINES = 12
 _LINTED = 8
-"""Spaces that are looked at for findings: of a hundred, each look takes a while."""
+"""The most spaces that are checked for findings: with a hundred of them, each check takes a while."""
 _MOST_PROCESSES = 128
 _MOST_PROBLEMS = 6
 
@@ -37,7 +37,7 @@ Part = TypeVar("Part")
 
 @dataclass(frozen=True)
 class Pick:
-    """An address that one would like to see walked."""
+    """An address whose walk is of interest."""
 
     name: str
     va: str
@@ -45,13 +45,13 @@ class Pick:
 
 @dataclass
 class Picture:
-    """A stopped guest. Addresses are in hexadecimal: JSON's numbers cannot hold 64 bits everywhere."""
+    """A stopped guest. Addresses are hexadecimal: JSON's numbers cannot hold 64 bits everywhere."""
 
     title: str
     isa: str
     where: str
     facts: list[tuple[str, str]]
-    """What is to be said first: cause, expected, seen... by their names."""
+    """What comes first: cause, expected, seen... by their names."""
     translation: bool
     offset: str
     index_bits: int
@@ -62,35 +62,35 @@ class Picture:
     levels: list[Level]
     spaces: list[PictureSpace]
     space: int
-    """The one that is shown first: that of the failure's walk, else that in the register."""
+    """The space that is shown first: that of the failure's walk, else that in the register."""
     expected: int | None
-    """Number of the space that no root has: what the kernel's image asks for."""
+    """The number of the space without a root: what the kernel's image requires."""
     ranges: Ranges
     tables: Tables
     places: list[tuple[str, str, str]]
-    """First address, end and name of what has one even where nothing is mapped."""
+    """First address, end and name of everything that has a name even where nothing is mapped."""
     processes: list[ProcessAreas]
     ram: RamMap | None
     findings: list[str]
     serial: str
     problems: list[str] = field(default_factory=list)
-    """What of the guest's memory made no sense, and what was left out."""
+    """What in the guest's memory made no sense, and what was left out."""
 
 
 @dataclass(frozen=True)
 class Subject:
-    """What the picture is of: a title, the failure if there is one, and an address to begin with."""
+    """What the picture shows: a title, the failure if there is one, and an address to begin with."""
 
     title: str
     failure: Failure | None = None
     va: int | None = None
     command: str = ""
     note: str = ""
-    """How it came to an end that is no failure."""
+    """How it ended, if that is no failure."""
 
 
 class _Parts:
-    """Works a part out, or notes why it cannot be."""
+    """Computes a part, or notes why that is impossible."""
 
     def __init__(self) -> None:
         self.problems: list[str] = []
@@ -105,7 +105,7 @@ class _Parts:
 
 
 def picture_of(guest: Sight, subject: Subject) -> Picture:
-    """The picture of a guest that stands still."""
+    """Returns the picture of a stopped guest."""
     parts = _Parts()
     live = live_root(guest)
     register = [Space("the root in the register", live)]
@@ -120,7 +120,7 @@ def picture_of(guest: Sight, subject: Subject) -> Picture:
         for space in every
     ]
     expected, walker = reader.expected(), guest.walker()
-    sane = [at for at in (number, *range(len(every))) if not shown[at].problem]  # the others have too much
+    sane = [at for at in (number, *range(len(every))) if not shown[at].problem]  # the others have too many pages
     linted = [every[at] for at in dict.fromkeys(sane)][:_LINTED]
     picture = Picture(
         title=visible(subject.title),
@@ -146,13 +146,13 @@ def picture_of(guest: Sight, subject: Subject) -> Picture:
 
 
 def first_walk(guest: Sight, picture: Picture) -> list[str]:
-    """The walk that the picture begins with, a line for each entry."""
+    """Returns the walk with which the picture begins, a line for each entry."""
     walker = guest.walker().with_root(int(picture.spaces[picture.space].root, 16))
     return visible(explain(walker.walk(int(picture.picks[0].va, 16)))).splitlines()
 
 
 def _some(problems: list[str]) -> list[str]:
-    """The first few: where the process table makes no sense there is one for each slot."""
+    """Returns the first few problems: where the process table makes no sense there is one for each slot."""
     more = len(problems) - _MOST_PROBLEMS
     return problems[:_MOST_PROBLEMS] + ([f"and {more} more such parts"] if more > 0 else [])
 
@@ -180,7 +180,7 @@ def _facts(guest: Sight, subject: Subject) -> list[tuple[str, str]]:
 
 
 def _picks(guest: Sight, subject: Subject, space: Space, parts: _Parts) -> list[Pick]:
-    """Addresses worth a walk, the one to begin with first."""
+    """Returns addresses worth a walk, the one to begin with first."""
     cpu = guest.cpu()
     crashed = guest.last_stop is not None and guest.last_stop.kind is not StopKind.BREAKPOINT
     found: list[tuple[str, int]] = [("as asked", subject.va)] if subject.va is not None else []
@@ -201,7 +201,7 @@ def _root_of_failure(subject: Subject) -> int | None:
 
 
 def _interrupted(guest: Sight, space: Space) -> list[tuple[str, int]]:
-    """Where the process that the CPU works for was when it entered the kernel."""
+    """Returns where the process for which the CPU works was when it entered the kernel."""
     if space.slot is None or not space.slot.pid or not space.slot.stack_top:
         return []
     frame = frame_at(guest, space.slot.stack_top - trap_frame_of(guest).size)
@@ -209,7 +209,7 @@ def _interrupted(guest: Sight, space: Space) -> list[tuple[str, int]]:
 
 
 def _places(guest: Sight) -> list[tuple[str, str, str]]:
-    """The kernel's regions and guards; page 0 is at its physical address."""
+    """Returns the kernel's regions and guards; page 0 is at its physical address."""
     found = []
     for region in (*guest.layout.regions, *guest.layout.guards):
         va = region.pa + (guest.offset if region.name != "page-0" else 0)
@@ -218,7 +218,7 @@ def _places(guest: Sight) -> list[tuple[str, str, str]]:
 
 
 def _processes(guest: Sight, every: list[Space], number: int, parts: _Parts) -> list[ProcessAreas]:
-    """The one that the CPU works for comes first."""
+    """Returns the processes, first the one for which the CPU works."""
     found = []
     for space in [every[number], *(space for at, space in enumerate(every) if at != number)][:_MOST_PROCESSES]:
         if space.slot is None or not space.slot.pid:
@@ -229,7 +229,7 @@ def _processes(guest: Sight, every: list[Space], number: int, parts: _Parts) -> 
 
 
 def _left_out(picture: Picture, spaces_not_linted: int) -> list[str]:
-    """What is missing because there is too much of it."""
+    """Returns what is missing because there is too much of it."""
     lines = []
     if picture.tables.left_out:
         count = picture.tables.left_out

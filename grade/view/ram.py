@@ -1,4 +1,4 @@
-"""All frames of RAM by what they are used for: a letter for each, and who holds it."""
+"""All frames of RAM by what they are used for: a letter for each, and what holds it."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -33,7 +33,7 @@ LEGEND = {
     DANGLING: "dangling: free, and yet something leads to it",
     TWICE: "used for two things",
 }
-"""In the order in which a legend has them. The last three are wrong, or at least worth a look."""
+"""In the order in which a legend has them. The last three are wrong, or at least suspicious."""
 WRONG = (LOST, DANGLING, TWICE)
 
 _LETTERS = {"table": TABLE, "user page": USER, "page of a kernel stack": STACK, "map": PROMISES}
@@ -64,7 +64,7 @@ class RamMap:
 
 
 def ram_map(guest: Sight, spaces: list[Space]) -> RamMap:
-    """Each frame of RAM. What the records hold is believed: any exception of theirs is the caller's to catch."""
+    """Returns the use of each frame of RAM. Trusts the records: the caller must catch any exception that they cause."""
     base, count = guest.layout.ram_base, (guest.ram_mib << 20) // PAGE
     records = frame_records(guest)
     owners = {frame: [(kind, words) for kind, words in uses] for frame, uses in uses_of(guest).owners.items()}
@@ -79,7 +79,7 @@ def ram_map(guest: Sight, spaces: list[Space]) -> RamMap:
 
 
 def _given_parts(guest: Sight, records: FrameRecords, base: int, count: int) -> list[tuple[str, str, int]]:
-    """Letter, words and shares of each frame, as far as the linked image and the allocator's zones tell."""
+    """Returns letter, words and shares of each frame, as far as the linked image and the allocator's zones tell."""
     cells = [(OTHER, "", 0)] * count
 
     def fill(start: int, end: int, letter: str, words: str) -> None:

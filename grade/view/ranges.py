@@ -1,4 +1,4 @@
-"""What every root maps, as ranges; those that many roots share are there once."""
+"""What every root maps, as ranges; those that many roots share occur once."""
 
 from dataclasses import dataclass, field
 
@@ -21,7 +21,7 @@ _USER_END = 1 << 47
 
 @dataclass(frozen=True)
 class PictureRange:
-    """A range of one name, in words. `access`: the number in Ranges.accesses of what kernel and user may do there."""
+    """A range with one name, in words. `access`: the number in Ranges.accesses of what kernel and user may do there."""
 
     va: str
     end: str
@@ -40,7 +40,7 @@ class PictureRange:
 
 @dataclass(frozen=True)
 class PictureSpace:
-    """An address space. `ranges` are numbers in Ranges.all; `windows`: the stretches that a root translates."""
+    """An address space. `ranges` are numbers in Ranges.all; `windows`: the address ranges that a root translates."""
 
     label: str
     root: str
@@ -62,7 +62,7 @@ class Ranges:
     _numbers: dict[PictureRange, int] = field(default_factory=dict)
 
     def number_of(self, entry: PictureRange) -> int | None:
-        """Where it is in `all`, put there if need be; None if there is no more room."""
+        """Returns the index in `all`, adding the entry if need be; None if there is no more room."""
         if entry not in self._numbers:
             if len(self.all) >= MOST:
                 self.left_out += 1
@@ -73,12 +73,12 @@ class Ranges:
 
 
 def label_of(text: str) -> str:
-    """What a program is called, and whatever else the guest names, on one line."""
+    """Returns the name of a program, or of something else that the guest names, on one line."""
     return visible(" ".join(text.split()))
 
 
 class RangeReader:
-    """Takes the maps of one guest in. A kernel's half that many roots share is read once."""
+    """Reads the maps of one guest. A kernel's half that many roots share is read once."""
 
     def __init__(self, guest: Sight) -> None:
         self._guest = guest
@@ -87,7 +87,7 @@ class RangeReader:
         self._access: dict[tuple[str, str, bool], int] = {}
 
     def read(self, space: Space, live: bool) -> PictureSpace:
-        """One space."""
+        """Reads one space."""
         walker = walker_of(self._guest, space)
         lower = map_of(self._guest, space, 0, _USER_END, MOST_PAGES)
         upper, found = self._upper(space, walker)
@@ -99,7 +99,7 @@ class RangeReader:
         return PictureSpace(label_of(space.label), f"{space.root:#x}", live, pid, numbers, problem, unusable, windows)
 
     def expected(self) -> PictureSpace:
-        """What the kernel's own half must have, by the linked image: no root, to be compared with one."""
+        """Returns what the kernel's own half must have, by the linked image: not a root, but to be compared with one."""
         numbers = []
         for region in sorted(self._guest.layout.regions, key=lambda region: region.pa):
             va, kernel = region.pa + self._guest.offset, letters(True, region.write, region.execute)
@@ -114,7 +114,7 @@ class RangeReader:
         return PictureSpace("what the kernel's image asks for", "", False, None, kept, "", 0, [])
 
     def _upper(self, space: Space, walker: RadixWalker) -> tuple[list[int], AddressSpaceMap]:
-        """Of roots whose upper halves are the same entries, the first is read."""
+        """Reads the upper half, of roots whose upper halves are the same entries only the first."""
         upper = walker.windows[-1]
         half = walker.read_table(upper.root, upper.entries)
         same = upper.root if "high" in walker.halves else half and tuple(entry & ~0x60 for entry in half[256:])  # A, D

@@ -15,28 +15,28 @@ _KINDS = ("leaf", "table", "reserved", "empty")
 
 
 class Run(NamedTuple):
-    """Entries of a table, one after the other, that are alike; a list in JSON.
+    """Consecutive entries of a table that are alike; a list in JSON.
 
-    The entry and the address are in hexadecimal: a number of JSON's cannot hold 64 bits everywhere.
+    The entry and the address are hexadecimal: JSON's numbers cannot hold 64 bits everywhere.
     """
 
     first: int
-    """The index of the first one."""
+    """The index of the first entry."""
     many: int
     entry: str
-    """The first one itself."""
+    """The first entry itself."""
     step: int
-    """What each next one has more."""
+    """How much each entry exceeds the one before."""
     kind: str
     to: str
-    """Where the first one leads to."""
+    """Where the first entry leads."""
     reason: int
     """The number of a sentence in Tables.reasons, -1 for none."""
 
 
 @dataclass(slots=True)
 class _Growing:
-    """A run that may become longer, or that has found out its step."""
+    """A run that may still become longer, or still learn its step."""
 
     first: int
     many: int
@@ -53,17 +53,17 @@ class _Growing:
 
 @dataclass
 class Tables:
-    """By `address.level`, both as in the runs. None is a table that is not in memory."""
+    """The runs by `address.level`, both as in the runs. None is a table that is not in memory."""
 
     runs: dict[str, list[Run] | None] = field(default_factory=dict)
     reasons: list[str] = field(default_factory=list)
     left_out: int = 0
-    """How many tables are not there, because the file would become too large."""
+    """How many tables are missing because the file would become too large."""
 
 
 @dataclass(frozen=True)
 class Level:
-    """What there is to know of one level of the tables. `fields`: by kind of entry, name, low, width, meanings."""
+    """Everything about one level of the tables. `fields`: by kind of entry, name, low, width, meanings."""
 
     level: int
     low: int
@@ -73,7 +73,7 @@ class Level:
 
 
 def levels_of(walker: RadixWalker, top: int) -> list[Level]:
-    """All levels, level 0 first."""
+    """Returns all levels, level 0 first."""
     found = []
     for level in range(top + 1):
         fields = {kind: [(one.name, one.low, one.width, one.meanings) for one in walker.fields(level, kind)] for kind in _KINDS}
@@ -83,7 +83,7 @@ def levels_of(walker: RadixWalker, top: int) -> list[Level]:
 
 
 def tables_of(walkers: Iterable[tuple[Space, RadixWalker]], first: int) -> Tables:
-    """Every table that a root leads to, from the top down; those on the way to the address `first` before all others."""
+    """Returns every table that a root leads to, from the top down; those on the way to the address `first` come first."""
     reader = _Reader()
     todo: deque[tuple[RadixWalker, int, int, int]] = deque()
     for _, walker in walkers:
@@ -113,7 +113,7 @@ class _Reader:
             self._runs(walker, step.level, step.table, count)
 
     def read(self, walker: RadixWalker, level: int, table: int, count: int) -> list[tuple[RadixWalker, int, int, int]]:
-        """Takes in one table; returns those that it leads to."""
+        """Reads one table; returns those to which it leads."""
         key = _key(table, level)
         if key in self._followed:
             return []
@@ -161,7 +161,7 @@ class _Reader:
         return [run.done() for run in runs]
 
     def _decode(self, walker: RadixWalker, level: int, entry: int) -> tuple[str, int]:
-        """Kind and reason, decoded once for all entries that only lead elsewhere."""
+        """Returns kind and reason, decoded once for all entries that differ only in where they lead."""
         key = (walker.isa, level, entry & ~walker.frame_bits(level))
         if key not in self._decoded:
             decoded = walker.decode(level, entry)

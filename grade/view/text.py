@@ -16,13 +16,13 @@ from grade.walker.explain import size_text
 _STYLES = dict.fromkeys(LEGEND, "")
 _STYLES |= {TABLE: "blue", USER: "green", STACK: "magenta", PROMISES: "cyan", FREE: "dim", OTHER: "dim"}
 _STYLES |= dict.fromkeys(WRONG, "bold red") | dict.fromkeys(["2-9", *"23456789", MANY], "bold green")
-_WIDE = 110  # columns from which on a range's line also says to where, and as which memory
+_WIDE = 110  # from so many columns on a range's line also says where it leads, and the memory type
 _ADDRESS = 13  # columns before the letters of the frames
-_FOLDED = 2  # rows of one kind from which on there is one line for them
+_FOLDED = 2  # from so many rows of one kind on there is one line for them
 
 
 def print_picture(console: Console, picture: Picture, walk: list[str]) -> None:
-    """Everything, within the width of the console. `walk` is that of the picture's first address."""
+    """Prints everything, within the width of the console. `walk` is that of the picture's first address."""
     console.print(Text(f"{picture.title}, {picture.isa}", style="bold"))
     facts = Table.grid(padding=(0, 2))
     for name, words in [*picture.facts, ("the CPU is at", picture.where)]:
@@ -55,7 +55,7 @@ def _print_part(console: Console, title: str, lines: list[Text]) -> None:
 
 
 def range_line(entry: PictureRange, width: int) -> Text:
-    """One range in one line, with less in it where there is less room."""
+    """Returns one range as one line, with less in it if there is less room."""
     first, end = int(entry.va, 16), int(entry.end, 16)
     line = Text(f"{first:016x}-{end - 1:016x} {size_text(end - first):>9} ")
     if width >= _WIDE:
@@ -81,7 +81,7 @@ def _bands(process: ProcessAreas) -> Iterator[Text]:
 
 
 def frame_lines(ram: RamMap, width: int) -> Iterator[Text]:
-    """Rows of letters, as many to a row as fit: a power of two. Rows that say the same become one line."""
+    """Yields rows of letters, as many to a row as fit: a power of two. Equal rows become one line."""
     columns = 1 << max(3, (max(width, 24) - _ADDRESS).bit_length() - 1)
     for row in _rows(ram, columns):
         first = row[0].first
@@ -97,7 +97,7 @@ def frame_lines(ram: RamMap, width: int) -> Iterator[Text]:
 
 
 def _rows(ram: RamMap, columns: int) -> Iterator[list[FrameRun]]:
-    """The runs cut into rows; whole rows of one run, if there are several, come as one."""
+    """Yields the runs cut into rows; several whole rows of one run come as one."""
     row: list[FrameRun] = []
     for run in ram.runs:
         first, left = run.first, run.count
@@ -114,7 +114,7 @@ def _rows(ram: RamMap, columns: int) -> Iterator[list[FrameRun]]:
 
 
 def legend_lines(ram: RamMap) -> Iterator[Text]:
-    """The letters that occur, what they mean, and how many frames have them."""
+    """Yields the letters that occur, what they mean, and how many frames have them."""
     for letter, meaning in LEGEND.items():
         count = sum(ram.counts.get(one, 0) for one in ("23456789" if letter == "2-9" else letter))
         if count:

@@ -149,7 +149,7 @@ def test_ram_sizes(boot: Boot, image: KernelImage) -> None:
 @milestone("2.8", points=10, witness="WQ")
 def test_kernel_root_is_settled(boot: Boot, image: KernelImage) -> None:
     """The kernel's root stays as it is after the move, and the two halves share no table"""
-    frame = layout_of(image).region("frames").end  # the first beyond the window
+    frame = layout_of(image).region("frames").end  # the first frame beyond the window
     guest = boot(
         f"map {_LOW_PAGE:#x} {frame:#x} w\nbreakpoint\ncheckpoint before\nticks 20\ncheckpoint after", idle_backstop=_PATIENCE
     )

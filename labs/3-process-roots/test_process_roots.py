@@ -52,7 +52,7 @@ def _program(kernel: Kernel, name: str) -> UserImage:
 
 
 def _tags(count: int) -> list[int]:
-    """Numbers that nobody can know before the run, and that are not found by chance. Neighbours differ in bits 1:0."""
+    """Returns numbers that nobody can know before the run or find by chance. Neighbours differ in bits 1:0."""
     return [secrets.randbits(60) << 2 | 1 << 62 | i & 3 for i in range(count)]
 
 
@@ -76,7 +76,7 @@ def test_first_process(boot: Boot) -> None:
 
 
 def _check_ends(guest: Guest, wanted: dict[int, int]) -> None:
-    """So many processes ended with each status, and none was killed."""
+    """Checks how many processes ended with each status, and that none was killed."""
     __tracebackhide__ = True
     seen: dict[int, int] = {}
     for fact in guest.facts("exit"):
@@ -114,7 +114,7 @@ def test_kernel_stacks_in_every_root(boot: Boot) -> None:
 
 
 def _roots_to_walk(guest: Guest, alive: list[Process]) -> list[int]:
-    """The roots that hold the kernel's half: none but the master where the two halves have registers of their own."""
+    """Returns the roots that hold the kernel's half: only the master if the two halves have registers of their own."""
     return [] if "user" in guest.cpu().roots else [process.root for process in alive]
 
 
@@ -175,14 +175,14 @@ def test_ticks_in_user_mode(boot: Boot, kernel: Kernel) -> None:
 
 
 def _poke_user(guest: Guest, va: int, value: int) -> None:
-    """Writes to a word of the process that runs."""
+    """Writes to a word of the running process."""
     __tracebackhide__ = True
     user_word(guest, live_root(guest), va)
     guest.machine.write_physical(guest.walk(va).pa, value.to_bytes(8, "little"))
 
 
 _MANY_TURNS = 1_000_000
-"""More than a program can have in any milestone: it does not come to its end."""
+"""More than a program can have in any milestone, so it never ends."""
 
 _SOME_TURNS = "run tag 1 50"
 """Gives all others 50 turns. On a busy machine a tick may end a turn at once, but not all of them."""
@@ -193,7 +193,7 @@ def test_two_processes(boot: Boot, kernel: Kernel) -> None:
     """Two processes: the same address, different frames, different contents"""
     program = _program(kernel, "tag")
     tags = _tags(2)
-    # The kernel has a page of its own down there: a process that had it, too, would share the tables that lead to it.
+    # The kernel has a page of its own down there: a process that also had it would share the tables that lead to it.
     frame = layout_of(KernelImage(kernel.isa, kernel.elf)).region("frames").end
     guest = boot(f"map {_LOW_PAGE:#x} {frame:#x} w\n{_two_at_rest(tags)}")
     guest.run_to("one")
@@ -209,7 +209,7 @@ def test_two_processes(boot: Boot, kernel: Kernel) -> None:
 
 
 def _two_at_rest(tags: list[int]) -> str:
-    """Two processes, before they run and when they have run for a while, while the monitor has the CPU."""
+    """Returns a script for two processes, stopped before they run and after they have run a while, in the monitor."""
     one, other = (f"start tag {tag} {_MANY_TURNS}" for tag in tags)
     turns = [_SOME_TURNS, "ps", "frames", "checkpoint after", "poweroff"]
     return "\n".join([one, "checkpoint one", other, "checkpoint young", *turns])
@@ -245,7 +245,7 @@ _DIRTY_FRAMES = 64  # more than a process has tables
 
 
 def _dirty_fresh_frames(guest: Guest) -> None:
-    """What RAM holds before its first use is anything: here, entries that lead to tables far away, but for the first."""
+    """Fills unused RAM, whose content is arbitrary, with entries that lead to tables far away, except the first."""
     window, _ = frame_records(guest).never_used
     entries = b"".join(((1 << 40) + i * PAGE | 0b11).to_bytes(8, "little") for i in range(1, PAGE // 8))
     for frame in window[:_DIRTY_FRAMES]:
@@ -253,7 +253,7 @@ def _dirty_fresh_frames(guest: Guest) -> None:
 
 
 def _check_text(guest: Guest, process: Process, image: UserImage) -> None:
-    """The code at 4 MiB is the program's, as far as it is there."""
+    """Checks that the code at 4 MiB is the program's, as far as it is present."""
     __tracebackhide__ = True
     text = next(segment for segment in image.segments if segment.execute)
     expect(text.va == 0x400000, "wrong-answer", "the program is linked at 0x400000", f"at {text.va:#x}")
@@ -305,7 +305,7 @@ _ACCESS = {"read": "read", "write": "write", "jump": "execute"}
 
 
 def _check_intruders_died(guest: Guest, tries: list[tuple[str, int]]) -> None:
-    """Each was killed by its own access, reported as it was, and the fault was the user's."""
+    """Checks that each was killed by its own access, reported as it was, and that the fault was the user's."""
     __tracebackhide__ = True
     living(guest, 1)
     faults = [fact for fact in guest.facts("fault") if fact.values["mode"] == "user"]
@@ -325,7 +325,7 @@ def _check_intruders_died(guest: Guest, tries: list[tuple[str, int]]) -> None:
 def test_switches(boot: Boot, kernel: Kernel) -> None:
     """1000 switches; at each sampled trap the root register holds the current process's root"""
     program = _program(kernel, "tag")
-    tags = dict(zip(_tags(4), (340, 340, 340, 0), strict=True))  # the last one knows no end, and never yields
+    tags = dict(zip(_tags(4), (340, 340, 340, 0), strict=True))  # the last one never ends, and never yields
     script = [f"start tag {tag} {turns or ''}" for tag, turns in tags.items()]
     script = ["timer 1000", *script, "checkpoint ready", "wait"]
     guest = boot("\n".join(script), cpu_budget=8.0, idle_backstop=_PATIENCE)
@@ -341,7 +341,7 @@ def test_switches(boot: Boot, kernel: Kernel) -> None:
         tag = _tag_of_live_root(guest, program, owner)
         held = [value for value in guest.cpu().registers.values() if value in owner and value != tag]
         wanted = f"no register knows another tag than that of memory, {tag:#x}"
-        # Where the stack is that of the memory's owner, too, it is the register that is not.
+        # If the stack is also that of the memory's owner, the register is wrong.
         cause = "registers-not-kept" if tag and tick.stack == owner[tag].stack else "wrong-root-loaded"
         expect(not held or tag == 0, cause, wanted, f"{[f'{value:#x}' for value in held]}")
     turns = 0
@@ -358,7 +358,7 @@ def test_switches(boot: Boot, kernel: Kernel) -> None:
 
 
 def _check_family(boot: Boot) -> None:
-    """A parent that starts others and waits for them has its own root whenever it goes on, and they never have it."""
+    """Checks that a parent that starts others and waits for them always resumes on its own root, and they never have it."""
     __tracebackhide__ = True
     # Hardly a tick: on a busy machine one could come whenever the parent is about to wait, and load the right root.
     guest = boot("timer 1000000\nstart family\ncheckpoint ready\nwait\ncheckpoint after")
@@ -369,7 +369,7 @@ def _check_family(boot: Boot) -> None:
 
 
 def _tag_of_live_root(guest: Guest, program: UserImage, owner: dict[int, Process]) -> int:
-    """The tag that the running process finds in its memory; 0 if it has not put it there yet."""
+    """Returns the tag that the running process finds in its memory; 0 if it has not put it there yet."""
     __tracebackhide__ = True
     root = live_root(guest)
     known = root in {process.root for process in owner.values()}
@@ -400,7 +400,7 @@ def test_nothing_stale(boot: Boot, kernel: Kernel, host_tests: Callable[[str], P
 
 
 def _check_unmap_and_protect(boot: Boot, frame: int) -> None:
-    """By the monitor: the CPU and the tables must agree that the page is gone, or read-only, or another one."""
+    """Checks through the monitor that CPU and tables agree that a page is gone, or read-only, or another one."""
     __tracebackhide__ = True
     first, second, third = (f"{_LOW_PAGE + i * PAGE:#x}" for i in (0, 1, 512 << 9))  # the third needs tables of its own
     one, two = f"{frame:#x}", f"{frame + PAGE:#x}"
@@ -427,7 +427,7 @@ def _check_unmap_and_protect(boot: Boot, frame: int) -> None:
 
 
 def _check_page(guest: Guest, va: int, pa: int | None) -> None:
-    """The tables, read from outside, map `va` to `pa`."""
+    """Checks that the tables, read from outside, map `va` to `pa`."""
     __tracebackhide__ = True
     walk = guest.walk(va)
     cause = "unmap-wrong" if pa is None else "protect-wrong"
@@ -466,12 +466,12 @@ def test_ledger(boot: Boot) -> None:
 
 
 _DESTRUCTIONS = 24
-"""Some are of objects that were moved from, and three of processes that the monitor kills: the others are to prove it."""
+"""Some are of objects that were moved from, and three of processes that the monitor kills: the others must prove it."""
 
 
 def _move_up(guest: Guest, process: Process) -> None:
-    """Puts all that a process has into the last of the root's user slots: it owns the whole user half, not only where
-    programs happen to be. The process must not run any more.
+    """Moves all that a process has to the last of the root's user slots: it owns the whole user half, not only where
+    programs happen to be. The process must no longer run.
     """
     top, below = walk_in(guest, process.root, guest.layout.user.stack_top - PAGE).steps[:2]
     last = 511 if "user" in guest.cpu().roots else 255
@@ -485,7 +485,7 @@ def _hex(roots: dict[str, int]) -> str:
 
 
 def _check_not_loaded(guest: Guest, what: str) -> None:
-    """The next root to be given back is not the one that the CPU walks. The root is the first member of its object."""
+    """Checks that the next root to be freed is not the one that the CPU walks. The root is the first member of its object."""
     __tracebackhide__ = True
     cpu = guest.run_to_address(guest.image.destructor("AddressSpace"), what)
     root, live = guest.read_word(guest.walk(cpu.first_argument).pa), live_root(guest)
@@ -497,7 +497,7 @@ _FRAMES_OF_A_START = 40
 
 
 def _check_failed_starts(boot: Boot) -> None:
-    """The k-th allocation of a start fails, for every k: nothing is lost."""
+    """Checks that nothing is lost when the k-th allocation of a start fails, for every k."""
     __tracebackhide__ = True
     tries = [line for k in range(1, _FRAMES_OF_A_START + 1) for line in (f"fail {k}", "run hello", "fail 0", "frames")]
     script = ["run hello", "frames", *tries, "checkpoint ready"]
@@ -538,14 +538,14 @@ def test_stack_overflow(boot: Boot) -> None:
 
 
 def _divert(guest: Guest, function: int, argument: int) -> None:
-    """Has the CPU go on in another function, as if that had been called."""
+    """Makes the CPU continue in another function, as if that had been called."""
     registers = guest.isa.registers
     guest.machine.write_register(registers.arguments[0], argument)
     guest.machine.write_register(registers.pc, function)
 
 
 def _check_overflow_report(guest: Guest, stop: Stop, victim: Process) -> None:
-    """The machine was turned off by a kernel that knew what had happened, and still had a stack."""
+    """Checks that a kernel that knew what had happened, and still had a stack, turned the machine off."""
     __tracebackhide__ = True
     reports = guest.facts("stack-overflow")
     if not reports and not guest.facts("todo"):

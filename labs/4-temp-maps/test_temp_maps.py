@@ -31,7 +31,7 @@ _STATUS_OF_CHILD = bytes((0, 0x5A, 0, 0))
 """What user/border.cc's child leaves: its exit code, as wait4 reports it."""
 
 _BAD_ADDRESS = -errno.EFAULT
-_NO_SLOT = -errno.ENOMEM  # of calls that only copy, it says that no slot was free
+_NO_SLOT = -errno.ENOMEM  # from calls that only copy, it means that no slot was free
 _USER_COPY = "kernel/space/user_copy.cc"
 _SEGMENTATION_FAULT = 11
 _CALLS_PER_ADDRESS = 6
@@ -45,7 +45,7 @@ def _program(guest: Guest, name: str) -> UserImage:
 
 
 def _started(guest: Guest, program: str) -> Process:
-    """The living process that runs `program`, started last."""
+    """Returns the live process that runs `program`, started last."""
     __tracebackhide__ = True
     found = [process for process in processes(guest) if process.program == program]
     refused = guest.facts("run")
@@ -57,7 +57,7 @@ def _started(guest: Guest, program: str) -> Process:
 
 
 def _run_to_started(guest: Guest, program: str) -> Process:
-    """Runs to the checkpoint after the start of `program`. It was loaded well: else it would die of something else."""
+    """Runs to the checkpoint after the start of `program`. It was loaded correctly: else it would die of something else."""
     __tracebackhide__ = True
     guest.run_to("started")
     process = _started(guest, program)
@@ -73,7 +73,7 @@ def _run_into_call(guest: Guest, program: str, what: str) -> int:
 
 
 def _run_through_call(guest: Guest, program: str, what: str) -> tuple[int, str]:
-    """Runs on until the call has returned; its result, and what was printed meanwhile."""
+    """Runs on until the call has returned; returns its result, and what was printed meanwhile."""
     __tracebackhide__ = True
     before = len(guest.machine.serial())
     cpu = guest.run_to_address(_program(guest, program).va("call_returned"), what)
@@ -85,22 +85,22 @@ def _signed(value: int) -> int:
 
 
 def _cause_of_refusal(result: int, otherwise: str) -> str:
-    """Why a call that only copies gave `result`."""
+    """Returns why a call that only copies gave `result`."""
     return "temp-slot-lost" if result == _NO_SLOT else otherwise
 
 
 def _beyond(image: KernelImage) -> int:
-    """The first frame beyond the linear window."""
+    """Returns the first frame beyond the linear window."""
     return layout_of(image).region("frames").end
 
 
 def _free_frames(image: KernelImage) -> int:
-    """Frames that no milestone uses up so much RAM as to reach."""
+    """Returns the first of frames that no milestone reaches by using up RAM."""
     return _beyond(image) + (48 << 20)
 
 
 def _mark(guest: Guest, pa: int, count: int) -> list[int]:
-    """Puts numbers that no kernel can know into frames; returns the first of each."""
+    """Writes numbers that no kernel can know into frames; returns the number in each."""
     words = [int.from_bytes(random_letters(8), "little") for _ in range(count)]
     for number, word in enumerate(words):
         guest.machine.write_physical(pa + number * PAGE, word.to_bytes(8, "little"))
@@ -108,7 +108,7 @@ def _mark(guest: Guest, pa: int, count: int) -> list[int]:
 
 
 def _windows(guest: Guest) -> list[Fact]:
-    """Stops while the command `windows` holds windows open; what it says of each."""
+    """Stops while the command `windows` holds windows open; returns what it says about each."""
     __tracebackhide__ = True
     before = len(guest.facts("window"))
     guest.run_to("windows")
@@ -134,7 +134,7 @@ def test_greeting(boot: Boot) -> None:
 
 
 def _check_printed(outcome: tuple[int, str], text: bytes) -> None:
-    """write() took all of `text` and printed it."""
+    """Checks that write() took all of `text` and printed it."""
     __tracebackhide__ = True
     result, printed = outcome
     cause = _cause_of_refusal(result, "user-copy-not-made")
@@ -174,10 +174,10 @@ def test_border(boot: Boot) -> None:
 
 
 def _part_neighbours(guest: Guest, root: int, va: int) -> None:
-    """Sees to it that the pages at `va` are not neighbours in RAM: else this would prove nothing.
+    """Makes sure that the pages at `va` are not neighbours in RAM: otherwise this would prove nothing.
 
-    As a rule they are not, since frames were given back before. The TLB may know the old ones: the program, which looks
-    by it in the end, is not asked what it thinks.
+    Usually they are not, since frames were freed before. The TLB may know the old ones: the program, which reads through
+    it at the end, is not asked for its opinion.
     """
     entries = [walk_in(guest, root, va + number * PAGE).mapping.entry_address for number in range(3)]
     first, second, third = (guest.read_physical(entry, 8) for entry in entries)
@@ -222,7 +222,7 @@ def _make_dirty(guest: Guest, start: int) -> None:
 
 
 def _check_loaded_pages(guest: Guest, process: Process) -> None:
-    """Before its first instruction a program's memory is its file, and zeros; what comes later is that by its promise."""
+    """Checks that before its first instruction a program's memory is its file, and zeros, including what is only promised."""
     __tracebackhide__ = True
     for va, wanted in loaded_pages(_program(guest, process.program)).items():
         _check_page(guest, process.root, va, wanted, process)
@@ -231,7 +231,7 @@ def _check_loaded_pages(guest: Guest, process: Process) -> None:
 
 
 def _check_seen_pages(guest: Guest, process: Process) -> None:
-    """All that the program has looked at is there, and as in its file. It has not run all of its code."""
+    """Checks that all that the program has read is present, and as in its file. It has not run all of its code."""
     __tracebackhide__ = True
     program = _program(guest, process.program)
     code = next(segment for segment in program.segments if segment.execute)
@@ -243,7 +243,7 @@ def _check_seen_pages(guest: Guest, process: Process) -> None:
 
 
 def _check_page(guest: Guest, root: int, va: int, wanted: bytes, loaded: Process | None = None) -> None:
-    """`loaded` is the process whose page it is, if it was loaded just now."""
+    """Checks the content of a page. `loaded` is the process whose page it is, if it was loaded just now."""
     __tracebackhide__ = True
     seen = read_user(guest, root, va, PAGE)
     if seen == wanted:
@@ -259,10 +259,10 @@ def _check_page(guest: Guest, root: int, va: int, wanted: bytes, loaded: Process
 
 
 def _misplaced(guest: Guest, process: Process) -> str:
-    """Where a process's arguments went that are not on its stack, in words; empty if they did not go astray.
+    """Returns where a process's arguments are that are not on its stack, in words; empty if they are not misplaced.
 
-    They are what is written last when a program is loaded, to one page. A wrong copy does not bring them to a page of
-    the program's segments: the window did.
+    They are written last when a program is loaded, to one page. A wrong copy does not bring them to a page of the
+    program's segments: the window did.
     """
     top = guest.layout.user.stack_top - PAGE
     name = process.program.encode() + b"\0"
@@ -275,7 +275,7 @@ def _misplaced(guest: Guest, process: Process) -> str:
 
 
 def _check_constant_pages(guest: Guest, root: int, program: UserImage) -> None:
-    """What a program cannot write is as in its file."""
+    """Checks that what a program cannot write is as in its file."""
     __tracebackhide__ = True
     variables = next(segment.va & -PAGE for segment in program.segments if segment.write)
     for va, wanted in loaded_pages(program).items():
@@ -327,7 +327,7 @@ _DUMPED_WORDS = 4
 
 
 def _check_not_loaded(guest: Guest, process: Process, dumped: int) -> None:
-    """The kernel reads the memory of a process whose root is not loaded: there its pointer leads nowhere."""
+    """Checks that the kernel reads the memory of a process whose root is not loaded, so that its pointer leads nowhere."""
     __tracebackhide__ = True
     guest.run_to("still")
     root = live_root(guest)
@@ -349,7 +349,7 @@ def _check_not_loaded(guest: Guest, process: Process, dumped: int) -> None:
 
 
 def _check_half_writable(guest: Guest) -> None:
-    """Of two pages that wait4 is to write to, the second may only be read: each page is asked by itself."""
+    """Checks wait4 with a status across two pages of which the second is read-only: each page must be checked."""
     __tracebackhide__ = True
     _run_to_started(guest, "border")
     _run_into_call(guest, "border", "the call of write")
@@ -368,7 +368,7 @@ def _check_half_writable(guest: Guest) -> None:
 
 
 def _kernel_addresses(image: KernelImage) -> list[int]:
-    """Addresses that are the kernel's: code, data, a stack, a device, the window of frames, temporary mappings."""
+    """Returns addresses of the kernel: code, data, a stack, a device, the window of frames, temporary mappings."""
     layout = layout_of(image)
     regions = [layout.region(name) for name in ("text", "data", "boot-stack", "frames")]
     device = next(region for region in layout.regions if region.device)
@@ -376,7 +376,7 @@ def _kernel_addresses(image: KernelImage) -> list[int]:
 
 
 def _attempts(guest: Guest, root: int, program: UserImage) -> list[tuple[str, int, int, int]]:
-    """The list in the program's memory: call, address, the most that may be done, result."""
+    """Returns the list in the program's memory: call, address, the most that may be done, result."""
     __tracebackhide__ = True
     count = int.from_bytes(read_user(guest, root, program.va("g_count"), 8), "little")
     attempt = program.defined("user/pointers.cc").record("Attempt")
@@ -390,7 +390,7 @@ def _attempts(guest: Guest, root: int, program: UserImage) -> list[tuple[str, in
 
 
 def _check_nothing_leaked(guest: Guest, allowed: int) -> None:
-    """All that was printed since the program started is the part of its memory that it might print."""
+    """Checks that only the part of its memory that the program may print was printed since its start."""
     __tracebackhide__ = True
     printed = guest.machine.serial().split("> wait")[-1].strip()
     right = printed == "x" * allowed
@@ -421,7 +421,7 @@ def test_window_is_private(boot: Boot, image: KernelImage) -> None:
         guest.run_to(kind)
         _check_not_stale(guest, frames, before)
         _check_loaded_pages(guest, _started(guest, "intruder"))
-        guest.machine.write_physical(place, leaf)  # as if the kernel had a window open now
+        guest.machine.write_physical(place, leaf)  # as if the kernel now had a window open
     guest.run_to("end")
     seen = guest.read_word(shown)
     expect(seen == marks[0], "temp-window-open-to-users", f"the frame still holds {marks[0]:#x}", f"{seen:#x}")
@@ -429,7 +429,7 @@ def test_window_is_private(boot: Boot, image: KernelImage) -> None:
 
 
 def _check_not_stale(guest: Guest, frames: int, before: bytes) -> None:
-    """No window shows the frames from `frames` on any more: whatever the kernel has written is not there."""
+    """Checks that no window shows the frames from `frames` on any longer: what the kernel has written is not there."""
     __tracebackhide__ = True
     seen = guest.read_physical(frames, len(before))
     slot = next((at // PAGE for at in range(0, len(seen), PAGE) if seen[at : at + PAGE] != before[at : at + PAGE]), 0)
@@ -439,7 +439,7 @@ def _check_not_stale(guest: Guest, frames: int, before: bytes) -> None:
 
 
 def _check_intruders_died(guest: Guest, va: int, kinds: tuple[str, ...]) -> None:
-    """Each was killed by the CPU's refusal of `va`. One that was not has got in only if it says so, or ran there."""
+    """Checks that each was killed by the CPU's refusal of `va`. A survivor got in only if it says so, or ran there."""
     __tracebackhide__ = True
     lived = [line for line in guest.machine.serial().splitlines() if line.startswith("intruder: ")]
     wanted, walk = f"user code may not touch {va:#x}", guest.walk(va)
@@ -477,7 +477,7 @@ def test_slots(boot: Boot, image: KernelImage) -> None:
     check_all_slots_empty(guest, "once the windows are closed")
     _run_to_started(guest, "spin")
     refused = [fact.values["result"] for fact in guest.facts("run")]
-    # From lab 5 on a program needs memory later, too: in a fault, which kills it, and in its system call.
+    # From lab 5 on a program also needs memory later: in a fault, which kills it, and in its system call.
     refused += ["no-memory" for fact in guest.facts("exit") if fact.values["signal"] == "9" or fact.values["status"] == "1"]
     cause = "temp-slot-lost" if "no-slot" in refused else "wrong-answer"
     expect(refused == ["no-memory"] * 3, cause, "three programs find no memory", f"{refused}")
@@ -492,7 +492,7 @@ def test_slots(boot: Boot, image: KernelImage) -> None:
 
 
 def _check_windows(guest: Guest, windows: list[Fact], marked: tuple[int, list[int]]) -> None:
-    """As many windows as there are slots are open, each with one of its own, and one more was refused."""
+    """Checks that as many windows as there are slots are open, each with its own, and that one more was refused."""
     __tracebackhide__ = True
     frames, marks = marked
     table = window_table(guest)
@@ -569,7 +569,7 @@ def test_used_again(boot: Boot, image: KernelImage) -> None:
 
 
 def _check_all_closed(guest: Guest, addresses: list[int]) -> None:
-    """Windows were open at all these addresses, and are not any more: not even the TLB knows them."""
+    """Checks that windows were open at all these addresses, and no longer are: not even the TLB knows them."""
     __tracebackhide__ = True
     opened = [int(fact.values["va"], 0) for fact in _windows(guest) if fact.values["result"] == "ok"]
     expect(sorted(opened) == addresses, "temp-slot-lost", f"{len(addresses)} windows are open", f"{len(opened)} are")
@@ -584,7 +584,7 @@ def _check_all_closed(guest: Guest, addresses: list[int]) -> None:
 
 
 def _check_one_call(guest: Guest) -> None:
-    """Within one system call, slots are used for one page and then for another."""
+    """Checks that within one system call slots are used for one page and then for another."""
     __tracebackhide__ = True
     _run_to_started(guest, "border")
     root = _run_into_call(guest, "border", "the call of write")
@@ -625,7 +625,7 @@ def test_present_from_boot(boot: Boot) -> None:
     was_there = at_boot.steps[-1].level == 0 and at_boot.steps[-1].table == table
     wanted = f"the window's table {table:#x} is there from boot"
     expect(was_there, "temp-window-not-in-root", wanted, "it is not", at_boot)
-    check_all_slots_empty(guest, "after programs have run")  # else the ledger would take windows for stacks
+    check_all_slots_empty(guest, "after programs have run")  # otherwise the ledger would take windows for stacks
     guest.run_to("started")
     for program in programs:
         _started(guest, program)
@@ -650,7 +650,7 @@ def test_frames_beyond_the_window(boot: Boot) -> None:
 
 
 def _check_beyond(guest: Guest, programs: tuple[str, ...]) -> None:
-    """No two of the programs' pages are one frame, and no frame is in the window."""
+    """Checks that no two of the programs' pages are one frame, and that no frame is in the window."""
     __tracebackhide__ = True
     start, owners = _beyond(guest.image), {}
     end = guest.ram_end

@@ -54,10 +54,10 @@ def _program(guest: Guest, name: str) -> UserImage:
 
 
 def _started(guest: Guest, name: str) -> ProcessSlot:
-    """The process that runs `name`, started last."""
+    """Returns the process that runs `name`, started last."""
     __tracebackhide__ = True
     refused = guest.facts("run")
-    # The loader brings what it writes to: a bad address means that the page is not in the new space all the same.
+    # The loader brings what it writes to: a bad address means that the page is missing in the new space all the same.
     is_missing = any(fact.values.get("result") == "bad-address" for fact in refused)
     cause, file = ("page-not-brought", _FAULT) if is_missing else ("wrong-result", _LOAD)
     slots = [slot for slot in process_slots(guest) if slot.program == name and slot.state == "ready"]
@@ -66,7 +66,7 @@ def _started(guest: Guest, name: str) -> ProcessSlot:
 
 
 def _run_to_end(guest: Guest, name: str) -> ProcessSlot:
-    """Runs until a process that has been started ends. It must do so by itself; it is still complete."""
+    """Runs until a process that has been started ends; returns it, still complete. It must end by itself."""
     __tracebackhide__ = True
     guest.run_to_address(guest.image.function("end_current"), f"the end of {name}")
     slot = running_slot(guest)
@@ -81,7 +81,7 @@ def _run_to_end(guest: Guest, name: str) -> ProcessSlot:
 
 
 def _lives(count: int, *before: str) -> str:
-    """So many times the program of AreaScript, one after the other, while another process sleeps; then hello."""
+    """Returns a script that runs the program of AreaScript `count` times, while another process sleeps; then hello."""
     lines = [line for number in range(count) for line in ("run vmascript", f"checkpoint end{number}")]
     last = ["run hello", "frames", "checkpoint over"]
     return "\n".join(["start sleep 100000", *before, "checkpoint ready", *lines, *last])
@@ -91,7 +91,7 @@ _MOST_YIELDS = 1000
 
 
 def _life(guest: Guest) -> AreaScript:
-    """The next of these lives. The process that sleeps meanwhile does so already: it takes no frame any more."""
+    """Starts the next of these runs, when the other process already sleeps: it takes no more frames."""
     __tracebackhide__ = True
     script = AreaScript(guest)
     for _ in range(_MOST_YIELDS):
@@ -148,11 +148,11 @@ def test_loader_registers_everything(boot: Boot) -> None:
 _LATER: dict[str, list[Callable[[AreaModel], Operation]]] = {
     "parts": [lambda model: brk(model.heap_start + 5 * PAGE), lambda _: mmap(0, 3 * PAGE, READ)]
 }
-"""What a program asks for while it runs. `parts` has eight areas then: four of its file, and one of each other kind."""
+"""What a program asks for while it runs. `parts` then has eight areas: four of its file, and one of each other kind."""
 
 
 def _check_told(guest: Guest, slot: ProcessSlot) -> None:
-    """The command `vmas` tells what is in the kernel's list and in the tables."""
+    """Checks that the command `vmas` reports what is in the kernel's list and in the tables."""
     __tracebackhide__ = True
     memory, told = memory_map(guest, slot), guest.facts("area")[-len(memory_map(guest, slot).areas) :]
     seen = [tuple(fact.values[key] for key in ("start", "end", "protection", "kind", "present")) for fact in told]
@@ -164,7 +164,7 @@ def _check_told(guest: Guest, slot: ProcessSlot) -> None:
 
 
 def _check_file_pages(guest: Guest, slot: ProcessSlot, image: UserImage) -> None:
-    """What cannot be written, and what a program says that it has written, is as the file has it."""
+    """Checks that what cannot be written, and what a program says that it has written, is as the file has it."""
     __tracebackhide__ = True
     memory = memory_map(guest, slot)
     for va, content in loaded_pages(image).items():
@@ -220,7 +220,7 @@ def _make_dirty(guest: Guest, start: int) -> None:
 
 
 def _check_first_pages(guest: Guest, name: str) -> None:
-    """Of a program that has been started only the arguments are there; then the code on the way to main()."""
+    """Checks that a program that was started has only its arguments present, then the code on the way to main()."""
     __tracebackhide__ = True
     slot, image = _started(guest, name), _program(guest, name)
     arguments, first = guest.layout.user.stack_top - PAGE, image.entry & -PAGE
@@ -247,7 +247,7 @@ def _check_first_pages(guest: Guest, name: str) -> None:
 
 
 def _check_present(guest: Guest, slot: ProcessSlot, least: set[int], most: set[int], wanted: str) -> None:
-    """These pages of a process are there, and none but those."""
+    """Checks that a process has at least the pages `least`, and none but `most`."""
     __tracebackhide__ = True
     seen = {mapping.va for mapping in user_mappings(guest, slot.root or 0)}
     words = f"{len(seen)} pages: {', '.join(f'{va:#x}' for va in sorted(seen)[:6])}"
@@ -257,7 +257,7 @@ def _check_present(guest: Guest, slot: ProcessSlot, least: set[int], most: set[i
 
 
 def _check_touches(script: AreaScript) -> None:
-    """Page by page: AreaScript looks after each batch at what is there and what it holds."""
+    """Touches page by page: AreaScript checks after each batch which pages are present and what they hold."""
     __tracebackhide__ = True
     text, heap, stack = script.program.va("g_text"), script.model.heap_start, script.guest.layout.user.stack_top - 4 * PAGE
     script.play([mmap(0, 8 * PAGE)], "when mmap has promised eight pages")
@@ -274,7 +274,7 @@ def _check_touches(script: AreaScript) -> None:
 
 
 def _check_resident(script: AreaScript) -> None:
-    """The kernel counts the pages that are there as the tables have them."""
+    """Checks that the kernel counts the present pages as the tables have them."""
     __tracebackhide__ = True
     guest, slot, place = script.guest, script.slot, script.program.va("g_strings")
     areas = memory_map(guest, slot).areas
@@ -317,7 +317,7 @@ def test_refused_accesses(boot: Boot, image: KernelImage) -> None:
 
 
 def _check_others(guest: Guest) -> None:
-    """After others were killed: who slept still does, who comes after them lives, and no frame is lost."""
+    """Checks after others were killed that the sleeper still sleeps, that hello runs afterwards, and that no frame is lost."""
     __tracebackhide__ = True
     guest.run_to("over")
     sleeper = next((slot for slot in process_slots(guest) if slot.program == "sleep"), None)
@@ -333,7 +333,7 @@ def _check_others(guest: Guest) -> None:
 
 
 def _check_fault_told(guest: Guest, script: AreaScript, last: Operation) -> None:
-    """The kernel has told what the CPU refused, and killed the process where it was."""
+    """Checks that the kernel reported what the CPU refused, and killed the process there."""
     __tracebackhide__ = True
     fault, killed = guest.fact("fault").values, guest.fact("killed").values
     seen = (int(fault["address"], 0), fault["access"], fault["mode"], fault["fatal"])
@@ -371,7 +371,7 @@ def test_memory_calls(boot: Boot) -> None:
 
 
 def _check_given_back(script: AreaScript, before: dict[int, int], what: str) -> None:
-    """Frames of pages that were there before and are not now are free; and none is lost."""
+    """Checks that frames of pages that are gone are free, and that none is lost."""
     __tracebackhide__ = True
     now = {mapping.pa for mapping in user_mappings(script.guest, script.root)}
     in_use = frame_records(script.guest).in_use
@@ -383,7 +383,7 @@ def _check_given_back(script: AreaScript, before: dict[int, int], what: str) -> 
 
 
 def _check_code(script: AreaScript) -> None:
-    """What was written may be executed, once the page permits it."""
+    """Checks that what was written can be executed, once the page permits it."""
     __tracebackhide__ = True
     operations = code_at(script.guest.isa, script.places.one)
     result = script.play(operations)[-1]
@@ -422,7 +422,7 @@ def test_system_calls(boot: Boot) -> None:
 
 
 def _call(script: AreaScript, operation: Operation, touches: list[tuple[int, int]], wanted: int, what: str) -> None:
-    """The system call returns what it must, and brings the pages that it touches."""
+    """Makes a system call; checks that it returns `wanted`, and brings the pages that it touches."""
     __tracebackhide__ = True
     result = script.system_call(operation, touches, what)
     cause = "promised-page-refused" if result == _BAD_ADDRESS else "wrong-result"
@@ -433,7 +433,7 @@ def _call(script: AreaScript, operation: Operation, touches: list[tuple[int, int
 
 
 def _check_children(script: AreaScript, heap: int) -> None:
-    """spawn gets its strings, nanosleep its time, and wait4 puts a status, where nothing is yet."""
+    """Checks spawn's strings, nanosleep's time and wait4's status in pages that are not present yet."""
     __tracebackhide__ = True
     text, border = script.program.va("g_text"), script.places.one + 2 * PAGE - 2
     what = "spawn with a name in the program's file and arguments in the heap"
@@ -452,7 +452,7 @@ def _check_children(script: AreaScript, heap: int) -> None:
 
 
 def _check_execve(script: AreaScript) -> None:
-    """execve gets its name from the program's file, and that there are no arguments from a page of zeros."""
+    """Checks execve with a name in the program's file, and with the absence of arguments in a page of zeros."""
     __tracebackhide__ = True
     name, pointers = script.program.va("g_text"), script.program.va("g_zeros") + PAGE
     what = "execve with a name and arguments that nobody has touched"
@@ -467,7 +467,7 @@ def _check_execve(script: AreaScript) -> None:
 
 
 def _check_writes(script: AreaScript, heap: int) -> None:
-    """write prints the file's bytes, and zeros."""
+    """Checks that write prints the file's bytes, and zeros."""
     __tracebackhide__ = True
     text = script.program.va("g_text") + 2 * PAGE - 60
     below = script.guest.layout.user.stack_top - 8 * PAGE - 30
@@ -487,7 +487,7 @@ def _check_writes(script: AreaScript, heap: int) -> None:
 
 
 def _check_typed(script: AreaScript) -> None:
-    """What is typed comes into pages that nobody has touched. A read may return before all of it has arrived."""
+    """Checks that what is typed arrives in untouched pages. A read may return before all of it has arrived."""
     __tracebackhide__ = True
     awaited = b""
     for va in (script.places.one + 8 * PAGE, script.guest.layout.user.stack_top - 12 * PAGE):
@@ -506,7 +506,7 @@ def _check_typed(script: AreaScript) -> None:
 
 
 def _check_bad_buffers(script: AreaScript) -> None:
-    """What the process could not touch itself it cannot have touched for it."""
+    """Checks that what the process itself could not touch is not touched for it."""
     __tracebackhide__ = True
     read_only, nothing, hole = script.places.two + PAGE, script.places.two + 8 * PAGE, script.places.two + 32 * PAGE
     constants = script.program.va("g_text")
@@ -536,7 +536,7 @@ def _check_bad_buffers(script: AreaScript) -> None:
 # --- another program -------------------------------------------------------------------------------------------------
 
 _MOST_FRAMES = 60
-"""More than it takes to load a program."""
+"""More than loading a program takes."""
 
 
 @milestone("5.7", points=10, witness="WQ")
@@ -561,7 +561,7 @@ def test_execve(boot: Boot) -> None:
 
 
 def _use_memory(script: AreaScript) -> None:
-    """The old program has a heap, memory from mmap and a larger stack: nothing of that may live on."""
+    """Gives the old program a heap, memory from mmap and a larger stack, none of which may survive."""
     __tracebackhide__ = True
     heap = script.model.heap_start
     script.play([brk(heap + 3 * PAGE), sweep(heap, 3, 1), mmap(0, 4 * PAGE), sweep(script.places.one, 3, 2)])
@@ -575,7 +575,7 @@ def _use_memory(script: AreaScript) -> None:
 
 
 def _check_bad_executes(script: AreaScript) -> None:
-    """Each is refused with its error, and nothing has changed."""
+    """Checks that each is refused with its error, and that nothing has changed."""
     __tracebackhide__ = True
     strings, hole, kernel = script.program.va("g_strings"), 1 << 29, script.guest.image.va("image_start")
     pointers, many = strings + POINTERS, [b"x"] * 17
@@ -607,7 +607,7 @@ def _check_bad_executes(script: AreaScript) -> None:
 
 
 def _execute_when_memory_suffices(script: AreaScript, before: State) -> None:
-    """The first execve fails at its first allocation, the next at its second, and so on until one succeeds."""
+    """Fails the first allocation of one execve, the second of the next, and so on until one succeeds."""
     __tracebackhide__ = True
     strings = script.program.va("g_strings")
     for k in range(1, _MOST_FRAMES):
@@ -625,7 +625,7 @@ def _execute_when_memory_suffices(script: AreaScript, before: State) -> None:
 
 
 def _check_new_program(script: AreaScript, before: State, letters: bytes) -> None:
-    """Before the first instruction of the new program: its root, its areas, its pages; and nothing of the old."""
+    """Checks root, areas and pages before the new program's first instruction, and that nothing is left of the old one."""
     __tracebackhide__ = True
     guest, image = script.guest, _program(script.guest, "parts")
     root = live_root(guest)
@@ -650,7 +650,7 @@ def _check_new_program(script: AreaScript, before: State, letters: bytes) -> Non
 
 
 def _check_arguments(guest: Guest, root: int, letters: bytes) -> None:
-    """The stack has their number, and pointers to the name and the letters."""
+    """Checks that the stack has the arguments' number, and pointers to the name and the letters."""
     __tracebackhide__ = True
     count, name, pointer = struct.unpack("<3Q", read_user(guest, root, guest.cpu().sp, 24))
     expect(count == 2, "wrong-result", "the new program has two arguments", f"{count}", file=_EXECUTE)
@@ -660,7 +660,7 @@ def _check_arguments(guest: Guest, root: int, letters: bytes) -> None:
 
 
 def _check_itself_again(guest: Guest) -> None:
-    """A program that executes itself begins anew: with an empty heap, and mmap finds room where it did at first."""
+    """Checks that a program that executes itself begins anew: with an empty heap, and room for mmap where it was at first."""
     __tracebackhide__ = True
     script = _life(guest)
     _use_memory(script)
@@ -710,10 +710,10 @@ def test_random_operations(boot: Boot) -> None:
 
 
 _MOST_FAULTS = 16
-"""Lives of the program. More than it takes."""
+"""Runs of the program: more than it takes."""
 
 _LITTLE = 64
-"""MiB of RAM, the least that the kernel takes: half of it is for user pages."""
+"""MiB of RAM, the least that the kernel accepts: half of it is for user pages."""
 
 
 @milestone("5.9", points=5, witness="W")
@@ -737,7 +737,7 @@ def test_no_memory(boot: Boot, image: KernelImage) -> None:
 
 
 def _touch_without_memory(script: AreaScript, operation: Operation, k: int, checkpoint: str) -> bool:
-    """Has the k-th allocation of a fault fail. Whether the fault did not need so many."""
+    """Makes the k-th allocation of a fault fail. Returns whether the fault did not need so many."""
     __tracebackhide__ = True
     guest = script.guest
     script.play([mmap(script.places.far, PAGE), load(script.program.va("g_strings"))])
@@ -773,7 +773,7 @@ def _check_same_frames(guest: Guest, before: frozenset[int], what: str) -> None:
 
 
 def _check_killed_for_memory(script: AreaScript, checkpoint: str) -> None:
-    """The kernel says why, with Linux's signal for it; and all the process had is free."""
+    """Checks that the kernel says why, with Linux's signal for it, and that all that the process had is free."""
     __tracebackhide__ = True
     script.guest.run_to(checkpoint)
     killed = script.guest.fact("killed")
@@ -784,7 +784,7 @@ def _check_killed_for_memory(script: AreaScript, checkpoint: str) -> None:
 
 
 def _check_call_without_memory(script: AreaScript, checkpoint: str) -> None:
-    """A system call that finds no memory for a page fails, and can be made again."""
+    """Checks that a system call that finds no memory for a page fails, and can be repeated."""
     __tracebackhide__ = True
     guest = script.guest
     script.play([mmap(script.places.far, 2 * PAGE), load(script.program.va("g_strings"))])
@@ -808,7 +808,7 @@ def _check_call_without_memory(script: AreaScript, checkpoint: str) -> None:
 
 
 def _check_exhaustion(script: AreaScript, checkpoint: str) -> None:
-    """A process that touches more pages than there are frames gets all of them, and is killed."""
+    """Checks that a process that touches more pages than there are frames gets all of them, and is killed."""
     __tracebackhide__ = True
     guest = script.guest
     script.play([mmap(script.places.one, 1 << 30)])

@@ -45,7 +45,7 @@ _PATIENCE = 10.0
 """Seconds asleep: a guest that waits for interrupts sleeps between them, and on a busy machine they come late."""
 
 _BYSTANDER = "start tag 1 1000000"
-"""Calls the kernel whenever it has the CPU: a fork that gives it away has company."""
+"""Calls the kernel whenever it has the CPU: a fork that yields the CPU has company."""
 
 _AGAIN, _NO_MEMORY = -errno.EAGAIN, -errno.ENOMEM
 _KILLED = 9  # a signal
@@ -59,14 +59,14 @@ def _program(guest: Guest, name: str) -> UserImage:
 
 
 def _run_to_stop(guest: Guest, program: UserImage, symbol: str, what: str) -> ProcessSlot:
-    """Runs to a place in a program where it wants to be looked at; who is there, on its own root."""
+    """Runs to a place in a program where it is to be examined; returns the process that is there, on its own root."""
     __tracebackhide__ = True
     guest.run_to_address(program.va(symbol), what)
     return running(guest)
 
 
 def _expect_turn(guest: Guest, slot: ProcessSlot, pid: int, wanted: str) -> None:
-    """Who came is the process `pid`. If it has ended before, no root is to blame: something gave it what is wrong."""
+    """Checks that process `pid` came. If it has ended before, no root is to blame: something gave it a wrong result."""
     __tracebackhide__ = True
     if slot.pid == pid:
         return
@@ -84,7 +84,7 @@ def _put(guest: Guest, root: int, va: int, value: int, size: int = 8) -> None:
 
 
 def _check_end(guest: Guest, pid: int, why: str) -> None:
-    """The process that the monitor waited for ended with 0."""
+    """Checks that the process that the monitor waited for ended with 0."""
     __tracebackhide__ = True
     ended = next((fact for fact in guest.facts("exit") if fact.values["pid"] == str(pid)), None)
     if (failure := killed_process(guest, f"process {pid} ends with 0: {why}", pid)) is not None:
@@ -152,7 +152,7 @@ def test_copied_memory(boot: Boot) -> None:
 
 
 def _check_size(guest: Guest, parent: ProcessSlot) -> None:
-    """As much to copy as in the history behind this lab. Lab 5 sees to it."""
+    """Checks that there is as much to copy as in the history behind this lab. Lab 5 sees to that."""
     __tracebackhide__ = True
     areas, pages = check_areas(guest, parent).areas, user_mappings(guest, parent.root)
     size = (len(areas), len(pages))
@@ -161,7 +161,7 @@ def _check_size(guest: Guest, parent: ProcessSlot) -> None:
 
 
 def _check_promises_kept(guest: Guest, birth: Birth, program: UserImage) -> None:
-    """The child touches what was promised and not there yet, and asks for more: it gets that, as its parent would."""
+    """Checks that the child gets what was promised and not present yet, and what it asks for, as its parent would."""
     __tracebackhide__ = True
     parent, child = birth.parent, birth.child
     before = memory_map(guest, parent)
@@ -191,7 +191,7 @@ def _check_promises_kept(guest: Guest, birth: Birth, program: UserImage) -> None
 # --- isolation -------------------------------------------------------------------------------------------------------
 
 _RANGES = ("data", "heap", "anonymous memory", "stack", "thread block")
-"""What g_ranges of user/twin.cc has."""
+"""The entries of g_ranges in user/twin.cc."""
 
 _MOST_ORDERS = 64
 
@@ -215,7 +215,7 @@ def test_isolation(boot: Boot) -> None:
 
 
 def _ranges(guest: Guest, program: UserImage, parent: ProcessSlot) -> dict[str, tuple[int, int]]:
-    """Start and size of each, before there is a child."""
+    """Returns start and size of each range, before there is a child."""
     __tracebackhide__ = True
     first = program.va("g_ranges")
     words = [_word(guest, parent.root, first + 8 * number) for number in range(2 * len(_RANGES))]
@@ -225,7 +225,7 @@ def _ranges(guest: Guest, program: UserImage, parent: ProcessSlot) -> dict[str, 
 def _check_own_writes(
     guest: Guest, program: UserImage, both: tuple[ProcessSlot, ProcessSlot], orders: dict[int, tuple[str, int]]
 ) -> None:
-    """The one writes what it is told, all over its memory. The other waits, or has not even begun to run."""
+    """Makes one process write all over its memory, and checks that it does, and that the other keeps what it had."""
     __tracebackhide__ = True
     writer, other = both
     words = b"".join(va.to_bytes(8, "little") + value.to_bytes(8, "little") for va, (_, value) in orders.items())
@@ -252,9 +252,9 @@ def _cause_of_leak(guest: Guest, one: ProcessSlot, other: ProcessSlot, va: int) 
 
 
 def _orders(guest: Guest, writer: ProcessSlot, ranges: dict[str, tuple[int, int]]) -> dict[int, tuple[str, int]]:
-    """Where in each range to write, and what: by address, the range's name and a value.
+    """Returns where in each range to write, and what: by address, the range's name and a value.
 
-    On the first page, the last, and some between, of those that are there.
+    The places are on the first page, the last, and some between, among those that are present.
     """
     __tracebackhide__ = True
     orders: dict[int, tuple[str, int]] = {}
@@ -271,7 +271,7 @@ def _orders(guest: Guest, writer: ProcessSlot, ranges: dict[str, tuple[int, int]
 
 
 def _check_writes_of_the_kernel(guest: Guest, program: UserImage, parent: ProcessSlot, child: ProcessSlot) -> None:
-    """wait4 and read write to the child's memory."""
+    """Checks that wait4 and read write to the child's memory."""
     __tracebackhide__ = True
     _run_to_stop(guest, program, "call_comes", "the child, before its system calls")
     places = {name: program.va(name) for name in ("g_status", "g_typed")}
@@ -378,7 +378,7 @@ def test_family_tree(boot: Boot) -> None:
 
 
 def _check_family(guest: Guest, children: int, generations: int, end: str) -> int:
-    """Runs one `dynasty`, whose descendants have the next numbers, up to a checkpoint; the number of the first."""
+    """Runs one `dynasty`, whose descendants have the next numbers, up to a checkpoint; returns the number of the first."""
     __tracebackhide__ = True
     program = _program(guest, "dynasty")
     first = _run_to_stop(guest, program, "call_comes", "the first fork of dynasty")
@@ -461,7 +461,7 @@ def test_blocked_parent(boot: Boot) -> None:
 
 
 def _check_status(guest: Guest, parent: ProcessSlot, wanted: tuple[int, int]) -> None:
-    """The status is where the parent wants it, by the parent's own root."""
+    """Checks that the status is where the parent wants it, by the parent's own root."""
     __tracebackhide__ = True
     va, status = wanted
     seen, walk = _word(guest, parent.root, va, 4), walk_in(guest, parent.root, va)
@@ -509,7 +509,7 @@ def test_thread_variables(boot: Boot) -> None:
 def _check_variables(
     guest: Guest, program: UserImage, who: str, values: tuple[int, int], pid: int | None = None
 ) -> ProcessSlot:
-    """Runs to the next place where somebody shows its variables, which have these values; whose they are."""
+    """Runs to the next place where a process shows its variables; checks their values, and returns the process."""
     __tracebackhide__ = True
     slot = _run_to_stop(guest, program, "call_comes", who)
     if pid is not None:
@@ -569,14 +569,14 @@ def test_failed_allocations(boot: Boot) -> None:
             break
         wanted = f"fork returns {_NO_MEMORY}, no memory, if its allocation {k} fails"
         expect(result == _NO_MEMORY, "wrong-result", wanted, f"{result}", file="kernel/process/fork.cc")
-    least = pages + 2  # and a root, and a frame for the areas
+    least = pages + 2  # plus a root, and a frame for the areas
     wanted = f"a fork takes {least} frames at least: its parent has {pages} pages"
     expect(needed >= least, "wrong-answer", wanted, f"it made {needed} allocations", file="kernel/space/clone.cc")
     check_frames(guest)
 
 
 def _result_of_round(guest: Guest, program: UserImage, parent: ProcessSlot) -> int:
-    """Runs over one fork of `multiply`, and over the end of the child if there is one; what fork returned."""
+    """Runs over one fork of `multiply`, and over the end of the child if there is one; returns what fork returned."""
     __tracebackhide__ = True
     slot = _run_to_stop(guest, program, "call_returned", "the end of a fork")
     _expect_turn(guest, slot, parent.pid, f"{parent} comes back from fork")
@@ -604,7 +604,7 @@ def test_many_forks(boot: Boot) -> None:
 
 
 def _check_exhaustion(boot: Boot, pages: int, result: int) -> None:
-    """Children that stay use up all slots, or all memory: fork says so, and all live on. Then all is given back."""
+    """Checks that fork fails when children take all slots or all memory, that all live on, and that all is then freed."""
     __tracebackhide__ = True
     ends = [f"kill {pid}" for pid in range(3, 3 + 130)]
     lines = ["frames", "checkpoint before", f"run multitude {pages}", "ps", "checkpoint full", "run hello"]
@@ -630,7 +630,7 @@ def _check_exhaustion(boot: Boot, pages: int, result: int) -> None:
 
 
 def _run_to_refusal(guest: Guest, result: int) -> list[int]:
-    """Runs until fork refuses, for the reason that is meant, and with nothing lost; the children that there are."""
+    """Runs until fork refuses for the intended reason, with nothing lost; returns the children that exist."""
     __tracebackhide__ = True
     program = _program(guest, "multitude")
     returned, children, most = 1, [], guest.layout.most_processes
@@ -644,7 +644,7 @@ def _run_to_refusal(guest: Guest, result: int) -> list[int]:
             children.append(returned)
     wanted = f"with {len(children)} children, one more fork returns {result}"
     expect(returned == result, "wrong-result", wanted, f"{returned}", file="kernel/process/fork.cc")
-    check_frames(guest)  # and not those of before: a tick may have let a child run, and touch a page
+    check_frames(guest)  # and not compared with before: a tick may have let a child run, and touch a page
     check_all_slots_empty(guest, "after a fork that was refused", [parent.root])
     slots = {slot.pid for slot in process_slots(guest)}
     wanted = f"all {len(children)} children are there"
