@@ -21,7 +21,7 @@ from grade.explain.freed import freed_lines
 from grade.explain.histories import history_of, link_to
 from grade.explain.promised import promise_lines
 from grade.explain.reboot import at_exception, follow, rebooted
-from grade.explain.script_ends import goes_on_and_on, in_a_storm, refuse_misuse
+from grade.explain.script_ends import WAY_IN, goes_on_and_on, in_a_storm, refuse_misuse
 from grade.inspect.frames import frame_findings
 from grade.inspect.lint import lint
 from grade.machine.stop import Stop, StopKind
@@ -34,7 +34,6 @@ _WORDS_OF_STOP = {
     StopKind.FLOOD: "it printed without end",
     StopKind.BREAKPOINT: "the grader stopped it there, and looked",
 }
-_WAY_IN = "arch/{isa}/traps.cc"  # if no better one is known: user code and devices enter here
 _KILLS = ("process-killed", "killed-after-fork")  # those of a scripted run as well, if it failed by a kill
 _ENDLESS = (
     "The program goes on and on: it has no end of its own, and it used up the time that it was given.",
@@ -175,7 +174,7 @@ def _cause_lines(case: Case, failure: Failure, cause: str, place: str) -> tuple[
         lines.append(f"It ended in {failure.cause}: {CAUSES[failure.cause].meaning}")
     of_failure = failure.file if cause == failure.cause else ""
     of_cause = CAUSES[cause].file_in(case.lab, case.recipe.isa)
-    lines.append(f"Look at {of_failure or of_cause or place or _WAY_IN.format(isa=case.recipe.isa)}")
+    lines.append(f"Look at {of_failure or of_cause or place or WAY_IN.format(isa=case.recipe.isa)}")
     return tuple(lines)
 
 

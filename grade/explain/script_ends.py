@@ -10,7 +10,8 @@ from grade.visible import visible
 
 _TICKS = 3  # a timer that is never set again interrupts once...
 _STORM = 10_000  # ...or again and again: at one place, more often than it ticks in a minute
-_WAY_IN = "arch/{isa}/traps.cc"  # where interrupts are taken
+WAY_IN = "arch/{isa}/traps.cc"
+"""The file by which user code and devices enter the kernel."""
 
 
 def refuse_misuse(guest: Sight) -> None:
@@ -39,4 +40,4 @@ def in_a_storm(guest: Sight, log: ExceptionLog, failure: Failure) -> Failure:
     if failure.cause not in ("hang", "user-makes-no-progress") or most < _STORM:
         return failure
     seen = f"interrupts are taken again and again, {most:,} of them at one place: what they ask for is not done"
-    return Failure(failure.cause, failure.expected, seen, file=_WAY_IN.format(isa=guest.isa.name))
+    return Failure(failure.cause, failure.expected, seen, file=WAY_IN.format(isa=guest.isa.name))

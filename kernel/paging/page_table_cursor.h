@@ -32,6 +32,7 @@ class PageTable<F, M>::Cursor {
 
  private:
   void leave_table();
+  bool is_in_use(const Slot& slot) const;
 
   PageTable tables_;
   std::optional<VirtAddr> next_;  // where to go on; nothing at the end of the address space
@@ -102,11 +103,20 @@ void PageTable<F, M>::Cursor::leave_table() {
            .level = left.level + 1,
            .index = table_index<F>(start_, left.level + 1),
            .decoded = {}};
-  if (!has_taken_[left.level] || !tables_.is_empty(left.table, left.level)) return;
+  if (!has_taken_[left.level] || is_in_use(left)) return;
   tables_.memory_.write(here_.table, here_.index, 0);
   has_taken_[here_.level] = true;
   tables_.memory_.forget(start_);
   const OwnedFrame freed = OwnedFrame::adopt(Frame::containing(left.table));
+}
+
+// Whether the table in which a slot is has any entry. (What unmap() knows of that is the student's to change.)
+template <PagingFormat F, TableMemory<typename F::Entry> M>
+bool PageTable<F, M>::Cursor::is_in_use(const Slot& slot) const {
+  for (unsigned i = 0; i < kEntriesPerTable<F>; ++i) {
+    if (F::decode(slot.level, tables_.memory_.read(slot.table, i)).kind != EntryKind::kEmpty) return true;
+  }
+  return false;
 }
 
 template <PagingFormat F, TableMemory<typename F::Entry> M>

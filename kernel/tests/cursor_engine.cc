@@ -1,5 +1,5 @@
-// Lab 5. A cursor for all formats, with map() and lookup(), and what the cursor and unmap() have in common.
-#include "kernel/tests/unmap_engine.cc"
+// Lab 5. A cursor for all formats, with map() and lookup().
+#include "kernel/tests/map_engine.cc"
 
 #include "kernel/paging/page_table_cursor.h"
 
