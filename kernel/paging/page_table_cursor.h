@@ -39,8 +39,8 @@ class PageTable<F, M>::Cursor {
   VirtAddr end_;
   VirtAddr start_;  // of the addresses that `here_` is the entry of
   Slot here_;
-  std::array<PhysAddr, F::kLevels> way_{};    // the tables on the way down to here_.table, by level
-  std::array<bool, F::kLevels> has_taken_{};  // whether something was taken out of that table
+  std::array<PhysAddr, F::kLevels> way_{};  // the tables on the way down to here_.table, by level
+  bool has_taken_ = false;                  // if not, no table that it leaves can have become empty
 };
 
 // The lowest address from `va` on that the format translates. Between the halves none does: there the indices are those
@@ -72,7 +72,6 @@ bool PageTable<F, M>::Cursor::next() {
     while (here_.decoded.kind == EntryKind::kTable) {
       here_ = tables_.slot(here_.decoded.address, here_.level - 1, *next_);
       way_[here_.level] = here_.table;
-      has_taken_[here_.level] = false;
     }
     const std::uint64_t size = level_size<F>(here_.level);
     start_ = VirtAddr{round_down(next_->raw(), size)};
@@ -91,7 +90,7 @@ StaleTlb PageTable<F, M>::Cursor::protect(PageFlags flags) {
 template <PagingFormat F, TableMemory<typename F::Entry> M>
 StaleTlb PageTable<F, M>::Cursor::unmap() {
   tables_.memory_.write(here_.table, here_.index, 0);
-  has_taken_[here_.level] = true;
+  has_taken_ = true;
   return StaleTlb(start_);
 }
 
@@ -103,9 +102,8 @@ void PageTable<F, M>::Cursor::leave_table() {
            .level = left.level + 1,
            .index = table_index<F>(start_, left.level + 1),
            .decoded = {}};
-  if (!has_taken_[left.level] || is_in_use(left)) return;
+  if (!has_taken_ || is_in_use(left)) return;
   tables_.memory_.write(here_.table, here_.index, 0);
-  has_taken_[here_.level] = true;
   tables_.memory_.forget(start_);
   const OwnedFrame freed = OwnedFrame::adopt(Frame::containing(left.table));
 }
