@@ -149,11 +149,11 @@ def check_host_tests(build: Callable[[str], Path], tests: str, scratch: Path) ->
     program, report = build(program_of(tests)), scratch / "host.xml"
     asked = [f"--gtest_filter={tests}", *(["--gtest_fail_fast"] if _suite(tests).stops_at_once else [])]
     command = [program, f"--gtest_output=xml:{report}", *asked]
-    output = run_once(build, program, asked, report, partial(_run, command, scratch))
+    output, errors = run_once(build, program, asked, report, partial(_run, command, scratch))
     if todo := re.search(r"^@todo .*function=(\S+)", output, re.MULTILINE):
         raise NotWritten(todo[1])
     if not report.exists():
-        _fail_by_crash(program, output)
+        _fail_by_crash(program, output, errors)
     cases = list(xml.parse(report).getroot().iter("testcase"))
     failed = {_name(case): case for case in cases if case.find("failure") is not None}
     suite = _suite(tests)
@@ -178,10 +178,10 @@ def _most_basic(suite: _Suite, run: list[str], failed: Collection[str]) -> str:
     return min(failed, key=place)
 
 
-def _fail_by_crash(program: Path, output: str) -> None:
+def _fail_by_crash(program: Path, output: str, errors: str) -> None:
     """Fails for tests that did not come to their end, because of an earlier failure if that is more basic."""
     __tracebackhide__ = True
-    running, report = _running(output), _sanitizer_report(output)
+    running, report = _running(output), _sanitizer_report(errors)
     printed = {name: text for name, text in _FAILED.findall(output)} | {running: report}
     first = _most_basic(_suite(running), [*_RUN.findall(output), running], printed)
     seen = _shown(program, first, printed[first])
@@ -190,22 +190,27 @@ def _fail_by_crash(program: Path, output: str) -> None:
     fail(_cause(first, printed[first]), "the host tests run to their end", seen)
 
 
-def _run(command: Sequence[str | Path], scratch: Path) -> str:
-    """Returns the beginning and the end of what the program prints; a Failure if it does not end."""
+def _run(command: Sequence[str | Path], scratch: Path) -> tuple[str, str]:
+    """Returns what the tests print, and what the student's code prints: of each the beginning and the end.
+
+    Raises Failure if the program does not end.
+    """
     __tracebackhide__ = True
     limits = ["timeout", "--signal=KILL", f"{_BACKSTOP_MINUTES}m", "prlimit", f"--cpu={_SECONDS:.0f}:{2 * _SECONDS:.0f}"]
-    printed = scratch / "host.out"
-    with printed.open("wb") as output:  # a pipe would have to be emptied as long as any child lives
-        limited = [*limits, f"--fsize={_MOST_PRINTED}", "--core=0", *command]
-        run = subprocess.run(limited, stdout=output, stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL, check=False)
-    text = _both_ends(printed)
+    by_tests, by_engine = scratch / "host.out", scratch / "host.err"
+    limited = [*limits, f"--fsize={_MOST_PRINTED}", "--core=0", *command]
+    with by_tests.open("wb") as output, by_engine.open(
+        "wb"
+    ) as errors:  # pipes would have to be emptied as long as any child lives
+        run = subprocess.run(limited, stdout=output, stderr=errors, stdin=subprocess.DEVNULL, check=False)
+    text = _both_ends(by_tests)
     if run.returncode in (-signal.SIGXCPU, -signal.SIGKILL):
         running = _running(text)
         seen = f"{running} has not ended after {_SECONDS:g} s of CPU time"
         if run.returncode == -signal.SIGKILL:
             seen += f", or {_BACKSTOP_MINUTES} minutes of waiting"
         fail("hang", "the host tests come to their end", seen, file=_suite(running).file)
-    return text
+    return text, _both_ends(by_engine)
 
 
 def _both_ends(file: Path) -> str:
@@ -249,10 +254,10 @@ def _running(output: str) -> str:
     return begun[-1] if begun else "the first test"
 
 
-def _sanitizer_report(output: str) -> str:
+def _sanitizer_report(errors: str) -> str:
     """Returns what the sanitizer says first: the error, and where in the engine it was."""
-    start = re.search(r"^.*(?:ERROR: AddressSanitizer|runtime error).*$", output, re.MULTILINE)
+    start = re.search(r"^.*(?:ERROR: AddressSanitizer|runtime error).*$", errors, re.MULTILINE)
     if start is None:
-        return output[-_EXCERPT:]
-    frames = re.findall(r"^ +#\d+ .*?(kernel/(?!tests)\S+)", output[start.start() :], re.MULTILINE)
+        return errors.strip()[-_EXCERPT:] or "what you wrote has ended the process that it runs in"
+    frames = re.findall(r"^ +#\d+ .*?(kernel/(?!tests)\S+)", errors[start.start() :], re.MULTILINE)
     return "\n".join([start[0], *(f"at {frame}" for frame in frames[:4])])

@@ -13,9 +13,12 @@ from contextlib import ExitStack, closing
 from dataclasses import dataclass
 from pathlib import Path
 
+from grade.ladder.build import engine_of
 from grade.ladder.records import Records
 from grade.ladder.trees import locked
 
+Printed = tuple[str, str]
+"""What a program of host tests printed: the tests, and the student's code."""
 _JUDGES = (Path(__file__), Path(__file__).with_name("host_tests.py"))
 _STEERED_BY = ("GTEST_", "ASAN_", "UBSAN_", "LSAN_", "LD_")
 """How the names of the environment variables begin that a program of host tests obeys."""
@@ -34,7 +37,9 @@ class HostTests:
         return self.build(program)
 
 
-def run_once(build: Callable[[str], Path], program: Path, asked: Sequence[str], report: Path, run: Callable[[], str]) -> str:
+def run_once(
+    build: Callable[[str], Path], program: Path, asked: Sequence[str], report: Path, run: Callable[[], Printed]
+) -> Printed:
     """Returns what run() returns, and writes to the file `report`; or what an equal program with equal arguments did before.
 
     Another process that asks for the same program waits for the one that runs it.
@@ -51,25 +56,29 @@ def run_once(build: Callable[[str], Path], program: Path, asked: Sequence[str], 
         return _remembered_or_run(build, program, asked, report, run)
 
 
-def _remembered_or_run(build: HostTests, program: Path, asked: Sequence[str], report: Path, run: Callable[[], str]) -> str:
+def _remembered_or_run(
+    build: HostTests, program: Path, asked: Sequence[str], report: Path, run: Callable[[], Printed]
+) -> Printed:
     """Does what run_once() does, while no other process runs the program."""
     __tracebackhide__ = True
     records, key = Records(build.memory), _key(program, asked)
     if (known := records.read(*key)) is not None:
-        said: dict[str, str] = json.loads(known)
+        said = json.loads(known)
         report.write_text(said["report"], encoding="utf-8")
         build.reused = True
-        return said["printed"]
+        return said["tests"], said["engine"]
     printed = run()
     if _is_whole(report) and _key(program, asked) == key:  # another build may have replaced it meanwhile
-        said = {"printed": printed, "report": report.read_text(encoding="utf-8")}
+        said = {"tests": printed[0], "engine": printed[1], "report": report.read_text(encoding="utf-8")}
         records.write(json.dumps(said), *key)
     return printed
 
 
 def _key(program: Path, asked: Sequence[str]) -> tuple[str, ...]:
     """Returns everything on which the output of a program of host tests depends."""
-    contents = (hashlib.sha256(path.read_bytes()).hexdigest() for path in (program, *_JUDGES))
+    engine = engine_of(program)
+    read = (program, *([engine] if engine.exists() else []), *_JUDGES)
+    contents = (hashlib.sha256(path.read_bytes()).hexdigest() for path in read)
     steered = (f"{name}={value}" for name, value in sorted(os.environ.items()) if name.startswith(_STEERED_BY))
     return (*contents, *asked, *steered)
 

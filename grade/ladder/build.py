@@ -79,6 +79,11 @@ class Caution:
     """What to build in which order, given the build folder and the target, once the folder is configured."""
 
 
+def engine_of(program: Path) -> Path:
+    """Returns what lies beside a program of host tests that judges: what the student wrote, as a program of its own."""
+    return program.with_name(f"{program.name}_engine")
+
+
 class BuildError(Exception):
     """The tree does not build; str() is what a student reads. `isa` is "host" for the host tests."""
 
@@ -181,7 +186,8 @@ def _errors_of_each(job: _Job, error: BuildError) -> dict[str, BuildError]:
     """
     failed: dict[str, str] = {}
     for outputs, text in _FAILED.findall(job.log.read_text(encoding="utf-8")):
-        owners = {*_OBJECT_OF.findall(outputs), *outputs.split()} & job.outputs.keys()
+        parts = {*_OBJECT_OF.findall(outputs), *outputs.split()}
+        owners = {part.removesuffix("_engine") for part in parts} & job.outputs.keys()
         for program in owners or job.outputs:
             failed[program] = f"{failed.get(program, '')}FAILED: {outputs}\n{text}"
     if not failed:
@@ -209,7 +215,7 @@ def _build(job: _Job) -> None:
                 for step in _steps(job):
                     command = ["cmake", "--build", str(job.build_dir), *_at_once(job), "--target", *step.targets]
                     _run(job, command, lock, log, step.environment)
-            built = {target: _stat(output) for target, output in job.outputs.items()}
+            built = {target: _made(output) for target, output in job.outputs.items()}
         finally:
             for target in job.outputs:
                 _write_stamp(job, target, _Stamp(sources, built.get(target), time.time_ns()))
@@ -365,7 +371,7 @@ def _refreshed_sources(job: _Job) -> dict[str, list[int]] | None:
 def _is_current(job: _Job, target: str, sources: dict[str, list[int]]) -> bool:
     last = _read_stamp(job.stamp_of(target))
     return (
-        last is not None and last.sources == sources and last.output is not None and last.output == _stat(job.outputs[target])
+        last is not None and last.sources == sources and last.output is not None and last.output == _made(job.outputs[target])
     )
 
 
@@ -386,9 +392,9 @@ def _sources(job: _Job) -> dict[str, list[int]]:
     return {entry.path[root:]: _numbers(entry.stat()) for entry in walk(str(job.tree))}
 
 
-def _stat(path: Path) -> list[int]:
-    """Returns the same as _sources for one file; empty if there is none."""
-    return _numbers(path.stat()) if path.exists() else []
+def _made(output: Path) -> list[int]:
+    """Returns the same as _sources for what a target makes; empty if there is nothing."""
+    return [number for path in (output, engine_of(output)) if path.exists() for number in _numbers(path.stat())]
 
 
 def _numbers(stat: os.stat_result) -> list[int]:

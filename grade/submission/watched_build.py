@@ -45,7 +45,7 @@ _SIGNS = {
 _READERS = ("cc1plus", "cc1", "as", "lto", "wrapper", "lto1")
 _NO_LTO = "-DCMAKE_EXE_LINKER_FLAGS=-fno-lto"  # code hidden in an object, compiled when nobody watches
 _MOST_NAMED = 5
-_KEPT = re.compile(r"kernel\.elf|\w+_tests|\w+\.log")
+_KEPT = re.compile(r"kernel\.elf|\w+_tests(_engine)?|\w+\.log")
 _SHARED = ("host_machine",)  # what all programs of host tests are linked with (kernel/tests/host.cmake)
 
 
@@ -217,7 +217,7 @@ def _is_part(unit: _Unit, target: str) -> bool:
     """Returns whether the target contains the unit; the kernel holds all user programs."""
     if target == "kernel":
         return "headers.dir/" not in unit.object
-    return any(f"/{folder}.dir/" in f"/{unit.object}" for folder in (target, *_SHARED))
+    return any(f"/{folder}.dir/" in f"/{unit.object}" for folder in (target, f"{target}_engine", *_SHARED))
 
 
 def _is_source(unit: _Unit, run: ToolRun) -> bool:

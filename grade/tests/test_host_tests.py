@@ -57,11 +57,12 @@ def folder(tmp_path: Path) -> Path:
     """A build folder; the program there gives the results that `report` or `crash` writes."""
     program = tmp_path / "host_tests"
     program.write_text(
-        '#!/bin/sh\ncd "$(dirname "$0")"\ncat printed\n'
+        '#!/bin/sh\ncd "$(dirname "$0")"\ncat printed\ncat errors >&2\n'
         '[ -e report ] && cp report "$(echo "$1" | sed s/--gtest_output=xml://)"\nexit 1\n'
     )
     program.chmod(program.stat().st_mode | stat.S_IXUSR)
-    (tmp_path / "printed").touch()
+    for name in ("printed", "errors"):
+        (tmp_path / name).touch()
     return tmp_path
 
 
@@ -85,8 +86,8 @@ def report(folder: Path, results: dict[str, str | None]) -> Failure:
 def crash(folder: Path, failures: dict[str, str], running: str) -> Failure:
     """What is said if the program ends in the test `running`, after these failures."""
     printed = "".join(f"[ RUN      ] {test}\n{text}\n[  FAILED  ] {test}, where\n" for test, text in failures.items())
-    sanitizer = "==1==ERROR: AddressSanitizer: SEGV\n    #0 0x1 in f kernel/paging/page_table_map.h:70\n"
-    (folder / "printed").write_text(f"{printed}[ RUN      ] {running}\n{sanitizer}")
+    (folder / "printed").write_text(f"{printed}[ RUN      ] {running}\n")
+    (folder / "errors").write_text("==1==ERROR: AddressSanitizer: SEGV\n    #0 0x1 in f kernel/paging/page_table_map.h:70\n")
     return judge(folder, "PageTableMap*")
 
 
@@ -137,6 +138,12 @@ def test_what_failed_before_a_crash_decides_if_it_is_more_basic(folder: Path) ->
     assert failure.cause == "double-map-accepted"
     assert failure.seen.startswith(f"{TAKEN}: Expected equality") and f"in {END}, which did not end" in failure.seen
     assert crash(folder, {MODEL: "wrong"}, BLOCKS).seen.startswith(f"{BLOCKS}: ==1==ERROR")
+
+
+def test_what_the_students_code_prints_is_not_taken_for_a_test(folder: Path) -> None:
+    (folder / "printed").write_text(f"[ RUN      ] {RANGE}\n")
+    (folder / "errors").write_text(f"[ RUN      ] {TAKEN}\n@todo function=forged\n")
+    assert judge(folder, "PageTableMap*").seen.startswith(f"{RANGE}: ")
 
 
 def test_no_more_is_built_than_a_milestone_needs() -> None:

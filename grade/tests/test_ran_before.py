@@ -72,6 +72,13 @@ def test_a_program_that_failed_fails_with_the_same_words(folder: Path) -> None:
     assert said[0] == said[1] and "no gap at all" in said[0][2] and runs(folder) == 1
 
 
+def test_another_engine_is_run(folder: Path) -> None:
+    engine = folder / "vma_tests_engine"
+    for content in ("one", "another"):
+        engine.write_text(content)
+        assert [judge(folder) for _ in range(2)] == [False, True]
+
+
 def test_the_content_counts_and_not_the_name_or_the_time(folder: Path) -> None:
     judge(folder)
     state = (folder / "vma_tests").stat()

@@ -55,12 +55,29 @@ function(add_tests program)
   endif()
 endfunction()
 
-# A program for what one milestone judges, made of no more than it needs: so it is the same program in all labs.
-add_tests(page_table_map_tests SOURCES map_engine TESTS page_table_map_tests)
-add_tests(page_table_unmap_tests SOURCES unmap_engine TESTS page_table_unmap_test)
-add_tests(vma_tests SOURCES vma TESTS vma_tests)
-spare_sanitizers(page_table_map_tests page_table_unmap_test)
-spare_undefined(vma_tests)
+# What a milestone judges is two programs: the tests, and what a student wrote, in a process of its own (apart/). Each is
+# made of no more than it needs: so it is the same program in all labs.
+function(add_judged program)
+  cmake_parse_arguments(of "" "" "STUDENT;SERVES;ASKS;TESTS" ${ARGN})
+  find_sources(tests ${of_TESTS})
+  if(NOT tests)
+    return()
+  endif()
+  find_sources(student ${of_STUDENT})
+  list(TRANSFORM of_SERVES REPLACE "(.+)" "kernel/tests/apart/\\1.cc" OUTPUT_VARIABLE serves)
+  list(TRANSFORM of_ASKS REPLACE "(.+)" "kernel/tests/apart/\\1.cc" OUTPUT_VARIABLE asks)
+  add_executable(${program}_engine kernel/tests/apart/engine.cc kernel/tests/apart/protocol.cc ${serves} ${student})
+  add_executable(${program} $<TARGET_OBJECTS:host_machine> kernel/tests/apart/judge.cc kernel/tests/apart/protocol.cc ${asks} ${tests})
+  target_link_libraries(${program} PRIVATE GTest::gtest_main)
+  set_property(SOURCE ${tests} PROPERTY COMPILE_OPTIONS -fno-sanitize=all)
+  set_property(SOURCE ${asks} kernel/tests/apart/judge.cc kernel/tests/apart/protocol.cc PROPERTY COMPILE_OPTIONS
+    -fno-sanitize=all -O1)
+  add_dependencies(${program} ${program}_engine)
+  add_test(NAME ${program} COMMAND ${program} --gtest_brief=1)
+endfunction()
+add_judged(page_table_map_tests STUDENT map_engine SERVES serve_map ASKS judged_table TESTS page_table_map_tests)
+add_judged(page_table_unmap_tests STUDENT unmap_engine SERVES serve_unmap ASKS judged_table TESTS page_table_unmap_test)
+add_judged(vma_tests STUDENT vma SERVES serve_vma ASKS judged_vma TESTS vma_tests)
 
 # What no milestone judges, for it takes the work of several labs: user memory, windows and all. The MMU is a judge.
 add_tests(user_memory_tests

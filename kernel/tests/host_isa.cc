@@ -1,6 +1,7 @@
 #include "arch/arch.h"
 
-#include <sanitizer/asan_interface.h>
+#include <sys/mman.h>
+#include <unistd.h>
 
 #include <cstdio>
 #include <cstdlib>
@@ -11,15 +12,26 @@
 #include "kernel/base/layout.h"
 #include "kernel/base/print.h"
 #include "kernel/base/todo.h"
+#include "kernel/tests/apart/protocol.h"
+#include "kernel/tests/machine.h"
 
 namespace {
 
-// The window, and after it a stretch that nobody may touch: AddressSanitizer reports who reaches a frame beyond.
-constexpr std::size_t kBeyond = kMiB;
-alignas(kPageSize) std::array<char, layout::kWindowSize + kBeyond> g_ram;
-[[maybe_unused]] const bool g_is_guarded = [] {
-  ASAN_POISON_MEMORY_REGION(g_ram.data() + layout::kWindowSize, kBeyond);
-  return true;
+// Maps a file at a place of RAM; aborts if that fails.
+void map_at(std::uint64_t place, std::size_t size, int flags, int file) {
+  void* const wanted = reinterpret_cast<void*>(place);
+  if (mmap(wanted, size, PROT_READ | PROT_WRITE, flags, file, 0) != wanted) std::abort();
+}
+
+// The window, in a file that another process may share (apart/). After it comes a stretch that nobody may touch. The
+// allocator's records are not shared: who has which frame is for this process alone to say.
+const int g_ram_file = [] {
+  const int file = memfd_create("ram", MFD_CLOEXEC);
+  if (file < 0 || ftruncate(file, layout::kWindowSize) != 0) std::abort();
+  map_at(apart::kRamPlace, layout::kWindowSize, MAP_SHARED | MAP_FIXED_NOREPLACE, file);
+  const std::uint64_t records = apart::kRamPlace + (kFirstFrame - layout::kRamBase);
+  map_at(records, kFirstOwned - kFirstFrame, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1);
+  return file;
 }();
 
 std::uint64_t address_of(const void* object) {
@@ -29,9 +41,9 @@ std::uint64_t address_of(const void* object) {
 }  // namespace
 
 // An image of 4 MiB without anything in it. `self` is chosen so that the kernel's linear_offset(), which is
-// &image_map - image_map.self, leads from kRamBase to the array.
+// &image_map - image_map.self, leads from kRamBase to the RAM.
 const ImageMap image_map{
-    .self = layout::kRamBase + (address_of(&image_map) - address_of(g_ram.data())),
+    .self = layout::kRamBase + (address_of(&image_map) - apart::kRamPlace),
     .text = {},
     .text_end = {},
     .rodata = {},
@@ -44,6 +56,10 @@ const ImageMap image_map{
     .emergency_stack_end = {},
     .end = layout::kRamBase + 4 * kMiB,
 };
+
+int ram_file() {
+  return g_ram_file;
+}
 
 void check_failed(const char*, const char* condition, const char*, int, std::uint64_t, std::uint64_t) {
   throw CheckFailed(condition);

@@ -30,6 +30,9 @@ struct HostCpu {
 };
 HostCpu& host_cpu();
 
+// The file that is the RAM.
+int ram_file();
+
 // What the host tests exit with when the code that they call is still to be written.
 inline constexpr int kTodoStatus = 97;
 

@@ -3,6 +3,7 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cstring>
 #include <ostream>
 #include <string_view>
@@ -12,15 +13,13 @@
 #include "kernel/base/result.h"
 #include "kernel/frames/frame_allocator.h"
 #include "kernel/paging/page_flags.h"
-
-// frames() has charge of the last MiB of the window and of 16 frames beyond it.
-inline constexpr PhysAddr kFirstFrame = layout::kWindowEnd - kMiB;
-inline constexpr PhysAddr kLastFrameEnd = layout::kWindowEnd + 16 * kPageSize;
+#include "kernel/tests/machine.h"
 
 // RAM is full of rubbish, and no frame is in use.
 inline void switch_on() {
   host_cpu() = {};
   std::memset(pointer_to(kFirstFrame), 0xa5, layout::kWindowEnd - kFirstFrame);
+  std::ranges::fill(owners(), 0);
   auto allocator = frames().lock();
   *allocator = {};
   allocator->initialise(kFirstFrame, layout::kWindowEnd, kLastFrameEnd);

@@ -16,3 +16,9 @@ std::optional<Translation> Table::lookup(VirtAddr va) const {
   if (!mapping) return std::nullopt;
   return translation_of(*mapping);
 }
+
+std::vector<std::optional<Translation>> Table::lookup_all(const std::vector<VirtAddr>& places) const {
+  std::vector<std::optional<Translation>> found;
+  for (const VirtAddr va : places) found.push_back(lookup(va));
+  return found;
+}

@@ -20,10 +20,13 @@ class Comparison {
 
   // Each mapped leaf, and as many other places.
   void compare_all() {
+    std::vector<VirtAddr> places;
     for (const auto& [va, leaf] : model_.leaves()) {
-      compare(va);
-      compare(va + (leaf.size - 1));
-      compare(chance_.page(half_));
+      places.insert(places.end(), {va, va + (leaf.size - 1), chance_.page(half_)});
+    }
+    const auto found = look_up_all(table_, places);
+    for (std::size_t each = 0; each < places.size(); ++each) {
+      EXPECT_EQ(found[each], model_.lookup(places[each])) << history_;
     }
     expect_sound(table_);
     EXPECT_EQ(tree_of(table_).leaves.size(), model_.leaves().size()) << history_;

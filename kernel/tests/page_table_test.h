@@ -54,6 +54,16 @@ inline std::optional<Translation> look_up(const Table& table, VirtAddr va) {
   return found;
 }
 
+// The same for many addresses.
+inline std::vector<std::optional<Translation>> look_up_all(const Table& table, const std::vector<VirtAddr>& places) {
+  const auto found = table.lookup_all(places);
+  for (std::size_t each = 0; each < places.size(); ++each) {
+    EXPECT_EQ(found[each], translate(table.hardware(), table.root(), places[each]))
+        << "lookup() of " << testing::PrintToString(places[each]) << " differs from the hardware's walk";
+  }
+  return found;
+}
+
 inline Tree tree_of(const Table& table) {
   return tree_of(table.hardware(), table.root());
 }

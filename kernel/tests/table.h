@@ -30,6 +30,8 @@ class Table {
   [[nodiscard]] Result<void> map(VirtAddr va, PhysAddr pa, PageFlags flags, unsigned level = 0);
   [[nodiscard]] Result<void> map_range(VirtAddr va, PhysAddr pa, std::uint64_t size, PageFlags flags);
   std::optional<Translation> lookup(VirtAddr va) const;
+  // The same for many addresses.
+  std::vector<std::optional<Translation>> lookup_all(const std::vector<VirtAddr>& places) const;
 
   // In unmap_engine.cc, from lab 3 on.
   [[nodiscard]] Result<StaleTlb> unmap(VirtAddr va);

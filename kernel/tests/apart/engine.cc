@@ -1,0 +1,130 @@
+// The engine's main(), and what it has instead of a machine: frames, and whoever looks on, are the judge's.
+#include <sys/mman.h>
+
+#include <cstdlib>
+#include <cstring>
+#include <optional>
+#include <string_view>
+
+#include "arch/arch.h"
+#include "kernel/base/check.h"
+#include "kernel/base/todo.h"
+#include "kernel/frames/frame.h"
+#include "kernel/paging/stale_tlb.h"
+#include "kernel/tests/apart/engine.h"
+#include "kernel/tests/hardware.h"
+#include "kernel/tests/machine.h"
+
+using apart::Message, apart::Word;
+
+namespace {
+
+bool g_is_watched = false;
+std::optional<VirtAddr>* g_flushed = nullptr;  // where a flush is noted, instead of told
+
+Message with_text(Word word, std::string_view text) {
+  Message message{word};
+  text.copy(message.text, sizeof(message.text) - 1);
+  return message;
+}
+
+// The RAM of the judge. After it nobody may touch anything.
+void map_ram() {
+  void* const place = reinterpret_cast<void*>(apart::kRamPlace);
+  void* const ram =
+      mmap(place, layout::kWindowSize, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_FIXED_NOREPLACE, apart::kRam, 0);
+  if (ram != place) std::_Exit(2);
+}
+
+}  // namespace
+
+// --- what the student's code calls -----------------------------------------------------------------------------------
+
+// Only `self` counts: by it linear_offset() leads from kRamBase to the RAM.
+const ImageMap image_map = [] {
+  ImageMap image{};
+  image.self = layout::kRamBase + (reinterpret_cast<std::uint64_t>(&image_map) - apart::kRamPlace);
+  return image;
+}();
+
+void check_failed(const char*, const char* condition, const char*, int, std::uint64_t, std::uint64_t) {
+  throw CheckFailed(condition);
+}
+
+void lab_todo(int lab, const char* function) {
+  Message todo = with_text(Word::kTodo, function);
+  todo.values[0] = static_cast<std::uint64_t>(lab);
+  apart::send(apart::kSocket, todo);
+  std::_Exit(kTodoStatus);
+}
+
+void Arch::table_written() {
+  if (g_is_watched) apart::ask({Word::kTableWritten});
+}
+
+void Arch::flush_page(VirtAddr va) {
+  if (g_flushed != nullptr) {
+    *g_flushed = va;
+    return;
+  }
+  apart::ask({.word = Word::kFlushed, .values = {va.raw()}});
+}
+
+Result<OwnedFrame> OwnedFrame::allocate(Zone zone) {
+  const Message reply = apart::ask({.word = Word::kAllocate, .values = {static_cast<std::uint64_t>(zone)}});
+  if (reply.values[0] == 0) return std::unexpected(Error::kNoMemory);
+  return OwnedFrame(Frame::containing(PhysAddr{reply.values[0]}));
+}
+
+Result<OwnedFrame> OwnedFrame::allocate_zeroed() {
+  OwnedFrame owned = TRY(allocate(Zone::kWindow));
+  std::memset(pointer_to(owned.address()), 0, kPageSize);
+  return owned;
+}
+
+OwnedFrame OwnedFrame::share() const {
+  apart::ask({.word = Word::kShare, .values = {address().raw()}});
+  return OwnedFrame(frame_);
+}
+
+void OwnedFrame::give_back() {
+  apart::ask({.word = Word::kGiveBack, .values = {address().raw()}});
+}
+
+unsigned owners_of(PhysAddr frame) {
+  return frame >= kFirstFrame && frame < kLastFrameEnd ? owners()[(frame - kFirstFrame) / kPageSize] : 0;
+}
+
+void Watch::look() {}  // the judge looks
+
+// --- serving ---------------------------------------------------------------------------------------------------------
+
+Message apart::ask(const Message& request) {
+  Message reply;
+  if (!send(kSocket, request) || !receive(kSocket, reply)) std::_Exit(0);  // the judge has ended
+  if (reply.word == Word::kCheckFailed) throw CheckFailed(reply.text);
+  return reply;
+}
+
+VirtAddr apart::flushed_by(StaleTlb& token) {
+  std::optional<VirtAddr> flushed;
+  g_flushed = &flushed;
+  token.flush();
+  g_flushed = nullptr;
+  return flushed.value_or(VirtAddr{});
+}
+
+int main() {
+  map_ram();
+  for (Message command; apart::receive(apart::kSocket, command);) {
+    g_is_watched = command.is_watched;
+    Message said;
+    try {
+      said = apart::answer(command);
+    } catch (const CheckFailed& failed) {
+      said = with_text(Word::kCheckFailed, failed.what());
+    }
+    if (!apart::send(apart::kSocket, said)) break;
+  }
+  std::_Exit(0);  // the judge has ended
+}

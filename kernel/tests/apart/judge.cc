@@ -1,0 +1,189 @@
+#include "kernel/tests/apart/judge.h"
+
+#include <fcntl.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <sys/time.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <csignal>
+#include <cstdio>
+#include <cstdlib>
+#include <span>
+#include <string>
+
+#include "kernel/base/todo.h"
+#include "kernel/frames/frame.h"
+#include "kernel/tests/hardware.h"
+#include "kernel/tests/machine_test.h"
+
+namespace apart {
+
+namespace {
+
+constexpr rlim_t kCpuSeconds = 20;   // many times what all tests take
+constexpr timeval kSilence{600, 0};  // for one that waits, and uses no CPU time
+
+// The engine's program lies beside this one.
+std::string engine_path() {
+  char self[4096];
+  const ssize_t size = readlink("/proc/self/exe", self, sizeof(self) - 1);
+  if (size < 0) std::_Exit(2);
+  return std::string(self, static_cast<std::size_t>(size)) + "_engine";
+}
+
+class Engine {
+ public:
+  Engine() {
+    int ends[2];
+    if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends) != 0) std::_Exit(2);
+    const std::string path = engine_path();
+    const int ram = ram_file();
+    pid_ = fork();
+    if (pid_ == 0) become(path, ends[1], ram);
+    close(ends[1]);
+    socket_ = ends[0];
+    setsockopt(socket_, SOL_SOCKET, SO_RCVTIMEO, &kSilence, sizeof(kSilence));
+  }
+
+  void send(const Message& message) const {
+    if (!apart::send(socket_, message)) end_as_it_did();
+  }
+
+  Message receive() const {
+    Message message;
+    if (!apart::receive(socket_, message)) end_as_it_did();
+    return message;
+  }
+
+ private:
+  [[noreturn]] static void become(const std::string& path, int socket, int ram) {
+    const int far_socket = fcntl(socket, F_DUPFD, 10), far_ram = fcntl(ram, F_DUPFD, 10);
+    if (dup2(far_socket, kSocket) < 0 || dup2(far_ram, kRam) < 0) std::_Exit(2);
+    dup2(STDERR_FILENO, STDOUT_FILENO);  // what the tests say is on the other one
+    close_range(kRam + 1, ~0u, 0);
+    const rlimit cpu{kCpuSeconds, kCpuSeconds + 1};
+    setrlimit(RLIMIT_CPU, &cpu);
+    prctl(PR_SET_PDEATHSIG, SIGKILL);
+    char* const arguments[] = {const_cast<char*>(path.c_str()), nullptr};
+    execv(path.c_str(), arguments);
+    std::perror(path.c_str());
+    std::_Exit(2);
+  }
+
+  // What the engine printed last says why: nothing is printed after it. A signal that killed it kills this program.
+  [[noreturn]] void end_as_it_did() const {
+    kill(pid_, errno == EAGAIN ? SIGXCPU : SIGKILL);  // if it lives on; one that has ended does not notice
+    int status = 0;
+    waitpid(pid_, &status, 0);
+    std::fflush(stdout);
+    if (WIFSIGNALED(status)) {
+      signal(WTERMSIG(status), SIG_DFL);
+      raise(WTERMSIG(status));
+    }
+    std::_Exit(WIFEXITED(status) && WEXITSTATUS(status) != 0 ? WEXITSTATUS(status) : 1);
+  }
+
+  pid_t pid_;
+  int socket_;
+};
+
+// Notes how many owners a frame has, for the engine to see. False if it was never handed out.
+bool note_owners(PhysAddr frame) {
+  if (frame < kFirstOwned || frame >= kLastFrameEnd) return false;
+  try {
+    owners()[(frame - kFirstFrame) / kPageSize] = static_cast<std::uint8_t>(owners_of(frame));
+  } catch (const CheckFailed&) {
+    return false;
+  }
+  return true;
+}
+
+// Notes all anew: the tests take frames and give them back themselves, too. Of each zone the lowest frames are handed
+// out first.
+void note_all_owners() {
+  std::ranges::fill(owners(), 0);
+  PhysAddr frame = kFirstOwned;
+  while (note_owners(frame)) frame = frame + kPageSize;
+  if (frame < layout::kWindowEnd) frame = layout::kWindowEnd;
+  while (note_owners(frame)) frame = frame + kPageSize;
+}
+
+// How many frames the engine believes to be in use.
+std::uint64_t noted() {
+  return owners().size() - static_cast<std::uint64_t>(std::ranges::count(owners(), 0));
+}
+
+// An engine that breaks the protocol is not asked again.
+[[noreturn]] void end_for_rubbish() {
+  std::fputs("the process with what you wrote has sent something that means nothing\n", stderr);
+  std::fflush(nullptr);
+  std::_Exit(1);
+}
+
+// A text that the engine has sent may be anything.
+void make_readable(std::span<char> text) {
+  text.back() = 0;
+  for (char& c : text) {
+    if (c != 0 && (c < ' ' || c > '~')) c = '?';
+  }
+}
+
+// Does what the engine asks for.
+Message serve(const Message& request, Watch* watch) {
+  const PhysAddr frame{request.values[0]};
+  Message reply{.word = Word::kReply};
+  switch (request.word) {
+    case Word::kAllocate: {
+      if (request.values[0] > static_cast<std::uint64_t>(Zone::kBeyond)) end_for_rubbish();
+      auto owned = OwnedFrame::allocate(static_cast<Zone>(request.values[0]));
+      if (owned) reply.values[0] = owned->release().start().raw();
+      break;
+    }
+    case Word::kGiveBack: (void)OwnedFrame::adopt(Frame::containing(frame)); break;
+    case Word::kShare: frames().lock()->share(Frame::containing(frame)); break;
+    case Word::kTableWritten:
+      if (watch != nullptr) watch->look();
+      break;
+    case Word::kFlushed: Arch::flush_page(VirtAddr{request.values[0]}); break;
+    default: end_for_rubbish();
+  }
+  return reply;
+}
+
+}  // namespace
+
+Message command(Message message, Watch* watch) {
+  static Engine engine;
+  message.is_watched = watch != nullptr;
+  if (noted() != frame_counts().used) note_all_owners();
+  engine.send(message);
+  while (true) {
+    Message said = engine.receive();
+    make_readable(said.text);
+    switch (said.word) {
+      case Word::kDone:
+      case Word::kFailed: return said;
+      case Word::kCheckFailed: throw CheckFailed(said.text);
+      case Word::kTodo: lab_todo(static_cast<int>(said.values[0]), said.text);
+      default: break;
+    }
+    Message reply;
+    try {
+      reply = serve(said, watch);
+    } catch (const CheckFailed& failed) {
+      reply.word = Word::kCheckFailed;
+      std::string_view(failed.what()).copy(reply.text, sizeof(reply.text) - 1);
+    }
+    if (said.word == Word::kAllocate && reply.values[0] != 0) note_owners(PhysAddr{reply.values[0]});
+    if (said.word == Word::kGiveBack || said.word == Word::kShare) note_owners(PhysAddr{said.values[0]});
+    engine.send(reply);
+  }
+}
+
+}  // namespace apart
