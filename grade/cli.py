@@ -82,6 +82,9 @@ def pagewalk() -> None:
     hidden=not is_main(),
     help="Grade what a student handed in: only the files that the student owns are taken. REV, or DIR:REV.",
 )
+@click.option(
+    "--unsealed", is_flag=True, hidden=not is_main(), help="A submission is built and run without a sandbox: with your rights."
+)
 @click.option("-j", "jobs", type=click.IntRange(1), help="Guests at the same time (default: one for each core).")
 @reports_what_is_missing
 def grade(**options: Any) -> None:

@@ -35,6 +35,7 @@ class GradeOptions:
     junit_file: Path | None = None
     tree: Path | None = None
     submission: str | None = None
+    unsealed: bool = False
     jobs: int | None = None
 
 
@@ -45,6 +46,8 @@ def run(options: GradeOptions, console: Console) -> int:
         if path is not None and not path.resolve().parent.is_dir():
             raise LadderError(f"cannot write {path}: there is no folder {path.parent}")
     if options.submission is None:
+        if options.unsealed:
+            raise LadderError("--unsealed is about what students handed in: it goes with --submission")
         tree = Tree(options.tree.resolve()) if options.tree else tests
         return _grade(options, console, plan(tree, tests, list(options.labs), options.isas))
     if options.tree is not None:
@@ -56,9 +59,15 @@ def run(options: GradeOptions, console: Console) -> int:
 
 def _grade_submission(options: GradeOptions, submitted: str, console: Console, tests: Tree) -> int:
     from grade.submission.laid_out import laid_out  # only main has it
+    from grade.submission.sandbox import refusal
     from grade.submission.show import show
 
-    with laid_out(tests, submitted, options.labs, options.isas or ISAS) as submission:
+    if not options.unsealed and (why := refusal()) is not None:
+        raise LadderError(
+            f"what students wrote is built and run in a sandbox, and this machine makes none: {why}. "
+            "What to do: docs/instructor.md, Sandbox. With --unsealed it runs with all your rights"
+        )
+    with laid_out(tests, submitted, options.labs, options.isas or ISAS, sealed=not options.unsealed) as submission:
         targets = plan_submission(submission.folder, tests, submission.labs, options.isas)
         show(console, submission, sorted({target.isa for target in targets.targets}))
         return _grade(options, console, targets, submission.folder)

@@ -138,7 +138,8 @@ def image(kernel: Kernel) -> KernelImage:
 @pytest.fixture
 def host_tests(target: Target, pytestconfig: pytest.Config) -> HostTests:
     """Returns the target's programs of host tests, by their names; each is built when it is asked for."""
-    return HostTests(partial(pytestconfig.stash.get(BUILT, NOTHING_BUILT).host_tests, target), target.memory)
+    build = partial(pytestconfig.stash.get(BUILT, NOTHING_BUILT).host_tests, target)
+    return HostTests(build, target.memory, target.around_engine)
 
 
 @dataclass

@@ -29,6 +29,8 @@ class Target:
     """Earlier labs' milestones that do not hold on this lab's kernel."""
     is_submission: bool = False
     """Whether the tree is ours except for files that a student submitted, which are built under watch."""
+    is_sealed: bool = False
+    """Whether what the student wrote is built and run in a sandbox."""
 
     def __str__(self) -> str:
         return f"lab{self.lab}-{self.isa}"
@@ -42,7 +44,7 @@ class Target:
         if self.is_submission:
             from grade.submission.watched_build import watched_kernel  # only main has it
 
-            return watched_kernel(self.root, self.isa, manner)
+            return watched_kernel(self.root, self.isa, manner, sealed=self.is_sealed)
         return build_kernel(prepared(Tree(self.root), self.lab), self.isa, manner=manner)
 
     def host_tests(self, program: str) -> Path:
@@ -50,8 +52,16 @@ class Target:
         if self.is_submission:
             from grade.submission.watched_build import watched_host_tests
 
-            return watched_host_tests(self.root, program)
+            return watched_host_tests(self.root, program, sealed=self.is_sealed)
         return build_host_tests(self._with_our_tests(prepare), program)
+
+    def around_engine(self, engine: Path) -> list[str]:
+        """Returns a command that runs the engine of a program of host tests; none if nothing has to."""
+        if not self.is_sealed:
+            return []
+        from grade.submission.sandbox import around_engine
+
+        return around_engine(engine)
 
     @property
     def memory(self) -> Path:
@@ -70,7 +80,7 @@ class Target:
         if self.is_submission:
             from grade.submission.watched_build import all_watched_host_tests
 
-            return all_watched_host_tests(self.root, programs, manner)
+            return all_watched_host_tests(self.root, programs, manner, sealed=self.is_sealed)
         return build_all_host_tests(self._with_our_tests(prepared), programs, manner=manner)
 
     def _with_our_tests(self, prepared: Prepare) -> Path:
@@ -120,9 +130,13 @@ def plan(tree: Tree, tests: Tree, labs: Sequence[int] | None, isas: Sequence[str
 
 def plan_submission(folder: Path, tests: Tree, labs: Sequence[int], isas: Sequence[str] | None) -> Plan:
     """Returns the targets for a submission that is laid out in `folder`, a tree lab-N for each lab."""
+    from grade.submission.laid_out import description_of, tree_in  # only main has it
+
     chosen = [isa for isa in ISAS if not isas or isa in isas]
-    targets = (Target(lab, isa, folder / f"lab-{lab}", _retired(tests, lab), True) for lab in labs for isa in chosen)
-    return Plan(tuple(targets))
+    sealed = bool(description_of(folder)["sealed"])
+    return Plan(
+        tuple(Target(lab, isa, tree_in(folder, lab), _retired(tests, lab), True, sealed) for lab in labs for isa in chosen)
+    )
 
 
 def graded_labs(tree: Tree) -> list[int]:

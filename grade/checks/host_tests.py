@@ -10,8 +10,9 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
-from grade.checks.ran_before import run_once
+from grade.checks.ran_before import HostTests, run_once
 from grade.diagnosis.failure import NotWritten, expect, fail
+from grade.ladder.build import engine_of
 
 _SECONDS = 20.0
 """Many times what all tests take; the CPU time used tells an endless loop from a busy machine."""
@@ -149,7 +150,7 @@ def check_host_tests(build: Callable[[str], Path], tests: str, scratch: Path) ->
     program, report = build(program_of(tests)), scratch / "host.xml"
     asked = [f"--gtest_filter={tests}", *(["--gtest_fail_fast"] if _suite(tests).stops_at_once else [])]
     command = [program, f"--gtest_output=xml:{report}", *asked]
-    output, errors = run_once(build, program, asked, report, partial(_run, command, scratch))
+    output, errors = run_once(build, program, asked, report, partial(_run, command, scratch, _environment(build, program)))
     if todo := re.search(r"^@todo .*function=(\S+)", output, re.MULTILINE):
         raise NotWritten(todo[1])
     if not report.exists():
@@ -190,7 +191,13 @@ def _fail_by_crash(program: Path, output: str, errors: str) -> None:
     fail(_cause(first, printed[first]), "the host tests run to their end", seen)
 
 
-def _run(command: Sequence[str | Path], scratch: Path) -> tuple[str, str]:
+def _environment(build: Callable[[str], Path], program: Path) -> dict[str, str]:
+    """Returns the judge's environment, which says how it is to run the engine: kernel/tests/apart/judge.h."""
+    around = build.around_engine(engine_of(program)) if isinstance(build, HostTests) else []
+    return os.environ | {"PAGEWALK_ENGINE_RUNNER": "\n".join(around)}
+
+
+def _run(command: Sequence[str | Path], scratch: Path, environment: dict[str, str]) -> tuple[str, str]:
     """Returns what the tests print, and what the student's code prints: of each the beginning and the end.
 
     Raises Failure if the program does not end.
@@ -202,7 +209,7 @@ def _run(command: Sequence[str | Path], scratch: Path) -> tuple[str, str]:
     with by_tests.open("wb") as output, by_engine.open(
         "wb"
     ) as errors:  # pipes would have to be emptied as long as any child lives
-        run = subprocess.run(limited, stdout=output, stderr=errors, stdin=subprocess.DEVNULL, check=False)
+        run = subprocess.run(limited, stdout=output, stderr=errors, stdin=subprocess.DEVNULL, env=environment, check=False)
     text = _both_ends(by_tests)
     if run.returncode in (-signal.SIGXCPU, -signal.SIGKILL):
         running = _running(text)

@@ -30,6 +30,8 @@ class HostTests:
 
     build: Callable[[str], Path]
     memory: Path
+    around_engine: Callable[[Path], list[str]] = lambda engine: []
+    """Returns a command that runs an engine, in a sandbox."""
     reused: bool = False
     """Whether a program was not run because it had run before."""
 

@@ -61,10 +61,12 @@ class Manner:
 
 @dataclass(frozen=True)
 class Step:
-    """One run of ninja: the targets that it makes, and variables of the environment that it runs with."""
+    """One run of ninja: the targets that it makes, and what it runs with."""
 
     targets: Sequence[str]
     environment: Mapping[str, str] = field(default_factory=dict)
+    sandbox: Sequence[str] = ()
+    """A command that runs the one after it in a sandbox."""
 
 
 @dataclass(frozen=True)
@@ -214,7 +216,7 @@ def _build(job: _Job) -> None:
                 _configure(job, lock, log)
                 for step in _steps(job):
                     command = ["cmake", "--build", str(job.build_dir), *_at_once(job), "--target", *step.targets]
-                    _run(job, command, lock, log, step.environment)
+                    _run(job, command, lock, log, step)
             built = {target: _made(output) for target, output in job.outputs.items()}
         finally:
             for target in job.outputs:
@@ -254,11 +256,11 @@ def _configure(job: _Job, lock: int, log: IO[str]) -> None:
         (job.build_dir / "CMakeCache.txt").unlink(missing_ok=True)
         shutil.rmtree(job.build_dir / "CMakeFiles", ignore_errors=True)
     command = ["cmake", "--preset", job.preset, "-S", str(job.tree), "-B", str(job.build_dir)]
-    _run(job, [*command, *(job.caution.definitions if job.caution else ())], lock, log, {})
+    _run(job, [*command, *(job.caution.definitions if job.caution else ())], lock, log, Step(()))
     done.write_text(identity, encoding="utf-8")
 
 
-def _run(job: _Job, command: list[str], lock: int, log: IO[str], variables: Mapping[str, str]) -> None:
+def _run(job: _Job, command: list[str], lock: int, log: IO[str], step: Step) -> None:
     """Runs one step of the build, with its output into the log. BuildError if it fails.
 
     The tool gets a process group of its own, so that Ctrl-C reaches it only through us, and inherits the
@@ -270,10 +272,11 @@ def _run(job: _Job, command: list[str], lock: int, log: IO[str], variables: Mapp
         | {
             "NINJA_STATUS": "[%f/%t] ",
             "LC_ALL": "C.UTF-8",  # errors are recognised by their English wording
-            **variables,
+            **step.environment,
         }
     )
     begins = job.log.stat().st_size
+    command = [*step.sandbox, *(job.caution.limits if job.caution else ()), *command]
     if _exit_status(job, command, lock, log, environment) == 0:
         return
     if (problem := failure_in(_text_from(job.log, begins))) is not None:
@@ -292,7 +295,7 @@ def _exit_status(job: _Job, command: list[str], lock: int, log: IO[str], environ
     """Runs a tool until it ends, with its output into the log; returns its exit status."""
     try:
         process = subprocess.Popen(
-            [*(job.caution.limits if job.caution else ()), *command],
+            command,
             cwd=job.tree,
             env=environment,
             stdin=subprocess.DEVNULL,

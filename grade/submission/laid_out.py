@@ -26,6 +26,8 @@ class LaidOut:
 
     source: str
     folder: Path
+    is_sealed: bool
+    """Whether what the student wrote is built and run in a sandbox."""
     claim: Claim | None
     selections: tuple[Selection, ...]
 
@@ -46,6 +48,7 @@ class LaidOut:
         left_out = [{"path": left.path, "why": left.why} for left in selection.left_out]
         return {
             "source": self.source,
+            "sealed": self.is_sealed,
             "lab": selection.lab,
             "labs": self.labs,
             "given": self.given,
@@ -56,17 +59,19 @@ class LaidOut:
 
 
 @contextmanager
-def laid_out(tree: Tree, source: str, labs: Sequence[int], isas: Sequence[str] = ISAS) -> Iterator[LaidOut]:
+def laid_out(
+    tree: Tree, source: str, labs: Sequence[int], isas: Sequence[str] = ISAS, *, sealed: bool = True
+) -> Iterator[LaidOut]:
     """Reads the submission `source` and lays it out for `labs`, or else for the lab that it says it is of.
 
-    Only files that matter for `isas` are listed. Until the end no other process lays the same one out. LadderError if it
-    cannot be read, or if the lab is unclear.
+    Only files that matter for `isas` are listed. If it is `sealed`, it is built and run in a sandbox. Until the end no other
+    process lays the same one out. LadderError if it cannot be read, or if the lab is unclear.
     """
     if tree.course is not None:
         raise LadderError(f"{tree.root} is a handed-out tree: --submission is for instructors, and needs main")
     folder = folder_of(tree, source)
     with locked(folder.with_name(f"{folder.name}.lock")):
-        found = _select(tree, source, labs, isas)
+        found = _select(tree, source, labs, isas, sealed)
         shutil.rmtree(folder, ignore_errors=True)  # what a native test of an earlier run left there is not trusted
         folder.mkdir(parents=True)
         for selection in found.selections:
@@ -110,7 +115,7 @@ def _description(folder: Path) -> Path:
     return folder / "submission.json"
 
 
-def _select(tree: Tree, source: str, labs: Sequence[int], isas: Sequence[str]) -> LaidOut:
+def _select(tree: Tree, source: str, labs: Sequence[int], isas: Sequence[str], sealed: bool) -> LaidOut:
     tails = (COURSE_FILE, *owned_paths(tree.labs))
     contents = Contents(source, read_source(source, tails), tree.labs)
     said = contents.claim()
@@ -127,7 +132,7 @@ def _select(tree: Tree, source: str, labs: Sequence[int], isas: Sequence[str]) -
     for lab in chosen:
         handed = render(tree.root, claim.lab if claim else lab, 0, claim.isas if claim else ISAS, with_grader=True)
         selections.append(contents.select(lab, {path: content for path, (content, _) in handed.items()}, isas))
-    return LaidOut(source, folder_of(tree, source), claim, tuple(selections))
+    return LaidOut(source, folder_of(tree, source), sealed, claim, tuple(selections))
 
 
 def _lay(tree: Tree, selection: Selection, into: Path) -> None:

@@ -5,7 +5,8 @@
 // know what __has_include found, what #pragma GCC dependency looked at, and what was read for an error message.
 //
 // Each run of a program leaves a file of its own in the folder $PAGEWALK_OPENED: its arguments, an empty string, and
-// the paths, each ended by a NUL. A file that is there and could not be opened counts, too.
+// the paths, each ended by a NUL. What could not be opened is recorded as well: in a sandbox a file is not there for the
+// tool that is there for whoever reads the record.
 //
 // What is no file at all, such as a terminal or a pipe, is recorded and not opened: who reads it may wait for ever.
 #define _GNU_SOURCE
@@ -57,8 +58,6 @@ static void note(const char *path, int file) {
     if (file >= 0) {
         snprintf(link, sizeof link, "/proc/self/fd/%d", file);
         size = readlink(link, real, sizeof real - 1);
-    } else if (error == ENOENT || error == ENOTDIR) {
-        return;
     }
     if (size >= 0) {
         real[size++] = '\0';

@@ -17,6 +17,7 @@ class ToolRun:
 
     arguments: tuple[str, ...]
     opened: tuple[str, ...]
+    """Also what it tried in vain, for it was not there."""
 
     @property
     def tool(self) -> str:

@@ -28,6 +28,10 @@ def show(console: Console, submission: LaidOut, isas: list[str]) -> None:
     if (more := len(selection.left_out) - _MOST_LEFT_OUT) > 0:
         table.add_row("...", f"and {more} more that were not taken (all are in the file of --json)")
     console.print(table)
+    if not submission.is_sealed:
+        console.print(
+            "[bold yellow]Not sealed:[/] what the student wrote is built and run without a sandbox, with your rights."
+        )
     _show_given(console, submission)
     if submission.claim is not None and (others := set(isas) - set(submission.claim.isas)):
         claimed, unclaimed = ", ".join(submission.claim.isas), ", ".join(sorted(others))

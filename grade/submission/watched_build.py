@@ -24,6 +24,7 @@ from grade.ladder.labs import LadderError, load_labs
 from grade.ladder.trees import locked
 from grade.submission.include_graph import files_that_reach
 from grade.submission.opened_files import ToolRun, build_library, environment, tool_runs
+from grade.submission.sandbox import around_compiler
 from grade.submission.selection import owned_paths
 from grade.visible import visible
 
@@ -58,24 +59,27 @@ class _Outcome:
     log: str | None
 
 
-def watched_kernel(tree: Path, isa: str, manner: Manner = Manner()) -> Kernel:
-    """Returns the tree's kernel. BuildError if it does not build; Failure if something outside the tree was read."""
-    _once(tree, isa, partial(build_kernel, tree, isa, manner=manner))
+def watched_kernel(tree: Path, isa: str, manner: Manner = Manner(), *, sealed: bool) -> Kernel:
+    """Returns the tree's kernel, built in a sandbox if it is `sealed`.
+
+    Raises BuildError if it does not build, and Failure if it was to read something outside the tree.
+    """
+    _once(tree, isa, partial(build_kernel, tree, isa, manner=manner), sealed)
     return Kernel(isa, tree / "build" / isa / "kernel.elf", tree)
 
 
-def watched_host_tests(tree: Path, program: str, manner: Manner = Manner()) -> Path:
+def watched_host_tests(tree: Path, program: str, manner: Manner = Manner(), *, sealed: bool) -> Path:
     """Returns one program of the tree's host tests, built in the same way."""
-    _once(tree, "host", partial(build_host_tests, tree, program, manner=manner), program)
+    _once(tree, "host", partial(build_host_tests, tree, program, manner=manner), sealed, program)
     return tree / "build" / "host" / program
 
 
-def all_watched_host_tests(tree: Path, programs: Sequence[str], manner: Manner) -> dict[str, Path | Exception]:
+def all_watched_host_tests(tree: Path, programs: Sequence[str], manner: Manner, *, sealed: bool) -> dict[str, Path | Exception]:
     """Builds several programs, one after the other; returns each, or why there is none."""
     came: dict[str, Path | Exception] = {}
     for program in programs:
         try:
-            came[program] = watched_host_tests(tree, program, manner)
+            came[program] = watched_host_tests(tree, program, manner, sealed=sealed)
         except (BuildError, Failure) as error:
             came[program] = error
     return came
@@ -97,12 +101,12 @@ class _Build(Protocol):
         """Returns what was built; BuildError if it does not build."""
 
 
-def _once(tree: Path, preset: str, build: _Build, program: str = "") -> None:
+def _once(tree: Path, preset: str, build: _Build, sealed: bool, program: str = "") -> None:
     """Builds and examines the records, unless that was already done; raises the outcome."""
     file = tree / "build" / f"{program or preset}.watched.json"
     with locked(file.with_suffix(".lock")):
         if not file.exists():
-            file.write_text(json.dumps(asdict(_built(tree, preset, build))), encoding="utf-8")
+            file.write_text(json.dumps(asdict(_built(tree, preset, build, sealed))), encoding="utf-8")
         document = json.loads(file.read_text(encoding="utf-8"))
     if document["reads"]:
         raise _reads_outside(document["reads"])
@@ -111,9 +115,9 @@ def _once(tree: Path, preset: str, build: _Build, program: str = "") -> None:
         raise BuildError(tree, preset, Diagnostic(**first) if first else None, document["log"])
 
 
-def _built(tree: Path, preset: str, build: _Build) -> _Outcome:
+def _built(tree: Path, preset: str, build: _Build, sealed: bool) -> _Outcome:
     owned = [path for path in owned_paths(load_labs(tree)) if (tree / path).exists()]
-    watch = _Watch(tree, tree / "build" / preset, owned)
+    watch = _Watch(tree, tree / "build" / preset, owned, sealed)
     error: BuildError | None = None
     try:
         build(caution=Caution(_LIMITS, (_NO_LTO,), watch.steps))
@@ -135,6 +139,8 @@ def _explained(error: BuildError) -> Diagnostic | None:
     message = first.message if first is not None else silent
     limit = next((limit for sign, limit in _SIGNS.items() if re.search(sign, message)), None)
     text = error.log.read_text(encoding="utf-8", errors="replace")
+    if (whole := re.search(r"^ended, because it uses (more than .*)$", text, re.MULTILINE)) is not None:  # keeper.py
+        limit = f"compiling all files takes {whole[1]}"
     failed = re.search(r"^FAILED: \S*?\.dir/(\S+?)\.o(?:bj)?\b", text, re.MULTILINE)
     return Diagnostic(failed[1] if failed else None, None, None, limit or message)
 
@@ -158,13 +164,13 @@ class _Unit:
 class _Watch:
     """The build of one preset in `folder`, with a student's files among its sources."""
 
-    def __init__(self, tree: Path, folder: Path, owned: list[str]) -> None:
-        self._tree, self._folder, self._owned = tree.resolve(), folder.resolve(), owned
+    def __init__(self, tree: Path, folder: Path, owned: list[str], sealed: bool) -> None:
+        self._tree, self._folder, self._owned, self._sealed = tree.resolve(), folder.resolve(), owned, sealed
         self._records = self._folder / "opened"
         self._watched: list[_Unit] = []
 
     def steps(self, folder: Path, target: str) -> Iterator[Step]:
-        """Yields what the student's files reach, under watch; if nothing outside was read, then the rest, ours alone."""
+        """Yields what is ours alone; then what the student's files reach, under watch; and if that read nothing outside, the rest."""
         units = [unit for unit in _units(self._tree, folder) if _is_part(unit, target)]
         reached = files_that_reach(self._tree, self._owned)
         self._watched = [unit for unit in units if unit.source in reached]
@@ -176,10 +182,12 @@ class _Watch:
         watch = {"CCACHE_DISABLE": "1", "TMPDIR": str(temporary), **environment(library, self._records)}
         if precompiled := [name for name in ours if name.endswith(".gch")]:
             yield Step(precompiled)  # from the cache, which knows by it what else was compiled with it
-        yield Step([unit.object for unit in self._watched], watch)
-        if not self.reads_outside():
-            yield Step(ours)
-            yield Step([target], watch)
+        yield Step(ours)
+        sandbox = around_compiler(self._tree, library, watch) if self._sealed else []
+        for targets in ([unit.object for unit in self._watched], [target]):
+            yield Step(targets, {} if sandbox else watch, sandbox)
+            if self.reads_outside():
+                return
 
     def reads_outside(self) -> list[list[str]]:
         """Returns which file read what it must not, each pair once. LadderError if the watch itself has failed."""
@@ -189,7 +197,8 @@ class _Watch:
         system = _system_folders({unit.compiler for unit in self._watched})
         allowed = tuple(f"{folder}/" for folder in (str(self._tree), *system))
         opened = ((run, os.path.normpath(path)) for run in runs for path in run.opened)
-        found = {(self._subject(run), path): None for run, path in opened if not path.startswith(allowed)}
+        outside = ((run, path) for run, path in opened if not path.startswith(allowed) and os.path.lexists(path))
+        found = {(self._subject(run), path): None for run, path in outside}
         self._check_complete(runs)
         return [list(pair) for pair in found]
 

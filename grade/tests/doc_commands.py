@@ -141,7 +141,7 @@ def _problem_of_other(words: list[str], around: Surroundings) -> str | None:
     if _HOST_TESTS.fullmatch(words[0]):
         pattern = words[1].removeprefix("--gtest_filter=") if len(words) > 1 else "*"
         program = words[0].rpartition("/")[2]
-        if not re.search(rf"add_tests\({program}\s", around.files["kernel/tests/host.cmake"]):
+        if not re.search(rf"add_(tests|judged)\({program}\s", around.files["kernel/tests/host.cmake"]):
             return f"no program of host tests is called {program}"
         return None if any(fnmatch(test, pattern) for test in around.host_tests) else f"no host test is called {pattern}"
     if words[0] not in _OTHER_PROGRAMS:

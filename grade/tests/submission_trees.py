@@ -5,7 +5,10 @@ from pathlib import Path
 from grade.course.cutter import cut
 from grade.ladder.trees import Tree
 from grade.submission.laid_out import LaidOut, laid_out, tree_in
+from grade.submission.sandbox import refusal
 
+SEALED = refusal() is None
+"""Whether this machine makes a sandbox; if it does not, submissions are tested without one."""
 HOLE = "// @lab {0} begin: f{0}\n//: Write f.\nreference{0}();\n// @lab {0} end\n"
 LAB = 'number = {0}\ntitle = "Lab {0}"\nowned = [{1}]\nadds = []\nretires = []\n'
 OWNED = {1: ["kernel/map.h", "arch/{isa}/map.cc"], 2: ["kernel/high.cc"], 3: ["kernel/top.cc"]}

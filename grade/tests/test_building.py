@@ -90,7 +90,7 @@ def test_what_the_compiler_says_of_a_submission_is_told_by_nobody(
     (tree / "kernel/lab1.h").write_text("BROKEN\n")
     told: list[object] = []
 
-    def watched(root: Path, isa: str, manner: Manner) -> None:
+    def watched(root: Path, isa: str, manner: Manner, *, sealed: bool) -> None:
         told.append(manner.on_error)
         raise BuildError(root, isa, None, "no log")
 

@@ -28,6 +28,7 @@ TOOLS = [
     "clang-format",
     "gdb-multiarch",
     "ccache",
+    "bwrap",
 ]
 # What the script itself calls.
 BASICS = ["sh", "cat", "env", "head", "uname", "readlink", "true", "ln", "mkdir"]
@@ -382,6 +383,17 @@ def test_the_cache_comes_along_and_setup_insists_on_it(debian: World) -> None:
     assert result.returncode == 2 and "Installed, and still missing: ccache\n" in result.stderr
 
 
+def test_main_alone_needs_a_sandbox_and_only_for_submissions(debian: World) -> None:
+    debian.remove("bwrap")
+    for asked in (["grade"], ["grade", "3", "--submission", "x.tar", "--unsealed"], ["run"]):
+        assert "GRADE" in debian.run(*asked).stdout and debian.calls("apt-get") == []
+    debian.run("grade", "--submission=x.tar")
+    assert debian.calls("apt-get")[-1].endswith(" bubblewrap")
+    assert "Missing: bwrap" in debian.run("setup", "--check").stderr
+    debian.course('isas = ["x86_64"]\n')
+    assert "Everything is there" in debian.run("setup", "--check").stdout
+
+
 def test_where_only_the_cache_is_missing_root_tries_once_to_get_it(debian: World) -> None:
     debian.remove("ccache")
     debian.program("apt-get", "exit 100")
@@ -415,7 +427,7 @@ def test_all_packages_of_debian(debian: World, machine: str, compilers: str) -> 
     python = " ".join(f"python3-{name}" for name in modules.split())
     packages = f"cmake ninja-build qemu-system-x86 qemu-system-arm {compilers} clang-format libgtest-dev python3"
     assert debian.run("grade").returncode == 2
-    assert debian.calls("apt-get")[-1].endswith(f"=300 {packages} {python} gdb-multiarch ccache")
+    assert debian.calls("apt-get")[-1].endswith(f"=300 {packages} {python} gdb-multiarch ccache bubblewrap")
 
 
 def test_only_the_modules_that_are_missing(debian: World) -> None:

@@ -22,7 +22,7 @@ from grade.submission.include_graph import files_that_reach
 from grade.submission.laid_out import laid_out, tree_in
 from grade.submission.selection import owned_paths
 from grade.submission.watched_build import watched_host_tests, watched_kernel
-from grade.tests.submission_trees import LAB
+from grade.tests.submission_trees import LAB, SEALED
 
 ROOT = find_root(Path(__file__))
 
@@ -108,7 +108,7 @@ def spied(tmp_path: Path) -> Path:
     return tmp_path / "spied"
 
 
-def build(main: Tree, files: dict[str, str], preset: str = "host") -> Path:
+def build(main: Tree, files: dict[str, str], preset: str = "host", sealed: bool = SEALED) -> Path:
     """Builds a submission of these files; the error that it ends with is raised."""
     student = main.root.parent / "student"
     (student / "kernel").mkdir(parents=True, exist_ok=True)
@@ -117,9 +117,9 @@ def build(main: Tree, files: dict[str, str], preset: str = "host") -> Path:
     with laid_out(main, str(student), [1]) as found:
         tree = tree_in(found.folder, 1)
         if preset == "host":
-            watched_host_tests(tree, "host_tests")
+            watched_host_tests(tree, "host_tests", sealed=sealed)
         else:
-            watched_kernel(tree, preset)
+            watched_kernel(tree, preset, sealed=sealed)
     return tree
 
 
@@ -134,10 +134,11 @@ def reads(main: Tree) -> dict[str, set[str]]:
 
 @pytest.mark.parametrize("preset", ["host", *ISAS])
 def test_every_way_to_read_outside(main: Tree, spied: Path, preset: str) -> None:
+    """Without a sandbox, where it succeeds."""
     header = {"header.h": QUIET["absolute.cc"].format(spied)}
     quiet = {name: text.format(spied) for name, text in QUIET.items()}
     with pytest.raises(Failure) as caught:
-        build(main, {**quiet, **header, "honest.cc": HONEST if preset == "host" else ""}, preset)
+        build(main, {**quiet, **header, "honest.cc": HONEST if preset == "host" else ""}, preset, sealed=False)
     assert caught.value.cause == "reads-outside-the-tree"
     assert f"reads {spied}" in caught.value.seen and "more" in caught.value.seen
     expected = {f"kernel/{name}": {f"{spied}.{'s' if '.s' in text or 'x2e' in text else 'h'}"} for name, text in QUIET.items()}
@@ -145,6 +146,15 @@ def test_every_way_to_read_outside(main: Tree, spied: Path, preset: str) -> None
     if preset == "host":
         expected["kernel/honest.cc"] = {f"{spied}.h"}  # by way of the header
     assert reads(main) == expected
+
+
+@pytest.mark.skipif(not SEALED, reason="this machine makes no sandbox")
+@pytest.mark.parametrize("name", QUIET)
+def test_in_the_sandbox_each_is_seen_and_nothing_is_read(main: Tree, spied: Path, name: str) -> None:
+    with pytest.raises(Failure, match=f"^reads-outside-the-tree.*kernel/{name} reads {spied}"):
+        build(main, {name: QUIET[name].format(spied)})
+    built = [path.read_bytes() for path in main.root.glob("build/submissions/*/lab-1/build/host/**/*") if path.is_file()]
+    assert not [content for content in built if b"the secret solution" in content]
 
 
 @pytest.mark.parametrize("name", LOUD)
@@ -217,6 +227,15 @@ def test_greedy_code_does_not_compile(main: Tree, monkeypatch: pytest.MonkeyPatc
     with pytest.raises(BuildError) as caught:
         build(main, {"honest.cc": GREEDY[what]})
     assert str(caught.value).startswith(message)
+
+
+@pytest.mark.skipif(not SEALED, reason="this machine makes no sandbox")
+def test_all_files_together_are_greedy(main: Tree, monkeypatch: pytest.MonkeyPatch) -> None:
+    whole = watched_build.around_compiler
+    frugal = lambda *given: [word.replace('"cpu": 900', '"cpu": 1') for word in whole(*given)]  # noqa: E731
+    monkeypatch.setattr(watched_build, "around_compiler", frugal)
+    with pytest.raises(BuildError, match="error: compiling all files takes more than 1 seconds of CPU time"):
+        build(main, {"honest.cc": GREEDY["time"]})
 
 
 def test_errors_are_short(main: Tree) -> None:

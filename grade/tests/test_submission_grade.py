@@ -16,8 +16,10 @@ from grade.ladder.trees import find_root
 from grade.submission.laid_out import LaidOut
 from grade.submission.selection import Claim, LeftOut, Selection
 from grade.submission.show import show
+from grade.tests.submission_trees import SEALED
 
 ROOT = find_root(Path(__file__))
+UNSEALED = () if SEALED else ("--unsealed",)
 MAP = "arch/x86_64/boot_map.cc"
 KERNEL_MAP, ENGINE = "kernel/map/map_kernel.cc", "kernel/paging/page_table_map.h"
 
@@ -33,9 +35,12 @@ def pagewalk(*arguments: object, root: Path = ROOT) -> subprocess.CompletedProce
 def graded(submission: Path, tmp_path: Path, *arguments: str) -> tuple[subprocess.CompletedProcess[str], dict]:
     """The run, and what is in its JSON file."""
     file = tmp_path / "r.json"
-    run = pagewalk("grade", *arguments, "--submission", submission, "--json", file, "-j1")
+    run = pagewalk("grade", *arguments, *UNSEALED, "--submission", submission, "--json", file, "-j1")
     assert "Traceback" not in run.stdout + run.stderr
-    return run, json.loads(file.read_text(encoding="utf-8"))
+    assert ("Not sealed" in run.stdout) == bool(UNSEALED)
+    document = json.loads(file.read_text(encoding="utf-8"))
+    assert document["submission"]["sealed"] is not bool(UNSEALED)
+    return run, document
 
 
 @pytest.fixture
@@ -60,6 +65,7 @@ def test_an_archive_of_an_honest_student_who_changed_more(student: Path, tmp_pat
     changed = "differs from what is handed out now; main's is graded"
     assert document["submission"] == {
         "source": str(tmp_path / "lab1.tar.gz"),
+        "sealed": SEALED,
         "lab": 1,
         "labs": [1],
         "given": [1],
@@ -159,7 +165,7 @@ def test_what_cannot_be_graded_has_a_clear_message_and_status_2(student: Path, t
         (("9", "--submission", student), "there is no lab 9"),
         (("1", "--submission", student, "--tree", student), "--submission goes without --tree"),
     ):
-        run = pagewalk("grade", *arguments)
+        run = pagewalk("grade", *arguments, *UNSEALED)
         assert (run.returncode, run.stdout) == (2, ""), run.stdout
         assert message in run.stderr and "Traceback" not in run.stderr
     cut(ROOT, 1, 1, tmp_path / "handout", with_grader=True)
@@ -171,7 +177,7 @@ def test_the_table(capsys: pytest.CaptureFixture[str]) -> None:
     """The first dozen of what was left out, and a count; and a word about ISAs."""
     left = [LeftOut(f"file{number}", "is a device", 2) for number in range(40)]
     selection = Selection(2, {"kernel/map.h": b""}, ["kernel/high.cc", "file1"], left)
-    submission = LaidOut("a\x1b.zip", Path("/x"), Claim(2, ("aarch64",)), (selection,))
+    submission = LaidOut("a\x1b.zip", Path("/x"), True, Claim(2, ("aarch64",)), (selection,))
     show(Console(width=150), submission, ["aarch64", "x86_64"])
     shown = capsys.readouterr().out
     assert shown.count("is a device") == 12 and "and 28 more" in shown

@@ -88,7 +88,7 @@ def broken(program: Path, mistake: Mistake, folder: Path) -> Path:
         (FLUSHES_TOO_LATE, "FaultTest.PagesThatAreDropped*", "can still reach a frame that is free"),
         (NEVER_FLUSHES, "TempMapTest.ASlotUsedAgain*", "the CPU was not told to forget"),
         (LEAKS, "CloneTest.NeedsTwoSlots", "frames that nobody has given back"),
-        (GOES_AROUND_THE_WINDOW, "UserCopyTest.CopiesInsideAPage", "use-after-poison"),
+        (GOES_AROUND_THE_WINDOW, "UserCopyTest.CopiesInsideAPage", "SEGV"),
     ],
 )
 def test_the_tests_see(programs: dict[str, Path], tmp_path: Path, mistake: Mistake, seen_by: str, words: str) -> None:

@@ -67,12 +67,14 @@ function(add_judged program)
   list(TRANSFORM of_SERVES REPLACE "(.+)" "kernel/tests/apart/\\1.cc" OUTPUT_VARIABLE serves)
   list(TRANSFORM of_ASKS REPLACE "(.+)" "kernel/tests/apart/\\1.cc" OUTPUT_VARIABLE asks)
   add_executable(${program}_engine kernel/tests/apart/engine.cc kernel/tests/apart/protocol.cc ${serves} ${student})
+  target_compile_options(${program}_engine PRIVATE -g) # for whoever steps through it
   add_executable(${program} $<TARGET_OBJECTS:host_machine> kernel/tests/apart/judge.cc kernel/tests/apart/protocol.cc ${asks} ${tests})
   target_link_libraries(${program} PRIVATE GTest::gtest_main)
   set_property(SOURCE ${tests} PROPERTY COMPILE_OPTIONS -fno-sanitize=all)
   set_property(SOURCE ${asks} kernel/tests/apart/judge.cc kernel/tests/apart/protocol.cc PROPERTY COMPILE_OPTIONS
     -fno-sanitize=all -O1)
-  add_dependencies(${program} ${program}_engine)
+  # Built with it, but not before its sources are compiled: what reads a student's file is built by itself, if need be.
+  set_property(TARGET ${program} PROPERTY LINK_DEPENDS ${CMAKE_BINARY_DIR}/${program}_engine)
   add_test(NAME ${program} COMMAND ${program} --gtest_brief=1)
 endfunction()
 add_judged(page_table_map_tests STUDENT map_engine SERVES serve_map ASKS judged_table TESTS page_table_map_tests)

@@ -15,7 +15,9 @@
 #include <cstdio>
 #include <cstdlib>
 #include <span>
+#include <sstream>
 #include <string>
+#include <vector>
 
 #include "kernel/base/todo.h"
 #include "kernel/frames/frame.h"
@@ -28,6 +30,15 @@ namespace {
 
 constexpr rlim_t kCpuSeconds = 20;   // many times what all tests take
 constexpr timeval kSilence{600, 0};  // for one that waits, and uses no CPU time
+
+// The words of the command that is to run the engine; none if nothing has to.
+std::vector<std::string> runner() {
+  const char* const command = std::getenv(kRunner);
+  std::istringstream lines(command == nullptr ? "" : command);
+  std::vector<std::string> words;
+  for (std::string word; std::getline(lines, word);) words.push_back(word);
+  return words;
+}
 
 // The engine's program lies beside this one.
 std::string engine_path() {
@@ -70,9 +81,13 @@ class Engine {
     const rlimit cpu{kCpuSeconds, kCpuSeconds + 1};
     setrlimit(RLIMIT_CPU, &cpu);
     prctl(PR_SET_PDEATHSIG, SIGKILL);
-    char* const arguments[] = {const_cast<char*>(path.c_str()), nullptr};
-    execv(path.c_str(), arguments);
-    std::perror(path.c_str());
+    std::vector<std::string> words = runner();
+    words.push_back(path);
+    std::vector<char*> arguments;
+    for (std::string& word : words) arguments.push_back(word.data());
+    arguments.push_back(nullptr);
+    execv(arguments[0], arguments.data());
+    std::perror(arguments[0]);
     std::_Exit(2);
   }
 
@@ -82,9 +97,11 @@ class Engine {
     int status = 0;
     waitpid(pid_, &status, 0);
     std::fflush(stdout);
-    if (WIFSIGNALED(status)) {
-      signal(WTERMSIG(status), SIG_DFL);
-      raise(WTERMSIG(status));
+    int number = WIFSIGNALED(status) ? WTERMSIG(status) : 0;
+    if (WIFEXITED(status) && WEXITSTATUS(status) > 128) number = WEXITSTATUS(status) - 128;  // as a runner says it
+    if (number != 0) {
+      signal(number, SIG_DFL);
+      raise(number);
     }
     std::_Exit(WIFEXITED(status) && WEXITSTATUS(status) != 0 ? WEXITSTATUS(status) : 1);
   }
