@@ -50,6 +50,7 @@ class _Repository:
             "LC_ALL": "C.UTF-8",
         }
         if self._folder != Path.cwd():
+            _refuse_what_leads_out(self._folder)
             self._environment["GIT_CEILING_DIRECTORIES"] = str(self._folder.parent)
 
     def commit(self, revision: str) -> str | None:
@@ -108,6 +109,28 @@ class _Repository:
     def _command(self, *arguments: str) -> list[str]:
         options = [word for setting in _SAFE for word in ("-c", setting)]
         return [*_LIMITS, "git", "-C", str(self._folder), "--no-pager", *options, *arguments]
+
+
+def _refuse_what_leads_out(folder: Path) -> None:
+    """Raises LadderError if git would read another repository in place of this one: the instructor's, with the solutions."""
+    own = folder / ".git"
+    if own.is_symlink() or own.is_file():
+        raise LadderError("has a .git that leads to another folder: name the repository itself")
+    repository = own if own.is_dir() else folder
+    for name in ("objects/info/alternates", "commondir"):
+        if os.path.lexists(repository / name):
+            raise LadderError(f"takes objects from another repository ({name}): clone it without --shared and --reference")
+    for top in ("HEAD", "packed-refs", "refs", "objects"):
+        for path in _all_below(repository / top):
+            if path.is_symlink():
+                raise LadderError(f"has a link in place of {path.relative_to(folder)}")
+
+
+def _all_below(top: Path) -> Iterator[Path]:
+    """Yields a path and everything below it, without following links."""
+    yield top
+    for folder, folders, files in os.walk(top):
+        yield from (Path(folder, name) for name in (*folders, *files))
 
 
 def _entry(line: bytes) -> Entry:

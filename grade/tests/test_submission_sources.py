@@ -314,6 +314,35 @@ def test_links_and_submodules_in_a_revision(main: Tree, student: Path, git: Git)
     assert list(found.selections[0].taken) == ["arch/aarch64/map.cc"]
 
 
+@pytest.mark.parametrize(
+    "way", ["alternates", "a link below objects", "a link below refs", "a link for HEAD", "a file", "a link"]
+)
+def test_a_repository_that_leads_to_the_instructors(main: Tree, git: Git, student: Path, tmp_path: Path, way: str) -> None:
+    """It would be graded with the solutions."""
+    course, own = tmp_path / "course", student / ".git"
+    git("clone", "-q", "--bare", ".", str(course))
+    solution = git("rev-parse", "HEAD")
+    if way == "alternates":
+        git("clone", "-q", "--bare", "--shared", str(course), str(tmp_path / "shared"))
+        own = tmp_path / "shared"
+    elif way.startswith("a link below"):
+        folder = own / way.split()[-1]
+        folder.rename(tmp_path / "kept")
+        folder.mkdir()
+        (folder / "x").symlink_to(course / folder.name)
+    elif way == "a link for HEAD":
+        (own / "HEAD").unlink()
+        (own / "HEAD").symlink_to(course / "HEAD")
+    else:
+        own.rename(tmp_path / "kept")
+        own.symlink_to(course) if way == "a link" else own.write_text(f"gitdir: {course}\n")
+    handed_in = own if way == "alternates" else student
+    with pytest.raises(
+        LadderError, match="leads to another folder|takes objects from another repository|has a link in place of"
+    ):
+        hand_in(main, f"{handed_in}:{solution}")
+
+
 def test_a_repository_runs_nothing(main: Tree, student: Path, git: Git, tmp_path: Path) -> None:
     """Neither by its configuration, nor hooks, nor filters; and its replacements are not looked at."""
     ran = tmp_path / "ran"
