@@ -26,7 +26,7 @@ from grade.machine.facts import Fact, parse_facts
 from grade.machine.gdb_remote import GdbRemote
 from grade.machine.process_times import cpu_time
 from grade.machine.qemu_process import GuestSetup, QemuProcess
-from grade.machine.qemu_version import require
+from grade.machine.qemu_version import require, sandbox_of
 from grade.machine.qmp import QmpClient
 from grade.machine.run_watcher import Limits, RunWatcher
 from grade.machine.serial_line import SerialLine
@@ -314,14 +314,16 @@ class Machine:
 
     def _setup(self) -> GuestSetup:
         """Returns what to start."""
+        binary = require(self.isa.name)
         return GuestSetup(
-            binary=require(self.isa.name),
+            binary=binary,
             board=self.isa.board,
             kernel=self.kernel,
             parameters=self.parameters,
             ram_bytes=self._ram_bytes,
             cpu=self._cpu,
             el2=self._el2,
+            options=sandbox_of(binary, binary.stat().st_mtime_ns),
         )
 
     def _connect(self) -> None:

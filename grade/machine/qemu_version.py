@@ -40,6 +40,21 @@ def require(isa: str) -> Path:
     return path
 
 
+# QEMU starts no program, gains no rights, and makes no system call that it can do without.
+_SANDBOX = ("-sandbox", "on,obsolete=deny,elevateprivileges=deny,spawn=deny,resourcecontrol=deny")
+
+
+@lru_cache
+def sandbox_of(binary: Path, modified_ns: int) -> tuple[str, ...]:
+    """Returns the options that shut QEMU in its own sandbox (seccomp); none if this one was built without it."""
+    del modified_ns
+    try:
+        tried = subprocess.run([binary, *_SANDBOX, "--version"], capture_output=True, timeout=60, check=False)
+    except (OSError, subprocess.TimeoutExpired):
+        return ()
+    return _SANDBOX if tried.returncode == 0 else ()
+
+
 @lru_cache
 def version_of(binary: Path, modified_ns: int) -> tuple[int, ...] | None:
     """Returns the version that `binary --version` prints, as numbers, or None if it prints none.

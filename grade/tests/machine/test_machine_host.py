@@ -11,7 +11,7 @@ import pytest
 
 from grade.machine.boot_parameters import BootParameters
 from grade.machine.machine import Machine, MachineBroken, MachineError, State
-from grade.machine.qemu_version import ToolMissing, ToolTooOld, require
+from grade.machine.qemu_version import ToolMissing, ToolTooOld, require, sandbox_of
 
 PARAMETERS = BootParameters(nonce=1, ram_bytes=128 << 20)
 ROOT = Path(__file__).parents[3]
@@ -104,6 +104,20 @@ def test_nothing_stays_open(kernels, isa, tmp_path):
         with pytest.raises(MachineBroken):
             Machine(isa, tmp_path / "none.elf", PARAMETERS).start()
     assert open_files() == before
+
+
+def test_qemu_is_in_its_own_sandbox(kernels, isa):
+    """If it was built with one, as Debian's is: a filter of system calls, and no new privileges."""
+    if not sandbox_of(require(isa), 0):
+        pytest.skip("this QEMU has no sandbox")
+    with Machine(isa, kernels.build(isa, "hello").path, PARAMETERS) as machine:
+        status = Path(f"/proc/{machine.pid}/status").read_text()
+    assert "NoNewPrivs:\t1\n" in status and "Seccomp:\t2\n" in status
+
+
+def test_qemu_without_a_sandbox_is_started_without(isa, tmp_path):
+    fake_qemu(tmp_path, isa, 'case $1 in -sandbox) echo "not enabled" >&2; exit 1 ;; esac')
+    assert sandbox_of(tmp_path / f"qemu-system-{isa}", 0) == ()
 
 
 def test_close_after_an_exception_ends_qemu(kernels, isa):
