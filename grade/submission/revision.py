@@ -116,14 +116,14 @@ def _refuse_what_leads_out(folder: Path) -> None:
     own = folder / ".git"
     if own.is_symlink() or own.is_file():
         raise LadderError("has a .git that leads to another folder: name the repository itself")
-    repository = own if own.is_dir() else folder
-    for name in ("objects/info/alternates", "commondir"):
-        if os.path.lexists(repository / name):
-            raise LadderError(f"takes objects from another repository ({name}): clone it without --shared and --reference")
-    for top in ("HEAD", "packed-refs", "refs", "objects"):
-        for path in _all_below(repository / top):
-            if path.is_symlink():
-                raise LadderError(f"has a link in place of {path.relative_to(folder)}")
+    for repository in (own, folder):  # git takes a folder for the repository itself if it finds none in .git
+        for name in ("objects/info/alternates", "commondir"):
+            if os.path.lexists(repository / name):
+                raise LadderError(f"takes objects from another repository ({name}): clone it without --shared and --reference")
+        for top in ("HEAD", "packed-refs", "refs", "objects"):
+            for path in _all_below(repository / top):
+                if path.is_symlink():
+                    raise LadderError(f"has a link in place of {path.relative_to(folder)}")
 
 
 def _all_below(top: Path) -> Iterator[Path]:

@@ -315,16 +315,27 @@ def test_links_and_submodules_in_a_revision(main: Tree, student: Path, git: Git)
 
 
 @pytest.mark.parametrize(
-    "way", ["alternates", "a link below objects", "a link below refs", "a link for HEAD", "a file", "a link"]
+    "way",
+    [
+        "alternates",
+        "alternates beside an empty .git",
+        "a link below objects",
+        "a link below refs",
+        "a link for HEAD",
+        "a file",
+        "a link",
+    ],
 )
 def test_a_repository_that_leads_to_the_instructors(main: Tree, git: Git, student: Path, tmp_path: Path, way: str) -> None:
     """It would be graded with the solutions."""
     course, own = tmp_path / "course", student / ".git"
     git("clone", "-q", "--bare", ".", str(course))
     solution = git("rev-parse", "HEAD")
-    if way == "alternates":
+    if way.startswith("alternates"):
         git("clone", "-q", "--bare", "--shared", str(course), str(tmp_path / "shared"))
         own = tmp_path / "shared"
+        if way != "alternates":
+            (own / ".git").mkdir()
     elif way.startswith("a link below"):
         folder = own / way.split()[-1]
         folder.rename(tmp_path / "kept")
@@ -336,7 +347,7 @@ def test_a_repository_that_leads_to_the_instructors(main: Tree, git: Git, studen
     else:
         own.rename(tmp_path / "kept")
         own.symlink_to(course) if way == "a link" else own.write_text(f"gitdir: {course}\n")
-    handed_in = own if way == "alternates" else student
+    handed_in = own if way.startswith("alternates") else student
     with pytest.raises(
         LadderError, match="leads to another folder|takes objects from another repository|has a link in place of"
     ):
