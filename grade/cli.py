@@ -25,6 +25,7 @@ from grade.cli_common import (
 )
 from grade.isa import ISAS
 from grade.ladder.labs import LadderError
+from grade.seed import MOST
 from grade.version import PAGEWALK
 
 ONLY_IN_MAIN = {"test", "coverage", "carry", "cut", "handout"}
@@ -84,6 +85,9 @@ def pagewalk() -> None:
 )
 @click.option(
     "--unsealed", is_flag=True, hidden=not is_main(), help="A submission is built and run without a sandbox: with your rights."
+)
+@click.option(
+    "--seed", type=click.IntRange(0, MOST), help="Draw by chance what this seed draws (default: something new in each run)."
 )
 @click.option("-j", "jobs", type=click.IntRange(1), help="Guests at the same time (default: one for each core).")
 @reports_what_is_missing

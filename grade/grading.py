@@ -18,6 +18,7 @@ from grade.machine.qemu_version import require
 from grade.needs import Needs, all_needs, needs_of
 from grade.results.result import Result, Status
 from grade.run_plan import Plan, milestones_for, plan, plan_submission
+from grade.seed import fresh_seed
 from grade.student.around_grading import after_grading, refuse_conflicts
 
 PASSED, FAILED = 0, 1
@@ -37,6 +38,7 @@ class GradeOptions:
     submission: str | None = None
     unsealed: bool = False
     jobs: int | None = None
+    seed: int | None = None
 
 
 def run(options: GradeOptions, console: Console) -> int:
@@ -111,9 +113,10 @@ def _judge(options: GradeOptions, console: Console, submission: Path | None, jud
 
     tests, targets = Tree(find_root(Path(__file__))), judging.targets
     front = Front(ProgressLine(console), judging.building, judging.needs, options.jobs)
+    seed = _seed(options, submission)
     output = io.StringIO()
     with contextlib.redirect_stdout(output), _only_our_plugins():
-        status = pytest.main(_pytest_arguments(options, tests, targets, submission), plugins=[front])
+        status = pytest.main(_pytest_arguments(options, tests, targets, submission, seed), plugins=[front])
     if front.cannot_run is not None:
         raise front.cannot_run
     if status == pytest.ExitCode.NO_TESTS_COLLECTED and options.expression is not None:
@@ -124,6 +127,8 @@ def _judge(options: GradeOptions, console: Console, submission: Path | None, jud
         return CANNOT_RUN
     results = front.results
     print_report(console, results, front.shown)
+    if any(result.status is Status.FAILED for result in results):
+        console.print(f"What was drawn by chance: --seed {seed} draws the same again.", highlight=False)
     if options.milestones or not results:
         for line in waiting_lines(front.waiting):
             console.print(line, markup=False, soft_wrap=True)
@@ -170,11 +175,22 @@ def _exit_status(results: Sequence[Result], waiting: Sequence[Result]) -> int:
     return PASSED if passed and results and not waiting else FAILED
 
 
-def _pytest_arguments(options: GradeOptions, tests: Tree, targets: Plan, submission: Path | None) -> list[str]:
+def _seed(options: GradeOptions, submission: Path | None) -> int:
+    if options.seed is not None:
+        return options.seed
+    if submission is None:
+        return fresh_seed()
+    from grade.submission.laid_out import description_of  # only main has it
+
+    return int(description_of(submission)["seed"])
+
+
+def _pytest_arguments(options: GradeOptions, tests: Tree, targets: Plan, submission: Path | None, seed: int) -> list[str]:
     """Returns what plain pytest would be given: the lab folders, and the options of grade/plugin.py."""
     labs = sorted({target.lab for target in targets.targets})
     folders = [lab.folder for lab in tests.labs if lab.number <= max(labs) and any(lab.folder.glob("test_*.py"))]
     arguments = ["-qq", "--no-header", "--no-summary", "--tb=no", "-p", "no:cacheprovider", f"--rootdir={tests.root}", "-s"]
+    arguments.append(f"--seed={seed}")
     arguments += map(str, folders)
     arguments += [f"--lab={lab}" for lab in labs] + [f"--isa={isa}" for isa in options.isas]
     arguments += [f"--milestone={number}" for number in options.milestones]

@@ -10,6 +10,7 @@ the built kernel, `target` says which lab and ISA it is. A test without the mark
 from __future__ import annotations
 
 import json
+import random
 from collections.abc import Callable, Generator, Iterator
 from dataclasses import dataclass, replace
 from functools import partial
@@ -35,6 +36,7 @@ from grade.results.result import Result, Status
 from grade.results.verdict import Verdict
 from grade.run_plan import Target
 from grade.schedule import Due
+from grade.seed import chance_of, fresh_seed
 
 if TYPE_CHECKING:
     from _pytest.terminal import TerminalReporter  # pytest 7.2 does not export it
@@ -57,6 +59,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group.addoption("--submission-folder", type=Path, help="grade the submission that is laid out here")
     group.addoption("--lab", action="append", type=int, help="grade the kernel of this lab (may be repeated)")
     group.addoption("--milestone", action="append", help="only this milestone, such as 1.3 (may be repeated)")
+    group.addoption("--seed", type=int, help="draw by chance what this seed draws (default: something new)")
     group.addoption("--forget-failures", action="store_true", help="leave no failed run behind for ./pagewalk gdb")
     group.addoption("--failures", type=Path, help="keep failed runs in this folder (default: build/failed)")
     group.addoption("--results-json", type=Path, help="write the results as JSON")
@@ -67,6 +70,8 @@ def pytest_configure(config: pytest.Config) -> None:
     """Registers the mark and, in the process that sees all results, the collector."""
     config.addinivalue_line("markers", "milestone(number, points, witness): the proof of a milestone")
     if not hasattr(config, "workerinput"):
+        if config.option.seed is None:  # the other processes inherit it
+            config.option.seed = fresh_seed()
         config.pluginmanager.register(Collector(config), "pagewalk-collector")
 
 
@@ -139,7 +144,16 @@ def image(kernel: Kernel) -> KernelImage:
 def host_tests(target: Target, pytestconfig: pytest.Config) -> HostTests:
     """Returns the target's programs of host tests, by their names; each is built when it is asked for."""
     build = partial(pytestconfig.stash.get(BUILT, NOTHING_BUILT).host_tests, target)
-    return HostTests(build, target.memory, target.around_engine)
+    # A student's program that has not changed is not run again, so it draws the same each time.
+    seed = pytestconfig.getoption("--seed") if target.is_submission else None
+    return HostTests(build, target.memory, target.around_engine, seed)
+
+
+@pytest.fixture
+def chance(request: pytest.FixtureRequest, target: Target) -> random.Random:
+    """Returns what a milestone draws from: something else in each run, and the same for the same --seed."""
+    mark = request.node.get_closest_marker("milestone")
+    return chance_of(request.config.getoption("--seed"), mark.args[0], target.isa)
 
 
 @dataclass
@@ -313,7 +327,7 @@ class Collector:
             self.results.append(result)
             self.show(result, False)
         if path := self.config.getoption("--results-json"):
-            self._write(path, lambda: write_json(self.results, path, self._submission()))
+            self._write(path, lambda: write_json(self.results, path, self.config.getoption("--seed"), self._submission()))
         if path := self.config.getoption("--results-junit"):
             self._write(path, lambda: write_junit(self.results, path))
 

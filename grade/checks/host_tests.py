@@ -9,6 +9,7 @@ from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from typing import BinaryIO
 
 from grade.checks.ran_before import HostTests, run_once
 from grade.diagnosis.failure import NotWritten, expect, fail
@@ -18,6 +19,12 @@ _SECONDS = 20.0
 """Many times what all tests take; the CPU time used tells an endless loop from a busy machine."""
 _BACKSTOP_MINUTES = 10
 """For a program that waits, and uses no time."""
+_HANGS = {
+    int(signal.SIGXCPU): f"has not ended after {_SECONDS:g} s of CPU time",
+    int(signal.SIGALRM): "waits for something that never comes: what you wrote has been silent for a minute",
+    int(signal.SIGKILL): f"has not ended after {_SECONDS:g} s of CPU time, or {_BACKSTOP_MINUTES} minutes of waiting",
+}
+"""Why programs hang, by the signal that ends them: the second one is the judge's (kernel/tests/apart/judge.cc)."""
 _MOST_PRINTED, _MOST_READ = 64 << 20, 1 << 20
 _EXCERPT = 1500
 _RUN = re.compile(r"^\[ RUN      \] (\S+)", re.MULTILINE)
@@ -148,13 +155,14 @@ def check_host_tests(build: Callable[[str], Path], tests: str, scratch: Path) ->
     """Checks that all host tests that match the pattern `tests` pass. `build` builds one of their programs, by its name."""
     __tracebackhide__ = True
     program, report = build(program_of(tests)), scratch / "host.xml"
-    asked = [f"--gtest_filter={tests}", *(["--gtest_fail_fast"] if _suite(tests).stops_at_once else [])]
+    drawn = _drawn(build)
+    asked = [f"--gtest_filter={tests}", *(["--gtest_fail_fast"] if _suite(tests).stops_at_once else []), *drawn]
     command = [program, f"--gtest_output=xml:{report}", *asked]
     output, errors = run_once(build, program, asked, report, partial(_run, command, scratch, _environment(build, program)))
     if todo := re.search(r"^@todo .*function=(\S+)", output, re.MULTILINE):
         raise NotWritten(todo[1])
     if not report.exists():
-        _fail_by_crash(program, output, errors)
+        _fail_by_crash(output, errors, _again(build, program, drawn))
     cases = list(xml.parse(report).getroot().iter("testcase"))
     failed = {_name(case): case for case in cases if case.find("failure") is not None}
     suite = _suite(tests)
@@ -162,7 +170,7 @@ def check_host_tests(build: Callable[[str], Path], tests: str, scratch: Path) ->
         first = _most_basic(suite, [_name(case) for case in cases], failed)
         printed = failed[first].find("failure").get("message", "").strip()
         which = "the first to fail" if suite.stops_at_once else f"{len(failed)} fail, first"
-        seen = f"{which}: {_shown(program, first, printed)}"
+        seen = f"{which}: {_shown(first, printed, _again(build, program, drawn))}"
         fail(_cause(first, printed), f"all {len(cases)} host tests pass", seen)
     expect(len(cases) >= suite.least_cases, suite.cause, "all host tests run", f"{len(cases)} ran")
 
@@ -179,16 +187,22 @@ def _most_basic(suite: _Suite, run: list[str], failed: Collection[str]) -> str:
     return min(failed, key=place)
 
 
-def _fail_by_crash(program: Path, output: str, errors: str) -> None:
+def _fail_by_crash(output: str, errors: str, again: str) -> None:
     """Fails for tests that did not come to their end, because of an earlier failure if that is more basic."""
     __tracebackhide__ = True
     running, report = _running(output), _sanitizer_report(errors)
     printed = {name: text for name, text in _FAILED.findall(output)} | {running: report}
     first = _most_basic(_suite(running), [*_RUN.findall(output), running], printed)
-    seen = _shown(program, first, printed[first])
+    seen = _shown(first, printed[first], again)
     if first != running:
         seen += f"\nand in {running}, which did not end: {report}"
     fail(_cause(first, printed[first]), "the host tests run to their end", seen)
+
+
+def _drawn(build: Callable[[str], Path]) -> list[str]:
+    """Returns the option that says what the tests draw by chance. GoogleTest knows numbers from 1 to 99999."""
+    seed = build.seed if isinstance(build, HostTests) else None
+    return [] if seed is None else [f"--gtest_random_seed={seed % 99999 + 1}"]
 
 
 def _environment(build: Callable[[str], Path], program: Path) -> dict[str, str]:
@@ -204,36 +218,37 @@ def _run(command: Sequence[str | Path], scratch: Path, environment: dict[str, st
     """
     __tracebackhide__ = True
     limits = ["timeout", "--signal=KILL", f"{_BACKSTOP_MINUTES}m", "prlimit", f"--cpu={_SECONDS:.0f}:{2 * _SECONDS:.0f}"]
-    by_tests, by_engine = scratch / "host.out", scratch / "host.err"
     limited = [*limits, f"--fsize={_MOST_PRINTED}", "--core=0", *command]
-    with by_tests.open("wb") as output, by_engine.open(
-        "wb"
-    ) as errors:  # pipes would have to be emptied as long as any child lives
+    # Files: pipes would have to be emptied as long as any child lives. They stay open, whatever is done to their rights.
+    with (scratch / "host.out").open("w+b") as output, (scratch / "host.err").open("w+b") as errors:
         run = subprocess.run(limited, stdout=output, stderr=errors, stdin=subprocess.DEVNULL, env=environment, check=False)
-    text = _both_ends(by_tests)
-    if run.returncode in (-signal.SIGXCPU, -signal.SIGKILL):
+        text, said = _both_ends(output), _both_ends(errors)
+    if (why := _HANGS.get(-run.returncode)) is not None:
         running = _running(text)
-        seen = f"{running} has not ended after {_SECONDS:g} s of CPU time"
-        if run.returncode == -signal.SIGKILL:
-            seen += f", or {_BACKSTOP_MINUTES} minutes of waiting"
-        fail("hang", "the host tests come to their end", seen, file=_suite(running).file)
-    return text, _both_ends(by_engine)
+        fail("hang", "the host tests come to their end", f"{running} {why}", file=_suite(running).file)
+    return text, said
 
 
-def _both_ends(file: Path) -> str:
+def _both_ends(opened: BinaryIO) -> str:
     """Returns a file's text, or its beginning and its end if it is very long."""
-    with file.open("rb") as opened:
-        size = opened.seek(0, os.SEEK_END)
-        opened.seek(0)
-        text = opened.read(_MOST_READ)
-        opened.seek(max(size - _MOST_READ, len(text)))
-        text += opened.read(_MOST_READ)
+    size = opened.seek(0, os.SEEK_END)
+    opened.seek(0)
+    text = opened.read(_MOST_READ)
+    opened.seek(max(size - _MOST_READ, len(text)))
+    text += opened.read(_MOST_READ)
     return text.decode(errors="replace")
 
 
-def _shown(program: Path, test: str, printed: str) -> str:
+def _again(build: Callable[[str], Path], program: Path, drawn: Sequence[str]) -> str:
+    """Returns how to run one test by itself; nothing where that would run a student's code without its sandbox."""
+    if isinstance(build, HostTests) and build.around_engine(engine_of(program)):
+        return ""
+    return " ".join([f"\nagain: {program} --gtest_filter='{{test}}'", *drawn])
+
+
+def _shown(test: str, printed: str, again: str) -> str:
     """Returns a failed test, and how to run it by itself."""
-    return f"{test}: {printed.strip()[:_EXCERPT]}\nagain: {program} --gtest_filter='{test}'"
+    return f"{test}: {printed.strip()[:_EXCERPT]}{again.replace('{test}', test)}"
 
 
 def _name(case: xml.Element) -> str:

@@ -32,6 +32,8 @@ class HostTests:
     memory: Path
     around_engine: Callable[[Path], list[str]] = lambda engine: []
     """Returns a command that runs an engine, in a sandbox."""
+    seed: int | None = None
+    """What the tests draw by chance comes from it; None: what they draw is always the same."""
     reused: bool = False
     """Whether a program was not run because it had run before."""
 

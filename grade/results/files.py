@@ -13,10 +13,11 @@ from grade.visible import visible
 VERSION = 2
 
 
-def write_json(results: Sequence[Result], path: Path, submission: dict[str, Any] | None = None) -> None:
-    """Writes {"version": 2, "pagewalk": "1.1.0", "results": [...]}, sorted; for a handed-in archive also "submission"."""
+def write_json(results: Sequence[Result], path: Path, seed: int, submission: dict[str, Any] | None = None) -> None:
+    """Writes {"version": 2, "pagewalk": "1.1.0", "seed": 7, "results": [...]}, sorted; for a submission also "submission"."""
     ordered = sorted(results, key=lambda result: result.sort_key)
-    document = {"version": VERSION, "pagewalk": PAGEWALK, "results": [result.as_data() for result in ordered]}
+    listed = [result.as_data() for result in ordered]
+    document = {"version": VERSION, "pagewalk": PAGEWALK, "seed": seed, "results": listed}
     if submission is not None:
         document["submission"] = submission
     path.write_text(json.dumps(_visible(document), indent=1) + "\n", encoding="utf-8")

@@ -3,6 +3,7 @@
 import hashlib
 import json
 import re
+import secrets
 import shutil
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -15,9 +16,12 @@ from grade.isa import ISAS
 from grade.ladder.files import update
 from grade.ladder.labs import COURSE_FILE, LadderError
 from grade.ladder.trees import Tree, locked
+from grade.seed import seed_from
 from grade.submission.selection import Claim, Contents, Selection, owned_paths
 from grade.submission.sources import read_source
 from grade.submission.watched_build import prune
+
+_SECRET_SIZE = 32
 
 
 @dataclass(frozen=True)
@@ -28,6 +32,8 @@ class LaidOut:
     folder: Path
     is_sealed: bool
     """Whether what the student wrote is built and run in a sandbox."""
+    seed: int
+    """What its milestones draw from: always the same for the same files, and known to nobody who does not have the secret."""
     claim: Claim | None
     selections: tuple[Selection, ...]
 
@@ -49,6 +55,7 @@ class LaidOut:
         return {
             "source": self.source,
             "sealed": self.is_sealed,
+            "seed": self.seed,
             "lab": selection.lab,
             "labs": self.labs,
             "given": self.given,
@@ -132,7 +139,27 @@ def _select(tree: Tree, source: str, labs: Sequence[int], isas: Sequence[str], s
     for lab in chosen:
         handed = render(tree.root, claim.lab if claim else lab, 0, claim.isas if claim else ISAS, with_grader=True)
         selections.append(contents.select(lab, {path: content for path, (content, _) in handed.items()}, isas))
-    return LaidOut(source, folder_of(tree, source), sealed, claim, tuple(selections))
+    return LaidOut(source, folder_of(tree, source), sealed, _seed_of(tree, selections), claim, tuple(selections))
+
+
+def _seed_of(tree: Tree, selections: Sequence[Selection]) -> int:
+    taken = hashlib.sha256()
+    for selection in selections:
+        for path, content in sorted(selection.taken.items()):
+            taken.update(f"{selection.lab} {path} {len(content)}\0".encode() + content)
+    return seed_from(_secret(tree) + taken.digest())
+
+
+def _secret(tree: Tree) -> bytes:
+    """Returns the secret of this course, made when it is first needed."""
+    file = tree.root / "build" / "secret"
+    with locked(file.with_suffix(".lock")):
+        if not file.exists():
+            file.touch(0o600)
+        if len(secret := file.read_bytes()) != _SECRET_SIZE:
+            secret = secrets.token_bytes(_SECRET_SIZE)
+            file.write_bytes(secret)
+        return secret
 
 
 def _lay(tree: Tree, selection: Selection, into: Path) -> None:

@@ -257,7 +257,7 @@ def test_what_waits_is_named_with_what_it_waits_for() -> None:
 
 def test_results_are_sorted_by_number_and_junit_holds_any_text(tmp_path: Path) -> None:
     results = [result(milestone="1.10"), result(milestone="1.9", status=Status.TODO), result(status=Status.ERROR)]
-    write_json(results, tmp_path / "r.json")
+    write_json(results, tmp_path / "r.json", 7)
     order = [entry["milestone"] for entry in json.loads((tmp_path / "r.json").read_text())["results"]]
     assert order == ["1.3", "1.9", "1.10"]
     write_junit(results, tmp_path / "r.xml")

@@ -65,7 +65,7 @@ def test_a_reference_is_right_if_all_its_milestones_pass(tmp_path: Path) -> None
         return Result(lab, "x86_64", milestone, "", 0, 0, status, Verdict(), 0)
 
     passed, failed = result(1, "1.1", Status.PASSED), result(2, "1.1", Status.ERROR)
-    write_json([passed, result(1, "1.2", Status.PASSED), failed, result(2, "2.1", Status.PASSED)], tmp_path / "r.json")
+    write_json([passed, result(1, "1.2", Status.PASSED), failed, result(2, "2.1", Status.PASSED)], tmp_path / "r.json", 7)
     assert {found.lab: found.is_right for found in references(tmp_path / "r.json")} == {1: True, 2: False}
     assert references(tmp_path / "none.json") == []
 
@@ -98,7 +98,7 @@ def test_a_run_ends_with_the_table_of_what_it_found(tmp_path: Path, monkeypatch:
     called: list[list[str]] = []
 
     def reference_passes(options: GradeOptions, console: Console) -> int:
-        write_json([Result(1, "x86_64", "1.1", "", 0, 0, Status.PASSED, Verdict(), 0)], options.json_file)
+        write_json([Result(1, "x86_64", "1.1", "", 0, 0, Status.PASSED, Verdict(), 0)], options.json_file, 7)
         return grading.PASSED
 
     def starter_is_right(root: Path, arguments: list[str]) -> bool:

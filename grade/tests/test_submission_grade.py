@@ -40,6 +40,10 @@ def graded(submission: Path, tmp_path: Path, *arguments: str) -> tuple[subproces
     assert ("Not sealed" in run.stdout) == bool(UNSEALED)
     document = json.loads(file.read_text(encoding="utf-8"))
     assert document["submission"]["sealed"] is not bool(UNSEALED)
+    assert document["seed"] == document["submission"].pop("seed")
+    assert (f"--seed {document['seed']} draws the same again" in run.stdout) == (
+        "failed" in {result["status"] for result in document["results"]}
+    )
     return run, document
 
 
@@ -177,7 +181,7 @@ def test_the_table(capsys: pytest.CaptureFixture[str]) -> None:
     """The first dozen of what was left out, and a count; and a word about ISAs."""
     left = [LeftOut(f"file{number}", "is a device", 2) for number in range(40)]
     selection = Selection(2, {"kernel/map.h": b""}, ["kernel/high.cc", "file1"], left)
-    submission = LaidOut("a\x1b.zip", Path("/x"), True, Claim(2, ("aarch64",)), (selection,))
+    submission = LaidOut("a\x1b.zip", Path("/x"), True, 7, Claim(2, ("aarch64",)), (selection,))
     show(Console(width=150), submission, ["aarch64", "x86_64"])
     shown = capsys.readouterr().out
     assert shown.count("is a device") == 12 and "and 28 more" in shown

@@ -32,7 +32,7 @@ def test_a_failure_is_fields(boot: Callable[..., Guest], tmp_path: Path) -> None
     walk = guest.walk(0x500000)
     failure = Failure("process-killed", "it lives", str(KILL), walk, kill=KILL)
     verdict = replace(verdict_of(failure, 3, guest.isa.name), last_words=("one", LIE), commands={"gdb": "./pagewalk gdb 3.1"})
-    write_json([result_of(verdict)], tmp_path / "r.json")
+    write_json([result_of(verdict)], tmp_path / "r.json", 7)
     text = (tmp_path / "r.json").read_text()
     (entry,) = json.loads(text)["results"]
     assert (entry["cause"], entry["expected"], entry["seen"]) == ("process-killed", "it lives", str(KILL))

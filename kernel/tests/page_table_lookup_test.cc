@@ -127,7 +127,7 @@ TEST_P(PageTableLookup, NeitherWritesNorAllocates) {
 // Pages and blocks by chance.
 TEST_P(PageTableLookup, AgreesWithTheModel) {
   for (unsigned round = 0; round < 20; ++round) {
-    Chance chance(hardware, round);
+    Chance chance(hardware, seed_of(round));
     const VirtAddr half = hardware.edges[round % 2 == 0 ? 0 : 2];
     const Table table = first_table(hardware);
     PageTableModel model(hardware);

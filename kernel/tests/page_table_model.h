@@ -10,6 +10,7 @@
 #include <random>
 
 #include "kernel/tests/page_table_test.h"
+#include "kernel/tests/seed.h"
 
 class PageTableModel {
  public:
@@ -64,7 +65,7 @@ class PageTableModel {
   std::map<VirtAddr, Translation> leaves_;
 };
 
-// Numbers and addresses by chance, the same in every run.
+// Numbers and addresses by chance.
 class Chance {
  public:
   Chance(const Hardware& hardware, std::uint64_t seed) : hardware_(hardware), generator_(seed) {}

@@ -75,7 +75,7 @@ INSTANTIATE_TEST_SUITE_P(, PageTableMapModel, kAllFormats, kByName);
 TEST_P(PageTableMapModel, AgreesWithTheEngine) {
   constexpr unsigned kRounds = 20, kSteps = 200;
   for (unsigned round = 0; round < kRounds; ++round) {
-    Comparison comparison(hardware, round);
+    Comparison comparison(hardware, seed_of(round));
     for (unsigned step = 0; step < kSteps; ++step) {
       comparison.step();
       if (HasFailure()) FAIL() << "in step " << step << " of round " << round;

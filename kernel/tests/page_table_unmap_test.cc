@@ -266,7 +266,7 @@ class Comparison {
 TEST_P(PageTableUnmap, AgreesWithTheModel) {
   constexpr unsigned kRounds = 10, kSteps = 500;
   for (unsigned round = 0; round < kRounds; ++round) {
-    Comparison comparison(hardware, round);
+    Comparison comparison(hardware, seed_of(round));
     for (unsigned step = 0; step < kSteps; ++step) {
       comparison.step();
       if (HasFailure()) FAIL() << "in step " << step << " of round " << round;

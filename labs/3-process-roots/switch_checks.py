@@ -1,6 +1,6 @@
 """What must hold while the CPU switches between processes, or enters or leaves user mode: for the labs from 3 on."""
 
-import secrets
+import random
 import subprocess
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -128,14 +128,14 @@ def _needs(guest: Guest, cpu: CpuState, stack: int) -> Iterator[Need]:
             yield Need(f"the registers of {region.name}", region.pa + guest.offset, Access.WRITE, "device-not-in-root")
 
 
-def check_registers_kept(guest: Guest, tick: Trap) -> None:
+def check_registers_kept(guest: Guest, tick: Trap, chance: random.Random) -> None:
     """Runs from an interrupt's entrance to the return from it, and checks that every register of the process is kept.
 
     Meanwhile the registers hold numbers that nobody knows, so the kernel cannot leave the right one by chance.
     """
     __tracebackhide__ = True
     before = {name: tick.cpu.registers[name] for name in guest.isa.registers.general}
-    marks = {name: secrets.randbits(63) for name in before}
+    marks = {name: chance.getrandbits(63) for name in before}
     for name, mark in marks.items():
         guest.machine.write_register(name, mark)
     after = guest.run_to_address(tick.pc, "the return from a tick")

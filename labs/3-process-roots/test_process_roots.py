@@ -1,6 +1,6 @@
 """Lab 3: a root for each process."""
 
-import secrets
+import random
 from collections.abc import Callable
 from pathlib import Path
 
@@ -51,9 +51,9 @@ def _program(kernel: Kernel, name: str) -> UserImage:
     return user_image(kernel.elf, name)
 
 
-def _tags(count: int) -> list[int]:
+def _tags(chance: random.Random, count: int) -> list[int]:
     """Returns numbers that nobody can know before the run or find by chance. Neighbours differ in bits 1:0."""
-    return [secrets.randbits(60) << 2 | 1 << 62 | i & 3 for i in range(count)]
+    return [chance.getrandbits(60) << 2 | 1 << 62 | i & 3 for i in range(count)]
 
 
 @milestone("3.1", points=5, witness="KWQ")
@@ -119,9 +119,9 @@ def _roots_to_walk(guest: Guest, alive: list[Process]) -> list[int]:
 
 
 @milestone("3.3", points=10, witness="WQ")
-def test_what_the_cpu_needs(boot: Boot) -> None:
+def test_what_the_cpu_needs(boot: Boot, chance: random.Random) -> None:
     """What the CPU needs is in the root about to be loaded: vectors, code, stacks, devices"""
-    one, other = _tags(2)
+    one, other = _tags(chance, 2)
     starts = f"start tag {one} 9\nstart tag {other} 9\nstart hello"
     guest = boot(f"checkpoint ready\n{starts}\nwait\ncheckpoint after\npoweroff")
     guest.run_to("ready")
@@ -140,7 +140,7 @@ _MOST_TICKS = 60
 
 
 @milestone("3.4", points=10, witness="KWQ")
-def test_ticks_in_user_mode(boot: Boot, kernel: Kernel) -> None:
+def test_ticks_in_user_mode(boot: Boot, kernel: Kernel, chance: random.Random) -> None:
     """Ticks interrupt user mode, a system call after them works, and an undefined instruction kills at its pc"""
     program = _program(kernel, "breadcrumb")
     script = f"checkpoint ready\ntrace ticks {_MOST_TICKS}\nrun breadcrumb\ncheckpoint after\npoweroff"
@@ -153,7 +153,7 @@ def test_ticks_in_user_mode(boot: Boot, kernel: Kernel) -> None:
         steps.append(user_word(guest, live_root(guest), program.va("g_steps")))
     rising = steps == sorted(steps) and len(set(steps)) == 4
     expect(rising, "user-makes-no-progress", "the process goes on between ticks", f"steps at each: {steps}")
-    check_registers_kept(guest, run_to_user_tick(guest, "one more tick"))
+    check_registers_kept(guest, run_to_user_tick(guest, "one more tick"), chance)
     _poke_user(guest, program.va("g_go_on"), 1)
     call = run_to_system_call(guest, "getpid", "the system call after the ticks")
     expect(call.trap.user, "wrong-result", "the system call comes from user mode", "it comes from the kernel")
@@ -189,10 +189,10 @@ _SOME_TURNS = "run tag 1 50"
 
 
 @milestone("3.5", points=5, witness="W")
-def test_two_processes(boot: Boot, kernel: Kernel) -> None:
+def test_two_processes(boot: Boot, kernel: Kernel, chance: random.Random) -> None:
     """Two processes: the same address, different frames, different contents"""
     program = _program(kernel, "tag")
-    tags = _tags(2)
+    tags = _tags(chance, 2)
     # The kernel has a page of its own down there: a process that also had it would share the tables that lead to it.
     frame = layout_of(KernelImage(kernel.isa, kernel.elf)).region("frames").end
     guest = boot(f"map {_LOW_PAGE:#x} {frame:#x} w\n{_two_at_rest(tags)}")
@@ -216,10 +216,10 @@ def _two_at_rest(tags: list[int]) -> str:
 
 
 @milestone("3.6", points=10, witness="W")
-def test_halves(boot: Boot, kernel: Kernel) -> None:
+def test_halves(boot: Boot, kernel: Kernel, chance: random.Random) -> None:
     """The kernel half is the same in all roots, and not the user's; text at 0x400000, page 0 never mapped"""
     image = _program(kernel, "tag")
-    guest = boot("checkpoint ready\n" + _two_at_rest(_tags(2)))
+    guest = boot("checkpoint ready\n" + _two_at_rest(_tags(chance, 2)))
     before = guest.run_to("ready").roots["kernel"]
     _dirty_fresh_frames(guest)
     guest.run_to("one")
@@ -271,12 +271,12 @@ def _check_text(guest: Guest, process: Process, image: UserImage) -> None:
 
 
 @milestone("3.7", points=10, witness="KW")
-def test_intruders(boot: Boot, image: KernelImage) -> None:
+def test_intruders(boot: Boot, image: KernelImage, chance: random.Random) -> None:
     """A read, a write and a jump into the kernel half, and through page 0, kill that process only"""
     parts = ("image_start", "rodata_start", "data_start", "emergency_stack")
     targets = [*(image.va(part) for part in parts), 0, 8]
     tries = [(access, va) for va in targets for access in ("read", "write", "jump")]
-    tag = _tags(1)[0]
+    tag = _tags(chance, 1)[0]
     script = [f"start tag {tag} {_MANY_TURNS}", _SOME_TURNS, "checkpoint before"]
     script += [f"run intruder {access} {va:#x}" for access, va in tries] + ["ps", "checkpoint after", "poweroff"]
     guest = boot("\n".join(script), cpu_budget=6.0, idle_backstop=_PATIENCE)
@@ -322,10 +322,10 @@ def _check_intruders_died(guest: Guest, tries: list[tuple[str, int]]) -> None:
 
 
 @milestone("3.8", points=10, witness="KWQ")
-def test_switches(boot: Boot, kernel: Kernel) -> None:
+def test_switches(boot: Boot, kernel: Kernel, chance: random.Random) -> None:
     """1000 switches; at each sampled trap the root register holds the current process's root"""
     program = _program(kernel, "tag")
-    tags = dict(zip(_tags(4), (340, 340, 340, 0), strict=True))  # the last one never ends, and never yields
+    tags = dict(zip(_tags(chance, 4), (340, 340, 340, 0), strict=True))  # the last one never ends, and never yields
     script = [f"start tag {tag} {turns or ''}" for tag, turns in tags.items()]
     script = ["timer 1000", *script, "checkpoint ready", "wait"]
     guest = boot("\n".join(script), cpu_budget=8.0, idle_backstop=_PATIENCE)
@@ -382,12 +382,14 @@ def _tag_of_live_root(guest: Guest, program: UserImage, owner: dict[int, Process
 
 
 @milestone("3.9", points=10, witness="HKW")
-def test_nothing_stale(boot: Boot, kernel: Kernel, host_tests: Callable[[str], Path], tmp_path: Path) -> None:
+def test_nothing_stale(
+    boot: Boot, kernel: Kernel, host_tests: Callable[[str], Path], tmp_path: Path, chance: random.Random
+) -> None:
     """After a switch, an unmap and a tightened protection the old translation is not used"""
     check_host_tests(host_tests, "PageTableUnmap*", tmp_path)
     _check_unmap_and_protect(boot, layout_of(KernelImage(kernel.isa, kernel.elf)).region("frames").end)
     program = _program(kernel, "tag")
-    script = [f"start tag {tag} 30" for tag in _tags(3)] + ["wait", *(f"run tag {tag} 2" for tag in _tags(3))]
+    script = [f"start tag {tag} 30" for tag in _tags(chance, 3)] + ["wait", *(f"run tag {tag} 2" for tag in _tags(chance, 3))]
     guest = boot("\n".join(["checkpoint ready", *script, "checkpoint after", "poweroff"]))
     guest.run_to("ready")
     for number in range(6):

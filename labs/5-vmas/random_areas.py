@@ -34,10 +34,10 @@ _BORDER = 512 * PAGE
 
 
 class RandomAreas:
-    """Makes operations from a seed. None of them gets the process killed."""
+    """Makes operations by chance. None of them gets the process killed."""
 
-    def __init__(self, seed: int, user: UserLayout) -> None:
-        self._random, self._user = random.Random(seed), user
+    def __init__(self, chance: random.Random, user: UserLayout) -> None:
+        self._random, self._user = chance, user
         self._arenas = [user.map_start, user.map_start + 8 * _BORDER - _ARENA // 2 * PAGE, user.end - _ARENA * PAGE]
 
     def operations(self, model: AreaModel, count: int) -> Iterator[Operation]:

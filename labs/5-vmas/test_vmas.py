@@ -691,16 +691,15 @@ def _check_itself_again(guest: Guest) -> None:
 
 
 @milestone("5.8", points=10, witness="KW")
-def test_random_operations(boot: Boot) -> None:
+def test_random_operations(boot: Boot, chance: random.Random) -> None:
     """Random operations leave list, tables, contents and frames as a model has them"""
     guest = boot(_lives(2), cpu_budget=6.0)
     guest.run_to("ready")
     for number in range(2):
-        seed = random.randrange(1 << 32)
-        script, areas = _life(guest), RandomAreas(seed, guest.layout.user)
+        script, areas = _life(guest), RandomAreas(chance, guest.layout.user)
         for batch in range(10):
             operations = list(areas.operations(script.model, 100))
-            script.play(operations, f"after batch {batch} of seed {seed}")
+            script.play(operations, f"after batch {batch}")
             check_frames(guest)
         script.finish(f"end{number}")
     _check_others(guest)

@@ -2,7 +2,6 @@
 
 import errno
 import random
-import secrets
 from collections.abc import Callable
 
 from fork_checks import (
@@ -197,7 +196,7 @@ _MOST_ORDERS = 64
 
 
 @milestone("6.3", points=10, witness="W")
-def test_isolation(boot: Boot) -> None:
+def test_isolation(boot: Boot, chance: random.Random) -> None:
     """What parent or child writes, or has the kernel write, only the writer sees"""
     guest = boot("start twin\ncheckpoint ready\nwait\ncheckpoint end", idle_backstop=_PATIENCE)
     guest.run_to("ready")
@@ -208,7 +207,7 @@ def test_isolation(boot: Boot) -> None:
     birth = run_to_birth(guest, "the fork of twin")
     both = birth.parent, birth.child
     for writer, other in (both, both[::-1]):
-        _check_own_writes(guest, program, (writer, other), _orders(guest, writer, ranges))
+        _check_own_writes(guest, program, (writer, other), _orders(guest, writer, ranges, chance))
     _check_writes_of_the_kernel(guest, program, *both)
     guest.run_to("end")
     _check_end(guest, parent.pid, "its child has ended with 0")
@@ -251,7 +250,9 @@ def _cause_of_leak(guest: Guest, one: ProcessSlot, other: ProcessSlot, va: int) 
     return "fork-page-shared" if same else "fork-not-isolated"
 
 
-def _orders(guest: Guest, writer: ProcessSlot, ranges: dict[str, tuple[int, int]]) -> dict[int, tuple[str, int]]:
+def _orders(
+    guest: Guest, writer: ProcessSlot, ranges: dict[str, tuple[int, int]], chance: random.Random
+) -> dict[int, tuple[str, int]]:
     """Returns where in each range to write, and what: by address, the range's name and a value.
 
     The places are on the first page, the last, and some between, among those that are present.
@@ -263,10 +264,10 @@ def _orders(guest: Guest, writer: ProcessSlot, ranges: dict[str, tuple[int, int]
         pages = [page for page in range(start & -PAGE, start + size, PAGE) if page in there]
         wanted = f"{writer} has pages in its {name}, at {start:#x}"
         expect(bool(pages), "fork-page-missing", wanted, "it has none", walk_in(guest, writer.root, start))
-        some = {pages[0], pages[-1], *random.sample(pages, min(len(pages), 6))}
+        some = {pages[0], pages[-1], *chance.sample(pages, min(len(pages), 6))}
         for page in some:
             first, last = max(page, start + 7 & -8), min(page + PAGE, start + size) - 8
-            orders[random.randrange(first, last + 1, 8)] = (name, secrets.randbits(64))
+            orders[chance.randrange(first, last + 1, 8)] = (name, chance.getrandbits(64))
     return dict(list(orders.items())[:_MOST_ORDERS])
 
 
@@ -302,14 +303,14 @@ def _check_writes_of_the_kernel(guest: Guest, program: UserImage, parent: Proces
 
 
 @milestone("6.4", points=15, witness="Q")
-def test_first_registers(boot: Boot) -> None:
+def test_first_registers(boot: Boot, chance: random.Random) -> None:
     """The child returns to user mode with its parent's pc, sp and every register, but 0 for the result"""
     script = "start mirror\ncheckpoint ready\nwait\nstart heirloom\ncheckpoint again\nwait\ncheckpoint end"
     guest = boot(f"{script}\n{_BYSTANDER}\nstart twin\nwait", idle_backstop=_PATIENCE)
     guest.run_to("ready")
     program = _program(guest, "mirror")
     slot = _run_to_stop(guest, program, "call_comes", "the fork of mirror")
-    _put(guest, slot.root, program.va("g_seed"), secrets.randbits(63))
+    _put(guest, slot.root, program.va("g_seed"), chance.getrandbits(63))
     birth = run_to_birth(guest, "the fork of mirror")
     check_same_registers(birth, *run_to_both(guest, birth))
 
@@ -416,13 +417,13 @@ def _check_family(guest: Guest, children: int, generations: int, end: str) -> in
 
 
 @milestone("6.7", points=10, witness="WQ")
-def test_blocked_parent(boot: Boot) -> None:
+def test_blocked_parent(boot: Boot, chance: random.Random) -> None:
     """A parent that was blocked in wait4 goes on under its own root, and finds the status in its own memory"""
     guest = boot("start offspring\ncheckpoint ready\nwait\ncheckpoint end", idle_backstop=_PATIENCE)
     guest.run_to("ready")
     program = _program(guest, "offspring")
     parent = _run_to_stop(guest, program, "call_comes", "the first fork of offspring")
-    code, go, status = secrets.randbelow(254) + 1, program.va("g_go"), program.va("g_status")
+    code, go, status = chance.randint(1, 254), program.va("g_go"), program.va("g_status")
     _put(guest, parent.root, go, 0)
     _put(guest, parent.root, program.va("g_code"), code)
     _run_to_stop(guest, program, "call_comes", "the call of wait4")
@@ -430,7 +431,7 @@ def test_blocked_parent(boot: Boot) -> None:
     expect(len(children) == 2, "child-never-runs", f"{parent} has two children, who wait", f"{len(children)} live")
     first, second = children
     family = {slot.pid: slot for slot in (parent, first, second)}
-    marks = {pid: secrets.randbits(31) | 0x80 for pid in family}  # none of them is a status
+    marks = {pid: chance.getrandbits(31) | 0x80 for pid in family}  # none of them is a status
     for pid, slot in family.items():
         _put(guest, slot.root, status, marks[pid], 4)
     frames = {pid: walk_in(guest, slot.root, status).pa for pid, slot in family.items()}
@@ -473,7 +474,7 @@ def _check_status(guest: Guest, parent: ProcessSlot, wanted: tuple[int, int]) ->
 
 
 @milestone("6.8", points=5, witness="WQ")
-def test_thread_variables(boot: Boot) -> None:
+def test_thread_variables(boot: Boot, chance: random.Random) -> None:
     """A forked child inherits its thread-local variables, in memory of its own; after execve they are fresh"""
     script = "frames\ncheckpoint ready\nstart heirloom\nwait\nframes\ncheckpoint end"
     guest = boot(script, idle_backstop=_PATIENCE)
@@ -482,7 +483,7 @@ def test_thread_variables(boot: Boot) -> None:
     program = _program(guest, "heirloom")
     fresh = int.from_bytes(program.thread.content, "little"), 0  # t_initial and t_zero in user/heirloom.cc
     parent = _check_variables(guest, program, "a program that begins", fresh)
-    inherited = secrets.randbits(62), secrets.randbits(62) + 1
+    inherited = chance.getrandbits(62), chance.getrandbits(62) + 1
     places = [_word(guest, parent.root, program.va(name)) for name in ("g_initial", "g_zero")]
     pointer = thread_pointer(guest)
     for va, value in zip(places, inherited, strict=True):
