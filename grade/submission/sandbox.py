@@ -21,7 +21,11 @@ _KEEPER = Path(__file__).with_name("keeper.py")
 _SYSTEM = ("usr", "bin", "sbin", "lib", "lib32", "lib64", "libx32", "nix", "gnu", "etc/alternatives", "etc/ld.so.cache")
 """What a compiler and what it makes need of a system, and what is no secret."""
 _PASSED_ON = ("PATH", "LANG", "LC_ALL", "NINJA_STATUS")
-_TEMPORARY = 1 << 30
+_KERNEL = tuple(
+    word for name in ("sys", "sysrq-trigger", "irq", "bus") for word in ("--ro-bind-try", f"/proc/{name}", f"/proc/{name}")
+)
+"""What the kernel lets root set for the whole machine, whatever capabilities root has given up."""
+_TEMPORARY, _PAGE = 1 << 30, 1 << 12
 _OWN = str(find_root(Path(__file__)))
 """Our tree, with the solutions: nothing of it is seen but what is named."""
 
@@ -60,7 +64,16 @@ class Sandbox:
         seen = [word for path in self.reads for word in ("--ro-bind", str(path), str(path))]
         seen += [word for path in self.writes for word in ("--bind", str(path), str(path))]
         given = [word for name, value in {"HOME": "/tmp", **self.variables}.items() for word in ("--setenv", name, value)]
-        return [*keeper, *_before(), *seen, *_after(), *given, "--chdir", str(self.folder), "--"]
+        return [
+            *keeper,
+            *_before(_PAGE if self.is_alone else _TEMPORARY),
+            *seen,
+            *_after(),
+            *given,
+            "--chdir",
+            str(self.folder),
+            "--",
+        ]
 
 
 def around_engine(engine: Path) -> list[str]:
@@ -79,6 +92,8 @@ def refusal() -> str | None:
     """Returns why this machine makes no sandbox, or None if it does."""
     if shutil.which("bwrap") is None:
         return "bubblewrap is not installed: ./pagewalk setup"
+    if not Path(f"/proc/self/task/{os.getpid()}/children").exists():
+        return "this kernel does not say which processes a process has started (CONFIG_PROC_CHILDREN)"
     try:
         tried = subprocess.run(
             [*Sandbox(is_alone=True).command(), "true"], capture_output=True, text=True, check=False, timeout=60
@@ -90,10 +105,10 @@ def refusal() -> str | None:
     return (tried.stderr.strip().splitlines() or [f"bwrap ended with status {tried.returncode}"])[-1]
 
 
-def _before() -> list[str]:
+def _before(temporary: int) -> list[str]:
     return [
         "bwrap", "--unshare-all", "--die-with-parent", "--new-session", "--cap-drop", "ALL", "--hostname", "sandbox",
-        *_system(), "--proc", "/proc", "--dev", "/dev", "--size", str(_TEMPORARY), "--tmpfs", "/tmp", "--tmpfs", _OWN,
+        *_system(), "--proc", "/proc", *_KERNEL, "--dev", "/dev", "--size", str(temporary), "--tmpfs", "/tmp", "--tmpfs", _OWN,
     ]  # fmt: skip
 
 

@@ -52,6 +52,8 @@ LIARS = {
     "gives back what nobody has": "serve(lambda: message(kGiveBack, 0x5000))",
     "leaves the line": "judge.close()\nsignal.pause()",
     "kills itself": "judge.recv(SIZE)\nos.kill(os.getpid(), signal.SIGSEGV)",
+    "is killed": "judge.recv(SIZE)\nos.kill(os.getpid(), signal.SIGKILL)",
+    "ends as if it had been stopped": "os._exit(128 + signal.SIGSTOP)",
     "floods": "judge.recv(SIZE)\nwhile True: os.write(1, b'[ RUN      ] Vma.X\\n@todo function=x\\n' * 999)",
     "rubbish in the memory": "ram[:] = bytes([255]) * len(ram)\nserve(lambda: message(kDone))",
     "zeros in the memory": "ram[:] = bytes(len(ram))\nserve(lambda: message(kDone, 1))",
@@ -73,6 +75,7 @@ def test_a_liar_fails_and_nothing_waits(built: dict[str, Path], program: str, li
     engine_of(judge).chmod(stat.S_IRWXU)
     with pytest.raises((Failure, NotWritten)) as caught:
         check_host_tests(lambda _: judge, TESTS[program], tmp_path)
+    assert not isinstance(caught.value, Failure) or caught.value.cause != "hang"
     said = caught.value.seen if isinstance(caught.value, Failure) else str(caught.value)
     assert not set(said) & {"\x1b", "\xff", "\ufffd"}
     assert not said.startswith("Vma.X"), "of what an engine prints nothing is a test"

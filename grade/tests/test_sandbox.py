@@ -5,6 +5,7 @@ import signal
 import socket
 import subprocess
 import time
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -134,41 +135,94 @@ ATTACK = """
 #if __STDC_HOSTED__
 #include <fcntl.h>
 #include <stdio.h>
+#include <sys/mman.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 // What an engine does before anybody asks it for anything.
 inline const int kAttack = [] {
+  dprintf(2, "began\\n");
   for (const char* path : {%s}) {
     if (open(path, O_RDONLY) >= 0) dprintf(2, "read %%s\\n", path);
     if (open(path, O_WRONLY | O_CREAT, 0600) >= 0) dprintf(2, "wrote %%s\\n", path);
   }
   if (syscall(SYS_clone, 17, 0, 0, 0, 0) >= 0) dprintf(2, "forked\\n");
   if (socket(AF_INET, SOCK_STREAM, 0) >= 0) dprintf(2, "connected\\n");
+  if (fchmod(2, 0600) == 0) dprintf(2, "changed\\n");
+  if (mmap(nullptr, 4096, PROT_READ, MAP_SHARED | MAP_ANONYMOUS, -1, 0) != MAP_FAILED) dprintf(2, "hoarded\\n");
+  if (ftruncate(4, 1 << 30) == 0) dprintf(2, "grown\\n");
   _exit(3);
   return 0;
 }();
 #endif
 """
+DEEDS = ("began", "read", "wrote", "forked", "connected", "changed", "hoarded", "grown")
+
+
+@pytest.fixture
+def graded(tmp_path: Path) -> Iterator[Callable[..., Failure]]:
+    """Returns how an engine of lab 1 with this code fails; built and run in a sandbox or not."""
+    student = tmp_path / "alice"
+    cut(ROOT, 1, 1, student)
+
+    def failure(change: Callable[[str, Path], str], sealed: bool) -> Failure:
+        with laid_out(Tree(ROOT), str(student), [1], sealed=sealed) as found:
+            tree = tree_in(found.folder, 1)
+            (tree / ENGINE).write_text(change((tree / ENGINE).read_text(encoding="utf-8"), tree), encoding="utf-8")
+            program = watched_host_tests(tree, "page_table_map_tests", sealed=sealed)
+            around = around_engine if sealed else lambda engine: []
+            with pytest.raises(Failure) as caught:
+                check_host_tests(HostTests(lambda name: program, tmp_path / "ran", around), "PageTableMap*", tmp_path)
+        return caught.value
+
+    yield failure
 
 
 @pytest.mark.parametrize("sealed", [pytest.param(True, marks=needs_sandbox), False])
-def test_an_engine_that_attacks_the_machine(tmp_path: Path, sealed: bool) -> None:
-    student, secret = tmp_path / "alice", tmp_path / "secret"
-    cut(ROOT, 1, 1, student)
-    secret.write_text("the solution")
-    with laid_out(Tree(ROOT), str(student), [1], sealed=sealed) as found:
-        tree = tree_in(found.folder, 1)
-        paths = [secret, ROOT / "pagewalk", tree / "build/x86_64/kernel.elf", tree / "kernel/main.cc", tmp_path / "new"]
-        attack = ATTACK % ", ".join(f'"{path}"' for path in paths if path.name != "pagewalk" or sealed)
-        (tree / ENGINE).write_text((tree / ENGINE).read_text(encoding="utf-8") + attack, encoding="utf-8")
-        program = watched_host_tests(tree, "page_table_map_tests", sealed=sealed)
-        around = around_engine if sealed else lambda engine: []
-        with pytest.raises(Failure) as caught:
-            check_host_tests(HostTests(lambda name: program, tmp_path / "ran", around), "PageTableMap*", tmp_path)
-    words = ("read", "wrote", "forked", "connected")
-    assert [word in caught.value.seen for word in words] == [not sealed] * 4, caught.value.seen
+def test_an_engine_that_attacks_the_machine(graded: Callable[..., Failure], tmp_path: Path, sealed: bool) -> None:
+    (tmp_path / "secret").write_text("the solution")
+    (tmp_path / "writable").touch()
+
+    def attack(text: str, tree: Path) -> str:
+        paths = [tmp_path / "secret", tree / "kernel/main.cc", tmp_path / "new"]
+        paths += [ROOT / "pagewalk", Path("/proc/sys/kernel/core_pattern"), Path("/proc/sys/vm/drop_caches")] if sealed else []
+        return text + ATTACK % ", ".join(f'"{path}"' for path in paths)
+
+    seen = graded(attack, sealed).seen.replace("read /proc/sys", "")
+    assert [deed for deed in DEEDS if deed in seen] == (
+        ["began"] if sealed else [deed for deed in DEEDS if deed != "grown"]
+    ), seen
     assert (tmp_path / "new").exists() is not sealed
+
+
+CRASHES = {
+    "store to null pointer": "  *static_cast<volatile int*>(nullptr) = 1;\n",
+    "signed integer overflow": "  volatile int most = 0x7fffffff;\n  most = most + 1;\n",
+    "out of bounds": "  int few[2] = {};\n  volatile unsigned beyond = 2;\n  Line() << static_cast<std::uint64_t>(few[beyond]);\n",
+}
+
+
+@needs_sandbox
+@pytest.mark.parametrize("words", CRASHES)
+def test_an_honest_mistake_is_named_as_without_a_sandbox(graded: Callable[..., Failure], words: str) -> None:
+    begins = "Result<void> PageTable<F, M>::map(VirtAddr va, PhysAddr pa, PageFlags flags, unsigned level) {\n"
+
+    def change(text: str, tree: Path) -> str:
+        assert begins in text
+        said = '#include "kernel/base/print.h"\n'
+        return said + text.replace(begins, f'{begins}  Line() << "mapping " << va;\n{CRASHES[words]}')
+
+    failures = [graded(change, sealed) for sealed in (True, False)]
+    assert {failure.cause for failure in failures} == {"map-lookup-wrong"}
+    assert all(words in failure.seen for failure in failures), failures[0].seen
+    assert ["again:" in failure.seen for failure in failures] == [False, True], "it would run without the sandbox"
+
+
+def test_tables_that_lead_to_themselves_are_walked_once(graded: Callable[..., Failure]) -> None:
+    begins = "Result<void> PageTable<F, M>::map(VirtAddr va, PhysAddr pa, PageFlags flags, unsigned level) {\n"
+    loop = "  for (unsigned i = 0; i < 512; ++i) static_cast<typename F::Entry*>(pointer_to(root_))[i] = F::table(root_);\n"
+    assert graded(lambda text, tree: text.replace(begins, begins + loop + "  return {};\n"), False).cause == "map-lookup-wrong"
 
 
 def test_a_machine_that_makes_none_says_why(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

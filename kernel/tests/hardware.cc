@@ -209,10 +209,10 @@ void add_table(Tree& tree, const Hardware& hardware, PhysAddr table, unsigned le
   }
   if (std::find(tree.tables.begin(), tree.tables.end(), table) != tree.tables.end()) {
     tree.broken.push_back("a table that two entries point to");
-  } else {
-    tree.tables.push_back(table);
-    tree.bytes.append(static_cast<const char*>(pointer_to(table)), kPageSize);
+    return;  // a table that leads to itself would be walked for ever
   }
+  tree.tables.push_back(table);
+  tree.bytes.append(static_cast<const char*>(pointer_to(table)), kPageSize);
   for (std::uint64_t index = 0; index < hardware.entries_per_table(); ++index) {
     const std::uint64_t raw = read_raw(hardware, table, index);
     const HardwareEntry entry = hardware.read(level, raw);

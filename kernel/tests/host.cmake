@@ -66,7 +66,8 @@ function(add_judged program)
   find_sources(student ${of_STUDENT})
   list(TRANSFORM of_SERVES REPLACE "(.+)" "kernel/tests/apart/\\1.cc" OUTPUT_VARIABLE serves)
   list(TRANSFORM of_ASKS REPLACE "(.+)" "kernel/tests/apart/\\1.cc" OUTPUT_VARIABLE asks)
-  add_executable(${program}_engine kernel/tests/apart/engine.cc kernel/tests/apart/protocol.cc ${serves} ${student})
+  add_executable(${program}_engine kernel/tests/apart/engine.cc kernel/tests/apart/protocol.cc
+    kernel/base/print.cc ${serves} ${student})
   target_compile_options(${program}_engine PRIVATE -g) # for whoever steps through it
   add_executable(${program} $<TARGET_OBJECTS:host_machine> kernel/tests/apart/judge.cc kernel/tests/apart/protocol.cc ${asks} ${tests})
   target_link_libraries(${program} PRIVATE GTest::gtest_main)

@@ -1,5 +1,6 @@
 #include "arch/arch.h"
 
+#include <fcntl.h>
 #include <sys/mman.h>
 #include <unistd.h>
 
@@ -26,8 +27,9 @@ void map_at(std::uint64_t place, std::size_t size, int flags, int file) {
 // The window, in a file that another process may share (apart/). After it comes a stretch that nobody may touch. The
 // allocator's records are not shared: who has which frame is for this process alone to say.
 const int g_ram_file = [] {
-  const int file = memfd_create("ram", MFD_CLOEXEC);
+  const int file = memfd_create("ram", MFD_CLOEXEC | MFD_ALLOW_SEALING);
   if (file < 0 || ftruncate(file, layout::kWindowSize) != 0) std::abort();
+  fcntl(file, F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL);
   map_at(apart::kRamPlace, layout::kWindowSize, MAP_SHARED | MAP_FIXED_NOREPLACE, file);
   const std::uint64_t records = apart::kRamPlace + (kFirstFrame - layout::kRamBase);
   map_at(records, kFirstOwned - kFirstFrame, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1);

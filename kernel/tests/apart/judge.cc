@@ -28,8 +28,11 @@ namespace apart {
 
 namespace {
 
-constexpr rlim_t kCpuSeconds = 20;   // many times what all tests take
-constexpr timeval kSilence{600, 0};  // for one that waits, and uses no CPU time
+constexpr rlim_t kCpuSeconds = 20;  // many times what all tests take
+constexpr timeval kSilence{60, 0};  // for one that waits, and uses no CPU time
+constexpr int kFarewell = 5'000;    // milliseconds, for whoever runs the engine to say how it ended
+// The signals by which an engine ends that does something wrong.
+constexpr int kPassedOn[] = {SIGABRT, SIGBUS, SIGFPE, SIGILL, SIGSEGV, SIGSYS, SIGTRAP, SIGXCPU, SIGXFSZ};
 
 // The words of the command that is to run the engine; none if nothing has to.
 std::vector<std::string> runner() {
@@ -46,6 +49,13 @@ std::string engine_path() {
   const ssize_t size = readlink("/proc/self/exe", self, sizeof(self) - 1);
   if (size < 0) std::_Exit(2);
   return std::string(self, static_cast<std::size_t>(size)) + "_engine";
+}
+
+// An engine that breaks the protocol is not asked again.
+[[noreturn]] void end_for_rubbish() {
+  std::fputs("the process with what you wrote has sent something that means nothing\n", stderr);
+  std::fflush(nullptr);
+  std::_Exit(1);
 }
 
 class Engine {
@@ -68,8 +78,11 @@ class Engine {
 
   Message receive() const {
     Message message;
-    if (!apart::receive(socket_, message)) end_as_it_did();
-    return message;
+    if (apart::receive(socket_, message)) return message;
+    if (errno == EBADMSG) end_for_rubbish();
+    if (errno != EAGAIN) end_as_it_did();
+    kill(pid_, SIGKILL);
+    end_by(SIGALRM);
   }
 
  private:
@@ -93,17 +106,31 @@ class Engine {
 
   // What the engine printed last says why: nothing is printed after it. A signal that killed it kills this program.
   [[noreturn]] void end_as_it_did() const {
-    kill(pid_, errno == EAGAIN ? SIGXCPU : SIGKILL);  // if it lives on; one that has ended does not notice
-    int status = 0;
-    waitpid(pid_, &status, 0);
+    const int status = farewell();
     std::fflush(stdout);
     int number = WIFSIGNALED(status) ? WTERMSIG(status) : 0;
     if (WIFEXITED(status) && WEXITSTATUS(status) > 128) number = WEXITSTATUS(status) - 128;  // as a runner says it
-    if (number != 0) {
-      signal(number, SIG_DFL);
-      raise(number);
-    }
+    if (std::ranges::count(kPassedOn, number) > 0) end_by(number);
+    if (number != 0) std::fprintf(stderr, "signal %d has ended the process with what you wrote\n", number);
     std::_Exit(WIFEXITED(status) && WEXITSTATUS(status) != 0 ? WEXITSTATUS(status) : 1);
+  }
+
+  // The engine has left the line, so it is about to end, and a runner says how. One that lives on is killed.
+  int farewell() const {
+    int status = 0;
+    for (int waited = 0; waited < kFarewell; ++waited) {
+      if (waitpid(pid_, &status, WNOHANG) == pid_) return status;
+      usleep(1000);
+    }
+    kill(pid_, SIGKILL);
+    waitpid(pid_, &status, 0);
+    return status;
+  }
+
+  [[noreturn]] static void end_by(int number) {
+    signal(number, SIG_DFL);
+    raise(number);
+    std::_Exit(1);
   }
 
   pid_t pid_;
@@ -134,13 +161,6 @@ void note_all_owners() {
 // How many frames the engine believes to be in use.
 std::uint64_t noted() {
   return owners().size() - static_cast<std::uint64_t>(std::ranges::count(owners(), 0));
-}
-
-// An engine that breaks the protocol is not asked again.
-[[noreturn]] void end_for_rubbish() {
-  std::fputs("the process with what you wrote has sent something that means nothing\n", stderr);
-  std::fflush(nullptr);
-  std::_Exit(1);
 }
 
 // A text that the engine has sent may be anything.

@@ -19,6 +19,7 @@ bool receive(int socket, Message& message) {
   do {
     got = ::recv(socket, &message, sizeof(message), 0);
   } while (got < 0 && errno == EINTR);
+  if (got >= 0) errno = got == 0 ? 0 : EBADMSG;
   return got == sizeof(message);
 }
 

@@ -23,7 +23,7 @@ enum class Word : std::uint32_t {
   kLookupAll,    // root, count; the addresses are in the RAM of both, at kPlacesAt, and so are the answers
   kUnmap,        // root, va
   kProtect,      // root, va, flags
-  kFind,         // va; the list is in the RAM of both, at kListPlace
+  kFind,         // va; the list is in the RAM of both, at kListAt
   kFindFrom,     // va
   kFindGap,      // from, size
   kInsert,       // start, end, protection, kind
@@ -79,7 +79,8 @@ constexpr std::uint64_t number_of(PageFlags flags) {
          (flags.memory == MemoryType::kDevice ? 16 : 0);
 }
 
-// Sends and receives whole messages. False if nobody is at the other end any more.
+// Sends and receives whole messages. False if nobody is at the other end any more; receive() also if something else
+// came than a message (errno is EBADMSG then), or nothing in time (EAGAIN).
 bool send(int socket, const Message& message);
 bool receive(int socket, Message& message);
 
