@@ -1,7 +1,7 @@
 """A model of what `map` and `lookup` do, with which a kernel is compared: random sequences through the monitor."""
 
 import random
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -34,7 +34,7 @@ class MapModel:
             if self.random.random() < 0.5:
                 yield self._map(va)
             else:
-                yield self._lookup(va + self.random.randrange(PAGE))
+                yield self.lookup(va + self.random.randrange(PAGE))
 
     def _page(self) -> int:
         return self.random.randrange(_LOW, self.isa.paging.user_end - 64 * PAGE) // PAGE * PAGE
@@ -46,7 +46,8 @@ class MapModel:
         self.pages.setdefault(va, (pa, flags))
         return f"map {va:#x} {pa:#x} {flags}", {"va": f"{va:#x}", "result": result}
 
-    def _lookup(self, va: int) -> tuple[str, dict[str, str]]:
+    def lookup(self, va: int) -> tuple[str, dict[str, str]]:
+        """Returns the command that looks an address up, with the values that the answer must have."""
         page, offset = va - va % PAGE, va % PAGE
         answer = {"va": f"{va:#x}", "mapped": "yes" if page in self.pages else "no"}
         if page in self.pages:
@@ -61,7 +62,10 @@ def play(boot: "Callable[..., Guest]", model: MapModel, operations: int) -> None
     """Boots a guest that carries out random operations; checks that its answers and its tables are the model's."""
     __tracebackhide__ = True
     commands = list(model.commands(operations))
-    guest = boot("\n".join([line for line, _ in commands] + ["checkpoint ready"]))
+    again = model.random.sample(sorted(model.pages), 3)
+    commands += [model.lookup(va) for va in again]
+    asked = [*(line for line, _ in commands), "checkpoint ready", *(f"lookup {va:#x}" for va in again), "checkpoint asked"]
+    guest = boot("\n".join(asked))
     guest.run_to("ready")
     check_own_root(guest)
     answers = [fact for fact in guest.machine.facts() if fact.name in ("map", "lookup")]
@@ -73,6 +77,27 @@ def play(boot: "Callable[..., Guest]", model: MapModel, operations: int) -> None
         walk = guest.walk(int(wanted["va"], 0))
         expect(seen == wanted, cause, f"{line} answers {wanted}", f"{seen}", walk)
     _check_tables(guest, model)
+    _check_tables_are_asked(guest, again)
+
+
+def _check_tables_are_asked(guest: "Guest", pages: Sequence[int]) -> None:
+    """Exchanges the entries of the first two pages, empties the third one's, and checks that the kernel's lookup sees it."""
+    __tracebackhide__ = True
+    first, second, third = (guest.walk(va).steps[-1] for va in pages)
+    for step, entry in ((first, second.word), (second, first.word), (third, 0)):
+        guest.machine.write_physical(step.entry_address, entry.to_bytes(8, "little"))
+    guest.run_to("asked")
+    for va, answer in zip(pages, guest.facts("lookup")[-len(pages) :], strict=True):
+        walk = guest.walk(va)
+        kernel = int(answer.values["pa"], 0) if answer.values["mapped"] == "yes" else None
+        wanted = (
+            f"lookup of {va:#x}, whose entry the grader has changed in memory, answers what is there now: {_shown(walk.pa)}"
+        )
+        expect(kernel == walk.pa, "lookup-wrong", wanted, _shown(kernel), walk)
+
+
+def _shown(pa: int | None) -> str:
+    return "nothing" if pa is None else f"{pa:#x}"
 
 
 def _check_tables(guest: "Guest", model: MapModel) -> None:
