@@ -8,6 +8,7 @@ import pytest
 from rich.text import Text
 
 from grade.building import Building, Built, Ended, Event, Order, Said, Step
+from grade.ending import Stopped
 from grade.ladder.build import BuildError
 from grade.ladder.build_errors import Diagnostic
 from grade.ladder.labs import LadderError
@@ -17,6 +18,7 @@ from grade.progress import ProgressLine
 from grade.results import report
 from grade.results.result import Result, Status
 from grade.schedule import Due, Durations, beginnings
+from grade.unjudged import left_of, place_of
 from grade.visible import visible
 from grade.workers import run_in_copies
 
@@ -40,7 +42,12 @@ class Front:
         self._ran: list[Result] = []
         self._in_full: list[Result] = []
         self._lost: list[Result] = []
+        self.planned: Sequence[Result] = ()
+        """What is to be judged, as if nothing were (grade/unjudged.py)."""
+        self.unjudged: list[Result] = []
+        """What was not, because the run was ended before its time."""
         self.by_ctrl_c = False
+        self.stopped: Stopped | None = None
         self.cannot_run: Exception | None = None
 
     @property
@@ -66,8 +73,15 @@ class Front:
     # --- pytest's hooks ---
 
     def pytest_keyboard_interrupt(self, excinfo: pytest.ExceptionInfo[BaseException]) -> None:
-        """Notes whether Ctrl-C ended the run; pytest gives up itself with an exception of another type."""
+        """Notes whether Ctrl-C ended the run; pytest gives up itself with an exception of another type.
+
+        If its time was over, what was not judged by then is in the results.
+        """
         self.by_ctrl_c = excinfo.type is KeyboardInterrupt
+        if isinstance(excinfo.value, Stopped):
+            self.stopped = excinfo.value
+            self.unjudged = left_of(self.planned, (*self.results, *self.waiting), str(excinfo.value))
+            self.results.extend(self.unjudged)
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_runtestloop(self, session: pytest.Session) -> bool:
@@ -76,6 +90,8 @@ class Front:
             raise session.Interrupted(f"{session.testsfailed} errors during collection")
         collector = session.config.pluginmanager.get_plugin("pagewalk-collector")
         session.config.stash[FRONT] = True
+        asked_for = {(due.number, due.target.lab, due.target.isa) for item in session.items if (due := due_of(item))}
+        self.planned = [result for result in self.planned if place_of(result) in asked_for]
         if not session.items:  # then no file is to be written
             session.config.pluginmanager.unregister(collector)
             return True
@@ -129,7 +145,7 @@ class Front:
         if loss.first_error is not None:
             self._show_error(loss.first_error)
         what = "host tests do" if loss.isa == "host" else f"kernel for {loss.isa} does"
-        log = f". The whole log: {loss.log}" if not isinstance(loss.log, str) else f". {loss.log}"
+        log = f". The whole log: {loss.log}" if not isinstance(loss.log, str) else f". {loss.log}" if loss.log else ""
         self._line.print(Text(visible(f"Lab {results[0].lab}'s {what} not build: this costs {report.costs(results)}{log}")))
 
     # --- judging ---

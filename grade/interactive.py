@@ -13,9 +13,9 @@ from grade.boot.guest import Recipe
 from grade.boot.plain_qemu import command_line, parameters_file
 from grade.ladder.build import Kernel, build_kernel
 from grade.ladder.trees import Tree, prepare
-from grade.machine.qemu_process import while_we_live
 from grade.pipes import output_of
 from grade.program_run import ProgramWatch, script_line
+from grade.tied import while_we_live
 
 _KEYBOARD, _SCREEN = 0, 1
 _SECONDS_TO_END = 2.0

@@ -3,6 +3,7 @@
 import ast
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 
 from grade.ladder.labs import Lab, LadderError
@@ -16,6 +17,7 @@ class Milestone:
     """One test with the mark `milestone` (grade/plugin.py)."""
 
     number: str
+    title: str
     points: float
     witness: str
     boots: bool
@@ -30,9 +32,20 @@ def milestones_of(labs: Iterable[Lab]) -> list[Milestone]:
     return [milestone for path in paths for milestone in _read_file(path)]
 
 
+def title_of(docstring: str | None, number: str) -> str:
+    """Returns the title of a milestone: the first line of its test's docstring, or else its number."""
+    return (docstring or number).strip().splitlines()[0].rstrip(".")
+
+
 def read_milestones(text: str) -> list[Milestone]:
     """Returns the milestones in the text of one file with tests. Raises SyntaxError."""
-    return list(_marked(ast.parse(text)))
+    return list(_milestones_in(text))
+
+
+@lru_cache(maxsize=None)
+def _milestones_in(text: str) -> tuple[Milestone, ...]:
+    """Returns the milestones in the text: one run asks several times, and parsing takes a while."""
+    return tuple(_marked(ast.parse(text)))
 
 
 def _read_file(path: Path) -> list[Milestone]:
@@ -58,4 +71,11 @@ def _milestone(test: ast.FunctionDef, mark: ast.Call) -> Milestone:
     calls = (node for node in ast.walk(test) if isinstance(node, ast.Call))
     named = (call for call in calls if isinstance(call.func, ast.Name) and call.func.id == _HOST_TESTS)
     patterns = (ast.literal_eval(call.args[1]) for call in named)
-    return Milestone(number, said["points"], said["witness"], bool(asks & _KERNEL_FIXTURES), tuple(patterns))
+    return Milestone(
+        number,
+        title_of(ast.get_docstring(test), number),
+        said["points"],
+        said["witness"],
+        bool(asks & _KERNEL_FIXTURES),
+        tuple(patterns),
+    )

@@ -30,6 +30,7 @@ from grade.judging import judge
 from grade.ladder.build import Kernel
 from grade.ladder.labs import LadderError
 from grade.ladder.trees import Tree, find_root
+from grade.milestones import title_of
 from grade.results.files import write_json, write_junit
 from grade.results.report import table_text
 from grade.results.result import Result, Status
@@ -135,15 +136,22 @@ def kernel(target: Target, pytestconfig: pytest.Config) -> Kernel:
 
 
 @pytest.fixture(scope="session")
-def image(kernel: Kernel) -> KernelImage:
+def image(kernel: Kernel, target: Target) -> KernelImage:
     """Returns the target's linked image: symbols and offset."""
+    target.check_unchanged()
     return KernelImage(kernel.isa, kernel.elf)
 
 
 @pytest.fixture
 def host_tests(target: Target, pytestconfig: pytest.Config) -> HostTests:
     """Returns the target's programs of host tests, by their names; each is built when it is asked for."""
-    build = partial(pytestconfig.stash.get(BUILT, NOTHING_BUILT).host_tests, target)
+    built = pytestconfig.stash.get(BUILT, NOTHING_BUILT)
+
+    def build(program: str) -> Path:
+        path = built.host_tests(target, program)
+        target.check_unchanged(program)
+        return path
+
     # A student's program that has not changed is not run again, so it draws the same each time.
     seed = pytestconfig.getoption("--seed") if target.is_submission else None
     return HostTests(build, target.memory, target.around_engine, seed)
@@ -174,13 +182,15 @@ def boots(request: pytest.FixtureRequest) -> Iterator[Boots]:
 
 
 @pytest.fixture
-def boot(kernel: Kernel, boots: Boots) -> Callable[..., Guest]:
+def boot(kernel: Kernel, boots: Boots, target: Target) -> Callable[..., Guest]:
     """Starts a guest: boot("lookup 0\\ncheckpoint ready"). Options as for Guest."""
-    return partial(_boot, boots, kernel)
+    return partial(_boot, boots, kernel, target)
 
 
-def _boot(boots: Boots, kernel: Kernel, script: str = "", **options: Any) -> Guest:
+def _boot(boots: Boots, kernel: Kernel, target: Target, script: str = "", **options: Any) -> Guest:
+    target.check_unchanged()
     guest = Guest(kernel, script, **options)
+    guest.machine.sandbox = target.around_qemu(kernel.elf)
     boots.guests.append(guest)
     guest.machine.start()
     return guest
@@ -252,8 +262,7 @@ def _asked(item: pytest.Function, mark: pytest.Mark) -> tuple[Target, float, str
     """Returns the target, what the milestone is worth there, and its title."""
     target = _target_of(item)
     is_own = mark.args[0].split(".")[0] == str(target.lab)
-    title = (item.function.__doc__ or mark.args[0]).strip().splitlines()[0].rstrip(".")
-    return target, mark.kwargs["points"] if is_own else 0, title
+    return target, mark.kwargs["points"] if is_own else 0, title_of(item.function.__doc__, mark.args[0])
 
 
 def _result(item: pytest.Function, mark: pytest.Mark, call: pytest.CallInfo[None]) -> Result:

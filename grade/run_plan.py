@@ -9,6 +9,7 @@ from grade.isa import ISAS
 from grade.ladder.build import Kernel, Manner, build_all_host_tests, build_host_tests, build_kernel
 from grade.ladder.labs import LadderError
 from grade.ladder.trees import Tree, find_root, place_of, prepare, with_tests_of
+from grade.machine.qemu_version import require
 from grade.milestones import milestones_of
 
 Prepare = Callable[[Tree, int], Path]
@@ -55,13 +56,29 @@ class Target:
             return watched_host_tests(self.root, program, sealed=self.is_sealed)
         return build_host_tests(self._with_our_tests(prepare), program)
 
+    def check_unchanged(self, program: str | None = None) -> None:
+        """Raises NotAsBuilt if a submission's kernel, or a program of host tests, is no longer what was built."""
+        if self.is_submission:
+            from grade.submission.watched_build import check_unchanged
+
+            check_unchanged(self.root, program or self.isa)
+
     def around_engine(self, engine: Path) -> list[str]:
         """Returns a command that runs the engine of a program of host tests; none if nothing has to."""
-        if not self.is_sealed:
+        if not self.is_submission:
             return []
+        from grade.submission.nobody import as_nobody
         from grade.submission.sandbox import around_engine
 
-        return around_engine(engine)
+        return around_engine(engine) if self.is_sealed else as_nobody(engine)
+
+    def around_qemu(self, kernel: Path) -> tuple[str, ...]:
+        """Returns what QEMU is started in to boot this kernel; nothing if nothing has to be."""
+        if not self.is_sealed:
+            return ()
+        from grade.submission.sandbox import around_qemu
+
+        return around_qemu(kernel, require(self.isa))
 
     @property
     def memory(self) -> Path:
@@ -126,6 +143,12 @@ def plan(tree: Tree, tests: Tree, labs: Sequence[int] | None, isas: Sequence[str
     if not chosen:
         raise LadderError(f"this tree is for {', '.join(tree.isas)} only")
     return Plan(tuple(Target(lab, isa, tree.root, _retired(tests, lab)) for lab in labs for isa in chosen))
+
+
+def foreseen(tests: Tree, labs: Sequence[int], isas: Sequence[str] | None) -> list[Target]:
+    """Returns the targets of a submission that has not been read yet. What they would build is not there."""
+    chosen = [isa for isa in ISAS if not isas or isa in isas]
+    return [Target(lab, isa, tests.root, _retired(tests, lab), True) for lab in labs for isa in chosen]
 
 
 def plan_submission(folder: Path, tests: Tree, labs: Sequence[int], isas: Sequence[str] | None) -> Plan:

@@ -17,9 +17,11 @@ from typing import NoReturn
 
 import pytest
 
+from grade.tied import end_with
+
 _SECONDS_TO_STOP = 5.0
 _TICK = 0.5
-_INTERRUPT = {signal.SIGINT}
+_INTERRUPT = {signal.SIGINT, signal.SIGTERM}
 
 Tell = Callable[[Sequence[pytest.Item]], None]
 Lost = Callable[[pytest.Item, str], pytest.TestReport]
@@ -89,12 +91,14 @@ def _start(items: Sequence[pytest.Item], others: Sequence[_Worker]) -> _Worker:
     ours, theirs = Pipe()
     # Whatever interrupts a copy must not lead it to where this process would go then.
     signal.pthread_sigmask(signal.SIG_BLOCK, _INTERRUPT)
+    us = os.getpid()
     if pid := os.fork():
         signal.pthread_sigmask(signal.SIG_UNBLOCK, _INTERRUPT)
         theirs.close()
         return _Worker(pid, ours, items[0])
     for connection in [ours, *(other.connection for other in others)]:
         connection.close()  # otherwise nobody would notice that one of us has ended
+    end_with(us)
     _be_a_copy(items, theirs)
 
 
@@ -102,7 +106,8 @@ def _be_a_copy(items: Sequence[pytest.Item], connection: Connection) -> NoReturn
     """Serves, then ends this process: the end of pytest is not for a copy to do."""
     status = 1
     try:
-        signal.signal(signal.SIGINT, _interrupted)
+        for number in _INTERRUPT:
+            signal.signal(number, _interrupted)
         signal.pthread_sigmask(signal.SIG_UNBLOCK, _INTERRUPT)
         nothing = os.open(os.devnull, os.O_RDWR)
         for descriptor in (0, 1):  # the terminal is the first process's
@@ -119,7 +124,8 @@ def _be_a_copy(items: Sequence[pytest.Item], connection: Connection) -> NoReturn
 
 def _interrupted(*_: object) -> NoReturn:
     """Raises KeyboardInterrupt once: Ctrl-C may reach a copy twice, from the terminal and from the first process."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    for number in _INTERRUPT:
+        signal.signal(number, signal.SIG_IGN)
     raise KeyboardInterrupt
 
 

@@ -41,9 +41,10 @@ foreach(source ${programs})
   target_compile_options(${program} PRIVATE ${user_options})
   target_include_directories(${program} PRIVATE user/lib/${ISA})
   target_link_options(${program} PRIVATE -nostdlib -static -no-pie -Wl,-T,${script}
-    -Wl,-z,max-page-size=4096 -Wl,--build-id=none -Wl,-z,noexecstack)
+    -Wl,-z,max-page-size=4096 -Wl,--build-id=none -Wl,-z,noexecstack
+    -Wl,--orphan-handling=error -L${CMAKE_SOURCE_DIR})
   set_target_properties(${program} PROPERTIES OUTPUT_NAME ${name} SUFFIX ""
-    RUNTIME_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/user LINK_DEPENDS ${script})
+    RUNTIME_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/user LINK_DEPENDS "${script};${CMAKE_SOURCE_DIR}/arch/sections.ld")
   add_custom_command(OUTPUT ${program_archive_folder}/${name} DEPENDS ${program}
     COMMAND ${CMAKE_STRIP} -o ${program_archive_folder}/${name} $<TARGET_FILE:${program}>)
   list(APPEND program_names ${name})

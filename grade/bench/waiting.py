@@ -17,6 +17,7 @@ from pathlib import Path
 
 from grade.bench.figure import ALL, Figure, NotMeasured
 from grade.pipes import output_of
+from grade.tied import adopt, wait_for_adopted
 
 _EDITED = {3: "kernel/space/address_space.cc", 6: "kernel/process/fork.cc"}
 """A file that the student of the lab owns."""
@@ -188,7 +189,11 @@ def _append(file: Path, text: str) -> None:
 
 
 def _timed(tree: Path, arguments: Sequence[str], environment: dict[str, str] | None = None) -> _Run:
-    """Runs ./pagewalk with these arguments, and notes when it printed what."""
+    """Runs ./pagewalk with these arguments, and notes when it printed what.
+
+    The CPU time is that of all processes that it starts: a sandbox's first one ends before others that were in it.
+    """
+    adopt()
     before, began, start = resource.getrusage(resource.RUSAGE_CHILDREN), time.time(), time.monotonic()
     with subprocess.Popen(
         ["./pagewalk", *arguments],
@@ -202,6 +207,7 @@ def _timed(tree: Path, arguments: Sequence[str], environment: dict[str, str] | N
     ) as process:
         lines = tuple(_Line(line.rstrip("\n"), time.monotonic() - start) for line in output_of(process))
     wall = time.monotonic() - start
+    wait_for_adopted()
     after = resource.getrusage(resource.RUSAGE_CHILDREN)
     cpu = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
     return _Run(process.returncode, wall, cpu, lines, began)

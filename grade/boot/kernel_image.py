@@ -18,7 +18,8 @@ Symbols = dict[str, tuple[int, int]]
 def _read(elf: Path) -> tuple[int, int, Symbols, Symbols]:
     """Reads where the kernel is loaded, where it stays, its symbols, and the symbols local to one source file.
 
-    The last have the file's name before theirs: `process.cc:g_slots`. A name that occurs twice in a file is left out.
+    The last have the file's name before theirs: `process.cc:g_slots`. A name that occurs twice in a file is left out. A name
+    that is local to one file and global in another stands for the global one, which comes later (System V ABI, 4.19).
     """
     from elftools.elf.elffile import ELFFile  # GDB's Python, which may lack it, has image_of() instead
 
@@ -87,17 +88,21 @@ class KernelImage:
         return self._sizes[symbol]
 
     def function(self, name: str) -> int:
-        """Returns the address of the C++ function `name` outside any class, whatever its parameters (Itanium C++ ABI, 5.1)."""
-        return self._first(f"_Z{len(name)}{name}")
+        """Returns the address of the C++ function `name` outside any class, whatever its parameters (Itanium C++ ABI, 5.1).
+
+        LookupError if there is none, or one more: which one is meant is not known.
+        """
+        prefix = f"_Z{len(name)}{name}"
+        found = {value: symbol for symbol, value in self.symbols.items() if symbol.startswith(prefix) and "." not in symbol}
+        if len(found) != 1:
+            raise LookupError(f"the kernel has {len(found)} functions {name}, and must have one: rename any that is not given")
+        return next(iter(found))
 
     def destructor(self, name: str) -> int:
         """Returns the address of the destructor of the class `name`."""
-        return self._first(f"_ZN{len(name)}{name}D")
-
-    def _first(self, prefix: str) -> int:
-        """Returns the first such symbol that is a whole function: the parts that a compiler splits off (`.cold`) have a dot."""
-        found = (value for symbol, value in self.symbols.items() if symbol.startswith(prefix) and "." not in symbol)
-        return next(found)
+        prefix = f"_ZN{len(name)}{name}D"
+        # The parts that a compiler splits off (`.cold`) have a dot.
+        return next(value for symbol, value in self.symbols.items() if symbol.startswith(prefix) and "." not in symbol)
 
     def pa(self, symbol: str) -> int:
         """Returns the physical address of `symbol`."""

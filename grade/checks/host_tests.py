@@ -14,11 +14,14 @@ from typing import BinaryIO
 from grade.checks.ran_before import HostTests, run_once
 from grade.diagnosis.failure import NotWritten, expect, fail
 from grade.ladder.build import engine_of
+from grade.tied import while_we_live
 
 _SECONDS = 20.0
 """Many times what all tests take; the CPU time used tells an endless loop from a busy machine."""
 _BACKSTOP_MINUTES = 10
 """For a program that waits, and uses no time."""
+_WHILE_TIMEOUT_LIVES = ("setpriv", "--pdeathsig", "KILL")
+"""Ctrl-C has Python kill `timeout`, which then can end nothing any more."""
 _HANGS = {
     int(signal.SIGXCPU): f"has not ended after {_SECONDS:g} s of CPU time",
     int(signal.SIGALRM): "waits for something that never comes: what you wrote has been silent for a minute",
@@ -217,8 +220,9 @@ def _run(command: Sequence[str | Path], scratch: Path, environment: dict[str, st
     Raises Failure if the program does not end.
     """
     __tracebackhide__ = True
-    limits = ["timeout", "--signal=KILL", f"{_BACKSTOP_MINUTES}m", "prlimit", f"--cpu={_SECONDS:.0f}:{2 * _SECONDS:.0f}"]
-    limited = [*limits, f"--fsize={_MOST_PRINTED}", "--core=0", *command]
+    limits = ["timeout", "--signal=KILL", f"{_BACKSTOP_MINUTES}m", *_WHILE_TIMEOUT_LIVES]
+    limits += ["prlimit", f"--cpu={_SECONDS:.0f}:{2 * _SECONDS:.0f}"]
+    limited = while_we_live([*limits, f"--fsize={_MOST_PRINTED}", "--core=0", *map(str, command)], "TERM")
     # Files: pipes would have to be emptied as long as any child lives. They stay open, whatever is done to their rights.
     with (scratch / "host.out").open("w+b") as output, (scratch / "host.err").open("w+b") as errors:
         run = subprocess.run(limited, stdout=output, stderr=errors, stdin=subprocess.DEVNULL, env=environment, check=False)

@@ -43,9 +43,12 @@ _NEVER_CUT = (
     "CONTRIBUTING.md",
     "pyproject.toml",
     ".flake8",
+    "docs/class.md",
     "docs/graded.md",  # how the grader is examined, and how grades are defended
     "docs/instructor.md",
-    "grade/course/",  # what only main can do
+    "grade/classroom/",  # what only main can do
+    "grade/course/",
+    "grade/packages/",
     "grade/submission/",
     "grade/tests/",
     "kernel/tests/fuzz/",

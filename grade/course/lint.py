@@ -13,7 +13,10 @@ from rich.console import Console
 from grade.course import clang_tidy
 
 _PYTHON = ("grade", "labs")
-_SHELL = ("pagewalk", ".ci/run", ".vscode/pagewalk-gdb")
+_SHELL = (
+    *("pagewalk", ".ci/run", ".vscode/pagewalk-gdb", "grade/packages/grade_one.sh", "grade/packages/prairielearn/entry.sh"),
+    *("grade/packages/gradescope/setup.sh", "grade/packages/gradescope/run_autograder"),
+)
 
 
 @dataclass(frozen=True)

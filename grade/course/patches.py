@@ -19,11 +19,11 @@ from grade.practice.patch import Patch
 def plant(tree: Path, patch: Patch, into: Path) -> Path:
     """Makes `into` the solved tree of the patch's lab with the patch in it. PatchError if the diff does not fit."""
     with locked(into.with_name(into.name + ".lock")):
-        cut(tree, patch.lab, patch.lab, into, changes=_changed(tree, patch))
+        cut(tree, patch.lab, patch.lab, into, changes=changed(tree, patch))
     return into
 
 
-def _changed(tree: Path, patch: Patch) -> Mapping[str, bytes | None]:
+def changed(tree: Path, patch: Patch) -> Mapping[str, bytes | None]:
     """Returns the contents, with the patch, of the files that it changes; None for one that it removes."""
     with TemporaryDirectory(prefix="pagewalk-patch-") as folder:
         copy = Path(folder) / "main"

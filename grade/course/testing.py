@@ -42,6 +42,8 @@ LONG = (
     "test_site", "test_view_page", "test_view_command",
     # the whole of `grade`, again and again; trees of every lab; bombs
     "test_cli", "test_cuts", "test_host_tests", "test_user_memory", "test_submission_sources",
+    # classes, begun and ended again and again; a cluster
+    "test_classroom_grade", "test_classroom_ended", "test_classroom_cluster",
 )  # fmt: skip
 """Files of tests that --quick leaves out: they take nine tenths of the time."""
 EXAMPLES = "PAGEWALK_EXAMPLES"

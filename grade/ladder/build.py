@@ -22,6 +22,7 @@ from grade.ladder.build_errors import Diagnostic, FirstError, find_first_error
 from grade.ladder.compiler_cache import failure_in, with_cache, without_cache
 from grade.ladder.stopper import Stopper
 from grade.ladder.trees import locked
+from grade.tied import while_we_live
 
 Progress = Callable[[int, int, str], None]
 """Called with the number of steps done, the number of all steps, and what the step was."""
@@ -29,6 +30,8 @@ Progress = Callable[[int, int, str], None]
 _MOST_LOGGED, _LONGEST_LINE = 16 << 20, 1 << 16
 _MOMENT = 0.1
 """Seconds: ninja prints the output of one job at once, and then maybe nothing until the next job ends."""
+_PASSING_ON = ("timeout", "0")
+"""Without a time limit: it passes a signal on to its process group, where ninja then ends its tools, whose groups are others."""
 _NOT_BUILT_FROM = {"build", "grade", "docs", "__pycache__"}
 _COLOUR = re.compile(r"\x1b\[[0-9;]*[mK]|\x1b\]8;[^\x1b\x07]*(?:\x1b\\|\x07)")
 _STEP = re.compile(r"\[(\d+)/(\d+)\] (.*)")
@@ -94,7 +97,7 @@ class BuildError(Exception):
         what = "The host tests do" if isa == "host" else f"The kernel for {isa} does"
         where = f"The whole log: {log}" if isinstance(log, Path) else log
         error = f"{first_error}\n" if first_error is not None else ""
-        super().__init__(f"{error}{what} not build. {where}")
+        super().__init__(f"{error}{what} not build. {where}".rstrip())
 
 
 @dataclass(frozen=True)
@@ -214,8 +217,9 @@ def _build(job: _Job) -> None:
         try:
             with job.log.open("w", encoding="utf-8") as log:
                 _configure(job, lock, log)
-                for step in _steps(job):
-                    command = ["cmake", "--build", str(job.build_dir), *_at_once(job), "--target", *step.targets]
+                for step in filter(lambda step: step.targets, _steps(job)):  # ninja takes none for all
+                    # Not by way of cmake --build: its ninja would die of a pipe that nobody reads, and leave its tools behind.
+                    command = ["ninja", "-C", str(job.build_dir), *_at_once(job), *step.targets]
                     _run(job, command, lock, log, step)
             built = {target: _made(output) for target, output in job.outputs.items()}
         finally:
@@ -231,10 +235,9 @@ def _steps(job: _Job) -> Iterable[Step]:
 
 
 def _at_once(job: _Job) -> list[str]:
-    """Returns ninja's option for how many tools run at the same time, unless the user has told CMake."""
-    if job.manner.jobs is None or "CMAKE_BUILD_PARALLEL_LEVEL" in os.environ:
-        return []
-    return ["--parallel", str(job.manner.jobs)]
+    """Returns ninja's option for how many tools run at the same time; the user can tell CMake."""
+    jobs = os.environ.get("CMAKE_BUILD_PARALLEL_LEVEL") or job.manner.jobs
+    return ["-j", str(jobs)] if jobs is not None else []
 
 
 # --- running the tools -------------------------------------------------------------------------------------
@@ -276,7 +279,9 @@ def _run(job: _Job, command: list[str], lock: int, log: IO[str], step: Step) -> 
         }
     )
     begins = job.log.stat().st_size
-    command = [*step.sandbox, *(job.caution.limits if job.caution else ()), *command]
+    if shutil.which(command[0]) is None:
+        raise BuildError(job.tree, job.preset, None, f"{command[0]} is not installed: ./pagewalk setup")
+    command = [*step.sandbox, *(job.caution.limits if job.caution else _PASSING_ON), *command]
     if _exit_status(job, command, lock, log, environment) == 0:
         return
     if (problem := failure_in(_text_from(job.log, begins))) is not None:
@@ -293,20 +298,17 @@ def _text_from(file: Path, offset: int) -> str:
 
 def _exit_status(job: _Job, command: list[str], lock: int, log: IO[str], environment: Mapping[str, str]) -> int:
     """Runs a tool until it ends, with its output into the log; returns its exit status."""
-    try:
-        process = subprocess.Popen(
-            command,
-            cwd=job.tree,
-            env=environment,
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            bufsize=0,
-            process_group=0,
-            pass_fds=(lock,),
-        )
-    except FileNotFoundError as error:
-        raise BuildError(job.tree, job.preset, None, f"{command[0]} is not installed: ./pagewalk setup") from error
+    process = subprocess.Popen(
+        while_we_live(command, "TERM"),
+        cwd=job.tree,
+        env=environment,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        bufsize=0,
+        process_group=0,
+        pass_fds=(lock,),
+    )
     assert process.stdout is not None
     with process.stdout, (job.manner.stopper or Stopper()).watching(process):
         _follow(job, process.stdout, log)  # open until ninja has ended, which may have a last word to say

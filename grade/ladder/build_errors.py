@@ -2,20 +2,26 @@
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from grade.boot.definitions import DEBUG_ROOT
+from grade.ladder.too_large import largest_in, source_of
 
 _LONGEST_SHOWN = 400
+_FAILED = re.compile(r"FAILED: (\S+)")
+_BETWEEN = re.compile(r"/cc\w{6}\.s$")
+"""Between compiler and assembler: a file that is gone when somebody reads of it."""
 _EXCERPT = re.compile(r"\s*\d*\s*\|")
 _INDENTED = re.compile(r"  |$")
 
 _LINKER = r"(?:\S*[/-])?ld(?:\.\w+)?:"
+_TOO_LARGE = "The kernel does not fit"  # arch/*/kernel.ld
 _ERRORS = [
     # The compiler, the assembler, the linker (an object or source file; its script; the rest), CMake, ninja, a driver.
     re.compile(r"(?P<file>[^\s:][^:]*):(?P<line>\d+):(?P<column>\d+): (?:fatal )?error: (?P<message>.*)"),
     re.compile(r"(?P<file>[^\s:][^:]*):(?P<line>\d+): (?:Error|Fatal error|fatal error|error): (?P<message>.*)"),
+    re.compile(rf"{_LINKER} error: unplaced orphan section `(?P<section>[^']*)' from `(?P<file>[^']*)'"),
     re.compile(
         rf"(?:{_LINKER} )?(?P<file>[^\s:()]+):(?:(?P<line>\d+):)?(?:\([^)]*\):)? "
         r"(?P<message>(?:undefined reference to|multiple definition of|relocation truncated) .*)"
@@ -83,14 +89,34 @@ def find_first_error(log: str, tree: Path, build_dir: Path) -> Diagnostic | None
             continue
         parts = match.groupdict()
         file, message = parts.get("file"), parts.get("message")
-        return Diagnostic(
-            file=None if file is None else _from_root(file, tree, build_dir),
-            line=int(parts["line"]) if parts.get("line") else None,
-            column=int(parts["column"]) if parts.get("column") else None,
-            message=(message or _indented_text(lines[number + 1 :]))[:_LONGEST_SHOWN],
-            excerpt="\n".join(line[:_LONGEST_SHOWN] for line in _leading(lines[number + 1 :], _EXCERPT)),
+        if (section := parts.get("section")) is not None:
+            message = f"{section} has no place in memory: take the name of the section away, here or in what this includes"
+        place = parts.get("line")
+        if file is not None and _BETWEEN.search(file):
+            file, place = _compiled(lines[:number]), None
+        return with_culprit(
+            Diagnostic(
+                file=None if file is None else _from_root(file, tree, build_dir),
+                line=int(place) if place else None,
+                column=int(parts["column"]) if parts.get("column") else None,
+                message=(message or _indented_text(lines[number + 1 :]))[:_LONGEST_SHOWN],
+                excerpt="\n".join(line[:_LONGEST_SHOWN] for line in _leading(lines[number + 1 :], _EXCERPT)),
+            ),
+            build_dir,
         )
     return None
+
+
+def _compiled(lines: list[str]) -> str | None:
+    """Returns the object of the job whose failure ninja has reported last; None if it has not yet."""
+    return next((found[1] for line in reversed(lines) if (found := _FAILED.match(line))), None)
+
+
+def with_culprit(error: Diagnostic, build_dir: Path) -> Diagnostic:
+    """Returns the error; one that says that the kernel does not fit also with the file and the variable that are too large."""
+    if not error.message.startswith(_TOO_LARGE) or error.file is not None or (largest := largest_in(build_dir)) is None:
+        return error
+    return replace(error, file=largest.source, message=f"{error.message}; {largest}")
 
 
 def _leading(lines: list[str], pattern: re.Pattern[str]) -> Iterator[str]:
@@ -112,6 +138,8 @@ def _from_root(name: str, tree: Path, build_dir: Path) -> str:
     """
     if name.startswith(f"{DEBUG_ROOT}/") and not Path(name).exists():
         return name.removeprefix(f"{DEBUG_ROOT}/")
+    if (source := source_of(name)) is not None:
+        return source
     path = (build_dir / name).resolve()
     if not path.exists():
         return name

@@ -7,6 +7,7 @@ by a later handout. So everything that could make this doubtful is refused here,
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import cache
 from itertools import combinations
 from pathlib import Path, PurePosixPath
 from typing import Any
@@ -153,10 +154,13 @@ def _kind_in_words(kind: type) -> str:
 
 
 def _matches(pattern: str, path: str) -> bool:
+    return _compiled(pattern).match(path) is not None
+
+
+@cache
+def _compiled(pattern: str) -> re.Pattern[str]:
     expression = r"[^/]+".join(re.escape(part) for part in pattern.split(ISA_FIELD))
-    if pattern.endswith("/"):
-        return re.match(expression, path) is not None
-    return re.fullmatch(expression, path) is not None
+    return re.compile(expression if pattern.endswith("/") else rf"{expression}\Z")
 
 
 def _expanded(pattern: str, isas: list[str]) -> list[str]:

@@ -110,6 +110,8 @@ class Machine:
         self._last_stop_pc: int | None = None
         self.breakpoint_stops: list[int] = []
         """The addresses of the breakpoints at which the guest has stopped, in order."""
+        self.sandbox: tuple[str, ...] = ()
+        """What QEMU is started in: GuestSetup.sandbox. To be set before the start."""
         self.deeds = Deeds()
         """What was done to the guest from outside."""
 
@@ -324,6 +326,7 @@ class Machine:
             cpu=self._cpu,
             el2=self._el2,
             options=sandbox_of(binary, binary.stat().st_mtime_ns),
+            sandbox=self.sandbox,
         )
 
     def _connect(self) -> None:

@@ -6,11 +6,13 @@ serial line is its standard input and output. Nothing has a name, so nothing can
 clash with another run, and nothing is left over, whichever way we end.
 """
 
+import json
 import mmap
 import os
+import signal
 import socket
 import subprocess
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, BinaryIO
@@ -18,10 +20,7 @@ from typing import IO, BinaryIO
 from grade.isa.board import Board
 from grade.machine.boot_parameters import BootParameters
 from grade.pipes import input_of, output_of
-
-# The kernel kills a process that asked for it (setpriv --pdeathsig) when the thread that started it
-# ends. If that thread has ended even before the request, the shell sees another parent.
-_WHILE_PARENT_LIVES = ("setpriv", "--pdeathsig", "KILL", "sh", "-c", '[ "$PPID" = "$0" ] && exec "$@"')
+from grade.tied import while_we_live
 
 # After a reset or a power-off the machine stays as it was, to be examined.
 _FREEZE_AT_END = "reboot=shutdown,shutdown=pause,panic=pause"
@@ -46,6 +45,8 @@ class GuestSetup:
     """A command that runs the one after it within limits."""
     inherited: tuple[int, ...] = ()
     """Descriptors that `options` name."""
+    sandbox: tuple[str, ...] = ()
+    """A command of bubblewrap's up to its last option; QEMU then is its first process. Empty: there is no sandbox."""
 
 
 class QemuProcess:
@@ -76,11 +77,9 @@ class QemuProcess:
                 owned.callback(_close_unless_viewed, self.ram)
                 files = ram.fileno(), parameters.fileno()
                 sockets = their_qmp.fileno(), their_gdb.fileno()
-                self._child = self._spawn(_command(setup, *files, *sockets), [*files, *sockets, *setup.inherited])
-                owned.callback(self.kill)
+                self._start(setup, _command(setup, *files, *sockets), [*files, *sockets, *setup.inherited], owned)
             their_qmp.close()
             their_gdb.close()
-            self.pid = self._child.pid
             self.serial_in = owned.enter_context(input_of(self._child))
             self.serial_out = owned.enter_context(output_of(self._child))
             self._owned = owned.pop_all()
@@ -100,12 +99,41 @@ class QemuProcess:
 
     def kill(self) -> None:
         """Ends QEMU; what is shared with it stays."""
-        self._child.kill()
-        self._child.wait()
+        if self._in_sandbox is None:
+            self._child.kill()
+        else:
+            with suppress(ProcessLookupError):
+                signal.pidfd_send_signal(self._in_sandbox, signal.SIGKILL)
+        self._child.wait()  # of a sandbox, it ends after QEMU
 
     def close(self) -> None:
         """Kills QEMU and frees everything. Whoever still holds a view of the RAM keeps it."""
         self._owned.close()
+
+    def _start(self, setup: GuestSetup, command: list[str], shared: list[int], owned: ExitStack) -> None:
+        """Starts the command, in the sandbox if there is one, and finds out QEMU's own process id."""
+        self._in_sandbox: int | None = None
+        if not setup.sandbox:
+            self._child = self._spawn(while_we_live(command), shared)
+            owned.callback(self.kill)
+            self.pid = self._child.pid
+            return
+        read, write = os.pipe()
+        with open(read, "rb") as told:
+            with open(write, "wb"):
+                sandboxed = [*setup.sandbox, "--as-pid-1", "--info-fd", str(write), "--", *command]
+                self._child = self._spawn(while_we_live(sandboxed), [*shared, write])
+            owned.callback(self._child.wait)
+            owned.callback(self._child.kill)  # where it comes to that, QEMU ends with it
+            words = told.read()
+        try:
+            self.pid = int(json.loads(words)["child-pid"])
+            self._in_sandbox = os.pidfd_open(self.pid)
+        except (ValueError, ProcessLookupError) as error:
+            self._child.wait()
+            raise OSError(f"no sandbox for QEMU: {self.complaints() or 'bwrap gave no reason'}") from error
+        owned.callback(os.close, self._in_sandbox)
+        owned.callback(self.kill)
 
     def _spawn(self, command: list[str], shared: list[int]) -> subprocess.Popen[bytes]:
         return subprocess.Popen(
@@ -117,11 +145,6 @@ class QemuProcess:
             pass_fds=shared,
             start_new_session=True,  # a Ctrl-C on the terminal is for us, not for QEMU
         )
-
-
-def while_we_live(command: list[str]) -> list[str]:
-    """Returns the command, made so that the kernel kills it when the thread that starts it ends."""
-    return [*_WHILE_PARENT_LIVES, str(os.getpid()), *command]
 
 
 def memory_file(name: str) -> BinaryIO:
@@ -181,4 +204,4 @@ def _command(setup: GuestSetup, ram: int, parameters: int, qmp: int, gdb: int) -
     for option, value in options.items():
         words += [option, value]
     words += setup.options
-    return while_we_live([*setup.limits, *words])
+    return [*setup.limits, *words]

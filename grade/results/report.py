@@ -92,15 +92,7 @@ def _print_failures(console: Console, results: Sequence[Result], shown: Sequence
 
     Code that is still to be written appears only if there is more to say than the milestone's line does.
     """
-    shared: list[list[Result]] = []
-    for result in results:
-        if result.status not in (Status.FAILED, Status.ERROR) and not result.verdict.notes:
-            continue
-        same = next((known for known in shared if _reason(known[0]) == _reason(result)), None)
-        if same is None:
-            shared.append([result])
-        else:
-            same.append(result)
+    shared = by_reason([result for result in results if _has_more_to_say(result)])
     groups = [same for same in shared if any(result not in shown for result in same)]
     for same in groups:
         console.print()
@@ -113,6 +105,22 @@ def _print_failures(console: Console, results: Sequence[Result], shown: Sequence
             console.print(line, soft_wrap=True)
     if groups:
         console.print()
+
+
+def _has_more_to_say(result: Result) -> bool:
+    return result.status in (Status.FAILED, Status.ERROR) or bool(result.verdict.notes)
+
+
+def by_reason(results: Sequence[Result]) -> list[list[Result]]:
+    """Returns the results in groups: those that have one reason in common."""
+    shared: list[list[Result]] = []
+    for result in results:
+        same = next((known for known in shared if _reason(known[0]) == _reason(result)), None)
+        if same is None:
+            shared.append([result])
+        else:
+            same.append(result)
+    return shared
 
 
 def _reason(result: Result) -> tuple[Verdict, int, str]:

@@ -17,8 +17,8 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn
 
 from grade.ladder.labs import LadderError
-from grade.machine.qemu_process import while_we_live
 from grade.pipes import output_of
+from grade.tied import while_we_live
 
 GRAPHS_BEGIN = re.compile(r"Running dot for graph ")
 _PHASES = (

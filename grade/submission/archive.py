@@ -96,6 +96,8 @@ def main() -> None:
         entries = list(_entries(archive, lambda name: name.endswith(wanted)))
     except LadderError as error:
         _give_up(str(error))
+    except PermissionError as error:
+        _give_up(f"cannot be read: {error.strerror}")
     except (tarfile.TarError, zipfile.BadZipFile, lzma.LZMAError, EOFError, OSError, ValueError) as error:
         _give_up(f"is damaged, or was not copied to its end ({error})")
     except (RecursionError, MemoryError, NotImplementedError, RuntimeError, LookupError, ArithmeticError) as error:

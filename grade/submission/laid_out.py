@@ -1,13 +1,13 @@
-"""A submission laid over pristine trees of the graded labs, in build/submissions/ of main."""
+"""A submission laid over pristine trees of the graded labs, in a place below build/submissions/ of main."""
 
 import hashlib
 import json
 import re
 import secrets
-import shutil
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -17,9 +17,9 @@ from grade.ladder.files import update
 from grade.ladder.labs import COURSE_FILE, LadderError
 from grade.ladder.trees import Tree, locked
 from grade.seed import seed_from
+from grade.submission.places import copy_kept, note_kept_in, place_for_one
 from grade.submission.selection import Claim, Contents, Selection, owned_paths
 from grade.submission.sources import read_source
-from grade.submission.watched_build import prune
 
 _SECRET_SIZE = 32
 
@@ -57,6 +57,7 @@ class LaidOut:
             "sealed": self.is_sealed,
             "seed": self.seed,
             "lab": selection.lab,
+            "says_lab": self.claim.lab if self.claim is not None else None,
             "labs": self.labs,
             "given": self.given,
             "taken": selection.listed,
@@ -67,28 +68,49 @@ class LaidOut:
 
 @contextmanager
 def laid_out(
-    tree: Tree, source: str, labs: Sequence[int], isas: Sequence[str] = ISAS, *, sealed: bool = True
+    tree: Tree, source: str, labs: Sequence[int], isas: Sequence[str] = ISAS, *, sealed: bool = True, keep: bool = True
 ) -> Iterator[LaidOut]:
     """Reads the submission `source` and lays it out for `labs`, or else for the lab that it says it is of.
 
-    Only files that matter for `isas` are listed. If it is `sealed`, it is built and run in a sandbox. Until the end no other
-    process lays the same one out. LadderError if it cannot be read, or if the lab is unclear.
+    Only files that matter for `isas` are listed. If it is `sealed`, it is built and run in a sandbox. To `keep` it is to copy
+    its sources, programs and logs to folder_of() at the end. LadderError if it cannot be read, or if the lab is unclear.
     """
     if tree.course is not None:
         raise LadderError(f"{tree.root} is a handed-out tree: --submission is for instructors, and needs main")
-    folder = folder_of(tree, source)
-    with locked(folder.with_name(f"{folder.name}.lock")):
-        found = _select(tree, source, labs, isas, sealed)
-        shutil.rmtree(folder, ignore_errors=True)  # what a native test of an earlier run left there is not trusted
-        folder.mkdir(parents=True)
+    selected = _select(tree, source, labs, isas, sealed)  # nothing is made if it cannot be read
+    with place_for_one(tree.root, is_sealed=sealed) as place:
+        found = replace(selected, folder=place)
         for selection in found.selections:
-            _lay(tree, selection, tree_in(folder, selection.lab))
-        _description(folder).write_text(json.dumps(found.as_dict()), encoding="utf-8")
+            _lay(tree, selection, tree_in(place, selection.lab))
+        _description(place).write_text(json.dumps(found.as_dict()), encoding="utf-8")
+        kept = folder_of(tree, source)
+        note_kept_in(place, kept if keep else None)
         try:
             yield found
         finally:
-            for lab in found.labs:
-                prune(tree_in(folder, lab))
+            if keep:
+                with locked(kept.with_name(f"{kept.name}.lock")):
+                    copy_kept(place, [tree_in(place, lab) for lab in found.labs], kept)
+
+
+@dataclass(frozen=True)
+class Work:
+    """What a submission is graded by: the same work always gets the same points."""
+
+    labs: tuple[int, ...]
+    files: Mapping[int, Mapping[str, bytes]]
+    """What is taken for each lab."""
+    digest: str
+    claim: Claim | None
+    seed: int
+
+
+def work_in(tree: Tree, source: str, labs: Sequence[int]) -> Work:
+    """Reads the submission `source`, and lays nothing out. LadderError as from laid_out()."""
+    contents, claim, chosen = _read(tree, source, labs)
+    files = {lab: contents.taken(lab) for lab in chosen}
+    digest = _digest(files)
+    return Work(tuple(chosen), files, digest.hex(), claim, _seed_of(tree, digest))
 
 
 def description_of(folder: Path) -> dict[str, Any]:
@@ -111,7 +133,7 @@ def tree_in(folder: Path, lab: int) -> Path:
 
 
 def folder_of(tree: Tree, source: str) -> Path:
-    """Returns where a submission is laid out: the same for the same `source`, and readable."""
+    """Returns where a submission is kept when it has been graded: the same for the same `source`, and readable."""
     place = str(Path(source).resolve()) if Path(source).exists() else f"{Path.cwd()}\0{source}"
     digest = hashlib.sha256(place.encode(errors="surrogateescape")).hexdigest()[:12]
     stem = re.sub(r"[^A-Za-z0-9]+", "-", Path(source).name)[:24].strip("-") or "submission"
@@ -123,35 +145,48 @@ def _description(folder: Path) -> Path:
 
 
 def _select(tree: Tree, source: str, labs: Sequence[int], isas: Sequence[str], sealed: bool) -> LaidOut:
-    tails = (COURSE_FILE, *owned_paths(tree.labs))
-    contents = Contents(source, read_source(source, tails), tree.labs)
+    """Returns what is taken, laid out nowhere yet."""
+    contents, claim, chosen = _read(tree, source, labs)
+    selections = [contents.select(lab, partial(_handed, tree, lab, claim), isas) for lab in chosen]
+    seed = _seed_of(tree, _digest({selection.lab: selection.taken for selection in selections}))
+    return LaidOut(source, Path(), sealed, seed, claim, tuple(selections))
+
+
+def _handed(tree: Tree, lab: int, claim: Claim | None) -> dict[str, bytes]:
+    """Returns the tree that the student was handed, as far as the submission tells."""
+    handed = render(tree.root, claim.lab if claim else lab, 0, claim.isas if claim else ISAS, with_grader=True)
+    return {path: content for path, (content, _) in handed.items()}
+
+
+def _read(tree: Tree, source: str, labs: Sequence[int]) -> tuple[Contents, Claim | None, list[int]]:
+    """Returns a submission's contents, what it says about itself, and which labs are graded."""
+    contents = Contents(source, read_source(source, (COURSE_FILE, *owned_paths(tree.labs))), tree.labs)
     said = contents.claim()
     claim = said if isinstance(said, Claim) else None
     if labs:
-        chosen = sorted(set(labs))
-    elif claim is not None:
-        chosen = [claim.lab]
-    else:
-        problem = f"there is no {COURSE_FILE} in it" if said is None else f"its {COURSE_FILE} {said}"
-        example = f"./pagewalk grade {tree.labs[0].number} --submission {source}"
-        raise LadderError(f"{source}: which lab is it? {problem}. Name the lab: {example}")
-    selections = []
-    for lab in chosen:
-        handed = render(tree.root, claim.lab if claim else lab, 0, claim.isas if claim else ISAS, with_grader=True)
-        selections.append(contents.select(lab, {path: content for path, (content, _) in handed.items()}, isas))
-    return LaidOut(source, folder_of(tree, source), sealed, _seed_of(tree, selections), claim, tuple(selections))
+        return contents, claim, sorted(set(labs))
+    if claim is not None:
+        return contents, claim, [claim.lab]
+    problem = f"there is no {COURSE_FILE} in it" if said is None else f"its {COURSE_FILE} {said}"
+    example = f"./pagewalk grade {tree.labs[0].number} --submission {source}"
+    raise LadderError(f"{source}: which lab is it? {problem}. Name the lab: {example}")
 
 
-def _seed_of(tree: Tree, selections: Sequence[Selection]) -> int:
-    taken = hashlib.sha256()
-    for selection in selections:
-        for path, content in sorted(selection.taken.items()):
-            taken.update(f"{selection.lab} {path} {len(content)}\0".encode() + content)
-    return seed_from(_secret(tree) + taken.digest())
+def _digest(taken: Mapping[int, Mapping[str, bytes]]) -> bytes:
+    """Returns what tells apart the files that are taken for each lab."""
+    digest = hashlib.sha256()
+    for lab, files in taken.items():
+        for path, content in sorted(files.items()):
+            digest.update(f"{lab} {path} {len(content)}\0".encode() + content)
+    return digest.digest()
 
 
-def _secret(tree: Tree) -> bytes:
-    """Returns the secret of this course, made when it is first needed."""
+def _seed_of(tree: Tree, digest: bytes) -> int:
+    return seed_from(secret_of(tree) + digest)
+
+
+def secret_of(tree: Tree) -> bytes:
+    """Returns the secret of this course, from which the seeds of submissions come; made when it is first needed."""
     file = tree.root / "build" / "secret"
     with locked(file.with_suffix(".lock")):
         if not file.exists():

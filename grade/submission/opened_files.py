@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from grade.ladder.plain_file import read_plain
 from grade.ladder.shared_library import shared_library
 
 _SOURCE = Path(__file__).with_suffix(".c")
@@ -36,9 +37,9 @@ def build_library(folder: Path) -> Path:
 
 
 def tool_runs(records: Path) -> Iterator[ToolRun]:
-    """Yields what was recorded in the folder `records`."""
-    for file in sorted(records.iterdir()):
-        arguments, _, opened = file.read_bytes().partition(b"\0\0")
+    """Yields what was recorded in the folder `records`. LadderError if one of the tools has left something else there."""
+    for name in sorted(os.listdir(records)):
+        arguments, _, opened = read_plain(records / name, within=records.parent).partition(b"\0\0")
         yield ToolRun(_strings(arguments), _strings(opened))
 
 

@@ -14,6 +14,7 @@ from dataclasses import dataclass, field, replace
 from functools import cache
 from pathlib import Path
 
+from grade.ladder.labs import LadderError
 from grade.ladder.trees import find_root
 from grade.submission.syscall_filter import write_filter
 
@@ -36,6 +37,8 @@ class Sandbox:
 
     reads: tuple[Path, ...] = ()
     writes: tuple[Path, ...] = ()
+    copies: Mapping[Path, Path] = field(default_factory=dict)
+    """Folders in whose place it sees others, which it may write."""
     folder: Path = Path("/")
     """Where it begins."""
     memory: int = 1 << 30
@@ -63,6 +66,7 @@ class Sandbox:
         keeper = [sys.executable, "-I", "-S", str(_KEEPER), json.dumps(limits | passed)]
         seen = [word for path in self.reads for word in ("--ro-bind", str(path), str(path))]
         seen += [word for path in self.writes for word in ("--bind", str(path), str(path))]
+        seen += [word for place, copy in self.copies.items() for word in ("--bind", str(copy), str(place))]
         given = [word for name, value in {"HOME": "/tmp", **self.variables}.items() for word in ("--setenv", name, value)]
         return [
             *keeper,
@@ -81,10 +85,16 @@ def around_engine(engine: Path) -> list[str]:
     return Sandbox(reads=(engine,), inherited=(3, 4), is_alone=True).command()
 
 
-def around_compiler(tree: Path, library: Path, variables: Mapping[str, str]) -> list[str]:
-    """Returns a command that builds in a tree, and writes to its build folder alone. The `library` is loaded into the tools."""
-    sandbox = Sandbox((tree, library), (tree / "build",), tree, memory=6 << 30, cpu=900, seconds=1800, processes=256)
+def around_compiler(tree: Path, folder: Path, copy: Path, library: Path, variables: Mapping[str, str]) -> list[str]:
+    """Returns a command that builds in a `folder` of a tree, and writes to its `copy` alone. The `library` is loaded into the tools."""
+    sandbox = Sandbox((tree, library), copies={folder: copy}, folder=tree, memory=6 << 30, cpu=900, seconds=1800, processes=256)
     return replace(sandbox, variables=variables).command()
+
+
+def around_qemu(kernel: Path, binary: Path) -> tuple[str, ...]:
+    """Returns bubblewrap's command for a QEMU that boots `kernel`, up to its last option. QEMU limits itself (-sandbox)."""
+    seen = [kernel, *([] if str(binary.resolve()).startswith("/usr/") else [binary.resolve().parents[1]])]
+    return (*_before(_PAGE), *(word for path in seen for word in ("--ro-bind", str(path), str(path))), *_after())
 
 
 @cache
@@ -103,6 +113,15 @@ def refusal() -> str | None:
     if tried.returncode == 0:
         return None
     return (tried.stderr.strip().splitlines() or [f"bwrap ended with status {tried.returncode}"])[-1]
+
+
+def need_sandbox() -> None:
+    """Raises LadderError, which says what to do, if this machine makes no sandbox."""
+    if (why := refusal()) is not None:
+        raise LadderError(
+            f"what students wrote is built and run in a sandbox, and this machine makes none: {why}. "
+            "What to do: docs/instructor.md, Sandbox. With --unsealed it runs with all your rights"
+        )
 
 
 def _before(temporary: int) -> list[str]:

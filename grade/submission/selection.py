@@ -5,7 +5,7 @@ submission can matter; the parts of it that a person should know about are liste
 """
 
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import PurePosixPath
 
@@ -97,21 +97,25 @@ class Contents:
             return "is not one small file"
         return _read_claim(entries[0].content or b"", self._labs)
 
-    def select(self, lab: int, given: Mapping[str, bytes], isas: Sequence[str]) -> Selection:
-        """Returns what lab `lab` is graded with; `given` is the tree that the student was handed, to say what was changed."""
+    def select(self, lab: int, given: Callable[[], Mapping[str, bytes]], isas: Sequence[str]) -> Selection:
+        """Returns what lab `lab` is graded with; `given` makes the tree that the student was handed, to say what was changed."""
         labs = [known for known in self._labs if known.number <= lab]
         owned, graded = owned_paths(labs), set(owned_paths(labs, isas))
-        selection = Selection(lab, left_out=list(self._problems), unlisted=frozenset(owned) - graded)
+        selection = Selection(lab, self.taken(lab), left_out=list(self._problems), unlisted=frozenset(owned) - graded)
         for path in owned:
-            problem = self._problem_of(path)
-            if problem is None and path in self._entries:
-                selection.taken[path] = self._entries[path][0].content or b""
-            elif path in graded:
+            if path in graded and path not in selection.taken:
                 selection.missing.append(path)
+                problem = self._problem_of(path)
                 selection.left_out += [LeftOut(path, problem, 0)] if problem is not None else []
         selection.left_out += self._others(set(owned), given)
         selection.left_out.sort(key=lambda left: (left.rank, left.path))
         return selection
+
+    def taken(self, lab: int) -> dict[str, bytes]:
+        """Returns the owned files of labs 1 to `lab` that are taken."""
+        owned = owned_paths([known for known in self._labs if known.number <= lab])
+        there = (path for path in owned if path in self._entries and self._problem_of(path) is None)
+        return {path: self._entries[path][0].content or b"" for path in there}
 
     def _problem_of(self, path: str) -> str | None:
         """Returns why the owned file `path` cannot be taken; None also if there is none."""
@@ -132,8 +136,9 @@ class Contents:
             return "holds NUL bytes: it is no text"
         return None
 
-    def _others(self, owned: set[str], given: Mapping[str, bytes]) -> Iterator[LeftOut]:
+    def _others(self, owned: set[str], given: Callable[[], Mapping[str, bytes]]) -> Iterator[LeftOut]:
         """Yields what is no owned file and differs from how it was handed out."""
+        handed: Mapping[str, bytes] | None = None  # made if it is needed: most submissions are owned files alone
         by_folded = {path.casefold(): path for path in owned}
         later = {path: lab.number for lab in self._labs for path in owned_paths([lab])}
         for path, entries in self._entries.items():
@@ -146,9 +151,9 @@ class Contents:
                 yield LeftOut(path, f"is {entry.kind}", 2)
             elif path in later:
                 yield LeftOut(path, f"is of lab {later[path]}, which is not graded here", 4)
-            elif path not in given:
+            elif path not in (handed := given() if handed is None else handed):
                 yield LeftOut(path, "is not part of the lab", 3)
-            elif any(entry.digest != blob_id(given[path], entry.digest) for entry in entries):
+            elif any(entry.digest != blob_id(handed[path], entry.digest) for entry in entries):
                 yield LeftOut(path, "differs from what is handed out now; main's is graded", 2)
 
 

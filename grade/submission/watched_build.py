@@ -18,12 +18,16 @@ from pathlib import Path
 from typing import Protocol
 
 from grade.diagnosis.failure import Failure
-from grade.ladder.build import BuildError, Caution, Kernel, Manner, Step, build_host_tests, build_kernel
-from grade.ladder.build_errors import Diagnostic
+from grade.ladder.build import BuildError, Caution, Kernel, Manner, Step, build_host_tests, build_kernel, engine_of
+from grade.ladder.build_errors import Diagnostic, with_culprit
 from grade.ladder.labs import LadderError, load_labs
+from grade.ladder.plain_file import read_plain
 from grade.ladder.trees import locked
+from grade.submission.digests import check_digests, digests_of
 from grade.submission.include_graph import files_that_reach
 from grade.submission.opened_files import ToolRun, build_library, environment, tool_runs
+from grade.submission.places import log_words
+from grade.submission.private_copy import RECORDS, TEMPORARY, PrivateCopy
 from grade.submission.sandbox import around_compiler
 from grade.submission.selection import owned_paths
 from grade.visible import visible
@@ -38,15 +42,22 @@ _LIMITS = (
     *("prlimit", f"--cpu={_CPU_SECONDS}:{_CPU_SECONDS + 5}", f"--as={_MEMORY}", f"--fsize={_LARGEST_FILE}", "--core=0"),
 )
 _SIGNS = {
-    r"CPU time limit exceeded|Killed signal": f"compiling it takes more than {_CPU_SECONDS} seconds of CPU time",
+    r"CPU time limit exceeded": f"compiling it takes more than {_CPU_SECONDS} seconds of CPU time",
     r"File size limit exceeded|File too large": f"compiling it makes a file of more than {_LARGEST_FILE >> 20} MiB",
     r"out of memory|memory exhausted|allocate memory": f"compiling it takes more than {_MEMORY >> 30} GiB of memory",
 }
+_LEAST_ROOM = 64 << 20
+"""Bytes: with less on its disk, a build may have failed for that."""
+_NINJA_IS_FULL, _END = "std::bad_alloc", 4096  # it keeps what a tool prints until that ends
 # The tools that read what a student wrote; the LTO ones only to see that they do not run.
 _READERS = ("cc1plus", "cc1", "as", "lto", "wrapper", "lto1")
-_NO_LTO = "-DCMAKE_EXE_LINKER_FLAGS=-fno-lto"  # code hidden in an object, compiled when nobody watches
+_DEFINITIONS = (
+    "-DCMAKE_EXE_LINKER_FLAGS=-fno-lto",  # code hidden in an object, compiled when nobody watches
+    "-DJUDGES_ALONE=ON",  # kernel/tests/host.cmake
+)
 _MOST_NAMED = 5
-_KEPT = re.compile(r"kernel\.elf|\w+_tests(_engine)?|\w+\.log")
+_KERNEL = "kernel.elf"
+_USER_PROGRAMS = "archive/programs.tar"  # the file of all of them that goes into the kernel (user/programs.cmake)
 _SHARED = ("host_machine",)  # what all programs of host tests are linked with (kernel/tests/host.cmake)
 
 
@@ -57,6 +68,8 @@ class _Outcome:
     reads: list[list[str]]
     error: Diagnostic | None
     log: str | None
+    digests: dict[str, str]
+    """Of what was built, by its path: nothing in a sandbox can write where this is kept."""
 
 
 def watched_kernel(tree: Path, isa: str, manner: Manner = Manner(), *, sealed: bool) -> Kernel:
@@ -85,13 +98,9 @@ def all_watched_host_tests(tree: Path, programs: Sequence[str], manner: Manner, 
     return came
 
 
-def prune(tree: Path) -> None:
-    """Removes what was built, except what may be run or read later: otherwise a class fills a disk."""
-    for folder in (tree / "build").glob("*"):
-        for path in folder.iterdir() if folder.is_dir() else ():
-            if _KEPT.fullmatch(path.name):
-                continue
-            shutil.rmtree(path) if path.is_dir() and not path.is_symlink() else path.unlink()
+def check_unchanged(tree: Path, name: str) -> None:
+    """Raises NotAsBuilt if what was built under that name, an ISA or a program of host tests, is no longer the same."""
+    check_digests(json.loads(_record(tree, name).read_text(encoding="utf-8"))["digests"], read_once="user")
 
 
 class _Build(Protocol):
@@ -103,10 +112,10 @@ class _Build(Protocol):
 
 def _once(tree: Path, preset: str, build: _Build, sealed: bool, program: str = "") -> None:
     """Builds and examines the records, unless that was already done; raises the outcome."""
-    file = tree / "build" / f"{program or preset}.watched.json"
+    file = _record(tree, program or preset)
     with locked(file.with_suffix(".lock")):
         if not file.exists():
-            file.write_text(json.dumps(asdict(_built(tree, preset, build, sealed))), encoding="utf-8")
+            file.write_text(json.dumps(asdict(_built(tree, preset, build, sealed, program))), encoding="utf-8")
         document = json.loads(file.read_text(encoding="utf-8"))
     if document["reads"]:
         raise _reads_outside(document["reads"])
@@ -115,34 +124,73 @@ def _once(tree: Path, preset: str, build: _Build, sealed: bool, program: str = "
         raise BuildError(tree, preset, Diagnostic(**first) if first else None, document["log"])
 
 
-def _built(tree: Path, preset: str, build: _Build, sealed: bool) -> _Outcome:
+def _record(tree: Path, name: str) -> Path:
+    return tree / "build" / f"{name}.watched.json"
+
+
+def _built(tree: Path, preset: str, build: _Build, sealed: bool, program: str) -> _Outcome:
     owned = [path for path in owned_paths(load_labs(tree)) if (tree / path).exists()]
-    watch = _Watch(tree, tree / "build" / preset, owned, sealed)
-    error: BuildError | None = None
+    folder = tree / "build" / preset
+    watch = _Watch(tree, folder, owned, PrivateCopy(folder.resolve()) if sealed else None)
+    killed_before = _killed_for_memory()
     try:
-        build(caution=Caution(_LIMITS, (_NO_LTO,), watch.steps))
-    except BuildError as caught:
-        error = caught
-    reads = watch.reads_outside()
-    if error is None:
-        return _Outcome(reads, None, None)
-    log = f"The whole log: {error.log}" if isinstance(error.log, Path) else error.log
-    return _Outcome(reads, _explained(error), log)
+        build(caution=Caution(_LIMITS, _DEFINITIONS, watch.steps))
+        reads = watch.reads_outside()
+        return _Outcome(reads, None, None, {} if reads else digests_of(_made(folder, program)))
+    except BuildError as error:
+        _refuse_what_is_ours(error, watch, killed_before)
+        log = log_words(tree.parent, error.log) if isinstance(error.log, Path) else error.log
+        return _Outcome(watch.reads_outside(), _explained(error, watch.written, watch.unfinished()), log, {})
+    finally:
+        watch.end()
 
 
-def _explained(error: BuildError) -> Diagnostic | None:
-    """Returns the first error, in our own words if a limit ended the build."""
-    first = error.first_error
+def _refuse_what_is_ours(error: BuildError, watch: "_Watch", killed_before: int) -> None:
+    """Raises LadderError if it is not the student's fault that a build has failed.
+
+    What the tools said has no part in it: a student's file can have them say anything.
+    """
+    if not watch.is_ours_built:
+        raise LadderError(f"what is given does not build here, which is not the student's fault: {error}") from error
+    if _killed_for_memory() != killed_before:
+        raise LadderError("this machine ran out of memory during a build, and killed a process: grade it again") from error
+    if shutil.disk_usage(error.tree).free < _LEAST_ROOM:
+        raise LadderError(f"no space is left on the disk of {error.tree}: make room, and grade it again") from error
+
+
+def _killed_for_memory() -> int:
+    """Returns how many processes this machine has killed for want of memory (proc(5), vmstat)."""
+    text = Path("/proc/vmstat").read_text(encoding="ascii")
+    found = re.search(r"^oom_kill (\d+)$", text, re.MULTILINE)
+    return int(found[1]) if found is not None else 0
+
+
+def _made(folder: Path, program: str) -> list[Path]:
+    """Returns what is run, and what is read about it: the kernel and its programs, or a program of host tests."""
+    if not program:
+        return [folder / _KERNEL, *folder.glob("user/*")]
+    engine = engine_of(folder / program)
+    return [folder / program, *([engine] if os.path.lexists(engine) else [])]
+
+
+def _explained(error: BuildError, written: Path, unfinished: str | None) -> Diagnostic | None:
+    """Returns the first error of what was built in the folder `written`, in our own words if a limit ended the build.
+
+    `unfinished` is the only source that was not compiled, if there is one.
+    """
+    first = with_culprit(error.first_error, written) if error.first_error is not None else None
     if not isinstance(error.log, Path) or (first is not None and first.file is not None):
         return first
     silent = f"the build ended without a word, or took {_BACKSTOP_MINUTES} minutes"
     message = first.message if first is not None else silent
     limit = next((limit for sign, limit in _SIGNS.items() if re.search(sign, message)), None)
-    text = error.log.read_text(encoding="utf-8", errors="replace")
+    text = read_plain(error.log).decode(errors="replace")
+    if _NINJA_IS_FULL in text[-_END:]:
+        limit = f"what the tools print takes more than {_MEMORY >> 30} GiB of memory"
     if (whole := re.search(r"^ended, because it uses (more than .*)$", text, re.MULTILINE)) is not None:  # keeper.py
         limit = f"compiling all files takes {whole[1]}"
     failed = re.search(r"^FAILED: \S*?\.dir/(\S+?)\.o(?:bj)?\b", text, re.MULTILINE)
-    return Diagnostic(failed[1] if failed else None, None, None, limit or message)
+    return Diagnostic(failed[1] if failed else unfinished, None, None, limit or message)
 
 
 def _reads_outside(reads: list[list[str]]) -> Failure:
@@ -162,38 +210,63 @@ class _Unit:
 
 
 class _Watch:
-    """The build of one preset in `folder`, with a student's files among its sources."""
+    """The build of one preset in `folder`, with a student's files among its sources; in a sandbox if there is a `copy` for it."""
 
-    def __init__(self, tree: Path, folder: Path, owned: list[str], sealed: bool) -> None:
-        self._tree, self._folder, self._owned, self._sealed = tree.resolve(), folder.resolve(), owned, sealed
-        self._records = self._folder / "opened"
+    def __init__(self, tree: Path, folder: Path, owned: list[str], copy: PrivateCopy | None) -> None:
+        self._tree, self._folder, self._owned, self._copy = tree.resolve(), folder.resolve(), owned, copy
+        self.written = copy.path if copy is not None else self._folder
         self._watched: list[_Unit] = []
+        self.is_ours_built = False
+        """Whether the step is over in which nothing of a student takes part."""
 
     def steps(self, folder: Path, target: str) -> Iterator[Step]:
         """Yields what is ours alone; then what the student's files reach, under watch; and if that read nothing outside, the rest."""
+        yield Step(["build.ninja"])  # CMake runs again if a file has come or gone since the place was used last
         units = [unit for unit in _units(self._tree, folder) if _is_part(unit, target)]
         reached = files_that_reach(self._tree, self._owned)
         self._watched = [unit for unit in units if unit.source in reached]
         ours = [unit.object for unit in units if unit.source not in reached]
-        temporary = folder / "tmp"
-        for path in (self._records, temporary):
-            path.mkdir(exist_ok=True)
-        library = build_library(self._tree.parents[2] / "watch")
-        watch = {"CCACHE_DISABLE": "1", "TMPDIR": str(temporary), **environment(library, self._records)}
+        if any(map(_is_users, units)) and not any(map(_is_users, self._watched)):
+            ours.append(_USER_PROGRAMS)
+        made = [name for name in (target, f"{target}_engine") if any(f"/{name}.dir/" in f"/{unit.object}" for unit in units)]
+        ours += [name for name in made if _is_given(name, self._watched)]
         if precompiled := [name for name in ours if name.endswith(".gch")]:
             yield Step(precompiled)  # from the cache, which knows by it what else was compiled with it
         yield Step(ours)
-        sandbox = around_compiler(self._tree, library, watch) if self._sealed else []
-        for targets in ([unit.object for unit in self._watched], [target]):
+        self.is_ours_built = True
+        library = build_library(self._tree.parents[2] / "watch")
+        if self._copy is not None:
+            self._copy.make()
+        for name in (RECORDS, TEMPORARY):
+            (self.written / name).mkdir(exist_ok=True)
+        watch = {"CCACHE_DISABLE": "1", "TMPDIR": str(folder / TEMPORARY), **environment(library, folder / RECORDS)}
+        sandbox = around_compiler(self._tree, folder, self._copy.path, library, watch) if self._copy is not None else []
+        left = [name for name in made if name not in ours]
+        for targets in ([unit.object for unit in self._watched], left):
             yield Step(targets, {} if sandbox else watch, sandbox)
             if self.reads_outside():
                 return
+        if self._copy is not None:
+            built = _made(self.written, "" if target == "kernel" else target)
+            names = [path.relative_to(self.written).as_posix() for path in built]
+            self._copy.take_out(name for name in names if name in (*left, _KERNEL) or not (folder / name).exists())
+
+    def unfinished(self) -> str | None:
+        """Returns the source that has no object, or an empty one, if it is the only one."""
+        objects = ((unit.source, self.written / unit.object) for unit in self._watched)
+        left = [source for source, path in objects if not os.path.lexists(path) or not path.lstat().st_size]
+        return left[0] if len(left) == 1 else None
+
+    def end(self) -> None:
+        """Removes what only the build needed."""
+        if self._copy is not None:
+            self._copy.remove()
 
     def reads_outside(self) -> list[list[str]]:
         """Returns which file read what it must not, each pair once. LadderError if the watch itself has failed."""
-        if not self._records.exists():
+        if not os.path.lexists(self.written / RECORDS):
             return []
-        runs = [run for run in tool_runs(self._records) if run.tool in _READERS]
+        runs = [run for run in tool_runs(self.written / RECORDS) if run.tool in _READERS]
         system = _system_folders({unit.compiler for unit in self._watched})
         allowed = tuple(f"{folder}/" for folder in (str(self._tree), *system))
         opened = ((run, os.path.normpath(path)) for run in runs for path in run.opened)
@@ -218,15 +291,24 @@ class _Watch:
         """Checks that the compilation of each unit with an object was recorded: otherwise the tools cannot be watched."""
         seen = {path for run in runs for path in run.opened}
         for unit in self._watched:
-            if (self._folder / unit.object).exists() and str(self._folder / unit.object) not in seen:
+            if os.path.lexists(self.written / unit.object) and str(self._folder / unit.object) not in seen:
                 raise LadderError(f"{unit.compiler}: what it reads cannot be watched here, so this is not graded")
 
 
 def _is_part(unit: _Unit, target: str) -> bool:
     """Returns whether the target contains the unit; the kernel holds all user programs."""
-    if target == "kernel":
-        return "headers.dir/" not in unit.object
+    if target == "kernel":  # and not the probes, by which each header, also a student's, compiles alone
+        return re.search(r"(?:^|/)(?:kernel|user_\w+)\.dir/", unit.object) is not None
     return any(f"/{folder}.dir/" in f"/{unit.object}" for folder in (target, f"{target}_engine", *_SHARED))
+
+
+def _is_given(target: str, watched: Iterable[_Unit]) -> bool:
+    """Returns whether nothing of what a target is linked from is watched."""
+    return not any(f"/{folder}.dir/" in f"/{unit.object}" for unit in watched for folder in (target, *_SHARED))
+
+
+def _is_users(unit: _Unit) -> bool:
+    return "user_" in unit.object
 
 
 def _is_source(unit: _Unit, run: ToolRun) -> bool:
@@ -234,7 +316,7 @@ def _is_source(unit: _Unit, run: ToolRun) -> bool:
 
 
 def _units(tree: Path, folder: Path) -> Iterator[_Unit]:
-    for command in json.loads((folder / "compile_commands.json").read_text(encoding="utf-8")):
+    for command in json.loads(read_plain(folder / "compile_commands.json")):
         words = shlex.split(command["command"])
         compiler = next(word for word in words if not word.endswith("ccache"))
         source = Path(command["file"]).resolve()

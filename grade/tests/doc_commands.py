@@ -20,6 +20,7 @@ _PLACEHOLDERS = {
     "F": "f.json", "ADDRESS": "0x1000", "MILESTONE": "1.1", "FILE": "f", "DIR": ".", "FOLDER": "folder",
     "EXPR": "x", "REV": "HEAD", "SECONDS": "5", "COMMANDS": "help",
     "TESTS": "grade", "LANGUAGE": "python", "CMD;CMD": "help", "ARCHIVE|DIR|GIT-REV": ".", "URL": "url", "CMD": "help",
+    "FORMAT": "gradescope", "MINUTES": "5", "SERVICE": "gradescope",
 }  # fmt: skip
 _HOST_TESTS = re.compile(r"build/host/\w+_tests")
 _OTHER_PROGRAMS = {

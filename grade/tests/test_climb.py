@@ -208,7 +208,7 @@ def formatted(path: str, text: str) -> str:
 
 def is_for_students(path: str) -> bool:
     """What the ladder has of main. Of grade/ it has what the clone needs to grade itself, as the climb shows."""
-    texts = ("docs/instructor.md", "docs/graded.md", "CHANGELOG.md", "CONTRIBUTING.md", ".github/")
+    texts = ("docs/class.md", "docs/instructor.md", "docs/graded.md", "CHANGELOG.md", "CONTRIBUTING.md", ".github/")
     for_instructors = (*texts, "pyproject.toml", ".flake8")
     return not path.startswith((".ci/", "grade/", "kernel/tests/fuzz/", *for_instructors)) and not re.match(
         r"labs/[^/]+/[^/]+/", path

@@ -18,6 +18,11 @@ ROOT = find_root(Path(__file__))
 POINTERS = '[[gnu::used]] constinit const char* g_names[] = {"text", "data"};\n'
 CONSTRUCTOR = 'int answer() { int n = 5; asm volatile("" : "+r"(n)); return n; }\nint g_answer = answer();\n'
 VIRTUAL = "struct Base { virtual int f() const { return 1; } };\n[[gnu::used]] Base g_base;\n"
+HUGE = "namespace { unsigned char huge[8ull << 30]; }\nunsigned char& of_huge(unsigned long i) { return huge[i]; }\n"
+UNNAMED = 'asm(".pushsection .bss; .skip 0x4000000; .popsection");\n'
+SECTION = '[[gnu::section(".mine")]] int g_mine = 3;\n'
+CHOSEN = 'static void one() {}\nextern "C" auto choose() { return one; }\n[[gnu::ifunc("choose")]] void chosen();\n'
+CHOSEN += "void call() { chosen(); }\n"
 
 
 def changed_tree(folder: Path, file: str, old: str, new: str) -> Path:
@@ -33,8 +38,16 @@ def changed_tree(folder: Path, file: str, old: str, new: str) -> Path:
 @pytest.mark.parametrize("isa", ISAS)
 @pytest.mark.parametrize(
     ("code", "message"),
-    [(POINTERS, "holds an absolute pointer"), (VIRTUAL, "holds an absolute pointer"), (CONSTRUCTOR, "needs a constructor")],
-    ids=["pointers", "virtual-functions", "constructor"],
+    [
+        (POINTERS, "holds an absolute pointer"),
+        (VIRTUAL, "holds an absolute pointer"),
+        (CONSTRUCTOR, "needs a constructor"),
+        (HUGE, "^kernel/base/clock.cc: error: The kernel does not fit: .* 32 MiB; huge in .bss takes 8 GiB"),
+        (UNNAMED, "^kernel/base/clock.cc: error: The kernel does not fit: .* 32 MiB; .bss takes 64 MiB"),
+        (SECTION, "^kernel/base/clock.cc: error: .mine has no place in memory: take the name of the section away"),
+        (CHOSEN, "is chosen when a program is loaded"),
+    ],
+    ids=["pointers", "virtual-functions", "constructor", "huge", "unnamed", "section", "chosen"],
 )
 def test_the_linker_refuses_what_cannot_work(tmp_path: Path, isa: str, code: str, message: str) -> None:
     tree = changed_tree(tmp_path / "tree", "kernel/base/clock.cc", "std::uint64_t ticks()", f"{code}\nstd::uint64_t ticks()")

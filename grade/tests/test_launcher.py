@@ -332,6 +332,8 @@ def test_what_is_missing_after_installing_is_told(debian: World) -> None:
 
 
 LINTERS = "black isort flake8 mypy shellcheck clang-tidy"
+SIMILARITY, SIMILARITY_PACKAGE = "sim_c++", "similarity-tester"
+DASK, DASK_PACKAGE = "dask-scheduler", "python3-distributed"
 
 
 def test_doxygen_is_needed_by_docs_and_test_only(debian: World) -> None:
@@ -340,11 +342,16 @@ def test_doxygen_is_needed_by_docs_and_test_only(debian: World) -> None:
         assert f"GRADE ['{command}']" in debian.run(command).stdout
     assert debian.run("setup", "--check").returncode == 0
     assert debian.calls("apt-get") == []
-    for command, browser, linters in (("docs", "", ""), ("test", "chromium chromedriver selenium ", f" {LINTERS}")):
+    for command, browser, linters in (
+        ("docs", "", ""),
+        ("test", "chromium chromedriver selenium jsonschema ", f" {LINTERS} {SIMILARITY} {DASK}"),
+    ):
         result = debian.run(command)
         assert result.returncode == 2
         assert f"Missing: {browser}doxygen dot doxygen-awesome.css{linters}\n" in result.stderr
-        assert debian.calls("apt-get")[-1].endswith(f" doxygen graphviz doxygen-awesome-css{linters}")
+        assert debian.calls("apt-get")[-1].endswith(
+            f" doxygen graphviz doxygen-awesome-css{linters.replace(SIMILARITY, SIMILARITY_PACKAGE).replace(DASK, DASK_PACKAGE)}"
+        )
     for name in ("doxygen", "dot"):
         debian.program(name, "")
     debian.file("usr/share/doxygen-awesome-css/doxygen-awesome.css", "")
@@ -440,8 +447,8 @@ def test_only_the_modules_that_are_missing(debian: World) -> None:
 def test_only_mains_own_tests_want_a_browser(debian: World) -> None:
     assert debian.run("grade").returncode == debian.run("view").returncode == 7
     asked = debian.run("test").stderr
-    assert "Missing: chromium chromedriver selenium" in asked
-    assert "Installing: chromium chromium-driver python3-selenium" in asked
+    assert "Missing: chromium chromedriver selenium jsonschema" in asked
+    assert "Installing: chromium chromium-driver python3-selenium python3-jsonschema" in asked
     assert "GRADE ['test', '--quick']" in debian.run("test", "--quick").stdout, "what is quick looks at nothing"
     debian.course('isas = ["x86_64", "aarch64"]')  # where `test` only says that it is main's
     assert "chromium" not in debian.run("test").stderr

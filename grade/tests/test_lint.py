@@ -42,8 +42,9 @@ def tree(tmp_path: Path) -> Path:
     for name in ("grade/a.py", "labs/a.py"):
         (tmp_path / name).parent.mkdir(exist_ok=True)
         (tmp_path / name).write_text("x = 1\n")
-    for name in ("pagewalk", ".ci/run", ".vscode/pagewalk-gdb"):
-        (tmp_path / name).parent.mkdir(exist_ok=True)
+    (shellcheck,) = (linter for linter in LINTERS if linter.name == "shellcheck")
+    for name in shellcheck.arguments:
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / name).write_text("#!/bin/sh\ntrue\n")
     lay_out_cpp(tmp_path)
     return tmp_path

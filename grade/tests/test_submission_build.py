@@ -6,22 +6,26 @@ On a small tree of CMake's, with the compilers of the real ones; nothing that is
 import json
 import os
 import subprocess
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
 from grade.checks.host_tests import programs_for
+from grade.course.cutter import cut
 from grade.diagnosis.failure import Failure
 from grade.isa import ISAS
 from grade.ladder.build import BuildError, build_host_tests, build_kernel
 from grade.ladder.labs import LadderError, load_labs
 from grade.ladder.trees import Tree, find_root, prepare
 from grade.submission import watched_build
+from grade.submission.digests import NotAsBuilt, check_digests, digests_of
 from grade.submission.include_graph import files_that_reach
-from grade.submission.laid_out import laid_out, tree_in
+from grade.submission.laid_out import folder_of, laid_out, tree_in
 from grade.submission.selection import owned_paths
-from grade.submission.watched_build import watched_host_tests, watched_kernel
+from grade.submission.watched_build import check_unchanged, watched_host_tests, watched_kernel
 from grade.tests.submission_trees import LAB, SEALED
 
 ROOT = find_root(Path(__file__))
@@ -69,6 +73,9 @@ add_compile_options($<$<COMPILE_LANGUAGE:CXX>:-Wall>)
 file(GLOB sources CONFIGURE_DEPENDS kernel/*.cc kernel/*.S)
 if(ISA STREQUAL host)
   add_executable(host_tests ${sources})
+  if(EXISTS ${CMAKE_SOURCE_DIR}/kernel/taken_over.sh)
+    add_custom_command(TARGET host_tests POST_BUILD COMMAND sh ${CMAKE_SOURCE_DIR}/kernel/taken_over.sh)
+  endif()
 else()
   add_library(kernel OBJECT ${sources})
 endif()
@@ -108,26 +115,36 @@ def spied(tmp_path: Path) -> Path:
     return tmp_path / "spied"
 
 
-def build(main: Tree, files: dict[str, str], preset: str = "host", sealed: bool = SEALED) -> Path:
-    """Builds a submission of these files; the error that it ends with is raised."""
+@contextmanager
+def building(main: Tree, files: dict[str, str], preset: str = "host", sealed: bool = SEALED) -> Iterator[Path]:
+    """Builds a submission of these files, and yields its tree; the error that it ends with is raised."""
     student = main.root.parent / "student"
     (student / "kernel").mkdir(parents=True, exist_ok=True)
     for name, text in files.items():
         (student / "kernel" / name).write_text(text, encoding="utf-8")
-    with laid_out(main, str(student), [1]) as found:
+    with laid_out(main, str(student), [1], sealed=sealed) as found:
         tree = tree_in(found.folder, 1)
-        if preset == "host":
-            watched_host_tests(tree, "host_tests", sealed=sealed)
-        else:
-            watched_kernel(tree, preset, sealed=sealed)
-    return tree
+        try:
+            if preset == "host":
+                watched_host_tests(tree, "host_tests", sealed=sealed)
+            else:
+                watched_kernel(tree, preset, sealed=sealed)
+            yield tree
+        finally:
+            for file in tree.glob("build/*.watched.json"):
+                (main.root.parent / "outcome.json").write_text(file.read_text(encoding="utf-8"), encoding="utf-8")
+
+
+def build(main: Tree, files: dict[str, str], preset: str = "host", sealed: bool = SEALED) -> Path:
+    """Does the same; returns what is kept of the tree."""
+    with building(main, files, preset, sealed):
+        return folder_of(main, str(main.root.parent / "student")) / "lab-1"
 
 
 def reads(main: Tree) -> dict[str, set[str]]:
     """What the last build read outside, by who read it."""
-    (file,) = main.root.glob("build/submissions/*/lab-1/build/*.watched.json")
     found: dict[str, set[str]] = {}
-    for who, what in json.loads(file.read_text(encoding="utf-8"))["reads"]:
+    for who, what in json.loads((main.root.parent / "outcome.json").read_text(encoding="utf-8"))["reads"]:
         found.setdefault(who, set()).add(what)
     return found
 
@@ -188,8 +205,7 @@ def test_code_that_only_the_linker_would_compile(main: Tree, spied: Path, tmp_pa
     command = ["g++", "-flto", "-S", "-o", "-", hidden]
     assembly = subprocess.run(command, check=True, capture_output=True, text=True).stdout
     assert ".gnu.lto_" in assembly
-    with suppress(BuildError):
-        tree = build(main, {"preprocessed.S": assembly})
+    with suppress(BuildError), building(main, {"preprocessed.S": assembly}) as tree:
         assert b"the secret solution" not in (tree / "build/host/host_tests").read_bytes()
     assert reads(main) == {}
 
@@ -229,6 +245,16 @@ def test_greedy_code_does_not_compile(main: Tree, monkeypatch: pytest.MonkeyPatc
     assert str(caught.value).startswith(message)
 
 
+def test_tools_that_print_without_end(main: Tree, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Ninja keeps what they print, and has a limit of its own; here a smaller one."""
+    limits = tuple("--as=400000000" if word.startswith("--as") else word for word in watched_build._LIMITS)
+    monkeypatch.setattr(watched_build, "_LIMITS", limits)
+    line = f'.print \\"{"x" * 100}\\"\\n'
+    endless = f'asm(".rept 100000\\n.rept 10000\\n{line}.endr\\n.endr");\n'
+    with pytest.raises(BuildError, match="^kernel/honest.cc: error: what the tools print takes more than 4 GiB of memory"):
+        build(main, {"honest.cc": endless})
+
+
 @pytest.mark.skipif(not SEALED, reason="this machine makes no sandbox")
 def test_all_files_together_are_greedy(main: Tree, monkeypatch: pytest.MonkeyPatch) -> None:
     whole = watched_build.around_compiler
@@ -242,6 +268,166 @@ def test_errors_are_short(main: Tree) -> None:
     with pytest.raises(BuildError) as caught:
         build(main, {"honest.cc": f"#error {'x' * 100_000}\n" * 3})
     assert "kernel/honest.cc:1:2: error: #error xxx" in str(caught.value) and len(str(caught.value)) < 1500
+
+
+def test_given_code_that_does_not_build_is_not_the_students_fault(main: Tree) -> None:
+    (main.root / "kernel/alone.cc").write_text("#error of ours\n", encoding="utf-8")
+    with pytest.raises(LadderError, match="what is given does not build here, which is not the student's fault") as caught:
+        build(main, {"honest.cc": HONEST})
+    assert "of ours" in str(caught.value) and not isinstance(caught.value, BuildError)
+
+
+def test_main_may_change_between_two_submissions(main: Tree) -> None:
+    """They are built in the same place, which knows the files that there were."""
+    for name in ("alone", "other", "alone", "third"):
+        for path in main.root.glob("kernel/*.cc"):
+            if path.stem in ("alone", "other"):
+                path.unlink()
+        (main.root / f"kernel/{name}.cc").write_text("int alone;\n", encoding="utf-8")
+        assert (build(main, {"honest.cc": HONEST}) / "build/host/host_tests").exists()
+    assert len(list(main.root.glob("build/submissions/.place-*-1"))) == 1
+
+
+@pytest.mark.parametrize(
+    ("name", "seen", "words"),
+    [
+        ("_killed_for_memory", [3, 4], "this machine ran out of memory during a build"),
+        ("shutil.disk_usage", [SimpleNamespace(free=1 << 20)], "no space is left on the disk of"),
+    ],
+)
+def test_what_the_machine_lacks_is_not_the_students_fault(
+    main: Tree, monkeypatch: pytest.MonkeyPatch, name: str, seen: list[object], words: str
+) -> None:
+    monkeypatch.setattr(f"grade.submission.watched_build.{name}", lambda *_: seen.pop(0))
+    with pytest.raises(LadderError, match=words) as caught:
+        build(main, {"honest.cc": "#error mine\n"})
+    assert not isinstance(caught.value, BuildError)
+
+
+@pytest.mark.parametrize(
+    "said", ["g++: fatal error: Killed signal terminated program cc1plus", "fatal error: No space left on device"]
+)
+def test_a_student_who_says_that_the_machine_is_at_fault_is_not_believed(main: Tree, said: str) -> None:
+    with pytest.raises(BuildError):
+        build(main, {"honest.cc": f'asm(".print \\"{said}\\"");\n#error {said}\n'})
+    with pytest.raises(BuildError):
+        build(main, {"honest.cc": f'asm(".print \\"{said}\\"\\n.error \\"{said}\\"");\n'})
+
+
+needs_sandbox = pytest.mark.skipif(not SEALED, reason="this machine makes no sandbox")
+
+
+def taken_over(main: Tree, script: str) -> AbstractContextManager[Path]:
+    """A build whose tools a student has taken over: in the sandbox they do this when the program has been linked."""
+    (main.root / "kernel/taken_over.sh").write_text(f"PATH=/bin:/usr/bin\nset +e\n{script}\ntrue\n", encoding="utf-8")
+    return building(main, {"honest.cc": HONEST})
+
+
+@needs_sandbox
+@pytest.mark.parametrize(
+    ("deed", "refused"),
+    [
+        ("rm host_tests; mkfifo host_tests", "host_tests is no plain file"),
+        ("ln -sf {secret} host_tests", "host_tests is no plain file"),
+        ("rm host_tests; mkdir host_tests", "host_tests is no plain file"),
+        ("mkfifo host_tests_engine", "host_tests_engine is no plain file"),
+        ("mkfifo opened/pipe", "pipe is no plain file"),
+        ("ln -s {secret} opened/link", "link is no plain file"),
+        ("truncate -s 100M opened/large", "large has 104857600 bytes, and may have 67108864"),
+        ("mkdir elsewhere; mv opened/* elsewhere; rmdir opened; ln -s elsewhere opened", "is no plain file"),
+    ],
+)
+def test_what_a_sandbox_leaves_is_taken_out_as_plain_files(main: Tree, tmp_path: Path, deed: str, refused: str) -> None:
+    (tmp_path / "secret").write_text("the secret solution")
+    with pytest.raises(LadderError, match=refused), taken_over(main, deed.format(secret=tmp_path / "secret")):
+        pass
+    assert not list(main.root.glob("build/submissions/*/lab-1/build/*.sealed")), "the copy is gone"
+
+
+@needs_sandbox
+def test_what_we_write_and_obey_is_out_of_reach(main: Tree) -> None:
+    """The log, the rules of ninja and CMake, the outcome, what other builds left: a sandbox has only a copy."""
+    mine = (
+        "host_tests.log",
+        "build.ninja",
+        "CMakeCache.txt",
+        "compile_commands.json",
+        "host_tests.stamp",
+        "pagewalk.configured",
+    )
+    deeds = "".join(f"ln -sf ../../pagewalk {name}\n" for name in mine)
+    deeds += "mkdir -p user; echo mine > user/hello; for name in ../mine ../host.watched.json ../../kernel/main.cc; do\n"
+    with taken_over(main, f"{deeds}echo mine > $name && touch wrote; done; test -e wrote && rm host_tests") as tree:
+        folder = tree / "build/host"
+        assert not any((folder / name).is_symlink() for name in mine) and not (folder / "user").exists()
+        assert (tree / "pagewalk").read_text() == "" and not (tree / "build/mine").exists()
+    # What stays for the next submission is what was there before the sandbox was.
+    assert (folder / "CMakeCache.txt").exists() and not (folder / "host_tests").exists()
+
+
+def test_what_is_run_later_is_what_was_built(main: Tree) -> None:
+    with building(main, {"honest.cc": HONEST}) as tree:
+        _is_found_changed(tree)
+
+
+def _is_found_changed(tree: Path) -> None:
+    check_unchanged(tree, "host_tests")
+    program = tree / "build/host/host_tests"
+    content = program.read_bytes()
+    program.write_bytes(content[:-1] + bytes([content[-1] ^ 1]))
+    with pytest.raises(NotAsBuilt, match=f"^{program} is not the file that was built: something has replaced"):
+        check_unchanged(tree, "host_tests")
+    program.write_bytes(content)
+    check_unchanged(tree, "host_tests")
+    program.unlink()
+    os.mkfifo(program)
+    with pytest.raises(NotAsBuilt, match=f"^{program} is not the file that was built: .* no plain file"):
+        check_unchanged(tree, "host_tests")
+    program.unlink()
+    with pytest.raises(NotAsBuilt, match=f"^{program} is not the file that was built: .*No such file"):
+        check_unchanged(tree, "host_tests")
+
+
+def test_a_file_that_is_read_once_is_read_again_when_it_has_changed(tmp_path: Path) -> None:
+    (tmp_path / "user").mkdir()
+    program = tmp_path / "user/hello"
+    program.write_bytes(b"12")
+    digests = digests_of([program])
+    for _ in range(2):
+        check_digests(digests, read_once="user")
+    for content in (b"123", b"12"):
+        program.write_bytes(content)
+        os.utime(program, ns=(0, 0))
+        with nullcontext() if content == b"12" else pytest.raises(NotAsBuilt, match=f"^{program} is not"):
+            check_digests(digests, read_once="user")
+
+
+@pytest.mark.parametrize("lab", [1, 6])
+def test_what_is_compiled_outside_the_sandbox_has_nothing_of_a_student(monkeypatch: pytest.MonkeyPatch, lab: int) -> None:
+    """Nor a probe that compiles a header by itself."""
+    tree = prepare(Tree(ROOT), lab)
+    folder = build_kernel(tree, "x86_64").elf.parent
+    monkeypatch.setattr(watched_build, "build_library", lambda into: pytest.exit("the watch begins"))
+    objects: set[str] = set()
+    with pytest.raises(pytest.exit.Exception):
+        for step in watched_build._Watch(tree, folder, owned_paths(load_labs(tree)), None).steps(folder, "kernel"):
+            objects |= set(step.targets)
+    sources = [unit.source for unit in watched_build._units(tree, folder) if unit.object in objects]
+    assert "kernel/main.cc" in sources and ("user/hello.cc" in sources) == (lab > 2)
+    assert any(name.endswith(".gch") for name in objects)
+    for name in owned_paths(load_labs(tree)):
+        assert not [path for path in objects if name in path], name
+
+
+@needs_sandbox
+def test_a_judge_is_linked_outside_the_sandbox(tmp_path: Path) -> None:
+    """It runs without one: whoever takes over a compiler in there must not reach it."""
+    cut(ROOT, 1, 1, tmp_path / "alice")
+    with laid_out(Tree(ROOT), str(tmp_path / "alice"), [1], keep=False) as found:
+        tree = tree_in(found.folder, 1)
+        watched_host_tests(tree, "page_table_map_tests", sealed=True)
+        assert (tree / "build/host/taken").read_text() == "page_table_map_tests_engine\0"
+        assert (tree / "build/host/page_table_map_tests").exists()
 
 
 @pytest.mark.parametrize("lab", [1, 6])

@@ -70,7 +70,7 @@ def test_an_archive_of_an_honest_student_who_changed_more(student: Path, tmp_pat
     assert document["submission"] == {
         "source": str(tmp_path / "lab1.tar.gz"),
         "sealed": SEALED,
-        "lab": 1,
+        "lab": 1, "says_lab": 1,
         "labs": [1],
         "given": [1],
         "taken": [MAP, KERNEL_MAP, ENGINE],
@@ -114,6 +114,49 @@ def test_a_submission_that_reads_the_solution(student: Path, tmp_path: Path) -> 
     for unit in ("kernel/map/kernel_table.cc", "kernel/tests/map_engine.cc"):
         assert f"{ENGINE} (in {unit}) reads {ROOT / ENGINE}" in run.stdout
     assert "pagewalk gdb" not in run.stdout
+
+
+SWAPPED = """
+import runpy
+from grade.building import Building
+follow = Building.follow
+def swapped(building, tell):
+    built = follow(building, tell)
+    for path in [*(kernel.elf for kernel in built.kernels.values()), *built.programs.values()]:
+        path.write_bytes(path.read_bytes() + b"x")
+    return built
+Building.follow = swapped
+runpy.run_module("grade", run_name="__main__")
+"""
+
+
+def test_what_runs_is_what_was_built(student: Path, tmp_path: Path) -> None:
+    """A kernel, or a judge, that something has changed since it was linked gives no points, and is named."""
+    options = ["--isa", "x86_64", "--milestone", "1.1", "--milestone", "1.2", "--json", tmp_path / "r.json", *UNSEALED]
+    command = [sys.executable, "-P", "-c", SWAPPED, "grade", *options, "--submission", student]
+    run = subprocess.run(
+        command, cwd="/", env={**os.environ, "PYTHONPATH": str(ROOT)}, capture_output=True, text=True, check=False
+    )
+    results = json.loads((tmp_path / "r.json").read_text(encoding="utf-8"))["results"]
+    assert run.returncode == 2, run.stdout + run.stderr
+    assert [(result["milestone"], result["status"], result["points"]) for result in results] == [
+        ("1.1", "error", 0),
+        ("1.2", "error", 0),
+    ]
+    for result, name in zip(results, ("host/page_table_map_tests", "x86_64/kernel.elf"), strict=True):
+        assert f"/{name} is not the file that was built" in result["error"]
+
+
+@pytest.mark.parametrize("isa", ["x86_64", "aarch64"])
+def test_a_kernel_that_does_not_fit(student: Path, tmp_path: Path, isa: str) -> None:
+    """The linker says that a given file is at fault, which can no longer reach its stack."""
+    huge = "namespace { unsigned char huge[8ull << 30]; }\nunsigned char& of_huge(unsigned long i) { return huge[i]; }\n"
+    with (student / KERNEL_MAP).open("a", encoding="utf-8") as file:
+        file.write(huge)
+    run, document = graded(student, tmp_path, "--isa", isa, "--milestone", "1.2")
+    (result,) = document["results"]
+    assert (run.returncode, result["cause"], result["file"]) == (1, "does-not-compile", KERNEL_MAP)
+    assert "The kernel does not fit: with its variables it may have 32 MiB; huge in .bss takes 8 GiB" in result["error"]
 
 
 BODIES = {

@@ -13,6 +13,9 @@ from selenium.webdriver.common.keys import Keys
 from grade.boot.guest import Guest
 from grade.boot.layout import PAGE
 from grade.boot.trapped import run_to_system_call
+from grade.classroom import report
+from grade.classroom.report import Entry
+from grade.classroom.store import Outcome, Store
 from grade.inspect.diff import diff_lines
 from grade.inspect.frames import frame_use
 from grade.inspect.map_text import map_of
@@ -232,3 +235,26 @@ def test_it_can_be_heard(page: webdriver.Chrome) -> None:
     press(page, Keys.TAB)
     assert page.switch_to.active_element.text == "To the walk" and page.switch_to.active_element.location["x"] >= 0
     assert page.execute_script("return getComputedStyle(document.activeElement).outlineStyle") == "solid"
+
+
+def test_it_works_in_the_page_of_a_student(stopped: tuple[Guest, Path], browser: webdriver.Chrome, tmp_path: Path) -> None:
+    """There it is in a frame, without an address of its own."""
+    store = Store(tmp_path)
+    about = {
+        "name": "alice", "key": {"pagewalk": "1", "labs": [3]}, "standing": "graded", "why": None, "attempt": 1, "seconds": 1,
+        "cpu": 1,
+    }  # fmt: skip
+    store.picture("alice").write_bytes(stopped[1].read_bytes())
+    path = tmp_path / "alice.html"
+    path.write_bytes(report._student_page(Entry("Alice", Outcome({"class": about, "results": []})), store))
+    browser.get("about:blank")
+    browser.get_log("browser")
+    browser.get(path.as_uri())
+    browser.switch_to.frame(browser.find_element(By.TAG_NAME, "iframe"))
+    assert len(text_of(browser, "#frames")) > 300 and text_of(browser, "#comparison-says")
+    address = browser.find_element(By.ID, "va")
+    address.clear()
+    address.send_keys(hex(TEXT), Keys.ENTER)
+    assert text_of(browser, "#end").startswith(f"{TEXT:#x} is {stopped[0].walk(TEXT).pa:#x},")
+    browser.switch_to.default_content()
+    assert browser.get_log("browser") == []

@@ -13,7 +13,11 @@ function show(va, spaceNumber = null, scroll = false, focusEntry = "") {
   byId("va").removeAttribute("aria-invalid");
   drawWalk(walk(spaces[shown.space], va));
   drawMap();
-  history.replaceState(null, "", `#${hex(va)}`);
+  try {
+    history.replaceState(null, "", `#${hex(va)}`);
+  } catch {
+    // In a frame of another page there is no address to change.
+  }
   if (scroll) {
     byId("walk").scrollIntoView();
     byId("walk-title").focus({ preventScroll: true });

@@ -74,8 +74,10 @@ function(add_judged program)
   set_property(SOURCE ${tests} PROPERTY COMPILE_OPTIONS -fno-sanitize=all)
   set_property(SOURCE ${asks} kernel/tests/apart/judge.cc kernel/tests/apart/protocol.cc PROPERTY COMPILE_OPTIONS
     -fno-sanitize=all -O1)
-  # Built with it, but not before its sources are compiled: what reads a student's file is built by itself, if need be.
-  set_property(TARGET ${program} PROPERTY LINK_DEPENDS ${CMAKE_BINARY_DIR}/${program}_engine)
+  # Built with it, but not before its sources are compiled. Who does not trust the engine builds the judge by itself.
+  if(NOT JUDGES_ALONE)
+    set_property(TARGET ${program} PROPERTY LINK_DEPENDS ${CMAKE_BINARY_DIR}/${program}_engine)
+  endif()
   add_test(NAME ${program} COMMAND ${program} --gtest_brief=1)
 endfunction()
 add_judged(page_table_map_tests STUDENT map_engine SERVES serve_map ASKS judged_table TESTS page_table_map_tests)

@@ -1,0 +1,1 @@
+"""The command lines of ./pagewalk: options, help, and what each command calls."""

@@ -1,0 +1,87 @@
+"""What the grader looks up in a kernel is the given file's own, whatever a student's file calls its variables."""
+
+import re
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from grade.boot.frame_records import _ALLOCATOR
+from grade.boot.kernel_image import KernelImage
+from grade.boot.process_slots import _SLOTS
+from grade.course.cutter import cut
+from grade.isa import ISAS
+from grade.ladder.build import BuildError, build_kernel
+from grade.ladder.trees import find_root
+
+ROOT = find_root(Path(__file__))
+STUDENTS = "kernel/space/address_space.cc"
+NAMES = "_ZN12_GLOBAL__N_18g_framesE", "_ZN12_GLOBAL__N_17g_slotsE"
+GLOBAL = "".join(f".globl {name}\\n{name}: .skip 64\\n" for name in NAMES)
+LOCAL = "".join(f"{name}: .skip 64\\n" for name in NAMES)
+ASSEMBLY = 'asm(".pushsection .bss\\n{}.popsection");\n'
+SAME = "namespace { [[gnu::used]] constinit unsigned long g_frames[8], g_slots[8]; }\n"
+
+
+def image_with(folder: Path, isa: str, file: str, code: str) -> KernelImage:
+    cut(ROOT, 3, 3, folder)
+    with (folder / file).open("a", encoding="utf-8") as opened:
+        opened.write(code)
+    return KernelImage(isa, build_kernel(folder, isa).elf)
+
+
+def places(image: KernelImage, name: str) -> dict[int, str]:
+    """Where variables of that name are, and in which file by the debug information; '' for one that it does not know."""
+    nm = [f"{image.isa}-linux-gnu-nm", "--line-numbers", image.elf]
+    lines = subprocess.run(nm, capture_output=True, text=True, check=True).stdout.splitlines()
+    found = (re.fullmatch(r"(\w+) \w (\w+)(?:\t/pagewalk/(.*):\d+)?", line) for line in lines)
+    return {int(one[1], 16): one[3] or "" for one in found if one is not None and one[2] == name}
+
+
+@pytest.mark.parametrize("isa", ISAS)
+@pytest.mark.parametrize("code", [SAME, ASSEMBLY.format(GLOBAL), ASSEMBLY.format(LOCAL)], ids=["same", "global", "local"])
+def test_a_variable_of_the_same_name(tmp_path: Path, isa: str, code: str) -> None:
+    image = image_with(tmp_path / "tree", isa, STUDENTS, code)
+    for name, (source, variable) in zip(NAMES, (_ALLOCATOR, _SLOTS), strict=True):
+        known = places(image, name)
+        assert len(known) == 2, "there is a twin"
+        assert known[image.hidden_place(source, variable)[0]] == source
+
+
+@pytest.mark.parametrize("isa", ISAS)
+def test_a_file_that_takes_anothers_name(tmp_path: Path, isa: str) -> None:
+    """Then it is not known which is which, and neither is believed."""
+    pretends = '.file \\"frame_allocator.cc\\"\\n'
+    image = image_with(tmp_path / "tree", isa, STUDENTS, ASSEMBLY.format(pretends + LOCAL))
+    source, variable = _ALLOCATOR
+    known, found = places(image, NAMES[0]), image.hidden(source, variable)
+    assert len(known) == 2
+    assert found is None or known[found[0]] == source
+
+
+@pytest.mark.parametrize(
+    "code",
+    [
+        "void check_root(int) {}\n",
+        'asm(".pushsection .text\\n_Z10check_rootv: nop\\n.popsection");\n',
+        'asm(".pushsection .text\\n.globl _Z10check_rootv\\n_Z10check_rootv: nop\\n.popsection");\n',
+    ],
+    ids=["overload", "local", "global"],
+)
+def test_a_function_of_the_same_name(tmp_path: Path, code: str) -> None:
+    """No breakpoint is set where a student's function of that name begins."""
+    image = image_with(tmp_path / "tree", "x86_64", STUDENTS, code)
+    with pytest.raises(LookupError, match="has 2 functions check_root, and must have one: rename any that is not given"):
+        image.function("check_root")
+    assert image.place(image.function("end_current")).startswith("end_current")
+
+
+def test_a_symbol_of_the_same_name(tmp_path: Path) -> None:
+    """A global one does not link. A local one is not taken for it."""
+    twin = 'asm(".pushsection .text\\n{}checkpoint_reached: nop\\n.popsection");\n'
+    image = image_with(tmp_path / "tree", "x86_64", STUDENTS, twin.format(""))
+    known = places(image, "checkpoint_reached")
+    assert len(known) == 2
+    assert known[image.va("checkpoint_reached")] not in ("", STUDENTS)
+    with pytest.raises(BuildError, match="multiple definition of `checkpoint_reached'"):
+        image_with(tmp_path / "tree", "x86_64", STUDENTS, twin.format(".globl checkpoint_reached\\n"))
