@@ -1,5 +1,10 @@
 """`python3 -m grade`, to which ./pagewalk hands over."""
 
-from grade.cli import main
+import sys
+
+try:
+    from grade.cli import main
+except KeyboardInterrupt:  # nothing has been done yet that could be told of
+    sys.exit(130)
 
 main()

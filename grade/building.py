@@ -17,7 +17,7 @@ from typing import Self, TypeVar
 from grade.ladder.build import BuildError, Kernel, Manner
 from grade.ladder.build_errors import Diagnostic
 from grade.ladder.stopper import Stopper
-from grade.ladder.trees import Tree, prepare
+from grade.ladder.trees import Tree, prepare, waits_for_lock
 from grade.needs import Needs
 from grade.run_plan import Plan, Target
 
@@ -156,13 +156,16 @@ class Building:
             self._turn.notify_all()
         for end in (self._stopper.stop, self._stopper.kill):
             end()
-            self._wait_for_tools()
+            self._wait_for_threads()
 
-    def _wait_for_tools(self) -> None:
-        """Waits for a while, but not for threads that themselves wait for the lock of another Pagewalk."""
+    def _wait_for_threads(self) -> None:
+        """Waits for a while, but not for threads that themselves wait for the lock of another Pagewalk.
+
+        The caller may remove the folder in which they built: none may still be making or removing files there.
+        """
         deadline = time.monotonic() + _SECONDS_TO_STOP
         for thread in self._threads:
-            while thread.is_alive() and self._stopper.is_watching and time.monotonic() < deadline:
+            while thread.is_alive() and not waits_for_lock(thread) and time.monotonic() < deadline:
                 thread.join(0.1)
 
     def follow(self, tell: Callable[[Event | None], None]) -> Built:

@@ -8,7 +8,7 @@ import pytest
 from rich.text import Text
 
 from grade.building import Building, Built, Ended, Event, Order, Said, Step
-from grade.ending import Stopped
+from grade.ending import Stopped, came
 from grade.ladder.build import BuildError
 from grade.ladder.build_errors import Diagnostic
 from grade.ladder.labs import LadderError
@@ -77,10 +77,11 @@ class Front:
 
         If its time was over, what was not judged by then is in the results.
         """
-        self.by_ctrl_c = excinfo.type is KeyboardInterrupt
-        if isinstance(excinfo.value, Stopped):
-            self.stopped = excinfo.value
-            self.unjudged = left_of(self.planned, (*self.results, *self.waiting), str(excinfo.value))
+        end = came() or excinfo.value
+        self.by_ctrl_c = type(end) is KeyboardInterrupt
+        if isinstance(end, Stopped):
+            self.stopped = end
+            self.unjudged = left_of(self.planned, (*self.results, *self.waiting), str(end))
             self.results.extend(self.unjudged)
 
     @pytest.hookimpl(tryfirst=True)
@@ -113,6 +114,7 @@ class Front:
     # --- building ---
 
     def _tell(self, event: Event | None) -> None:
+        self._end_if_asked()
         total = len(self._building.orders)
         match event:
             case Said():
@@ -184,7 +186,12 @@ class Front:
         for loss, results in of_each.values():
             self._show_loss(loss, sorted(results, key=lambda result: result.sort_key))
 
+    def _end_if_asked(self) -> None:
+        if (end := came()) is not None:
+            raise end
+
     def _show_running(self, items: Sequence[pytest.Item]) -> None:
+        self._end_if_asked()
         judged = len(self.results) + len(self.waiting)
         running = ", ".join(due.number for due in map(due_of, items) if due is not None)
         self._line.show(f"{judged} of {self._total} milestones judged, now {running}")

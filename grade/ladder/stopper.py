@@ -37,11 +37,6 @@ class Stopper:
             with self._lock:
                 self._running.remove(process.pid)
 
-    @property
-    def is_watching(self) -> bool:
-        """Whether any tool runs."""
-        return bool(self._running)
-
     def stop(self) -> None:
         """Interrupts all tools that run, and all that are still to begin: in their threads they fail."""
         self._end_all(signal.SIGINT)

@@ -7,6 +7,7 @@ A handed-out tree says in labs/course.toml what it is, and is graded as the stud
 import fcntl
 import hashlib
 import os
+import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -133,8 +134,18 @@ def locked(path: Path) -> Iterator[int]:
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     with path.open("a") as file:
+        _waiting.add(me := threading.get_ident())
         fcntl.flock(file, fcntl.LOCK_EX)
+        _waiting.discard(me)
         yield file.fileno()
+
+
+_waiting: set[int] = set()
+
+
+def waits_for_lock(thread: threading.Thread) -> bool:
+    """Returns whether the thread waits in locked(), perhaps for as long as another Pagewalk works."""
+    return thread.ident in _waiting
 
 
 def read_course(text: str) -> Course:

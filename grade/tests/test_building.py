@@ -4,8 +4,11 @@ The kernels are those of a tiny course: a line of shell makes each (grade/tests/
 """
 
 import os
+import threading
+import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import NoReturn
 
 import pytest
 
@@ -125,6 +128,23 @@ def test_leaving_stops_what_runs(main: Path, heeds: bool, monkeypatch: pytest.Mo
         thread.join(60)
     assert not any(thread.is_alive() for thread in process._threads)
     os.write(hold, b"end\n")
+
+
+def test_leaving_waits_for_what_tidies_up(main: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A build that was interrupted removes its copy of a folder: the folder must not go at the same time."""
+    begun, tidied = threading.Event(), threading.Event()
+
+    def slow_to_tidy(*_: object) -> NoReturn:
+        begun.set()
+        time.sleep(0.5)
+        tidied.set()
+        raise BuildError(main, "x86_64", None, "no log")
+
+    monkeypatch.setattr(Target, "kernel", slow_to_tidy)
+    with Building(Plan(targets_of(main, 1)[:1])) as process:
+        process.begin(KERNEL)
+        assert begun.wait(60)
+    assert tidied.is_set()
 
 
 def test_leaving_waits_for_no_lock_of_somebody_elses(main: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -93,12 +93,13 @@ def test_no_time_at_all(tmp_path: Path) -> None:
 @pytest.fixture
 def endless(tmp_path: Path) -> Path:
     """Lab 1, solved, but for an engine that never answers."""
-    cut(ROOT, 1, 1, tmp_path / "endless", with_grader=True)
-    header = tmp_path / "endless" / ENGINE
+    folder = tmp_path / f"endless-{os.getpid()}"  # workers run these tests side by side
+    cut(ROOT, 1, 1, folder, with_grader=True)
+    header = folder / ENGINE
     before, body, after = header.read_text(encoding="utf-8").partition("::lookup(VirtAddr va) const {")
     assert body
     header.write_text(f'{before}{body} for (;;) asm volatile("");\n{after}', encoding="utf-8")
-    return tmp_path / "endless"
+    return folder
 
 
 def running(text: str) -> list[str]:
@@ -110,7 +111,8 @@ def running(text: str) -> list[str]:
 def place_of_endless() -> str:
     """Where the endless submission is built and run; another text if it is nowhere yet."""
     notes = (ROOT / "build" / "submissions").glob(".place-*/kept-in")
-    return next((f"{note.parent}/" for note in notes if "/endless-" in note.read_text(encoding="utf-8")), "nowhere yet")
+    ours = f"/endless-{os.getpid()}-"
+    return next((f"{note.parent}/" for note in notes if ours in note.read_text(encoding="utf-8")), "nowhere yet")
 
 
 @pytest.mark.parametrize(
@@ -131,7 +133,7 @@ def test_a_signal_ends_all_that_was_started(
     place = place_of_endless()
     run.send_signal(number)
     status, said = ended(run)
-    assert status == exit_status and "Interrupted" in said and "this is what was graded until then." in said
+    assert status == exit_status and "Interrupted" in said and "this is what was graded until then." in said, said
     deadline = time.monotonic() + 5
     while left := running(place):
         assert time.monotonic() < deadline, left
@@ -140,3 +142,43 @@ def test_a_signal_ends_all_that_was_started(
     assert (result["milestone"], result["status"], result["max"], result["error"]) == ("1.0", "error", 5, how)
     judged = [] if number == signal.SIGINT else [result]  # Ctrl-C: a person knows
     assert read(tmp_path / "same.json")["results"] == judged
+
+
+@pytest.mark.parametrize(
+    ("module", "number", "how"),
+    [
+        ("grade.cli_common", signal.SIGINT, None),  # this program is being read
+        ("map_model", signal.SIGINT, "interrupted"),  # the milestones' tests are
+        ("map_model", signal.SIGTERM, "it was ended by SIGTERM"),
+        ("__del__", signal.SIGINT, "interrupted"),
+        ("__del__", signal.SIGTERM, "it was ended by SIGTERM"),
+    ],
+)
+def test_a_signal_where_python_or_pytest_loses_it(tmp_path: Path, module: str, number: signal.Signals, how: str | None) -> None:
+    """In an import, or in a finalizer during one: no traceback, no verdict, and the exit status that it always has."""
+    (tmp_path / "sitecustomize.py").write_text(
+        f"""
+import os, sys
+
+class Importer:
+    @staticmethod
+    def find_spec(name, path=None, target=None):
+        if name == {module!r}:
+            os.kill(os.getpid(), {number.value})
+        elif {module!r} == "__del__" and name == "map_model":
+            Finalized()
+
+class Finalized:
+    def __del__(self):
+        os.kill(os.getpid(), {number.value})
+
+sys.meta_path.insert(0, Importer)
+"""
+    )
+    asked = ("1", "--isa", "x86_64", "--format", "json", tmp_path / "r.json")
+    run = start(*asked, PYTHONPATH=f"{ROOT}:{tmp_path}")
+    out, err = run.communicate(timeout=300)
+    assert run.returncode == (130 if number == signal.SIGINT else 2), out + err
+    assert ("Traceback" in err) == (module == "__del__"), "Python itself prints that"
+    assert how is None or how in read(tmp_path / "r.json")["problem"]
+    assert "passed" not in out
