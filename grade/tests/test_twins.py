@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from grade.boot.frame_records import _ALLOCATOR
+from grade.boot.guest import Guest
 from grade.boot.kernel_image import KernelImage
 from grade.boot.process_slots import _SLOTS
 from grade.course.cutter import cut
@@ -85,3 +86,29 @@ def test_a_symbol_of_the_same_name(tmp_path: Path) -> None:
     assert known[image.va("checkpoint_reached")] not in ("", STUDENTS)
     with pytest.raises(BuildError, match="multiple definition of `checkpoint_reached'"):
         image_with(tmp_path / "tree", "x86_64", STUDENTS, twin.format(".globl checkpoint_reached\\n"))
+
+
+COMMANDS = """
+#include "kernel/base/print.h"
+#include "kernel/monitor/monitor.h"
+
+namespace {
+void run(const Arguments& arguments) { Fact("mine").field("command", arguments.word(0)); }
+[[gnu::section(".data.rel.ro.commands"), gnu::used]] constinit const Command kMine[] = {
+    {"frames", "", "", 0, run}, {"mine", "", "", 0, run}, {"checkpoint", "NAME", "", 1, run}};
+}
+"""
+
+
+@pytest.mark.parametrize("isa", ISAS)
+@pytest.mark.parametrize("file", ["arch/{}/boot_map.cc", "kernel/space/vma.cc"])  # linked before the given ones, and after
+def test_a_command_of_the_same_name(tmp_path: Path, isa: str, file: str) -> None:
+    """A student's own command works, but none takes the place of a given one."""
+    tree = tmp_path / "tree"
+    cut(ROOT, 5, 5, tree, [isa])
+    with (tree / file.format(isa)).open("a", encoding="utf-8") as opened:
+        opened.write(COMMANDS)
+    with Guest(build_kernel(tree, isa), "mine\nframes\ncheckpoint ready") as guest:
+        guest.run_to("ready")
+        assert [fact.values["command"] for fact in guest.facts("mine")] == ["mine"]
+        assert guest.fact("frames")
