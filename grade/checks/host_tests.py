@@ -71,7 +71,7 @@ _TWO_VALUES = r"    Which is: {}\n  .+\n    Which is: {}"
 """How gtest prints the value found, and below it the expected one."""
 _LOOKUP = _Suite(
     "kernel/paging/page_table_map.h",
-    "page_table_map_tests",
+    "page_table_tests",
     1,
     "lookup-wrong",
     (),
@@ -80,7 +80,7 @@ _LOOKUP = _Suite(
 )
 _MAP = _Suite(
     "kernel/paging/page_table_map.h",
-    "page_table_map_tests",
+    "page_table_tests",
     1,
     "map-lookup-wrong",
     (
@@ -110,7 +110,7 @@ _MAP = _Suite(
 )
 _UNMAP = _Suite(
     "kernel/paging/page_table_unmap.h",
-    "page_table_unmap_tests",
+    "page_table_tests",
     3,
     "unmap-wrong",
     (

@@ -74,7 +74,7 @@ def test_a_milestone_that_passes(tmp_path: Path) -> None:
         (("grade", "1", "--milestone", "1.2", "--milestone", "2.1"), "no milestone matches 2.1; for lab 1 there"),
         (("grade", "2", "--milestone", "1.3"), "no milestone matches 1.3; for lab 2 there are 1.0, 1.1, 1.2, 1.4"),
         (("grade", "1", "--milestone", "1.2", "-k", "engine"), "no milestone matches -k 'engine' among 1.2;"),
-        (("gdb", "1.1"), "/build/host/page_table_map_tests --gtest_filter='PageTableMap*'\n"),
+        (("gdb", "1.1"), "/build/host/page_table_tests --gtest_filter='PageTableMap*'\n"),
         (("gdb", "5.1"), "milestone 5.1 is a host test: no machine runs."),
         (("grade", "--json", "-"), "name a file; - would be one of that name"),
         (("grade", "--junit", "-"), "name a file; - would be one of that name"),
@@ -273,8 +273,8 @@ def test_the_host_tests_of_a_graded_tree_are_not_believed(tmp_path: Path) -> Non
     shutil.rmtree(tree / "kernel" / "tests")
     (tree / "kernel" / "tests").mkdir()
     (tree / "kernel" / "tests" / "host.cmake").write_text(
-        "find_package(GTest REQUIRED)\nadd_executable(page_table_map_tests kernel/tests/t.cc)\n"
-        "target_link_libraries(page_table_map_tests GTest::gtest_main)\n"
+        "find_package(GTest REQUIRED)\nadd_executable(page_table_tests kernel/tests/t.cc)\n"
+        "target_link_libraries(page_table_tests GTest::gtest_main)\n"
     )
     forged = "\n".join(f"TEST(Map, T{n}) {{}}" for n in range(60))
     (tree / "kernel" / "tests" / "t.cc").write_text(f"#include <gtest/gtest.h>\n{forged}\n")

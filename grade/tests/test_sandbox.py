@@ -170,7 +170,7 @@ def graded(tmp_path: Path) -> Iterator[Callable[..., Failure]]:
         with laid_out(Tree(ROOT), str(student), [1], sealed=sealed) as found:
             tree = tree_in(found.folder, 1)
             (tree / ENGINE).write_text(change((tree / ENGINE).read_text(encoding="utf-8"), tree), encoding="utf-8")
-            program = watched_host_tests(tree, "page_table_map_tests", sealed=sealed)
+            program = watched_host_tests(tree, "page_table_tests", sealed=sealed)
             around = around_engine if sealed else lambda engine: []
             with pytest.raises(Failure) as caught:
                 check_host_tests(HostTests(lambda name: program, tmp_path / "ran", around), "PageTableMap*", tmp_path)

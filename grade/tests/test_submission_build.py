@@ -425,9 +425,9 @@ def test_a_judge_is_linked_outside_the_sandbox(tmp_path: Path) -> None:
     cut(ROOT, 1, 1, tmp_path / "alice")
     with laid_out(Tree(ROOT), str(tmp_path / "alice"), [1], keep=False) as found:
         tree = tree_in(found.folder, 1)
-        watched_host_tests(tree, "page_table_map_tests", sealed=True)
-        assert (tree / "build/host/taken").read_text() == "page_table_map_tests_engine\0"
-        assert (tree / "build/host/page_table_map_tests").exists()
+        watched_host_tests(tree, "page_table_tests", sealed=True)
+        assert (tree / "build/host/taken").read_text() == "page_table_tests_engine\0"
+        assert (tree / "build/host/page_table_tests").exists()
 
 
 @pytest.mark.parametrize("lab", [1, 6])
