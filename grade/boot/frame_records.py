@@ -33,8 +33,8 @@ class FrameRecords:
 
 def frame_records(guest: Sight) -> FrameRecords:
     """Reads the records as they are now."""
-    allocator, defined = _allocator(guest), guest.image.defined
-    first, zone_record, record = _first(guest), defined.record("FrameAllocator::ZoneState"), defined.record("FrameRecord")
+    allocator, defined = allocator_place(guest), guest.image.defined
+    first, zone_record, record = first_frame(guest), defined.record("FrameAllocator::ZoneState"), defined.record("FrameRecord")
     shares: dict[int, int] = {}
     never_used, free, zones = [], [], []
     for place in defined.record("FrameAllocator")["zones_"].places():
@@ -64,23 +64,23 @@ def allocations_to_failure(guest: Sight) -> int:
 
 def record_address(guest: Sight, frame: int) -> int:
     """Returns the address of a frame's record, which begins with the number of its shares."""
-    first = _first(guest)
+    first = first_frame(guest)
     return first + (frame - first) // PAGE * guest.image.defined.record("FrameRecord").size
 
 
-def _allocator(guest: Sight) -> int:
-    """Returns the physical address of the allocator, which lies in a Guarded, beside its lock."""
+def allocator_place(guest: Sight) -> int:
+    """Returns the physical address of the allocator, which lies in a Guarded, after its lock."""
     va, _ = guest.image.hidden_place(*_ALLOCATOR)
     return va - guest.offset + guest.image.defined.record("Guarded<FrameAllocator>")["data_"].offset
 
 
-def _first(guest: Sight) -> int:
+def first_frame(guest: Sight) -> int:
     """Returns the address of the records, which is also the first frame that has one."""
-    return guest.read_word(_allocator(guest) + guest.image.defined.record("FrameAllocator")["first_"].offset)
+    return guest.read_word(allocator_place(guest) + guest.image.defined.record("FrameAllocator")["first_"].offset)
 
 
 def _fail_after(guest: Sight) -> int:
-    return _allocator(guest) + guest.image.defined.record("FrameAllocator")["fail_after_"].offset
+    return allocator_place(guest) + guest.image.defined.record("FrameAllocator")["fail_after_"].offset
 
 
 def is_fill_of_freed(number: int) -> bool:

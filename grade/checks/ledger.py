@@ -7,6 +7,7 @@ from grade.boot.frame_records import frame_records
 from grade.boot.guest import Guest
 from grade.boot.process_slots import ProcessSlot, has_areas, process_slots
 from grade.boot.sight import Sight
+from grade.checks.free_frames import check_free_frames, check_zones
 from grade.checks.process_checks import live_root
 from grade.diagnosis.failure import expect
 from grade.walker import RadixWalker
@@ -60,6 +61,7 @@ def check_frames(guest: Guest, roots: Iterable[int] = (), held: Iterable[int] = 
     the entrance of a system call, or where the monitor runs. Before lab 5 stop where the monitor runs.
     """
     __tracebackhide__ = True
+    check_zones(guest)
     ledger = ledger_of(guest, roots, held)
     for frame, owners in ledger.owners.items():
         seen = " and ".join(words for _, words in owners[:2])
@@ -75,6 +77,7 @@ def check_frames(guest: Guest, roots: Iterable[int] = (), held: Iterable[int] = 
         seen = f"{shares[frame]}; what leads to it: {', '.join(words for _, words in owners[:_SHOWN])}"
         cause = "frames-leaked" if shares[frame] > len(owners) else "frame-freed-in-use"
         expect(shares[frame] == len(owners), cause, f"{len(owners)} shares of the frame {frame:#x} are held", seen)
+    check_free_frames(guest)
     return ledger
 
 

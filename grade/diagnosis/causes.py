@@ -155,6 +155,9 @@ CAUSES: dict[str, Cause] = {
     "root-not-kept": Cause("The frame of a new root was given back at once: the process's root belongs to nobody.", _SPACE),
     "frames-leaked": Cause("Frames stay in use that nothing leads to any more.", _SPACE),
     "frame-freed-in-use": Cause("A frame is free, or has two uses, while tables still lead to it.", _SPACE),
+    "frame-records-changed": Cause(
+        "The allocator's records of free frames contradict each other: other code has written to them.", ""
+    ),
     "root-freed-while-loaded": Cause("A root was given back while the CPU still walked it.", "kernel/process/process.cc"),
     # Temporary mappings.
     "temp-window-not-in-root": Cause("A root does not lead to the table of the temporary mappings.", _KERNEL_HALF),

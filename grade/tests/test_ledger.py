@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from grade.boot.frame_records import record_address
+from grade.boot.frame_records import allocator_place, frame_records, record_address
 from grade.boot.guest import Guest
 from grade.boot.kernel_image import KernelImage
 from grade.boot.layout import PAGE, layout_of
@@ -97,9 +97,85 @@ def test_frames_that_nothing_leads_to_or_two_things_are_noticed(boot: Boot) -> N
     assert failure.cause == "frame-freed-in-use"
     assert "process 2 (spin)" in failure.seen and "process 3 (hello)" in failure.seen
     wrong_share(guest, page.pa, 2)
-    check_frames(guest)
+    wrong_share(guest, other.pa, 1)
+    check_frames(guest, held=[other.pa])
 
     table = spin.root
     guest.machine.write_physical(other.entry_address, (page.entry & ~(page.pa) | table).to_bytes(8, "little"))
     wrong_share(guest, page.pa, 1)
     assert "no frame has two uses" in fault(guest).expected
+
+
+class Records:
+    """The allocator's own numbers, to be changed by hand."""
+
+    def __init__(self, guest: Guest) -> None:
+        self.guest, self.defined, self.place = guest, guest.image.defined, allocator_place(guest)
+        self.zones = [self.place + at for at in self.defined.record("FrameAllocator")["zones_"].places()]
+
+    def field(self, record: str, name: str, at: int) -> tuple[int, int]:
+        """Address and size."""
+        field = self.defined.record(record)[name]
+        return at + field.offset, field.size
+
+    def write(self, place: tuple[int, int], value: int) -> None:
+        self.guest.machine.write_physical(place[0], value.to_bytes(place[1], "little"))
+
+    def says(self, place: tuple[int, int], value: int) -> str:
+        """What the check says with another value there, which is taken back."""
+        before = self.guest.read_word(*place)
+        self.write(place, value)
+        failure = fault(self.guest)
+        assert failure.cause == "frame-records-changed", failure
+        self.write(place, before)
+        check_frames(self.guest)
+        return str(failure)
+
+
+def test_records_that_other_code_has_changed_contradict_each_other(boot: Boot) -> None:
+    guest = boot("start spin", "start spin", "start hello", "kill 2", "kill 3", "checkpoint ready")
+    guest.run_to("ready")
+    check_frames(guest)
+    records = Records(guest)
+    first, names = guest.layout.region("frames").pa, ("start", "fresh", "end", "free_list", "returned")
+    for place in records.zones:
+        zone = {name: records.field("FrameAllocator::ZoneState", name, place) for name in names}
+        length, head = guest.read_word(*zone["returned"]), guest.read_word(*zone["free_list"])
+        assert length > 1, "spin's frames are free"
+        record = record_address(guest, first + head * PAGE)
+        following = records.field("FrameRecord", "next_free", record)
+        assert f"has {length}; seen it says {length + 1}" in records.says(zone["returned"], length + 1)
+        assert "is in it twice" in records.says(following, head)
+        assert "are not, first" in records.says(following, (1 << 32) - 1)
+        assert "which is none that was handed out" in records.says(following, head + (1 << 20))
+        handed_out = range(guest.read_word(*zone["start"]), guest.read_word(*zone["fresh"]))
+        held = next(frame for frame in frame_records(guest).in_use if frame in handed_out)
+        assert "which is held" in records.says(following, (held - first) // PAGE)
+        for border in ("start", "end"):
+            assert "a zone of frames goes from" in records.says(zone[border], guest.read_word(*zone[border]) + PAGE)
+        assert "one after the other" in records.says(zone["fresh"], guest.read_word(*zone["fresh"]) + 1)
+    assert "frames in all" in records.says(records.field("FrameAllocator", "total_", records.place), 5)
+
+
+def test_a_lost_frame_that_its_record_calls_free_is_not_hidden(boot: Boot) -> None:
+    guest = boot("start spin", "start hello", "checkpoint ready")
+    guest.run_to("ready")
+    page = user_mappings(guest, slot_of(guest, 2).root)[0]
+    guest.machine.write_physical(page.entry_address, bytes(8))
+    wrong_share(guest, page.pa, 0)
+    failure = fault(guest)
+    assert failure.cause == "frame-records-changed" and f"first {page.pa:#x}" in failure.seen
+
+
+def test_nothing_is_said_of_records_that_are_half_changed(boot: Boot) -> None:
+    """The machine may be stopped in the middle of an allocation: the lock is held then."""
+    guest = boot("checkpoint ready")
+    guest.run_to("ready")
+    records = Records(guest)
+    guarded = guest.image.defined.record("Guarded<FrameAllocator>")
+    lock = records.field("Guarded<FrameAllocator>", "lock_.held_", records.place - guarded["data_"].offset)
+    length = records.field("FrameAllocator::ZoneState", "returned", records.zones[0])
+    records.write(length, 7)
+    assert fault(guest).cause == "frame-records-changed"
+    records.write(lock, 1)
+    check_frames(guest)
