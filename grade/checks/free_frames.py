@@ -36,13 +36,8 @@ def check_zones(guest: Sight) -> list[_Zone]:
     expect(counted == total, _CAUSE, f"the allocator counts {total} frames in all", f"it counts {counted}")
     zones = []
     for zone_place, start, end in zip(record["zones_"].places(), borders, borders[1:]):
-        data, names = guest.read_physical(place + zone_place, zone_record.size), (
-            "start",
-            "end",
-            "fresh",
-            "free_list",
-            "returned",
-        )
+        data = guest.read_physical(place + zone_place, zone_record.size)
+        names = ("start", "end", "fresh", "free_list", "returned")
         first, last, fresh, free_list, returned = (zone_record[name].read(data) for name in names)
         wanted = f"a zone of frames goes from {start:#x} to {end:#x}"
         expect((first, last) == (start, end), _CAUSE, wanted, f"from {first:#x} to {last:#x}")

@@ -68,7 +68,8 @@ def grade_one(job: Job) -> Done:
     if (before := _graded(store, job)) is not None:
         return before
     root = find_root(Path(__file__))
-    _need_room(store.folder, root)
+    written_to = (store.folder, root, Path(tempfile.gettempdir()))
+    _need_room(*written_to)
     with tempfile.TemporaryDirectory(prefix=f"{_UNFINISHED}{os.getpid()}-", dir=store.folder) as folder:
         output, results, picture = (Path(folder) / name for name in ("output", "results.json", "picture.html"))
         ended = _run(_command(job, results, picture), job.seconds, output)
@@ -76,7 +77,7 @@ def grade_one(job: Job) -> Done:
         standing, why = _judge(ended, document, output)
         if standing is Standing.STOPPED:
             return Done(job.name, standing, why, ended.seconds, ended.cpu)
-        _need_room(store.folder, root)  # a build without room fails like one with a mistake in it
+        _need_room(*written_to)  # a build without room fails like one with a mistake in it
         about = {
             "name": job.name, "source": job.source, "key": job.key, "standing": standing, "why": why, "attempt": job.attempt,
             "seconds": round(ended.seconds, 2), "cpu": round(ended.cpu, 2), "at": int(time.time()),

@@ -5,6 +5,7 @@ import os
 import random
 import signal
 import subprocess
+import tempfile
 import time
 from pathlib import Path
 from types import SimpleNamespace
@@ -13,6 +14,7 @@ import pytest
 
 from grade.classroom import job
 from grade.classroom.warden import PREFIX
+from grade.ladder.trees import find_root
 from grade.tests.class_course import Course, course, results_of, wait_for
 
 _ = course  # the fixture
@@ -88,17 +90,22 @@ def test_a_full_disk_is_no_students_fault(course: Course) -> None:
     assert course.run().returncode == 0 and course.grades() == {"alice": "5", "bob": "4"}
 
 
+@pytest.mark.parametrize("full", ["results", "main", "temporary"])
 def test_a_disk_that_is_nearly_full_is_noticed_before_and_after(
-    course: Course, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    full: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    free = [1 << 40, 1 << 40, 1 << 20]
-    usage = SimpleNamespace(free=0)
-    monkeypatch.setattr(job.shutil, "disk_usage", lambda folder: SimpleNamespace(free=free.pop(0)) if free else usage)
+    folder = {"results": tmp_path, "main": find_root(Path(job.__file__)), "temporary": Path(tempfile.gettempdir())}[full]
+    at_first = [1 << 40]
+
+    def usage(asked: Path) -> SimpleNamespace:
+        return SimpleNamespace(free=1 << 40 if asked != folder else at_first.pop() if at_first else 1 << 20)
+
+    monkeypatch.setattr(job.shutil, "disk_usage", usage)
     monkeypatch.setattr(job, "_command", lambda *_: ["true"])
     one = job.Job("alice", "nowhere", (1,), ("x86_64",), {}, tmp_path, 60, is_sealed=False, is_kept=True)
     with pytest.raises(OSError, match="No space left on device"):  # a build may have failed for that
         job.grade_one(one)
-    assert not free and not list(tmp_path.glob("alice.json"))
+    assert not at_first and not list(tmp_path.glob("alice.json"))
     monkeypatch.setattr(job, "_command", lambda *_: pytest.fail("there is no room to begin"))
     with pytest.raises(OSError, match="No space left on device"):
         job.grade_one(one)
