@@ -10,7 +10,7 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
 
@@ -68,16 +68,8 @@ class Sandbox:
         seen += [word for path in self.writes for word in ("--bind", str(path), str(path))]
         seen += [word for place, copy in self.copies.items() for word in ("--bind", str(copy), str(place))]
         given = [word for name, value in {"HOME": "/tmp", **self.variables}.items() for word in ("--setenv", name, value)]
-        return [
-            *keeper,
-            *_before(_PAGE if self.is_alone else _TEMPORARY),
-            *seen,
-            *_after(),
-            *given,
-            "--chdir",
-            str(self.folder),
-            "--",
-        ]
+        made = _before(_PAGE if self.is_alone else _TEMPORARY)
+        return [*keeper, *made, *seen, *_after(), *given, "--chdir", str(self.folder), "--"]
 
 
 def around_engine(engine: Path) -> list[str]:
@@ -87,8 +79,10 @@ def around_engine(engine: Path) -> list[str]:
 
 def around_compiler(tree: Path, folder: Path, copy: Path, library: Path, variables: Mapping[str, str]) -> list[str]:
     """Returns a command that builds in a `folder` of a tree, and writes to its `copy` alone. The `library` is loaded into the tools."""
-    sandbox = Sandbox((tree, library), copies={folder: copy}, folder=tree, memory=6 << 30, cpu=900, seconds=1800, processes=256)
-    return replace(sandbox, variables=variables).command()
+    return Sandbox(
+        (tree, library), copies={folder: copy}, folder=tree, variables=variables,
+        memory=6 << 30, cpu=900, seconds=1800, processes=256,
+    ).command()  # fmt: skip
 
 
 def around_qemu(kernel: Path, binary: Path) -> tuple[str, ...]:

@@ -59,7 +59,6 @@ inline constexpr int kSocket = 3, kRam = 4;
 
 // Where both map the RAM: fixed, so that a pointer of one means the same to the other.
 inline constexpr std::uint64_t kRamPlace = 0x4000'0000'0000;
-inline constexpr std::size_t kBeyond = kMiB;  // after the window, where nobody may touch anything
 // Of the RAM that no frame is in: how many owners each frame has that the judge hands out, a byte for each, so that the
 // engine notices at once when it takes something else for a table; a list of areas; and places to look up.
 inline constexpr std::size_t kOwnersAt = 0, kListAt = 64 * kKiB, kPlacesAt = 128 * kKiB;
