@@ -14,6 +14,7 @@ from typing import BinaryIO
 from grade.checks.ran_before import HostTests, run_once
 from grade.diagnosis.failure import NotWritten, expect, fail
 from grade.ladder.build import engine_of
+from grade.ladder.files import need_room
 from grade.tied import while_we_live
 
 _SECONDS = 20.0
@@ -165,6 +166,7 @@ def check_host_tests(build: Callable[[str], Path], tests: str, scratch: Path) ->
     if todo := re.search(r"^@todo .*function=(\S+)", output, re.MULTILINE):
         raise NotWritten(todo[1])
     if not report.exists():
+        need_room(scratch)
         _fail_by_crash(output, errors, _again(build, program, drawn))
     cases = list(xml.parse(report).getroot().iter("testcase"))
     failed = {_name(case): case for case in cases if case.find("failure") is not None}

@@ -1,6 +1,7 @@
 """Brings folders up to date: leaves files that are right untouched, removes unwanted ones, and never leaves half a file."""
 
 import os
+import shutil
 import tempfile
 from collections.abc import Container
 from pathlib import Path
@@ -43,6 +44,16 @@ def need_folder_of(path: Path) -> None:
     """Raises LadderError if the folder for the file does not exist: a mistyped name must not make one."""
     if not path.parent.is_dir():
         raise LadderError(f"cannot write {path}: there is no folder {path.parent}")
+
+
+_LEAST_ROOM = 64 << 20
+"""Bytes: with less on its disk, a program may have failed for that."""
+
+
+def need_room(folder: Path) -> None:
+    """Raises LadderError if the disk of the folder is nearly full: what has just failed there is nobody's fault."""
+    if shutil.disk_usage(folder).free < _LEAST_ROOM:
+        raise LadderError(f"no space is left on the disk of {folder}: make room, and grade it again")
 
 
 def write_whole(path: Path, content: bytes) -> None:

@@ -9,7 +9,6 @@ import json
 import os
 import re
 import shlex
-import shutil
 import subprocess
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass
@@ -20,6 +19,7 @@ from typing import Protocol
 from grade.diagnosis.failure import Failure
 from grade.ladder.build import BuildError, Caution, Kernel, Manner, Step, build_host_tests, build_kernel, engine_of
 from grade.ladder.build_errors import Diagnostic, with_culprit
+from grade.ladder.files import need_room
 from grade.ladder.labs import LadderError, load_labs
 from grade.ladder.plain_file import read_plain
 from grade.ladder.trees import locked
@@ -46,8 +46,6 @@ _SIGNS = {
     r"File size limit exceeded|File too large": f"compiling it makes a file of more than {_LARGEST_FILE >> 20} MiB",
     r"out of memory|memory exhausted|allocate memory": f"compiling it takes more than {_MEMORY >> 30} GiB of memory",
 }
-_LEAST_ROOM = 64 << 20
-"""Bytes: with less on its disk, a build may have failed for that."""
 _NINJA_IS_FULL, _END = "std::bad_alloc", 4096  # it keeps what a tool prints until that ends
 # The tools that read what a student wrote; the LTO ones only to see that they do not run.
 _READERS = ("cc1plus", "cc1", "as", "lto", "wrapper", "lto1")
@@ -154,8 +152,7 @@ def _refuse_what_is_ours(error: BuildError, watch: "_Watch", killed_before: int)
         raise LadderError(f"what is given does not build here, which is not the student's fault: {error}") from error
     if _killed_for_memory() != killed_before:
         raise LadderError("this machine ran out of memory during a build, and killed a process: grade it again") from error
-    if shutil.disk_usage(error.tree).free < _LEAST_ROOM:
-        raise LadderError(f"no space is left on the disk of {error.tree}: make room, and grade it again") from error
+    need_room(error.tree)
 
 
 def _killed_for_memory() -> int:

@@ -8,6 +8,7 @@ import stat
 import subprocess
 from fnmatch import fnmatch
 from pathlib import Path
+from types import SimpleNamespace
 from xml.sax.saxutils import quoteattr
 
 import pytest
@@ -15,7 +16,9 @@ import pytest
 from grade.checks.host_tests import check_host_tests, program_of, programs_for
 from grade.course.cutter import cut
 from grade.diagnosis.failure import Failure
+from grade.ladder import files
 from grade.ladder.build import BuildError, build_all_host_tests, build_host_tests
+from grade.ladder.labs import LadderError
 from grade.ladder.trees import Tree, find_root, prepare
 from grade.submission.include_graph import files_that_reach
 from grade.submission.watched_build import _is_part, _units
@@ -144,6 +147,13 @@ def test_what_the_students_code_prints_is_not_taken_for_a_test(folder: Path) -> 
     (folder / "printed").write_text(f"[ RUN      ] {RANGE}\n")
     (folder / "errors").write_text(f"[ RUN      ] {TAKEN}\n@todo function=forged\n")
     assert judge(folder, "PageTableMap*").seen.startswith(f"{RANGE}: ")
+
+
+def test_results_for_which_there_is_no_room_are_no_crash(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (folder / "printed").write_text(f"[ RUN      ] {RANGE}\n")
+    monkeypatch.setattr(files.shutil, "disk_usage", lambda _: SimpleNamespace(free=1 << 20))
+    with pytest.raises(LadderError, match="no space is left on the disk"):
+        check_host_tests(lambda _: folder / "host_tests", "PageTableMap*", folder)
 
 
 def test_no_more_is_built_than_a_milestone_needs() -> None:
