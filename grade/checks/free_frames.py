@@ -3,6 +3,7 @@
 Code that has lost frames could hide it there: raise a count, say that a frame is free, move the border of a zone.
 """
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from grade.boot.frame_records import allocator_place, first_frame
@@ -14,7 +15,9 @@ _CAUSE = "frame-records-changed"
 
 
 @dataclass(frozen=True)
-class _Zone:
+class Zone:
+    """What the allocator notes about one of its zones."""
+
     handed_out: range
     """The frames that were ever handed out."""
     free_list: int
@@ -23,7 +26,7 @@ class _Zone:
     """How many there are, as the allocator counts."""
 
 
-def check_zones(guest: Sight) -> list[_Zone]:
+def check_zones(guest: Sight) -> list[Zone]:
     """Checks that the allocator hands out this machine's frames; only then do its records speak of them."""
     __tracebackhide__ = True
     defined, place, first = guest.image.defined, allocator_place(guest), first_frame(guest)
@@ -38,22 +41,22 @@ def check_zones(guest: Sight) -> list[_Zone]:
     for zone_place, start, end in zip(record["zones_"].places(), borders, borders[1:]):
         data = guest.read_physical(place + zone_place, zone_record.size)
         names = ("start", "end", "fresh", "free_list", "returned")
-        first, last, fresh, free_list, returned = (zone_record[name].read(data) for name in names)
+        low, high, fresh, free_list, returned = (zone_record[name].read(data) for name in names)
         wanted = f"a zone of frames goes from {start:#x} to {end:#x}"
-        expect((first, last) == (start, end), _CAUSE, wanted, f"from {first:#x} to {last:#x}")
+        expect((low, high) == (start, end), _CAUSE, wanted, f"from {low:#x} to {high:#x}")
         wanted = f"frames from {start:#x} to {end:#x} are handed out one after the other"
         expect(fresh in range(start, end + 1, PAGE), _CAUSE, wanted, f"the next one is {fresh:#x}")
-        zones.append(_Zone(range(start, fresh, PAGE), free_list, returned))
+        zones.append(Zone(range(start, fresh, PAGE), free_list, returned))
     return zones
 
 
-def check_free_frames(guest: Sight) -> None:
-    """Checks the zones, and that the allocator has listed as free just the frames of which nobody holds a share.
+def check_free_frames(guest: Sight, zones: Iterable[Zone]) -> None:
+    """Checks that the allocator has listed as free just the frames of which nobody holds a share.
 
     Where the machine was stopped while the allocator works, which its lock says, the lists are not checked.
     """
     __tracebackhide__ = True
-    zones, guarded = check_zones(guest), guest.image.defined.record("Guarded<FrameAllocator>")
+    guarded = guest.image.defined.record("Guarded<FrameAllocator>")
     is_held = guest.read_word(allocator_place(guest) - guarded["data_"].offset + guarded["lock_.held_"].offset, 1)
     for zone in zones if not is_held else ():
         _check_list(guest, zone.handed_out, zone.free_list, zone.returned)

@@ -61,7 +61,7 @@ def check_frames(guest: Guest, roots: Iterable[int] = (), held: Iterable[int] = 
     the entrance of a system call, or where the monitor runs. Before lab 5 stop where the monitor runs.
     """
     __tracebackhide__ = True
-    check_zones(guest)
+    zones = check_zones(guest)
     ledger = ledger_of(guest, roots, held)
     for frame, owners in ledger.owners.items():
         seen = " and ".join(words for _, words in owners[:2])
@@ -77,7 +77,7 @@ def check_frames(guest: Guest, roots: Iterable[int] = (), held: Iterable[int] = 
         seen = f"{shares[frame]}; what leads to it: {', '.join(words for _, words in owners[:_SHOWN])}"
         cause = "frames-leaked" if shares[frame] > len(owners) else "frame-freed-in-use"
         expect(shares[frame] == len(owners), cause, f"{len(owners)} shares of the frame {frame:#x} are held", seen)
-    check_free_frames(guest)
+    check_free_frames(guest, zones)
     return ledger
 
 

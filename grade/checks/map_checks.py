@@ -6,7 +6,7 @@ from typing import NoReturn
 from grade.boot.frame_records import frame_records
 from grade.boot.guest import Guest
 from grade.boot.layout import PAGE
-from grade.checks.free_frames import check_free_frames
+from grade.checks.free_frames import check_free_frames, check_zones
 from grade.diagnosis.failure import expect, fail
 from grade.diagnosis.fault_cause import Attempt, cause_of_fault, cause_of_hole
 from grade.isa.board import Region
@@ -165,10 +165,11 @@ def check_low_half_is_given_back(guest: Guest) -> None:
         wanted = f"the lower half of the root at {root:#x} is empty"
         seen = f"slot {used} holds {entries[used or 0]:#x}"
         expect(used is None, "freed-table-still-linked", wanted, seen, walker.walk((used or 0) << 39))
+    zones = check_zones(guest)
     tables, frames = len(walker.tables()), len(frame_records(guest).in_use)
     wanted = f"{tables} frames in use: the tables that the roots lead to"
     expect(frames == tables, "tables-not-given-back", wanted, f"there are {frames}")
-    check_free_frames(guest)
+    check_free_frames(guest, zones)
 
 
 def check_nothing_at(guest: Guest, region: Region, cause: str) -> None:

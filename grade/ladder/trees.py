@@ -126,6 +126,10 @@ def _files(root: Path, folders: Sequence[str]) -> list[str]:
     return [path.relative_to(root).as_posix() for path in found if path.is_file() and not path.is_symlink()]
 
 
+_waiting: set[int] = set()
+"""The threads that wait in locked()."""
+
+
 @contextmanager
 def locked(path: Path) -> Iterator[int]:
     """Holds the lock file `path`, which is made if need be; yields its descriptor.
@@ -135,12 +139,11 @@ def locked(path: Path) -> Iterator[int]:
     path.parent.mkdir(parents=True, exist_ok=True)
     with path.open("a") as file:
         _waiting.add(me := threading.get_ident())
-        fcntl.flock(file, fcntl.LOCK_EX)
-        _waiting.discard(me)
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX)
+        finally:
+            _waiting.discard(me)
         yield file.fileno()
-
-
-_waiting: set[int] = set()
 
 
 def waits_for_lock(thread: threading.Thread) -> bool:
