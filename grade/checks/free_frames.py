@@ -6,7 +6,7 @@ Code that has lost frames could hide it there: raise a count, say that a frame i
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from grade.boot.frame_records import allocator_place, first_frame
+from grade.boot.frame_records import allocator_place, first_frame, record_address
 from grade.boot.layout import PAGE
 from grade.boot.sight import Sight
 from grade.diagnosis.failure import expect
@@ -50,19 +50,20 @@ def check_zones(guest: Sight) -> list[Zone]:
     return zones
 
 
-def check_free_frames(guest: Sight, zones: Iterable[Zone]) -> None:
+def check_free_frames(guest: Sight, zones: Iterable[Zone], file: str = "") -> None:
     """Checks that the allocator has listed as free just the frames of which nobody holds a share.
 
+    `file` is where to look, if it is not the cause's.
     Where the machine was stopped while the allocator works, which its lock says, the lists are not checked.
     """
     __tracebackhide__ = True
     guarded = guest.image.defined.record("Guarded<FrameAllocator>")
     is_held = guest.read_word(allocator_place(guest) - guarded["data_"].offset + guarded["lock_.held_"].offset, 1)
     for zone in zones if not is_held else ():
-        _check_list(guest, zone.handed_out, zone.free_list, zone.returned)
+        _check_list(guest, zone.handed_out, zone.free_list, zone.returned, file)
 
 
-def _check_list(guest: Sight, handed_out: range, head: int, length: int) -> None:
+def _check_list(guest: Sight, handed_out: range, head: int, length: int, file: str) -> None:
     """Checks a zone's list of free frames, among the frames that were ever handed out."""
     __tracebackhide__ = True
     first, record = first_frame(guest), guest.image.defined.record("FrameRecord")
@@ -74,11 +75,14 @@ def _check_list(guest: Sight, handed_out: range, head: int, length: int) -> None
         frame = first + head * PAGE
         why = "held" if frame in handed_out else "none that was handed out"
         wanted = "all frames in the list of free frames are free"
-        expect(frame in free, _CAUSE, wanted, f"it has {frame:#x}, which is {why}")
-        expect(frame not in listed, _CAUSE, "the list of free frames has an end", f"{frame:#x} is in it twice")
+        expect(frame in free, _CAUSE, wanted, f"it has {frame:#x}, which is {why}", file=file)
+        expect(frame not in listed, _CAUSE, "the list of free frames has an end", f"{frame:#x} is in it twice", file=file)
         listed.add(frame)
         head = record["next_free"].read(records, free[frame] * record.size)
     lost = free.keys() - listed
     wanted = "a frame of which nobody holds a share is in the list of free frames"
-    expect(not lost, _CAUSE, wanted, f"{len(lost)} are not, first {min(lost, default=0):#x}")
-    expect(length == len(listed), _CAUSE, f"the list of free frames says that it has {len(listed)}", f"it says {length}")
+    frame = min(lost, default=0)
+    seen = f"{len(lost)} are not, first {frame:#x}, whose record is at the physical address {record_address(guest, frame):#x}"
+    expect(not lost, _CAUSE, wanted, seen, file=file)
+    wanted = f"the list of free frames says that it has {len(listed)}"
+    expect(length == len(listed), _CAUSE, wanted, f"it says {length}", file=file)

@@ -169,7 +169,7 @@ def check_low_half_is_given_back(guest: Guest) -> None:
     tables, frames = len(walker.tables()), len(frame_records(guest).in_use)
     wanted = f"{tables} frames in use: the tables that the roots lead to"
     expect(frames == tables, "tables-not-given-back", wanted, f"there are {frames}")
-    check_free_frames(guest, zones)
+    check_free_frames(guest, zones, "kernel/map/leave_low_half.cc")
 
 
 def check_nothing_at(guest: Guest, region: Region, cause: str) -> None:

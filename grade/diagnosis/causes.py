@@ -156,7 +156,7 @@ CAUSES: dict[str, Cause] = {
     "frames-leaked": Cause("Frames stay in use that nothing leads to any more.", _SPACE),
     "frame-freed-in-use": Cause("A frame is free, or has two uses, while tables still lead to it.", _SPACE),
     "frame-records-changed": Cause(
-        "The allocator's records of free frames contradict each other: other code has written to them.", ""
+        "The allocator's records of free frames contradict each other: other code has written to them.", _SPACE
     ),
     "root-freed-while-loaded": Cause("A root was given back while the CPU still walked it.", "kernel/process/process.cc"),
     # Temporary mappings.

@@ -165,6 +165,7 @@ def test_a_lost_frame_that_its_record_calls_free_is_not_hidden(boot: Boot) -> No
     wrong_share(guest, page.pa, 0)
     failure = fault(guest)
     assert failure.cause == "frame-records-changed" and f"first {page.pa:#x}" in failure.seen
+    assert f"{record_address(guest, page.pa):#x}" in failure.seen
 
 
 def test_nothing_is_said_of_records_that_are_half_changed(boot: Boot) -> None:
