@@ -8,6 +8,7 @@ from grade.bench.boot import END, Boot, boot_until
 from grade.bench.figure import NotMeasured
 from grade.bench.plugin import build_plugin
 from grade.ladder.build import Kernel
+from grade.ladder.qemu_plugin import comma_doubled
 from grade.machine.qemu_process import memory_file
 
 BEGIN_MARK, END_MARK, PROGRAM_MARK = 1, 2, 3
@@ -55,7 +56,7 @@ class Counter:
 
     def run(self, script: str) -> Counts:
         """Runs the monitor's script until the machine is turned off. NotMeasured if the counter does not work here."""
-        plugin = os.fspath(build_plugin(self.kernel.isa, self.build)).replace(",", ",,")  # a single comma would end it
+        plugin = comma_doubled(build_plugin(self.kernel.isa, self.build))
         low, high = self.user_code
         with memory_file("counts") as log:
             option = f"{plugin},out=/dev/fd/{log.fileno()},low={low:#x},high={high:#x}"

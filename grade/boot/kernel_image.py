@@ -1,6 +1,8 @@
 """The kernel's ELF file: its symbols, its offset, and the source line of an address."""
 
 import subprocess
+from collections.abc import Iterable
+from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
@@ -12,6 +14,18 @@ _SECONDS = 20
 
 Symbols = dict[str, tuple[int, int]]
 """Address and size, by name."""
+
+
+@dataclass(frozen=True)
+class SourceCall:
+    """A place in the source. `file` is a path from the tree's root; an absolute one is a library's. `line` 0: not known."""
+
+    function: str
+    file: str
+    line: int
+
+    def __str__(self) -> str:
+        return f"{self.function} at {self.file}:{self.line or '?'}"
 
 
 @once_per_file
@@ -127,21 +141,34 @@ class KernelImage:
 
     def place(self, pc: int) -> str:
         """Returns `function at file:line` for a code address, high or low; '' if it is not in the image."""
-        high = pc if pc >= self.offset else pc + self.offset
-        if not self.va("image_start") <= high < self.va("text_end"):
+        high = self._high(pc)
+        if high is None:
             return ""
+        call = next((call for call in self.calls([pc]) if not call.file.startswith("/")), None)
+        return str(call) if call is not None else self.nearest(high)
+
+    def calls(self, addresses: Iterable[int]) -> list[SourceCall]:
+        """Returns the functions that these code addresses are in, those that are inlined first; none for what is unknown."""
+        known = [hex(high) for pc in addresses if (high := self._high(pc)) is not None]
+        if not known:
+            return []
         # Within limits: the debug information is only as good as the code it was made from.
         tool = ["prlimit", f"--cpu={_SECONDS}", f"--as={4 << 30}", f"{self.isa}-linux-gnu-addr2line"]
         try:
             run = subprocess.run(
-                [*tool, "-f", "-i", "-C", "-e", str(self.elf), hex(high)],
+                [*tool, "-f", "-i", "-C", "-e", str(self.elf), *known],
                 capture_output=True, text=True, errors="replace", check=True,
             )  # fmt: skip
         except (OSError, subprocess.CalledProcessError):
-            return self.nearest(high)
-        function, line = _of_the_tree(run.stdout.splitlines())
-        line = line.partition(" ")[0].removeprefix(DEBUG_ROOT + "/")
-        return f"{function} at {line}" if not line.startswith("??") else self.nearest(high)
+            return []
+        lines = run.stdout.splitlines()
+        pairs = zip(lines[::2], lines[1::2], strict=False)
+        return [_source_call(function, place) for function, place in pairs if not place.startswith("??")]
+
+    def _high(self, pc: int) -> int | None:
+        """Returns the address of code where the kernel stays, for its high or low alias; None if it is not in the image."""
+        high = pc if pc >= self.offset else pc + self.offset
+        return high if self.va("image_start") <= high < self.va("text_end") else None
 
     def nearest(self, va: int) -> str:
         """Returns the closest symbol at or below `va`, with the distance."""
@@ -152,7 +179,7 @@ class KernelImage:
         return name if value == va else f"{name}+{va - value:#x}"
 
 
-def _of_the_tree(lines: list[str]) -> tuple[str, str]:
-    """Returns function and line from addr2line's list of inlined calls, innermost first: the first not in a library."""
-    calls = list(zip(lines[::2], lines[1::2], strict=False)) or [("??", "??:0")]
-    return next((call for call in calls if call[1].startswith(DEBUG_ROOT + "/")), calls[0])
+def _source_call(function: str, place: str) -> SourceCall:
+    """Reads what addr2line says: the function, and `file:line`, perhaps with a remark after it."""
+    file, _, line = place.partition(" ")[0].rpartition(":")
+    return SourceCall(function, file.removeprefix(DEBUG_ROOT + "/"), int(line) if line.isdigit() else 0)

@@ -1,4 +1,4 @@
-"""The commands that show a machine: run, gdb, view, explain, bug."""
+"""The commands that show a machine: run, gdb, view, explain, discipline, bug."""
 
 import shlex
 import sys
@@ -120,6 +120,26 @@ def explain(milestone: str, isa: str, lab: int | None, script: str | None) -> No
     sys.exit(0 if show_explanation(scripted(own_tree(), isa, lab, script.replace(";", "\n")), terminal()) else 1)
 
 
+@click.command("discipline")
+@one_isa_option
+@click.option("--lab", type=int, help="The kernel of this lab (default: the whole tree).")
+@click.option("--script", help="Monitor commands, separated by ';' (default: what this lab's tables change by).")
+@click.option("--events", is_flag=True, help="Tell all that happens to the tables, line by line.")
+@reports_what_is_missing
+def discipline_command(isa: str, lab: int | None, script: str | None, events: bool) -> None:
+    """Watch the order of stores to tables, barriers, invalidations and releases: what QEMU hides, and hardware does not.
+
+    Boots with a witness in QEMU, which keeps what the CPU may remember, and tells where that is not what the tables say:
+    which line left it, and which line relied on its being forgotten. docs/discipline.md has the rules.
+
+    Exit status 0 if no rule was broken, 1 if one was or the run did not come to its end, 2 if it could not be judged.
+    """
+    from grade.discipline.command import show_discipline
+
+    lines = None if script is None else script.replace(";", "\n")
+    sys.exit(show_discipline(own_tree(), isa, lab, lines, terminal(), events=events))
+
+
 @click.command("bug")
 @click.argument("code", default="", metavar="[CODE]")
 @click.option("--isa", type=isas_choice, help="The ISA (default: the first on which the bug shows).")
@@ -161,4 +181,4 @@ def bug_command(
     sys.exit(run_on_terminal(Setting(planted, isa, None, 128, lines), to_monitor=True))
 
 
-COMMANDS = (run, gdb, view_command, explain, bug_command)
+COMMANDS = (run, gdb, view_command, explain, discipline_command, bug_command)

@@ -39,6 +39,8 @@ class GuestSetup:
     el2: bool
     options: tuple[str, ...] = ()
     """More options of the command line."""
+    plugin: str = ""
+    """QEMU's -plugin, which is told besides where the RAM is; empty: none."""
     serial: str = "chardev:serial"
     """QEMU's -serial; `stdio` is the same pipes, by QEMU's own device."""
     limits: tuple[str, ...] = ()
@@ -204,4 +206,7 @@ def _command(setup: GuestSetup, ram: int, parameters: int, qmp: int, gdb: int) -
     for option, value in options.items():
         words += [option, value]
     words += setup.options
+    if setup.plugin:
+        base = setup.board.ram_base
+        words += ["-plugin", f"{setup.plugin},ram=/dev/fd/{ram},base={base:#x},size={setup.ram_bytes:#x}"]
     return [*setup.limits, *words]

@@ -6,6 +6,7 @@ from types import SimpleNamespace
 
 import pytest
 
+import grade.ladder.qemu_plugin
 from grade.bench import plugin
 from grade.bench.boot import Boot
 from grade.bench.counting import Counter, Counts, Mark, parse
@@ -13,6 +14,7 @@ from grade.bench.figure import NotMeasured
 from grade.bench.operations import Operation, instructions
 from grade.bench.plugin import build_plugin
 from grade.ladder.build import Kernel
+from grade.ladder.qemu_plugin import api_of, qemu_plugin
 from grade.ladder.trees import find_root
 
 ROOT = find_root(Path(__file__))
@@ -28,9 +30,9 @@ def counter(kernels, isa: str) -> Counter:
 @pytest.fixture
 def forgotten() -> Iterator[None]:
     """The plugin is built anew, and so by those who come after."""
-    build_plugin.cache_clear()
+    qemu_plugin.cache_clear()
     yield
-    build_plugin.cache_clear()
+    qemu_plugin.cache_clear()
 
 
 def test_every_instruction_counts_once(counter: Counter) -> None:
@@ -64,7 +66,9 @@ def test_where_no_program_runs_there_is_no_first_instruction(counter: Counter) -
 
 def test_no_compiler(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, forgotten: None) -> None:
     monkeypatch.setenv("PATH", str(tmp_path))
-    with pytest.raises(NotMeasured, match="needs a C compiler of this machine, and none of cc, gcc, clang is on PATH"):
+    with pytest.raises(
+        NotMeasured, match="count_instructions needs a C compiler of this machine, and none of cc, gcc, clang is on PATH"
+    ):
         build_plugin("x86_64", tmp_path)
 
 
@@ -95,15 +99,15 @@ def test_the_plugin_is_built_for_the_qemu_that_is_there(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, forgotten: None, version: tuple[int, ...], api: int
 ) -> None:
     """And it compiles for all of them; only one of them is here to run it."""
-    monkeypatch.setattr(plugin, "version_of", lambda *_: version)
-    assert plugin._api("x86_64") == api
+    monkeypatch.setattr(grade.ladder.qemu_plugin, "version_of", lambda *_: version)
+    assert api_of("x86_64") == api
     assert build_plugin("x86_64", tmp_path).stat().st_size > 0
 
 
 def test_the_plugin_is_built_once(tmp_path: Path, forgotten: None) -> None:
     library = build_plugin("x86_64", tmp_path)
     before = library.stat().st_mtime_ns
-    build_plugin.cache_clear()
+    qemu_plugin.cache_clear()
     assert build_plugin("x86_64", tmp_path) == library
     assert library.stat().st_mtime_ns == before
     assert list(library.parent.glob("*.so")) == [library]

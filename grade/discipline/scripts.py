@@ -1,0 +1,38 @@
+"""What a lab's kernel does under the witness, where nobody says: everything in which its tables change."""
+
+from grade.boot.kernel_image import KernelImage
+from grade.boot.layout import PAGE, layout_of
+
+_LOW, _BESIDE = 0x5000_0000_0000, 0x6000_0000_0000
+"""User addresses that no process uses."""
+_FAILING = 4
+_PROGRAMS = {3: ("hello", "greet", "segments"), 4: ("border 4000 100",), 5: ("vmatest",), 6: ("family", "forktest")}
+"""What runs from each lab on."""
+_TOGETHER = ("hello", "segments")
+"""Programs that run at the same time, so that roots are switched between them."""
+
+
+def script_for(image: KernelImage, lab: int) -> str:
+    """Returns lines for the monitor of that lab's kernel, without the end."""
+    frame = layout_of(image).region("frames").end  # RAM that the window does not have
+    lines = [f"map {_LOW:#x} {frame:#x} w", f"poke {_LOW:#x} 1", "breakpoint", "peek 0", "ticks 5"]
+    if lab >= 3:
+        lines += [f"unmap {_LOW:#x}", *_two_pages(frame), *(f"start {program}" for program in _TOGETHER), "wait"]
+    if lab >= 4:
+        slots = len(layout_of(image).temp_slots)
+        lines += [f"windows {frame:#x} 3", f"windows {frame + 3 * PAGE:#x} {slots}", f"windows {frame:#x} 3"]
+    programs = [program for first, programs in _PROGRAMS.items() if first <= lab for program in programs]
+    lines += [f"run {program}" for program in programs]
+    if lab >= 3:
+        lines += [f"fail {_FAILING}", f"run {programs[0]}", "fail 0"]
+    return "\n".join(lines)
+
+
+def _two_pages(frame: int) -> list[str]:
+    """Returns lines that map two pages beside each other, change one of them, and take both away."""
+    pages = [(_BESIDE + at, frame + at) for at in (0, PAGE)]
+    return [
+        *(f"map {va:#x} {pa:#x} w" for va, pa in pages),
+        f"protect {_BESIDE:#x} u",
+        *(f"unmap {va:#x}" for va, _ in reversed(pages)),
+    ]

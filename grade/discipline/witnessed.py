@@ -1,0 +1,94 @@
+"""A guest with the witness beside it.
+
+    with witnessed(recipe, tree, image, folder) as (guest, witness):
+        guest.run_to_power_off()
+    witness.record()
+"""
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+from typing import BinaryIO
+
+from grade.boot.guest import Guest, Recipe, machine_of_kind
+from grade.boot.kernel_image import KernelImage
+from grade.boot.layout import PAGE, layout_of
+from grade.discipline.record import COUNTERS_SIZE, Record, read_record
+from grade.isa import isa_called
+from grade.ladder.qemu_plugin import comma_doubled, qemu_plugin
+from grade.machine.machine import Machine
+from grade.machine.qemu_process import GuestSetup, memory_file
+
+_PLUGIN = Path(__file__).parent / "plugin"
+_CPU_SECONDS, _IDLE_SECONDS = 20.0, 2.0  # the witness takes about as much as the guest
+
+
+class Witness:
+    """What the plugin writes to while the guest runs, and what it must be told of the kernel."""
+
+    def __init__(self, image: KernelImage, folder: Path, *, tells_all: bool) -> None:
+        """Builds the plugin in `folder` if need be. LadderError if that fails."""
+        self._lines, self._counters = memory_file("discipline-lines"), memory_file("discipline-counters")
+        self._counters.truncate(COUNTERS_SIZE)
+        layout, record = layout_of(image), image.defined.record("FrameRecord")
+        users_end = layout.user.end if layout.most_processes else 0
+        first_frame = -(-image.pa("image_end") // PAGE) * PAGE
+        arguments = {
+            "users": f"{users_end:#x}", "frames": f"{first_frame:#x}",
+            "record": record.size, "shares": record["shares"].offset, "all": int(tells_all),
+            "lines": _path_of(self._lines), "counters": _path_of(self._counters),
+        }  # fmt: skip
+        library = comma_doubled(_library(image.isa, folder))
+        self.plugin = ",".join([library, *(f"{name}={value}" for name, value in arguments.items())])
+        self.inherited = (self._lines.fileno(), self._counters.fileno())
+
+    def record(self) -> Record:
+        """Returns what was seen so far."""
+        return read_record(_contents(self._lines), _contents(self._counters))
+
+    def close(self) -> None:
+        """Forgets what was seen."""
+        self._lines.close()
+        self._counters.close()
+
+
+class WitnessedMachine(Machine):
+    """A machine whose QEMU has the witness's plugin."""
+
+    witness: Witness | None = None
+
+    def _setup(self) -> GuestSetup:
+        setup = super()._setup()
+        if self.witness is None:
+            return setup
+        return replace(setup, plugin=self.witness.plugin, inherited=self.witness.inherited)
+
+
+@contextmanager
+def witnessed(recipe: Recipe, tree: Path, folder: Path, *, tells_all: bool = False) -> Iterator[tuple[Guest, Witness]]:
+    """Yields a guest before its first instruction, and the witness, which may be asked as long as the context lasts."""
+    witness = Witness(KernelImage(recipe.isa, Path(recipe.elf)), folder, tells_all=tells_all)
+    try:
+        machine = machine_of_kind(WitnessedMachine, recipe, _CPU_SECONDS, _IDLE_SECONDS)
+        machine.witness = witness
+        with Guest.again(recipe, tree, machine) as guest:
+            yield guest, witness
+    finally:
+        witness.close()
+
+
+def _library(isa: str, folder: Path) -> Path:
+    first = _PLUGIN / "witness.c"
+    others = [source for source in sorted(_PLUGIN.glob("*.c")) if source != first]
+    of_isa = Path(isa_called.__code__.co_filename).parent / isa / "discipline.c"
+    return qemu_plugin(isa, folder, first, *others, of_isa, headers=tuple(sorted(_PLUGIN.glob("*.h"))))
+
+
+def _path_of(file: BinaryIO) -> str:
+    return f"/dev/fd/{file.fileno()}"
+
+
+def _contents(file: BinaryIO) -> bytes:
+    return os.pread(file.fileno(), os.fstat(file.fileno()).st_size, 0)

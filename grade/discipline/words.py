@@ -1,0 +1,200 @@
+"""A violation in words: what the CPU may remember, which line left it, and which line relied on its being forgotten."""
+
+import re
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+
+from grade.boot.kernel_image import KernelImage, SourceCall
+from grade.discipline.record import Event
+from grade.ladder.labs import Lab, owner_of
+
+
+@dataclass(frozen=True)
+class Rule:
+    """A rule of the discipline: what breaking it means, why that is wrong, and what to do instead."""
+
+    broken: str
+    why: str
+    instead: str
+
+
+RULES: dict[str, Rule] = {
+    "used": Rule(
+        "an address is used while the CPU may remember another translation of it",
+        "The access may go where the old entry led.",
+        "Invalidate the address after its entry was changed, and before anybody uses it.",
+    ),
+    "user": Rule(
+        "user code goes on while the CPU may remember what its tables no longer say",
+        "The process can use the old translation at any moment: pages that were taken from it, rights that it has lost.",
+        "Invalidate every user address whose entry was changed before you return to user mode.",
+    ),
+    "released": Rule(
+        "a frame is given back while the CPU may still reach it",
+        "Its next owner shares it with whoever uses the old translation; the CPU itself may, when it walks ahead.",
+        "First take the entry away, then invalidate, and only then give the frame back.",
+    ),
+    "lost": Rule(
+        "a frame is given back that the tables still lead to",
+        "Its next owner shares it with this address.",
+        "First take the entry away, then invalidate, and only then give the frame back.",
+    ),
+    "made": Rule(
+        "an entry is written while the CPU may remember another one for the same address",
+        "The CPU may use either, mix both, or take a TLB conflict abort.",
+        "Between the old entry and the new one: write an invalid one, invalidate the address, and wait until that is complete.",
+    ),
+    "replaced": Rule(
+        "a valid entry is replaced by another valid one at once",
+        "The CPU may use either, mix both, or take a TLB conflict abort.",
+        "Break before make: write an invalid entry, invalidate the address, wait, and only then write the new one.",
+    ),
+    "linked": Rule(
+        "a table is put where the walker finds it before it is certain to see what is in it",
+        "The walker may follow what was in the frame before.",
+        "Put a barrier (Arch::table_written()) between the stores to the table and the one that leads to it.",
+    ),
+    "unseen": Rule(
+        "an address is used before the walker is certain to see its new entry",
+        "The access may fault although the entry is there.",
+        "Put a barrier (Arch::table_written()) after the store.",
+    ),
+    "space": Rule(
+        "a root is given the number of an address space of which other translations may be remembered",
+        "The new process may use the old one's memory.",
+        "Invalidate that address space before its number is used again.",
+    ),
+    "unset": Rule(
+        "translation begins before a register was written that it needs",
+        "What the register holds after a reset is not known.",
+        "Write all registers of translation before you permit it.",
+    ),
+    "unsynchronised": Rule(
+        "translation relies on a register before its new value is certain to count",
+        "The CPU may still use the old value.",
+        "Put an isb between the write to the register and what relies on it.",
+    ),
+    "unemptied": Rule(
+        "translation begins before the TLB was emptied",
+        "What a TLB holds after a reset is not known.",
+        "Invalidate everything, and wait until that is complete, before you turn translation on.",
+    ),
+}
+
+_PLUMBING = re.compile(r"kernel/(paging/table_memory\.h|frames/|base/)|arch/[^/]+/(cpu|isa)\.")
+"""Files through which everybody goes: who did it is further up."""
+
+_STATES = {
+    "written": "no barrier has come after that store, so an invalidation does not count yet",
+    "seen": "nothing has invalidated it since",
+    "invalidated": "it was invalidated, but no barrier has waited for that to be complete",
+}
+
+
+@dataclass(frozen=True)
+class Story:
+    """A violation for people. `line` is the line to look at; None if no line is known."""
+
+    rule: Rule
+    lines: tuple[str, ...]
+    """What happened, in order."""
+    line: SourceCall | None
+
+
+class Teller:
+    """Tells the violations of one kernel. The lines that it names are in files of students, where one had a part in it."""
+
+    def __init__(self, image: KernelImage, labs: Sequence[Lab]) -> None:
+        self._image = image
+        self._labs = list(labs)
+        self._known: dict[tuple[int, ...], SourceCall | None] = {}
+
+    def tell(self, violation: Event) -> Story:
+        """Returns what happened, in the order in which it happened."""
+        rule = RULES[violation.rule]
+        lines = [*self._before(violation), f"{_WHAT[violation.rule](violation)}, {self._by(violation, 'at')}"]
+        return Story(rule, tuple(lines), self._line(violation))
+
+    def line_of(self, addresses: tuple[int, ...]) -> SourceCall | None:
+        """Returns the line that answers for an instruction and its callers: the innermost in a student's file, or else in any."""
+        if addresses not in self._known:
+            pc, *returns = addresses
+            calls = self._image.calls([pc, *(address - 1 for address in returns)])
+            ours = [call for call in calls if not call.file.startswith("/")]
+            students = [call for call in ours if owner_of(self._labs, call.file) is not None]
+            others = [call for call in ours if not _PLUMBING.match(call.file)]
+            self._known[addresses] = next((_short(call) for call in (*students, *others, *ours)), None)
+        return self._known[addresses]
+
+    def _before(self, violation: Event) -> list[str]:
+        """Returns what was done to the entry that may be remembered, and what was not."""
+        if "old-state" not in violation.values:
+            return [f"its entry was written, {self._by(violation, 'old-at')}"] if "old-at" in violation.values else []
+        was = f"{_old(violation)} was {_gone(violation)}, {self._by(violation, 'old-at')}"
+        state, early, before = violation.values["old-state"], violation.addresses("early-at"), violation.addresses("before-at")
+        if early[0]:
+            return [was, f"it was invalidated too early, {self._said(early)}: {_STATES['written']}"]
+        if state != "invalidated" and before[0]:
+            return [was, f"{_STATES[state]}; the last invalidation of this address came before, {self._said(before)}"]
+        return [was, _STATES[state]]
+
+    def _by(self, violation: Event, name: str) -> str:
+        return self._said(violation.addresses(name))
+
+    def _said(self, addresses: tuple[int, ...]) -> str:
+        line = self.line_of(addresses)
+        return f"by {line}" if line is not None else f"at {addresses[0]:#x}"
+
+    def _line(self, violation: Event) -> SourceCall | None:
+        """Returns the line to look at: a student's, that of the change before that of the use."""
+        names = [name for name in ("old-at", "at") if name in violation.values]
+        lines = [line for name in names if (line := self.line_of(violation.addresses(name))) is not None]
+        return next((line for line in lines if owner_of(self._labs, line.file) is not None), lines[0] if lines else None)
+
+
+def _short(call: SourceCall) -> SourceCall:
+    """Returns the call without the arguments of its function and of templates: `PageTable::unmap`."""
+    name, inner = call.function.replace("(anonymous namespace)::", "").partition("(")[0], ""
+    while inner != name:
+        inner, name = name, re.sub(r"<[^<>]*>", "", name)
+    return replace(call, function=name.strip())
+
+
+def _old(violation: Event) -> str:
+    level, va = violation.number("old-level"), violation.number("old-va")
+    what = "a table" if violation.number("old-table") else "a page" if level == 0 else "a block"
+    return f"the entry of {va:#x} at {violation.number('old-slot'):#x}, which led to {what} at {violation.number('old-target'):#x},"
+
+
+def _gone(violation: Event) -> str:
+    return "left behind with its root" if violation.number("old-root") else "changed"
+
+
+def _access(violation: Event) -> str:
+    done = {"load": "read", "store": "written to", "fetch": "executed"}[violation.values["access"]]
+    now = violation.number("now")
+    leads = f"is {now:#x} now" if now else "is empty now"
+    return f"{violation.number('va'):#x}, whose entry {leads}, is {done}"
+
+
+_WHAT: dict[str, Callable[[Event], str]] = {
+    "used": _access,
+    "user": lambda violation: f"user code, which may use {violation.number('va'):#x}, goes on",
+    "released": lambda violation: f"the frame {violation.number('frame'):#x} is given back",
+    "lost": lambda violation: (
+        f"the frame {violation.number('frame'):#x} is given back: it is "
+        + ("a live table, of the addresses from" if violation.number("table") else "mapped at")
+        + f" {violation.number('va'):#x}"
+    ),
+    "made": lambda violation: f"the entry of {violation.number('va'):#x} becomes {violation.number('now'):#x}",
+    "replaced": lambda violation: (
+        f"the entry of {violation.number('va'):#x} at {violation.number('slot'):#x} was {violation.number('old-entry'):#x} "
+        f"and becomes {violation.number('now'):#x}"
+    ),
+    "linked": lambda violation: f"the table {violation.number('table'):#x} becomes that of {violation.number('va'):#x}",
+    "unseen": lambda violation: f"{violation.number('va'):#x} is used",
+    "space": lambda violation: f"a root gets the number {violation.number('space')}",
+    "unset": lambda violation: f"{violation.values['register']} was never written",
+    "unsynchronised": lambda violation: f"{violation.values['register']} was written, and no isb has followed",
+    "unemptied": lambda violation: "translation is turned on",
+}
