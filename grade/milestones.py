@@ -8,7 +8,7 @@ from pathlib import Path
 
 from grade.ladder.labs import Lab, LadderError
 
-_KERNEL_FIXTURES = frozenset({"boot", "kernel", "image"})
+_KERNEL_FIXTURES = frozenset({"boot", "boot_witnessed", "kernel", "image"})
 _HOST_TESTS = "check_host_tests"
 
 

@@ -11,7 +11,9 @@ from __future__ import annotations
 
 import json
 import random
+import secrets
 from collections.abc import Callable, Generator, Iterator
+from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -20,10 +22,12 @@ from typing import TYPE_CHECKING, Any, Protocol
 import pytest
 
 from grade import run_plan
-from grade.boot.guest import Guest
+from grade.boot.guest import Guest, Recipe
 from grade.boot.kernel_image import KernelImage
 from grade.building import NOTHING_BUILT, Built
+from grade.checks.discipline import BootWitnessed
 from grade.checks.ran_before import HostTests
+from grade.discipline.witnessed import Witness, guest_beside
 from grade.failed.keep import keep_failure
 from grade.isa import ISAS
 from grade.judging import judge
@@ -46,7 +50,7 @@ RESULT = "pagewalk_result"
 
 
 def milestone(number: str, *, points: float, witness: str) -> pytest.MarkDecorator:
-    """Marks a test as the proof of a milestone. `witness`: letters of K, W, Q, H (docs/instructor.md)."""
+    """Marks a test as the proof of a milestone. `witness`: letters of K, W, Q, H, D (docs/instructor.md)."""
     if set(witness) <= {"K"}:
         raise ValueError(f"milestone {number}: what the kernel says is no proof by itself; use another witness")
     return pytest.mark.milestone(number, points=points, witness=witness)
@@ -194,6 +198,26 @@ def _boot(boots: Boots, kernel: Kernel, target: Target, script: str = "", **opti
     boots.guests.append(guest)
     guest.machine.start()
     return guest
+
+
+@pytest.fixture
+def boot_witnessed(kernel: Kernel, boots: Boots, target: Target) -> Iterator[BootWitnessed]:
+    """Starts a guest with the witness of the discipline beside it (grade/checks/discipline.py)."""
+    with ExitStack() as witnesses:
+
+        def start(script: Callable[[KernelImage], str]) -> tuple[Guest, Witness]:
+            target.check_unchanged()
+            image = KernelImage(kernel.isa, kernel.elf)
+            witness = Witness(image)
+            witnesses.callback(witness.close)
+            recipe = Recipe(kernel.isa, str(kernel.elf), script(image), secrets.randbits(63))
+            guest = guest_beside(witness, recipe, kernel.tree)
+            guest.machine.sandbox = target.around_qemu(kernel.elf, witness.library)
+            boots.guests.append(guest)
+            guest.machine.start()
+            return guest, witness
+
+        yield start
 
 
 FRONT: pytest.StashKey[bool] = pytest.StashKey()

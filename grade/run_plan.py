@@ -72,13 +72,13 @@ class Target:
 
         return around_engine(engine) if self.is_sealed else as_nobody(engine)
 
-    def around_qemu(self, kernel: Path) -> tuple[str, ...]:
-        """Returns what QEMU is started in to boot this kernel; nothing if nothing has to be."""
+    def around_qemu(self, kernel: Path, *others: Path) -> tuple[str, ...]:
+        """Returns what QEMU is started in to boot this kernel, and read other files; nothing if nothing has to be."""
         if not self.is_sealed:
             return ()
         from grade.submission.sandbox import around_qemu
 
-        return around_qemu(kernel, require(self.isa))
+        return around_qemu(kernel, require(self.isa), *others)
 
     @property
     def memory(self) -> Path:

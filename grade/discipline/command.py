@@ -41,7 +41,7 @@ def show_discipline(tree: Tree, isa: str, lab: int | None, script: str | None, c
         lines.append(_END)
     _say(console, f"Lab {number}'s kernel for {isa}: {'; '.join(lines)}", bold=True)
     recipe = Recipe(isa, str(kernel.elf), "\n".join(lines), _NONCE)
-    with witnessed(recipe, folder, folder / "build" / "discipline", tells_all=events) as (guest, witness):
+    with witnessed(recipe, folder, tells_all=events) as (guest, witness):
         stop = guest.machine.run()
         record = witness.record()
         ended = stop.kind is StopKind.POWERED_OFF and bool(guest.facts(_END))

@@ -28,6 +28,10 @@ COUNTERS_SIZE = 8 * (len(fields(Seen)) + 1)
 """The size in bytes of the counters: those of Seen, and whether the witness still judges."""
 
 
+TABLES_IN_TWO_PLACES = ("a frame is a table in two places", "a root is a table of another one")
+"""Why something could not be judged, in the words of the plugin, where the kernel is to blame."""
+
+
 @dataclass(frozen=True)
 class Event:
     """A line of the witness: a violation, or what happened to the tables. Addresses are virtual where not said otherwise."""
@@ -57,6 +61,11 @@ class Record:
     events: tuple[Event, ...]
     unjudged: str
     """Why something could not be judged; '' if all was."""
+
+    @property
+    def is_kernels_doing(self) -> bool:
+        """Whether what could not be judged is something in the kernel's tables that no kernel of these labs has."""
+        return self.unjudged in TABLES_IN_TWO_PLACES
 
     @property
     def violations(self) -> tuple[Event, ...]:

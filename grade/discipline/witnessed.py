@@ -22,13 +22,19 @@ from grade.machine.machine import Machine
 from grade.machine.qemu_process import GuestSetup, memory_file
 
 _PLUGIN = Path(__file__).parent / "plugin"
+_FOLDER = Path(__file__).parents[2] / "build" / "discipline"
+"""Below the grader, and not in the tree that is graded: what is loaded into QEMU is ours."""
 _CPU_SECONDS, _IDLE_SECONDS = 20.0, 2.0  # the witness takes about as much as the guest
+
+
+class NotJudged(Exception):
+    """The witness could not judge a run, for a reason that is not the kernel's."""
 
 
 class Witness:
     """What the plugin writes to while the guest runs, and what it must be told of the kernel."""
 
-    def __init__(self, image: KernelImage, folder: Path, *, tells_all: bool) -> None:
+    def __init__(self, image: KernelImage, folder: Path = _FOLDER, *, tells_all: bool = False) -> None:
         """Builds the plugin in `folder` if need be. LadderError if that fails."""
         self._lines, self._counters = memory_file("discipline-lines"), memory_file("discipline-counters")
         self._counters.truncate(COUNTERS_SIZE)
@@ -40,8 +46,8 @@ class Witness:
             "record": record.size, "shares": record["shares"].offset, "all": int(tells_all),
             "lines": _path_of(self._lines), "counters": _path_of(self._counters),
         }  # fmt: skip
-        library = comma_doubled(_library(image.isa, folder))
-        self.plugin = ",".join([library, *(f"{name}={value}" for name, value in arguments.items())])
+        self.library = _library(image.isa, folder)
+        self.plugin = ",".join([comma_doubled(self.library), *(f"{name}={value}" for name, value in arguments.items())])
         self.inherited = (self._lines.fileno(), self._counters.fileno())
 
     def record(self) -> Record:
@@ -67,16 +73,21 @@ class WitnessedMachine(Machine):
 
 
 @contextmanager
-def witnessed(recipe: Recipe, tree: Path, folder: Path, *, tells_all: bool = False) -> Iterator[tuple[Guest, Witness]]:
+def witnessed(recipe: Recipe, tree: Path, *, tells_all: bool = False) -> Iterator[tuple[Guest, Witness]]:
     """Yields a guest before its first instruction, and the witness, which may be asked as long as the context lasts."""
-    witness = Witness(KernelImage(recipe.isa, Path(recipe.elf)), folder, tells_all=tells_all)
+    witness = Witness(KernelImage(recipe.isa, Path(recipe.elf)), tells_all=tells_all)
     try:
-        machine = machine_of_kind(WitnessedMachine, recipe, _CPU_SECONDS, _IDLE_SECONDS)
-        machine.witness = witness
-        with Guest.again(recipe, tree, machine) as guest:
+        with guest_beside(witness, recipe, tree) as guest:
             yield guest, witness
     finally:
         witness.close()
+
+
+def guest_beside(witness: Witness, recipe: Recipe, tree: Path) -> Guest:
+    """Returns a guest that the witness is going to see, not yet started."""
+    machine = machine_of_kind(WitnessedMachine, recipe, _CPU_SECONDS, _IDLE_SECONDS)
+    machine.witness = witness
+    return Guest.again(recipe, tree, machine)
 
 
 def _library(isa: str, folder: Path) -> Path:

@@ -81,6 +81,22 @@ RULES: dict[str, Rule] = {
     ),
 }
 
+CAUSES_OF_RULES = {
+    "used": "used-while-remembered",
+    "user": "user-runs-while-remembered",
+    "space": "user-runs-while-remembered",
+    "released": "released-while-remembered",
+    "lost": "released-while-mapped",
+    "made": "no-break-before-make",
+    "replaced": "no-break-before-make",
+    "linked": "table-not-yet-seen",
+    "unseen": "entry-not-yet-seen",
+    "unset": "translation-not-prepared",
+    "unsynchronised": "translation-not-prepared",
+    "unemptied": "translation-not-prepared",
+}
+"""The cause of a failure (grade/diagnosis/causes.py) that each rule stands for."""
+
 _PLUMBING = re.compile(r"kernel/(paging/table_memory\.h|frames/|base/)|arch/[^/]+/(cpu|isa)\.")
 """Files through which everybody goes: who did it is further up."""
 
@@ -99,6 +115,8 @@ class Story:
     lines: tuple[str, ...]
     """What happened, in order."""
     line: SourceCall | None
+    is_students: bool
+    """Whether that line is in a file that a student writes."""
 
 
 class Teller:
@@ -113,7 +131,8 @@ class Teller:
         """Returns what happened, in the order in which it happened."""
         rule = RULES[violation.rule]
         lines = [*self._before(violation), f"{_WHAT[violation.rule](violation)}, {self._by(violation, 'at')}"]
-        return Story(rule, tuple(lines), self._line(violation))
+        line = self._line(violation)
+        return Story(rule, tuple(lines), line, line is not None and owner_of(self._labs, line.file) is not None)
 
     def line_of(self, addresses: tuple[int, ...]) -> SourceCall | None:
         """Returns the line that answers for an instruction and its callers: the innermost in a student's file, or else in any."""

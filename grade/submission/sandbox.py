@@ -85,9 +85,12 @@ def around_compiler(tree: Path, folder: Path, copy: Path, library: Path, variabl
     ).command()  # fmt: skip
 
 
-def around_qemu(kernel: Path, binary: Path) -> tuple[str, ...]:
-    """Returns bubblewrap's command for a QEMU that boots `kernel`, up to its last option. QEMU limits itself (-sandbox)."""
-    seen = [kernel, *([] if str(binary.resolve()).startswith("/usr/") else [binary.resolve().parents[1]])]
+def around_qemu(kernel: Path, binary: Path, *others: Path) -> tuple[str, ...]:
+    """Returns bubblewrap's command for a QEMU that boots `kernel` and reads `others`, up to its last option.
+
+    QEMU limits itself (-sandbox).
+    """
+    seen = [kernel, *others, *([] if str(binary.resolve()).startswith("/usr/") else [binary.resolve().parents[1]])]
     return (*_before(_PAGE), *(word for path in seen for word in ("--ro-bind", str(path), str(path))), *_after())
 
 

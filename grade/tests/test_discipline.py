@@ -22,14 +22,13 @@ from grade.machine.stop import StopKind
 from grade.tests.undisciplined import CHANGES
 
 ROOT = find_root(Path(__file__))
-FOLDER = ROOT / "build" / "discipline"
 
 
 def _seen(kernel: Kernel, lab: int) -> tuple[Record, list[Story]]:
     """Runs what a lab's tables change by; returns what the witness has seen, and the stories of the violations."""
     image = KernelImage(kernel.isa, kernel.elf)
     recipe = Recipe(kernel.isa, str(kernel.elf), script_for(image, lab) + "\npoweroff", 1)
-    with witnessed(recipe, kernel.tree, FOLDER) as (guest, witness):
+    with witnessed(recipe, kernel.tree) as (guest, witness):
         guest.machine.run()
         record = witness.record()
     teller = Teller(image, Tree(ROOT).labs)
@@ -43,7 +42,7 @@ def test_nothing_is_said_of_the_reference(lab: int, isa: str) -> None:
     kernel = build_kernel(prepare(Tree(ROOT), lab), isa)
     image = KernelImage(isa, kernel.elf)
     recipe = Recipe(isa, str(kernel.elf), script_for(image, lab) + "\npoweroff", 1)
-    with witnessed(recipe, kernel.tree, FOLDER) as (guest, witness):
+    with witnessed(recipe, kernel.tree) as (guest, witness):
         assert guest.machine.run().kind is StopKind.POWERED_OFF
         assert "result=bad" not in guest.machine.serial() and "no-such" not in guest.machine.serial()
         record = witness.record()

@@ -10,6 +10,7 @@ from table_budget import tables_needed
 from grade.boot.guest import Guest
 from grade.boot.kernel_image import KernelImage
 from grade.boot.layout import PAGE, layout_of
+from grade.checks.discipline import BootWitnessed, check_discipline
 from grade.checks.host_tests import check_host_tests
 from grade.checks.map_checks import (
     check_all_regions_mapped,
@@ -62,7 +63,7 @@ def test_identity(boot: Boot) -> None:
     check_all_regions_mapped(guest)
 
 
-@milestone("1.4", points=15, witness="W")
+@milestone("1.4", points=10, witness="W")
 def test_census(boot: Boot) -> None:
     """Permission census: text R-X, rodata R--, data RW-, devices as devices"""
     guest = boot("checkpoint ready")
@@ -150,3 +151,9 @@ def test_economy(boot: Boot) -> None:
     small = [m for m in kernel_mappings(guest) if m.size == PAGE]
     seen = f"{len(used)}, with {len(small)} leaves of {PAGE} bytes"
     expect(len(used) <= needed, "too-many-tables", f"at most {needed} tables", seen)
+
+
+@milestone("1.10", points=5, witness="D")
+def test_discipline(boot_witnessed: BootWitnessed) -> None:
+    """Stores to tables, flushes and releases of frames come in the right order"""
+    check_discipline(boot_witnessed, lab=1)

@@ -5,6 +5,7 @@ from collections.abc import Callable
 from grade.boot.guest import Guest
 from grade.boot.kernel_image import KernelImage
 from grade.boot.layout import PAGE, layout_of
+from grade.checks.discipline import BootWitnessed, check_discipline
 from grade.checks.map_checks import (
     check_all_regions_mapped,
     check_census,
@@ -100,7 +101,7 @@ def test_identity_is_gone(boot: Boot, image: KernelImage) -> None:
     check_low_half_is_given_back(guest)
 
 
-@milestone("2.5", points=15, witness="KQ")
+@milestone("2.5", points=10, witness="KQ")
 def test_traps_return(boot: Boot) -> None:
     """Exceptions and 1000 timer interrupts are taken and returned from"""
     guest = boot("breakpoint\npeek 0\ncheckpoint before\nticks 1000\ncheckpoint after", cpu_budget=5.0, idle_backstop=_PATIENCE)
@@ -170,3 +171,9 @@ def test_kernel_root_is_settled(boot: Boot, image: KernelImage) -> None:
 def _expect_root(guest: Guest, settled: int, seen: int) -> None:
     __tracebackhide__ = True
     expect(seen == settled, "kernel-root-changed", f"the kernel's root stays at {settled:#x}", f"it is {seen:#x}")
+
+
+@milestone("2.9", points=5, witness="D")
+def test_discipline(boot_witnessed: BootWitnessed) -> None:
+    """Stores to tables, flushes and releases of frames come in the right order"""
+    check_discipline(boot_witnessed, lab=2)

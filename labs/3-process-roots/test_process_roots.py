@@ -14,6 +14,7 @@ from grade.boot.processes import Process, processes
 from grade.boot.promises import is_awaited
 from grade.boot.trapped import result_register, run_to_system_call, run_to_undefined_instruction, run_to_user_tick
 from grade.boot.user_image import UserImage, user_image
+from grade.checks.discipline import BootWitnessed, check_discipline
 from grade.checks.host_tests import check_host_tests
 from grade.checks.ledger import check_ledger
 from grade.checks.map_checks import check_all_regions_mapped
@@ -91,7 +92,7 @@ _CROWD = 80
 """So many that their stacks lie on both sides of a multiple of 1 GiB, and of one of 2 MiB (kernel/map/kernel_half.h)."""
 
 
-@milestone("3.2", points=15, witness="W")
+@milestone("3.2", points=10, witness="W")
 def test_kernel_stacks_in_every_root(boot: Boot) -> None:
     """Every live kernel stack is in every root, also one that is younger than the root; its guard is in none"""
     script = ["start spin"] * _CROWD + ["ps", "checkpoint all", "kill 10", "kill 75", "checkpoint fewer", "wait"]
@@ -563,3 +564,9 @@ def _check_overflow_report(guest: Guest, stop: Stop, victim: Process) -> None:
     emergency, now = guest.layout.region("emergency-stack"), guest.cpu().sp - guest.offset
     wanted = f"the report came from the emergency stack, below {emergency.end + guest.offset:#x}"
     expect(emergency.pa <= now < emergency.end, "stack-overflow", wanted, f"sp is {now + guest.offset:#x}")
+
+
+@milestone("3.12", points=5, witness="D")
+def test_discipline(boot_witnessed: BootWitnessed) -> None:
+    """Stores to tables, flushes and releases of frames come in the right order"""
+    check_discipline(boot_witnessed, lab=3)

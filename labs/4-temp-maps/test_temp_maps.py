@@ -9,6 +9,7 @@ from grade.boot.layout import PAGE, layout_of
 from grade.boot.processes import Process, processes
 from grade.boot.promises import is_awaited
 from grade.boot.user_image import UserImage, loaded_pages, user_image
+from grade.checks.discipline import BootWitnessed, check_discipline
 from grade.checks.ledger import check_ledger
 from grade.checks.process_checks import live_root, user_mappings, walk_in
 from grade.checks.user_memory import random_letters, read_user, write_user
@@ -190,7 +191,7 @@ def _part_neighbours(guest: Guest, root: int, va: int) -> None:
         raise RuntimeError(f"the frames {first!r}, {second!r} and {third!r} cannot be parted")
 
 
-@milestone("4.3", points=15, witness="W")
+@milestone("4.3", points=10, witness="W")
 def test_loaded_program(boot: Boot, image: KernelImage) -> None:
     """A program of several segments is loaded byte for byte, the rest of its memory is zero, even in used frames"""
     script = ["checkpoint ready", "start segments", "checkpoint first", "wait", "start segments", "checkpoint second"]
@@ -283,7 +284,7 @@ def _check_constant_pages(guest: Guest, root: int, program: UserImage) -> None:
             _check_page(guest, root, va, wanted)
 
 
-@milestone("4.4", points=15, witness="WK")
+@milestone("4.4", points=10, witness="WK")
 def test_bad_pointers(boot: Boot, image: KernelImage) -> None:
     """A bad pointer gives -EFAULT in every system call, a buffer that is good in part at most that part"""
     addresses = _kernel_addresses(image)
@@ -666,3 +667,9 @@ def _check_beyond(guest: Guest, programs: tuple[str, ...]) -> None:
             seen = f"{other} and {page.va:#x} of {process} are both {page.pa:#x}"
             alone = other == f"{page.va:#x} of {process}"
             expect(alone, "frame-freed-by-unmap", "every page is a frame of its own", seen, walk)
+
+
+@milestone("4.11", points=10, witness="D")
+def test_discipline(boot_witnessed: BootWitnessed) -> None:
+    """Stores to tables, flushes and releases of frames come in the right order"""
+    check_discipline(boot_witnessed, lab=4)

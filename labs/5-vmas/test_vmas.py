@@ -32,6 +32,7 @@ from grade.boot.layout import PAGE, layout_of
 from grade.boot.process_slots import ProcessSlot, memory_map, process_slots
 from grade.boot.user_image import UserImage, loaded_pages, user_image
 from grade.checks.area_checks import check_areas, present_pages
+from grade.checks.discipline import BootWitnessed, check_discipline
 from grade.checks.host_tests import check_host_tests
 from grade.checks.ledger import check_frames, check_ledger
 from grade.checks.process_checks import live_root, user_mappings, walk_in
@@ -105,7 +106,7 @@ def _life(guest: Guest) -> AreaScript:
 # --- what is promised ------------------------------------------------------------------------------------------------
 
 
-@milestone("5.1", points=15, witness="H")
+@milestone("5.1", points=10, witness="H")
 def test_areas(host_tests: Callable[[str], Path], tmp_path: Path) -> None:
     """The list of areas is sorted and disjoint; it splits and merges, as a model does"""
     check_host_tests(host_tests, "Vma*", tmp_path)
@@ -300,7 +301,7 @@ def _check_resident(script: AreaScript) -> None:
 # --- accesses that nothing permits -----------------------------------------------------------------------------------
 
 
-@milestone("5.4", points=15, witness="KW")
+@milestone("5.4", points=10, witness="KW")
 def test_refused_accesses(boot: Boot, image: KernelImage) -> None:
     """An access outside all areas, or against their protection, kills that process only; the stack has its limits"""
     refused = refused_accesses(Places(layout_of(image).user), image, user_image(image.elf, "vmascript"))
@@ -819,3 +820,9 @@ def _check_exhaustion(script: AreaScript, checkpoint: str) -> None:
     expect(beyond == 0, "wrong-result", "it gets every frame there is first", f"{beyond} are free", file=_FAULT)
     check_areas(guest, script.slot)
     _check_killed_for_memory(script, checkpoint)
+
+
+@milestone("5.10", points=10, witness="D")
+def test_discipline(boot_witnessed: BootWitnessed) -> None:
+    """Stores to tables, flushes and releases of frames come in the right order"""
+    check_discipline(boot_witnessed, lab=5)

@@ -28,6 +28,7 @@ from grade.boot.trapped import run_to_system_call
 from grade.boot.user_image import UserImage, loaded_pages, user_image
 from grade.boot.user_return import go_to_user_mode, run_to_turn, thread_pointer
 from grade.checks.area_checks import check_areas
+from grade.checks.discipline import BootWitnessed, check_discipline
 from grade.checks.ledger import check_frames, check_ledger
 from grade.checks.memory_state import check_same_memory, memory_of
 from grade.checks.process_checks import check_kernel_half, check_kernel_stacks, live_root, user_mappings, walk_in
@@ -129,7 +130,7 @@ def test_fork_returns_twice(boot: Boot) -> None:
     _check_end(guest, parent.pid, "it has waited for both children")
 
 
-@milestone("6.2", points=15, witness="KW")
+@milestone("6.2", points=10, witness="KW")
 def test_copied_memory(boot: Boot) -> None:
     """The child has its parent's 8 areas and a copy of each of its 426 pages, and no other"""
     guest = boot(f"{_BYSTANDER}\nstart twin\nforks 1\ncheckpoint ready\nwait", idle_backstop=_PATIENCE)
@@ -662,3 +663,9 @@ def _check_hello(guest: Guest, times: int, why: str) -> None:
     __tracebackhide__ = True
     seen = guest.machine.serial().count("write returned 5")
     expect(seen == times, "wrong-result", why, f"hello has run {seen} times, and not {times}")
+
+
+@milestone("6.11", points=5, witness="D")
+def test_discipline(boot_witnessed: BootWitnessed) -> None:
+    """Stores to tables, flushes and releases of frames come in the right order"""
+    check_discipline(boot_witnessed, lab=6)
