@@ -9,7 +9,7 @@ from grade.diagnosis.failure import Failure, fail
 from grade.discipline.record import Event
 from grade.discipline.scripts import script_for
 from grade.discipline.witnessed import NotJudged, Witness
-from grade.discipline.words import CAUSES_OF_RULES, Story, Teller
+from grade.discipline.words import CAUSES_OF_RULES, Teller
 from grade.ladder.labs import load_labs
 from grade.ladder.trees import find_root
 
@@ -48,8 +48,5 @@ def _fail_by(guest: Guest, violations: tuple[Event, ...]) -> None:
     teller = Teller(guest.image, load_labs(find_root(Path(__file__))))
     told = [(violation, teller.tell(violation)) for violation in violations]
     violation, story = next(((violation, story) for violation, story in told if story.is_students), told[0])
-    fail(CAUSES_OF_RULES[violation.rule], _wanted(story), "; ".join(story.lines), file=story.line.file if story.line else "")
-
-
-def _wanted(story: Story) -> str:
-    return story.rule.instead[0].lower() + story.rule.instead[1:].rstrip(".")
+    wanted = story.instead[0].lower() + story.instead[1:].rstrip(".")
+    fail(CAUSES_OF_RULES[violation.rule], wanted, "; ".join(story.lines), file=story.line.file if story.line else "")

@@ -82,11 +82,11 @@ def _show_violations(record: Record, teller: Teller, console: Console) -> None:
         _say(console, f"{number}. {violation.rule}: {story.rule.broken}", bold=True)
         for line in story.lines:
             _say(console, f"     {line}")
-        if violation.rule not in explained:
-            _say(console, f"     {story.rule.why} {story.rule.instead}")
+        if story.instead not in explained:
+            _say(console, f"     {story.rule.why} {story.instead}")
         if story.line is not None:
             _say(console, f"     look at  {story.line.file}:{story.line.line}")
-        explained.add(violation.rule)
+        explained.add(story.instead)
 
 
 def _verdict(record: Record, ended_by: str, console: Console) -> int:

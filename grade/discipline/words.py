@@ -107,6 +107,13 @@ _STATES = {
 }
 
 
+_INSTEAD = {
+    "written": "Wait until the walker sees the store (dsb ishst) before you invalidate.",
+    "invalidated": "Wait until the invalidation is complete (dsb ish) before you rely on it.",
+}
+"""What to do instead where nothing but a barrier was missing, by the state of what is remembered."""
+
+
 @dataclass(frozen=True)
 class Story:
     """A violation for people. `line` is the line to look at; None if no line is known."""
@@ -114,6 +121,8 @@ class Story:
     rule: Rule
     lines: tuple[str, ...]
     """What happened, in order."""
+    instead: str
+    """What to do."""
     line: SourceCall | None
     is_students: bool
     """Whether that line is in a file that a student writes."""
@@ -132,7 +141,7 @@ class Teller:
         rule = RULES[violation.rule]
         lines = [*self._before(violation), f"{_WHAT[violation.rule](violation)}, {self._by(violation, 'at')}"]
         line = self._line(violation)
-        return Story(rule, tuple(lines), line, line is not None and owner_of(self._labs, line.file) is not None)
+        return Story(rule, tuple(lines), _instead(violation, rule), line, line is not None and owner_of(self._labs, line.file) is not None)
 
     def line_of(self, addresses: tuple[int, ...]) -> SourceCall | None:
         """Returns the line that answers for an instruction and its callers: the innermost in a student's file, or else in any."""
@@ -169,6 +178,13 @@ class Teller:
         names = [name for name in ("old-at", "at") if name in violation.values]
         lines = [line for name in names if (line := self.line_of(violation.addresses(name))) is not None]
         return next((line for line in lines if owner_of(self._labs, line.file) is not None), lines[0] if lines else None)
+
+
+def _instead(violation: Event, rule: Rule) -> str:
+    state = violation.values.get("old-state", "")
+    if state == "invalidated" or (state == "written" and violation.addresses("early-at")[0]):
+        return _INSTEAD[state]
+    return rule.instead
 
 
 def _short(call: SourceCall) -> SourceCall:

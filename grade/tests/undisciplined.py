@@ -88,6 +88,10 @@ CHANGES: dict[int, tuple[Change, ...]] = {
             "the first window is flushed for another", _WINDOW, _FLUSH, "  Arch::flush_page(layout::kTempWindow);\n",
             _WINDOW_STAYS,
         ),
+        Change(
+            "a window's entry is stored, and no barrier follows", _WINDOW, "  Tables().write(temp_window_table(), slot, Arch",
+            "  static_cast<volatile Arch::Paging::Entry*>(pointer_to(temp_window_table()))[slot] = (Arch", ("unseen",), _ARM,
+        ),
         Change("the slot first: nobody can take it in between", _WINDOW, _CLEAR + _FLUSH + _GIVE_SLOT, _GIVE_SLOT + _CLEAR + _FLUSH, ()),
     ),
     5: (
