@@ -141,7 +141,13 @@ class Teller:
         rule = RULES[violation.rule]
         lines = [*self._before(violation), f"{_WHAT[violation.rule](violation)}, {self._by(violation, 'at')}"]
         line = self._line(violation)
-        return Story(rule, tuple(lines), _instead(violation, rule), line, line is not None and owner_of(self._labs, line.file) is not None)
+        return Story(
+            rule,
+            tuple(lines),
+            _instead(violation, rule),
+            line,
+            line is not None and owner_of(self._labs, line.file) is not None,
+        )
 
     def line_of(self, addresses: tuple[int, ...]) -> SourceCall | None:
         """Returns the line that answers for an instruction and its callers: the innermost in a student's file, or else in any."""
