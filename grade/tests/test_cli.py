@@ -78,7 +78,7 @@ def test_a_milestone_that_passes(tmp_path: Path) -> None:
         (("gdb", "5.1"), "milestone 5.1 is a host test: no machine runs."),
         (("grade", "--json", "-"), "name a file; - would be one of that name"),
         (("grade", "--junit", "-"), "name a file; - would be one of that name"),
-        (("gdb", "3.99"), "there is no milestone 3.99, only 3.1 to 3.11"),
+        (("gdb", "3.99"), "there is no milestone 3.99, only 3.1 to 3.12"),
         (("gdb", "9.9"), "there is no milestone 9.9, only 1.0 to 6."),
         (("explain", "9.9"), "there is no milestone 9.9, only 1.0 to"),
         (("gdb", "1.3", "--lab", "6"), "milestone 1.3 is not asked of lab 6's kernel"),
