@@ -2,6 +2,7 @@
 
 #include <cstring>
 
+#include "arch/arch.h"
 #include "kernel/base/layout.h"
 
 namespace {
@@ -18,6 +19,7 @@ void fill(Frame frame, int byte) {
 Result<OwnedFrame> OwnedFrame::allocate_zeroed() {
   OwnedFrame owned = TRY(allocate(Zone::kWindow));
   fill(owned.frame(), 0);
+  Arch::table_written();
   return owned;
 }
 

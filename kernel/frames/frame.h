@@ -10,7 +10,7 @@
 
 class [[nodiscard]] OwnedFrame {
  public:
-  // A frame of the window, cleared.
+  // A frame of the window, cleared; as a table, the hardware's walker too sees it so from here on.
   [[nodiscard]] static Result<OwnedFrame> allocate_zeroed();
 
   // A frame of `zone`, with whatever was in it.

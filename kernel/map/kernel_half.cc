@@ -30,7 +30,7 @@ PhysAddr make_page_table(VirtAddr va) {
   for (unsigned level = Format::kLevels - 1; level > 0; --level) {
     const unsigned index = table_index<Format>(va, level);
     if (kMemory.read(table, index) == 0) {
-      auto made = kMemory.allocate();
+      auto made = OwnedFrame::allocate_zeroed();
       CHECK(made.has_value(), va.raw());
       kMemory.write(table, index, Format::table(made->release().start()));
     }

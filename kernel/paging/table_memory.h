@@ -13,7 +13,7 @@ concept TableMemory = requires(const M memory, PhysAddr table, unsigned index, E
   { memory.read(table, index) } -> std::same_as<Entry>;
   // One store, seen by the hardware's walker before anything that follows it in the program.
   { memory.write(table, index, entry) } -> std::same_as<void>;
-  // A cleared table, as which the hardware's walker sees it wherever it is put from here on.
+  // A cleared table, also for the hardware's walker.
   { memory.allocate() } -> std::same_as<Result<OwnedFrame>>;
   // From here on the hardware's walker uses nothing that it remembers of the way to `va`.
   { memory.forget(va) } -> std::same_as<void>;
@@ -30,11 +30,7 @@ class WindowTables {
     Arch::table_written();
   }
 
-  Result<OwnedFrame> allocate() const {
-    auto made = OwnedFrame::allocate_zeroed();
-    Arch::table_written();
-    return made;
-  }
+  Result<OwnedFrame> allocate() const { return OwnedFrame::allocate_zeroed(); }
 
   void forget(VirtAddr va) const { Arch::flush_page(va); }
 
