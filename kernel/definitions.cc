@@ -3,6 +3,7 @@
 #include "arch/trap_frame.h"
 #include "kernel/base/boot_parameters.h"
 #include "kernel/base/layout.h"
+#include "kernel/frames/frame.h"
 #include "kernel/frames/frame_allocator.h"
 // @from 3
 #include "kernel/calls/descriptions.h"

@@ -6,8 +6,6 @@ from grade.boot.layout import PAGE
 from grade.boot.sight import LiveSight, Sight
 
 _ALLOCATOR = ("kernel/frames/frame_allocator.cc", "g_frames")
-FILL_OF_FREED = 0xCC
-"""The byte with which the kernel fills freed frames: kPoison in kernel/frames/frame.cc."""
 
 
 @dataclass(frozen=True)
@@ -83,6 +81,11 @@ def _fail_after(guest: Sight) -> int:
     return allocator_place(guest) + guest.image.defined.record("FrameAllocator")["fail_after_"].offset
 
 
-def is_fill_of_freed(number: int) -> bool:
+def fill_of_freed(guest: Sight) -> int:
+    """Returns the byte with which the kernel fills freed frames."""
+    return guest.image.defined.constant("OwnedFrame::kPoison")
+
+
+def is_fill_of_freed(guest: Sight, number: int) -> bool:
     """Whether a number of 64 bits was read from a freed frame; something may have been added to its lowest digits."""
-    return f"{FILL_OF_FREED:02x}" * 4 in f"{number % (1 << 64):016x}"
+    return f"{fill_of_freed(guest):02x}" * 4 in f"{number % (1 << 64):016x}"

@@ -29,7 +29,8 @@ from grade.machine.stop import StopKind
 SomeMachine = TypeVar("SomeMachine", bound=Machine)
 
 CHECKPOINT = "checkpoint_reached"
-_PROMPT = "pagewalk> "  # kernel/monitor/monitor.cc: the script has ended, and no process has a turn
+MONITOR_PROMPT = "pagewalk> "
+"""What kernel/monitor/monitor.cc prints when the script has ended, and no process has a turn."""
 
 _MOST_FETCHES = 16
 """How often a stop is resumed to fetch code that is not there yet; a fault that brings nothing would repeat for ever."""
@@ -176,5 +177,5 @@ def machine_of_kind(kind: type[SomeMachine], recipe: Recipe, cpu_budget: float, 
         el2=recipe.el2,
         cpu_budget=cpu_budget,
         idle_backstop=idle_backstop,
-        prompt=_PROMPT,
+        prompt=MONITOR_PROMPT,
     )

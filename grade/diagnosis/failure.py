@@ -5,7 +5,6 @@ from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from typing import Any, NoReturn, Self, TypeVar
 
-from grade.boot.frame_records import is_fill_of_freed
 from grade.diagnosis.causes import CAUSES
 from grade.walker import Walk, explain
 from grade.walker.data import walk_as_data, walk_from_data
@@ -65,14 +64,6 @@ class Failure(AssertionError):
     def walk_lines(self) -> list[str]:
         """The walk as text, a line for each entry; empty if nothing was walked."""
         return explain(self.walk).splitlines() if self.walk is not None else []
-
-    @property
-    def freed_root(self) -> int | None:
-        """The root of the walk if the walk ends in a freed table, which means that something had gone wrong before."""
-        walk = self.walk
-        if walk is None or walk.mapping is not None or not walk.steps:
-            return None
-        return walk.root if is_fill_of_freed(walk.steps[-1].entry or 0) else None
 
     def as_data(self) -> dict[str, Any]:
         """Returns the failure as a dictionary for JSON."""

@@ -8,7 +8,6 @@ from grade.boot.sight import Sight
 from grade.diagnosis.process_ends import cause_in_process_root
 from grade.diagnosis.window_ends import cause_in_window, cause_of_user_pointer
 from grade.isa.board import Region
-from grade.isa.paging import Paging
 from grade.walker import Access, RadixWalker, Walk
 
 _DESCRIPTOR_TABLES = ("the IDT", "the GDT", "the TSS")
@@ -46,7 +45,7 @@ def cause_of_fault(guest: Sight, attempt: Attempt) -> str:
     if high and not attempt.moved and walk.fault in ("not-present", "translation-off", "non-canonical"):
         return "high-half-not-mapped" if _is_the_jump(attempt) else "high-address-too-early"
     if walk.fault is not None and walk.fault != "not-present":
-        return _cause_in_entry(guest.isa.paging, walker, walk)
+        return _cause_in_entry(guest, walker, walk)
     if walk.mapping is not None:
         return _cause_in_permission(walk, attempt.access, offset)
     if _has_other_levels(walker, walk.va, pa):
@@ -77,7 +76,7 @@ def _is_overwritten(guest: Sight, walk: Walk) -> bool:
     """Returns whether the walk ends in a freed frame, or in a table of boot.S that differs from how it was linked."""
     if not walk.steps or walk.mapping is not None:
         return False
-    if is_fill_of_freed(walk.steps[-1].entry or 0):
+    if is_fill_of_freed(guest, walk.steps[-1].entry or 0):
         return True
     if walk.root is None or walk.root != _boot_root(guest):
         return False
@@ -104,13 +103,13 @@ def _has_other_levels(walker: RadixWalker, va: int, pa: int) -> bool:
     return False
 
 
-def _cause_in_entry(paging: Paging, walker: RadixWalker, walk: Walk) -> str:
+def _cause_in_entry(guest: Sight, walker: RadixWalker, walk: Walk) -> str:
     """Names why the hardware did not accept the entry, or the register, at which the walk ended."""
     if walk.fault == "reserved-bit":
-        unset = {problem.cause for problem in paging.problems_of_settings(walker.registers)}
+        unset = {problem.cause for problem in guest.isa.paging.problems_of_settings(walker.registers)}
         no_execute = (walk.steps[-1].entry or 0) >> 63  # the only bit that is reserved while NXE is off, and only then
         return "nx-not-enabled" if no_execute and "nx-not-enabled" in unset else "reserved-bit-set"
-    if walk.fault == "outside-address-size" and is_fill_of_freed(walk.va):
+    if walk.fault == "outside-address-size" and is_fill_of_freed(guest, walk.va):
         return "frame-freed-in-use"
     if walk.fault == "table-outside-memory":
         return "virtual-address-as-physical" if _looks_virtual(walk) else "table-outside-memory"

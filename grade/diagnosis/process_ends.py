@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 
+from grade.boot.frame_records import is_fill_of_freed
 from grade.boot.processes import processes
 from grade.boot.sight import Sight
 from grade.boot.user_image import user_image
@@ -9,6 +10,7 @@ from grade.diagnosis import programs
 from grade.diagnosis.failure import Failure, Kill
 from grade.isa.registers import CpuState
 from grade.machine.facts import Fact
+from grade.walker import Walk
 
 _PAGE = 4096
 _IN_ROOT = {
@@ -131,17 +133,25 @@ def kill_behind(guest: Sight, failure: Failure) -> Failure | None:
 
     The tables of a live process must not be freed: an earlier kill, which may be meant, does not explain that.
     """
-    if failure.freed_root is None:
+    freed = _freed_root(guest, failure.walk)
+    if freed is None:
         return None
-    root = f"{failure.freed_root:#x}"
+    root = f"{freed:#x}"
     try:
-        if any(process.root == failure.freed_root for process in processes(guest)):
+        if any(process.root == freed for process in processes(guest)):
             return None
         owners = [int(fact.values["pid"]) for fact in guest.facts("process") if fact.values.get("root") == root]
         of_its_own = killed_process(guest, failure.expected, owners[-1]) if owners else None
         return of_its_own or killed_process(guest, failure.expected)
     except (LookupError, ValueError, OSError):  # the guest prints what it likes
         return None
+
+
+def _freed_root(guest: Sight, walk: Walk | None) -> int | None:
+    """Returns the root of a walk that ends in a freed table, which means that something had gone wrong before; else None."""
+    if walk is None or walk.mapping is not None or not walk.steps:
+        return None
+    return walk.root if is_fill_of_freed(guest, walk.steps[-1].entry or 0) else None
 
 
 def unmeant_kills(guest: Sight) -> Iterator[tuple[Fact, Fact]]:

@@ -1,24 +1,21 @@
 """Builds a tree's kernel or its host tests: incrementally, by one process at a time, with errors a student can read.
 
-CMake's presets say how to build, and ninja what is out of date. Added here: a stamp that makes "nothing
-changed" cost a few milliseconds, and that catches two kinds of edits which ninja, going by times alone,
-does not notice: a file replaced by an older one, and a file saved while it was being compiled.
+CMake's presets say how to build, and ninja what is out of date; stamps (build_stamps.py) say whether to ask it at all.
 """
 
 import hashlib
-import json
 import os
 import re
 import select
 import shutil
 import subprocess
-import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO
 
 from grade.ladder.build_errors import Diagnostic, FirstError, find_first_error
+from grade.ladder.build_stamps import BuildStamps
 from grade.ladder.compiler_cache import failure_in, with_cache, without_cache
 from grade.ladder.stopper import Stopper
 from grade.ladder.trees import locked
@@ -32,7 +29,6 @@ _MOMENT = 0.1
 """Seconds: ninja prints the output of one job at once, and then maybe nothing until the next job ends."""
 _PASSING_ON = ("timeout", "0")
 """Without a time limit: it passes a signal on to its process group, where ninja then ends its tools, whose groups are others."""
-_NOT_BUILT_FROM = {"build", "grade", "docs", "__pycache__"}
 _COLOUR = re.compile(r"\x1b\[[0-9;]*[mK]|\x1b\]8;[^\x1b\x07]*(?:\x1b\\|\x07)")
 _STEP = re.compile(r"\[(\d+)/(\d+)\] (.*)")
 _FAILED = re.compile(r"^FAILED: (.*)\n((?:(?!\[\d+/\d+\] |FAILED: |ninja: ).*\n?)*)", re.MULTILINE)
@@ -122,19 +118,11 @@ class _Job:
         """Returns the log of one target that was built by itself."""
         return self.build_dir / ("build.log" if target == "kernel" else f"{target}.log")
 
-    def stamp_of(self, target: str) -> Path:
-        """Returns where the stamp of a target is kept."""
-        return self.build_dir / f"{target}.stamp"
-
-
-@dataclass(frozen=True)
-class _Stamp:
-    """What the last run of ninja saw: size and times of each source, and of the output if it succeeded."""
-
-    sources: dict[str, list[int]]
-    output: list[int] | None = None
-    ended: int | None = None
-    """When the run ended, in ns; None if it was killed."""
+    @property
+    def stamps(self) -> BuildStamps:
+        """The stamps of the targets."""
+        made = {target: (output, engine_of(output)) for target, output in self.outputs.items()}
+        return BuildStamps(self.tree, self.build_dir, made)
 
 
 def build_kernel(
@@ -208,12 +196,11 @@ def _errors_of_each(job: _Job, error: BuildError) -> dict[str, BuildError]:
 def _build(job: _Job) -> None:
     with locked(job.build_dir.with_name(job.build_dir.name + ".lock")) as lock:
         job.build_dir.mkdir(parents=True, exist_ok=True)
-        sources = _refreshed_sources(job)
+        stamps, succeeded = job.stamps, False
+        sources = stamps.refreshed_sources()
         if sources is None:
             return
-        for target in job.outputs:
-            _write_stamp(job, target, _Stamp(sources))  # a build that is killed leaves this stamp: unfinished
-        built: dict[str, list[int]] = {}
+        stamps.begin(sources)
         try:
             with job.log.open("w", encoding="utf-8") as log:
                 _configure(job, lock, log)
@@ -221,10 +208,9 @@ def _build(job: _Job) -> None:
                     # Not by way of cmake --build: its ninja would die of a pipe that nobody reads, and leave its tools behind.
                     command = ["ninja", "-C", str(job.build_dir), *_at_once(job), *step.targets]
                     _run(job, command, lock, log, step)
-            built = {target: _made(output) for target, output in job.outputs.items()}
+            succeeded = True
         finally:
-            for target in job.outputs:
-                _write_stamp(job, target, _Stamp(sources, built.get(target), time.time_ns()))
+            stamps.end(sources, succeeded=succeeded)
 
 
 def _steps(job: _Job) -> Iterable[Step]:
@@ -352,68 +338,3 @@ def _lines(output: IO[bytes], stopper: Stopper | None) -> Iterator[str | None]:
         if not data:
             yield None
             return
-
-
-# --- is anything out of date? ------------------------------------------------------------------------------
-
-
-def _refreshed_sources(job: _Job) -> dict[str, list[int]] | None:
-    """Returns the stamps of the sources; None if all outputs are made from exactly these."""
-    sources = _sources(job)
-    if all(_is_current(job, target, sources) for target in job.outputs):
-        return None
-    runs = [run for run in map(_read_stamp, job.build_dir.glob("*.stamp")) if run is not None]  # objects may be shared
-    hidden = [
-        path
-        for path, (_, changed, _) in sources.items()
-        if any(run.sources.get(path) != sources[path] and (run.ended is None or changed <= run.ended) for run in runs)
-    ]
-    for path in hidden:  # changed, but too old for ninja to notice
-        os.utime(job.tree / path)
-    return _sources(job) if hidden else sources
-
-
-def _is_current(job: _Job, target: str, sources: dict[str, list[int]]) -> bool:
-    last = _read_stamp(job.stamp_of(target))
-    return (
-        last is not None and last.sources == sources and last.output is not None and last.output == _made(job.outputs[target])
-    )
-
-
-def _sources(job: _Job) -> dict[str, list[int]]:
-    """Returns size, time of change and time of the inode's change of every file that may go into a build."""
-
-    def walk(folder: str) -> Iterator[os.DirEntry[str]]:
-        for entry in os.scandir(folder):
-            hidden = entry.name.startswith(".")  # caches and the swap files of editors
-            if hidden or entry.name in _NOT_BUILT_FROM or entry.path == str(job.build_dir):
-                continue
-            if entry.is_dir(follow_symlinks=False):
-                yield from walk(entry.path)
-            elif entry.is_file():
-                yield entry
-
-    root = len(str(job.tree)) + 1
-    return {entry.path[root:]: _numbers(entry.stat()) for entry in walk(str(job.tree))}
-
-
-def _made(output: Path) -> list[int]:
-    """Returns the same as _sources for what a target makes; empty if there is nothing."""
-    return [number for path in (output, engine_of(output)) if path.exists() for number in _numbers(path.stat())]
-
-
-def _numbers(stat: os.stat_result) -> list[int]:
-    return [stat.st_size, stat.st_mtime_ns, stat.st_ctime_ns]
-
-
-def _read_stamp(stamp: Path) -> _Stamp | None:
-    try:
-        return _Stamp(**json.loads(stamp.read_text(encoding="utf-8")))
-    except (FileNotFoundError, ValueError, TypeError):
-        return None
-
-
-def _write_stamp(job: _Job, target: str, stamp: _Stamp) -> None:
-    fresh = job.stamp_of(target).with_suffix(".new")
-    fresh.write_text(json.dumps(asdict(stamp)), encoding="utf-8")
-    fresh.replace(job.stamp_of(target))

@@ -15,6 +15,7 @@ from threading import Thread
 
 import pytest
 
+from grade.boot.guest import MONITOR_PROMPT
 from grade.course.cutter import render
 from grade.isa import ISAS
 from grade.ladder.build import build_kernel
@@ -150,7 +151,7 @@ def test_an_editor_debugs_the_kernel(debugger: Debugger) -> None:
     assert f'fullname="{ROOT}/kernel/main.cc"' in stop
     assert "level 0" in debugger.say('-interpreter-exec console "pt $pc"', "^done")  # the commands about paging are there
     debugger.say("-exec-continue", "*running")
-    debugger.wait_for_guest("pagewalk> ")
+    debugger.wait_for_guest(MONITOR_PROMPT)
     assert 'signal-name="SIGINT"' in debugger.pause()
     debugger.say("-gdb-exit", "^exit")
     assert debugger.process.wait() == 0

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from grade import gdb_session
-from grade.boot.guest import Recipe
+from grade.boot.guest import MONITOR_PROMPT, Recipe
 from grade.isa import ISAS
 from grade.ladder.build import build_kernel
 from grade.ladder.labs import LadderError
@@ -120,7 +120,7 @@ def test_control_c_stops_the_guest_and_not_the_session(tmp_path: Path) -> None:
     with session("--isa", ISAS[0], folder=tmp_path) as process:
         process.stdin.write("continue\n")
         process.stdin.flush()
-        read_to(process, "pagewalk> ")  # the monitor waits for ever
+        read_to(process, MONITOR_PROMPT)  # the monitor waits for ever
         os.killpg(process.pid, signal.SIGINT)
         output, _ = process.communicate("print 40 + 2\nquit\n", timeout=60)
     assert process.returncode == 0 and "received signal SIGINT" in output and "= 42" in output

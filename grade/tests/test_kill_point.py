@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from grade.boot.frame_records import FILL_OF_FREED
+from grade.boot.frame_records import fill_of_freed
 from grade.boot.guest import Guest
 from grade.diagnosis.failure import Failure, Kill
 from grade.diagnosis.process_ends import kill_behind, killed_process
@@ -24,7 +24,6 @@ from grade.walker import Step, Walk
 ROOT = find_root(Path(__file__))
 SCRIPT = ("run hello", "run intruder read 0", "run hello", "run intruder read 0", "run hello", "checkpoint ready")
 KILLED = (3, 5)  # their numbers
-FILLED = int.from_bytes(bytes([FILL_OF_FREED] * 8))
 NONSENSE = Fact("process", {"pid": "many", "root": "0x1234000"}, "@process pid=many")
 
 Boot = Callable[..., Guest]
@@ -81,9 +80,10 @@ def test_a_failure_knows_which_of_the_kills_it_is_about(boot: Boot, monkeypatch:
     assert killed_process(guest, "all live", 4) is None
 
 
-def freed_at(root: int) -> Failure:
+def freed_at(guest: Guest, root: int) -> Failure:
     """A walk from a root that was given back, and is filled with what says so."""
-    table = Step(3, root, 0, root, FILLED, "reserved", ())
+    filled = int.from_bytes(bytes([fill_of_freed(guest)] * 8))
+    table = Step(3, root, 0, root, filled, "reserved", ())
     return Failure("user-page-not-mapped", "a page", "none", Walk(0x400000, root, (table,), None, "reserved-bit"))
 
 
@@ -95,10 +95,10 @@ def test_a_kill_is_behind_a_freed_root_unless_that_is_of_a_process_that_lives(
     guest.run_to("ready")
     monkeypatch.delitem(meant_to_die(), "intruder")
     dead, alive = (int(fact.values["root"], 0) for fact in guest.facts("process"))
-    freed = freed_at(0x1234000)
+    freed = freed_at(guest, 0x1234000)
     assert kill_behind(guest, freed).kill.pid == 2
     assert kill_behind(guest, Failure("user-page-not-mapped", "a page", "none")) is None
-    assert kill_behind(guest, freed_at(alive)) is None
-    assert dead == alive or kill_behind(guest, freed_at(dead)).kill.pid == 2
+    assert kill_behind(guest, freed_at(guest, alive)) is None
+    assert dead == alive or kill_behind(guest, freed_at(guest, dead)).kill.pid == 2
     monkeypatch.setattr(guest.machine, "facts", lambda: [NONSENSE])
     assert kill_behind(guest, freed) is None

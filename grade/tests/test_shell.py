@@ -6,13 +6,13 @@ from pathlib import Path
 
 import pytest
 
-from grade.boot.guest import Guest
+from grade.boot.guest import MONITOR_PROMPT, Guest
 from grade.ladder.build import Kernel
 from grade.ladder.trees import find_root
 from grade.machine.stop import StopKind
 
 ROOT = find_root(Path(__file__))
-PROMPT, MONITOR = "$ ", "pagewalk> "
+PROMPT = "$ "
 LONGEST_LINE, MOST_WORDS = 255, 16
 CTRL_C, CTRL_D, BACKSPACE, CTRL_U, ESCAPE, CTRL_BACKSLASH, DELETE = "\x03", "\x04", "\b", "\x15", "\x1b", "\x1c", "\x7f"
 
@@ -208,10 +208,10 @@ def test_each_allocation_fails_once(boot: Boot) -> None:
     """From the start of the shell to the end of a program in it. What the shell does not read, the monitor does."""
     most = 100
     console = Console(boot("frames"))
-    console.wait_for(MONITOR)
+    console.wait_for(MONITOR_PROMPT)
     for k in range(1, most + 1):
         console.type(f"fail {k}\rrun sh\recho hello\recho goodbye\rexit\rfail 0\rframes\r", until="beyond_free=")
-        console.wait_for(MONITOR)
+        console.wait_for(MONITOR_PROMPT)
     printed = console.guest.machine.serial().replace("\r", "")
     assert [f.values["result"] for f in console.guest.facts("run")] == ["no-memory"] * len(console.guest.facts("run"))
     for failure in ("fork", "run echo"):
@@ -232,9 +232,9 @@ def test_each_allocation_fails_once(boot: Boot) -> None:
 def test_behind_the_shell_is_the_monitor(boot: Boot, how: str, status: int, signal: int) -> None:
     console = Console(boot("run sh"))
     console.wait_for(PROMPT)
-    assert f"@exit pid=2 status={status} signal={signal}\n" in console.type(how, until=MONITOR)
-    assert "beyond_free=" in console.type("frames\r", until=MONITOR)
-    assert "\nHello\n" in console.type("run hello\r", until=MONITOR)
+    assert f"@exit pid=2 status={status} signal={signal}\n" in console.type(how, until=MONITOR_PROMPT)
+    assert "beyond_free=" in console.type("frames\r", until=MONITOR_PROMPT)
+    assert "\nHello\n" in console.type("run hello\r", until=MONITOR_PROMPT)
     assert PROMPT in console.type("run sh\r")
 
 

@@ -7,9 +7,7 @@
 
 namespace {
 
-// Fills a frame that the kernel can reach. Whoever uses a frame after giving it back meets kPoison.
-constexpr int kPoison = 0xcc;
-
+// Fills a frame that the kernel can reach.
 void fill(Frame frame, int byte) {
   if (frame.start() < layout::kWindowEnd) std::memset(pointer_to(frame.start()), byte, kPageSize);
 }

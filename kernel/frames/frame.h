@@ -10,6 +10,10 @@
 
 class [[nodiscard]] OwnedFrame {
  public:
+  // What fills a frame that nobody holds any more, if the kernel can reach it: whoever still uses the frame meets this
+  // byte. Tools that explain a fault look for it.
+  static constexpr int kPoison = 0xcc;
+
   // A frame of the window, cleared; as a table, the hardware's walker too sees it so from here on.
   [[nodiscard]] static Result<OwnedFrame> allocate_zeroed();
 
