@@ -103,7 +103,8 @@ def _verdict(record: Record, ended_by: str, console: Console) -> int:
         return BROKEN
     if record.unjudged:
         return NOT_JUDGED
-    _say(console, "Nothing was used, or given away, that the CPU might have remembered otherwise.")
+    until = "Until then nothing" if ended_by else "Nothing"
+    _say(console, f"{until} was used, or given away, that the CPU might have remembered otherwise.")
     return BROKEN if ended_by else PASSED
 
 

@@ -20,8 +20,6 @@ class Seen:
     """Frames that were given back."""
     violations: int
     """Also those that are like others before them, and are not told."""
-    most_remembered: int
-    """The most translations that the CPU could remember at one time although the tables did not say them any longer."""
 
 
 COUNTERS_SIZE = 8 * (len(fields(Seen)) + 1)

@@ -39,7 +39,7 @@ RULES: dict[str, Rule] = {
         "Its next owner shares it with this address.",
         "First take the entry away, then invalidate, and only then give the frame back.",
     ),
-    "made": Rule(
+    "overlap": Rule(
         "an entry is written while the CPU may remember another one for the same address",
         "The CPU may use either, mix both, or take a TLB conflict abort.",
         "Between the old entry and the new one: write an invalid one, invalidate the address, and wait until that is complete.",
@@ -74,8 +74,8 @@ RULES: dict[str, Rule] = {
         "The CPU may still use the old value.",
         "Put an isb between the write to the register and what relies on it.",
     ),
-    "unemptied": Rule(
-        "translation begins before the TLB was emptied",
+    "unflushed": Rule(
+        "translation is turned on before the TLB was invalidated",
         "What a TLB holds after a reset is not known.",
         "Invalidate everything, and wait until that is complete, before you turn translation on.",
     ),
@@ -87,13 +87,13 @@ CAUSES_OF_RULES = {
     "space": "user-runs-while-remembered",
     "released": "released-while-remembered",
     "lost": "released-while-mapped",
-    "made": "no-break-before-make",
+    "overlap": "no-break-before-make",
     "replaced": "no-break-before-make",
     "linked": "table-not-yet-seen",
     "unseen": "entry-not-yet-seen",
     "unset": "translation-not-prepared",
     "unsynchronised": "translation-not-prepared",
-    "unemptied": "translation-not-prepared",
+    "unflushed": "translation-not-prepared",
 }
 """The cause of a failure (grade/diagnosis/causes.py) that each rule stands for."""
 
@@ -102,14 +102,18 @@ _PLUMBING = re.compile(r"kernel/(paging/table_memory\.h|frames/|base/)|arch/[^/]
 
 _STATES = {
     "written": "no barrier has come after that store, so an invalidation does not count yet",
+    "left": "no isb has come after the load of the next root, so an invalidation does not count yet",
     "seen": "nothing has invalidated it since",
     "invalidated": "it was invalidated, but no barrier has waited for that to be complete",
+    "forgotten": "it was invalidated, but no isb has followed: an instruction may have been begun before that",
 }
 
 
 _INSTEAD = {
     "written": "Wait until the walker sees the store (dsb ishst) before you invalidate.",
+    "left": "Put an isb between the load of the root and the invalidation.",
     "invalidated": "Wait until the invalidation is complete (dsb ish) before you rely on it.",
+    "forgotten": "Put an isb between the invalidation and the code that relies on it.",
 }
 """What to do instead where nothing but a barrier was missing, by the state of what is remembered."""
 
@@ -162,13 +166,15 @@ class Teller:
 
     def _before(self, violation: Event) -> list[str]:
         """Returns what was done to the entry that may be remembered, and what was not."""
+        if violation.rule in _WRITTEN:
+            return [f"{_WRITTEN[violation.rule](violation)}, {self._by(violation, 'old-at')}"]
         if "old-state" not in violation.values:
-            return [f"its entry was written, {self._by(violation, 'old-at')}"] if "old-at" in violation.values else []
+            return []
         was = f"{_old(violation)} was {_gone(violation)}, {self._by(violation, 'old-at')}"
-        state, early, before = violation.values["old-state"], violation.addresses("early-at"), violation.addresses("before-at")
+        state, early, before = _state(violation), violation.addresses("early-at"), violation.addresses("before-at")
         if early[0]:
-            return [was, f"it was invalidated too early, {self._said(early)}: {_STATES['written']}"]
-        if state != "invalidated" and before[0]:
+            return [was, f"it was invalidated too early, {self._said(early)}: {_STATES[_first_state(violation)]}"]
+        if state not in ("invalidated", "forgotten") and before[0]:
             return [was, f"{_STATES[state]}; the last invalidation of this address came before, {self._said(before)}"]
         return [was, _STATES[state]]
 
@@ -187,10 +193,23 @@ class Teller:
 
 
 def _instead(violation: Event, rule: Rule) -> str:
-    state = violation.values.get("old-state", "")
-    if state == "invalidated" or (state == "written" and violation.addresses("early-at")[0]):
+    if violation.rule == "unseen" and violation.number("walker-sees"):
+        return "Put an isb between the barrier and the code that uses the address."
+    if "old-state" not in violation.values:
+        return rule.instead
+    state = _state(violation)
+    if state in ("invalidated", "forgotten") or (state != "seen" and violation.addresses("early-at")[0]):
         return _INSTEAD[state]
     return rule.instead
+
+
+def _state(violation: Event) -> str:
+    state = violation.values["old-state"]
+    return _first_state(violation) if state == "written" else state
+
+
+def _first_state(violation: Event) -> str:
+    return "left" if violation.number("old-root") else "written"
 
 
 def _short(call: SourceCall) -> SourceCall:
@@ -204,7 +223,8 @@ def _short(call: SourceCall) -> SourceCall:
 def _old(violation: Event) -> str:
     level, va = violation.number("old-level"), violation.number("old-va")
     what = "a table" if violation.number("old-table") else "a page" if level == 0 else "a block"
-    return f"the entry of {va:#x} at {violation.number('old-slot'):#x}, which led to {what} at {violation.number('old-target'):#x},"
+    entry = "global entry" if violation.number("old-global") else "entry"
+    return f"the {entry} of {va:#x} at {violation.number('old-slot'):#x}, which led to {what} at {violation.number('old-target'):#x},"
 
 
 def _gone(violation: Event) -> str:
@@ -218,6 +238,13 @@ def _access(violation: Event) -> str:
     return f"{violation.number('va'):#x}, whose entry {leads}, is {done}"
 
 
+_WRITTEN: dict[str, Callable[[Event], str]] = {
+    "unseen": lambda violation: (
+        f"the entry of {violation.number('va'):#x} at {violation.number('slot'):#x} was written, and no "
+        + ("isb has followed its barrier" if violation.number("walker-sees") else "barrier has followed")
+    ),
+    "unsynchronised": lambda violation: f"{violation.values['register']} was written, and no isb has followed",
+}
 _WHAT: dict[str, Callable[[Event], str]] = {
     "used": _access,
     "user": lambda violation: f"user code, which may use {violation.number('va'):#x}, goes on",
@@ -227,7 +254,7 @@ _WHAT: dict[str, Callable[[Event], str]] = {
         + ("a live table, of the addresses from" if violation.number("table") else "mapped at")
         + f" {violation.number('va'):#x}"
     ),
-    "made": lambda violation: f"the entry of {violation.number('va'):#x} becomes {violation.number('now'):#x}",
+    "overlap": lambda violation: f"the entry of {violation.number('va'):#x} becomes {violation.number('now'):#x}",
     "replaced": lambda violation: (
         f"the entry of {violation.number('va'):#x} at {violation.number('slot'):#x} was {violation.number('old-entry'):#x} "
         f"and becomes {violation.number('now'):#x}"
@@ -236,6 +263,6 @@ _WHAT: dict[str, Callable[[Event], str]] = {
     "unseen": lambda violation: f"{violation.number('va'):#x} is used",
     "space": lambda violation: f"a root gets the number {violation.number('space')}",
     "unset": lambda violation: f"{violation.values['register']} was never written",
-    "unsynchronised": lambda violation: f"{violation.values['register']} was written, and no isb has followed",
-    "unemptied": lambda violation: "translation is turned on",
+    "unsynchronised": lambda violation: f"{violation.values['register']} is relied on",
+    "unflushed": lambda violation: "translation is turned on",
 }

@@ -20,7 +20,7 @@ uint64_t entry_target(uint64_t entry, unsigned level);
 // The entry without the bits that the CPU sets by itself.
 uint64_t entry_as_written(uint64_t entry);
 bool entry_permits(uint64_t leaf, Access access, bool user);
-// Whether a valid entry may follow this one for the same addresses only after the old one is taken away and forgotten.
+// Whether this entry may follow a valid one for the same addresses only after the old one is taken away and forgotten.
 bool needs_break(uint64_t old, unsigned old_level, uint64_t now, unsigned level);
 
 // --- addresses -------------------------------------------------------------------------------------------------------
@@ -47,7 +47,7 @@ typedef struct {
   uint32_t word;
   int reg, base, index, scale;
   int64_t displacement;
-  bool ends_later;  // it has an operand, which is read after the instruction
+  bool has_operand;  // it is read after the instruction
   bool calls, returns;
 } Instruction;
 

@@ -21,13 +21,15 @@ typedef struct {
 } FrameState;
 
 static FrameState* g_frames;
-static uint64_t g_ordered, g_seen_until;  // the moments of the last barriers
+static uint64_t g_ordered, g_walker_sees;  // the moments of the last barriers
+static uint64_t g_release;                 // the last instruction whose own store comes after all before it
 
-// Entries that the walker may not see yet.
+// New entries that an instruction may not see yet. More are not followed: who forgets the barriers forgets these, too.
 enum { kMostUnseen = 64 };
 static struct {
   uint64_t va, size, slot;
   Where written;
+  bool walker_sees;  // but the instruction may have been begun before
 } g_unseen[kMostUnseen];
 static unsigned g_unseen_count;
 
@@ -46,9 +48,9 @@ static uint64_t va_of(uint64_t base, unsigned level, unsigned index) {
 
 static void count_leaf(Place place, uint64_t entry, int by) {
   FrameState* frame = frame_of(entry_target(entry, place.level));
-  if (place.level != 0 || place.va >= g_users_end || frame == NULL) return;
+  if (place.level != 0 || frame == NULL || g_users_end == 0 || !entry_permits(entry, kLoad, true)) return;
   frame->users += by;
-  frame->user_page = place.va;
+  if (by > 0) frame->user_page = place.va;
 }
 
 // --- trees that come and go ------------------------------------------------------------------------------------------
@@ -70,12 +72,18 @@ static void tell_unseen_table(uint64_t table, uint64_t base) {
   tell_violation("linked", "table=%#" PRIx64 " va=%#" PRIx64, table, base);
 }
 
+// Whether the walker is certain to see what is in a table: before the store that links it, or at once.
+static bool is_seen(const FrameState* table, bool linked) {
+  if (linked && g_pc == g_release) return true;
+  return table->stored <= (linked ? g_ordered : g_walker_sees);
+}
+
 static void attach(uint64_t table, unsigned level, uint64_t base, bool linked) {
   FrameState* frame = frame_of(table);
   if (frame == NULL) return;  // the walker finds nothing there
   if (frame->live && frame->level == level && frame->base == base) return;
   if (frame->live) return stop_judging("a frame is a table in two places");
-  if (kNeedsBarriers && frame->stored > (linked ? g_ordered : g_seen_until)) tell_unseen_table(table, base);
+  if (kNeedsBarriers && !is_seen(frame, linked)) tell_unseen_table(table, base);
   if (frame->entries == NULL) frame->entries = malloc(kPage);
   if (frame->entries == NULL) return stop_judging("there is no memory left");
   frame->live = true;
@@ -111,6 +119,7 @@ static void become_unseen(Place place) {
   g_unseen[g_unseen_count].va = place.va;
   g_unseen[g_unseen_count].size = size_of_level(place.level);
   g_unseen[g_unseen_count].slot = place.slot;
+  g_unseen[g_unseen_count].walker_sees = false;
   g_unseen[g_unseen_count++].written = where_now();
 }
 
@@ -160,7 +169,7 @@ void stored(uint64_t pa, unsigned size) {
 void look_again(uint64_t pa) {
   FrameState* frame = frame_of(pa);
   if (frame == NULL) return;
-  frame->stored = g_moment;
+  frame->stored = ++g_moment;
   if (frame->live) compare(pa, 0, kEntriesPerTable - 1);
 }
 
@@ -171,7 +180,7 @@ void set_root(unsigned which, uint64_t root, unsigned space) {
   tell_event("root", "which=%u root=%#" PRIx64 " space=%u", which, root, space);
   const uint64_t former = g_roots[which];
   FrameState *was = former == 0 ? NULL : frame_of(former), *is = root == 0 ? NULL : frame_of(root);
-  if (root != former) judge_address_space(space);
+  if (root != former && former != 0 && root != 0) judge_address_space(space, which, root);
   if (root == former || (is != NULL && is->live && is != was)) {
     if (root != former) stop_judging("a root is a table of another one");
     g_address_space = space;
@@ -191,7 +200,7 @@ void set_root(unsigned which, uint64_t root, unsigned space) {
   if (is == NULL) return;
   if (is->entries == NULL) is->entries = malloc(kPage);
   if (is->entries == NULL) return stop_judging("there is no memory left");
-  if (kNeedsBarriers && is->stored > g_seen_until) tell_unseen_table(root, root_base(which));
+  if (kNeedsBarriers && !is_seen(is, false)) tell_unseen_table(root, root_base(which));
   is->live = true;
   is->level = kRootLevel;
   is->base = root_base(which);
@@ -208,9 +217,21 @@ void stores_are_ordered(void) {
   g_ordered = g_moment;
 }
 
+void release_begins(uint64_t pc) {
+  g_release = pc;
+}
+
 void walker_sees_stores(void) {
-  g_ordered = g_seen_until = g_moment;
-  g_unseen_count = 0;
+  g_ordered = g_walker_sees = g_moment;
+  for (unsigned i = 0; i < g_unseen_count; ++i) g_unseen[i].walker_sees = true;
+}
+
+void instructions_are_new(void) {
+  unsigned left = 0;
+  for (unsigned i = 0; i < g_unseen_count; ++i) {
+    if (!g_unseen[i].walker_sees) g_unseen[left++] = g_unseen[i];
+  }
+  g_unseen_count = left;
 }
 
 void judge_use(uint64_t va) {
@@ -218,8 +239,8 @@ void judge_use(uint64_t va) {
     const Where* written = &g_unseen[i].written;
     if (va - g_unseen[i].va >= g_unseen[i].size || !is_new("unseen", written->pc)) continue;
     char text[kWhereText];
-    tell_violation("unseen", "va=%#" PRIx64 " slot=%#" PRIx64 " old-at=%s", va, g_unseen[i].slot,
-                   where_text(written, text));
+    tell_violation("unseen", "va=%#" PRIx64 " slot=%#" PRIx64 " walker-sees=%d old-at=%s", va, g_unseen[i].slot,
+                   g_unseen[i].walker_sees, where_text(written, text));
   }
 }
 

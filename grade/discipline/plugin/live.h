@@ -20,7 +20,11 @@ void look_again(uint64_t pa);
 
 // Barriers: stores so far come before later ones; the walker sees all stores so far.
 void stores_are_ordered(void);
+// The store of the instruction at `pc` comes after all before it.
+void release_begins(uint64_t pc);
 void walker_sees_stores(void);
+// No instruction that comes now was begun earlier.
+void instructions_are_new(void);
 
 // Tells a violation if the address is used by way of an entry that the walker may not see yet.
 void judge_use(uint64_t va);

@@ -7,21 +7,21 @@
 #include "grade/discipline/plugin/guest.h"
 #include "grade/discipline/plugin/report.h"
 
-// How far the CPU is on the way to forgetting: it may not have seen the store yet; has, and may remember; is
-// forgetting.
-typedef enum { kWritten, kSeen, kInvalidated } State;
-static const char* const kStates[] = {"written", "seen", "invalidated"};
+// How far the CPU is on the way to forgetting: it may not have seen the change yet; has, and may remember; is
+// forgetting; has forgotten, and may have begun instructions before that.
+typedef enum { kWritten, kSeen, kInvalidated, kForgotten } State;
+static const char* const kStates[] = {"written", "seen", "invalidated", "forgotten"};
 
 typedef struct {
   Place place;
   uint64_t size, entry;
   bool is_table, is_global, of_former_root;
   unsigned address_space;
+  uint64_t root;  // it was below
   State state;
   Where changed;
-  uint64_t moment;  // of the change
-  Where before;     // the last invalidation of one address, if it was one of these, and came before the change; else 0
-  Where early;      // an invalidation that came too early to count; its pc is 0 if there was none
+  Where before;  // the last invalidation of one address, if it was one of these, and came before the change; else 0
+  Where early;   // an invalidation that came too early to count; its pc is 0 if there was none
 } Remembered;
 
 enum { kMost = 1 << 16, kBuckets = 1 << 12 };
@@ -82,14 +82,13 @@ void remember(Place place, uint64_t entry, bool of_former_root) {
       .is_global = !is_table && entry_is_global(entry),
       .of_former_root = of_former_root,
       .address_space = g_address_space,
-      .state = of_former_root || !kNeedsBarriers ? kSeen : kWritten,
+      .root = g_roots[root_of(place.va)],
+      .state = kNeedsBarriers ? kWritten : kSeen,
       .changed = where_now(),
-      .moment = g_moment,
   };
   if (covers(record, g_last_va)) record->before = g_last;
   count_record(record, 1);
   ++g_version;
-  if (g_count > g_seen->most_remembered) g_seen->most_remembered = g_count;
 }
 
 static void forget(unsigned index) {
@@ -135,13 +134,24 @@ void invalidate(const Invalidation* what) {
 
 void stores_are_seen(void) {
   for (unsigned i = 0; i < g_count; ++i) {
-    if (g_records[i].state == kWritten) g_records[i].state = kSeen;
+    if (g_records[i].state == kWritten && !g_records[i].of_former_root) g_records[i].state = kSeen;
   }
 }
 
 void invalidations_are_complete(void) {
+  for (unsigned i = 0; i < g_count; ++i) {
+    if (g_records[i].state == kInvalidated) g_records[i].state = kForgotten;
+  }
+}
+
+void instructions_begin_again(void) {
   for (unsigned i = g_count; i-- > 0;) {
-    if (g_records[i].state == kInvalidated) forget(i);
+    Remembered* record = &g_records[i];
+    if (record->state == kForgotten) {
+      forget(i);
+    } else if (record->state == kWritten && record->of_former_root) {
+      record->state = kSeen;
+    }
   }
 }
 
@@ -152,14 +162,12 @@ static void violation(const char* rule, const Remembered* record, const char* wh
   if (!is_new(rule, record->changed.pc)) return;
   char changed[kWhereText], early[kWhereText], before[kWhereText];
   tell_violation(rule,
-                 "%s old-va=%#" PRIx64 " old-size=%#" PRIx64 " old-entry=%#" PRIx64 " old-target=%#" PRIx64
-                 " old-level=%u old-table=%d old-slot=%#" PRIx64
-                 " old-global=%d old-root=%d old-state=%s old-at=%s"
-                 " old-moment=%" PRIu64 " early-at=%s before-at=%s",
-                 what, record->place.va, record->size, record->entry, entry_target(record->entry, record->place.level),
-                 record->place.level, record->is_table, record->place.slot, record->is_global, record->of_former_root,
-                 kStates[record->state], where_text(&record->changed, changed), record->moment,
-                 where_text(&record->early, early), where_text(&record->before, before));
+                 "%s old-va=%#" PRIx64 " old-target=%#" PRIx64 " old-level=%u old-table=%d old-slot=%#" PRIx64
+                 " old-global=%d old-root=%d old-state=%s old-at=%s early-at=%s before-at=%s",
+                 what, record->place.va, entry_target(record->entry, record->place.level), record->place.level,
+                 record->is_table, record->place.slot, record->is_global, record->of_former_root,
+                 kStates[record->state], where_text(&record->changed, changed), where_text(&record->early, early),
+                 where_text(&record->before, before));
 }
 
 static Translation translation_now(uint64_t va) {
@@ -172,8 +180,8 @@ static Translation translation_then(const Remembered* record, uint64_t va) {
   return walk_from(entry_target(record->entry, record->place.level), record->place.level - 1, va);
 }
 
-// Whether an access would go elsewhere, or be refused by one only. What the CPU refuses although the tables no longer
-// do is a fault too many, and harmless: it is a table that may lead it to nothing.
+// Whether an access may go elsewhere, or be permitted by the old translation alone. A right that has been granted since
+// is not judged: what the CPU refuses by the old translation is a fault that a kernel may let be tried again.
 static bool is_misled(const Remembered* record, uint64_t va, Access access, bool user) {
   const Translation then = translation_then(record, va), now = translation_now(va);
   if (then.leaf == 0) return now.leaf != 0;
@@ -185,7 +193,7 @@ void judge_access(uint64_t va, Access access) {
   static const char* const kAccesses[] = {"load", "store", "fetch"};
   if (g_count == 0) return;
   if (g_pages[bucket(va)] == 0 && (g_wide == 0 || va < g_wide_start || va > g_wide_end)) return;
-  const bool user = g_pc < g_users_end;
+  const bool user = g_pc < g_users_end && is_user();
   for (unsigned i = g_count; i-- > 0;) {
     const Remembered* record = &g_records[i];
     if (!covers(record, va) || !counts_now(record) || !is_misled(record, va, access, user)) continue;
@@ -198,16 +206,14 @@ void judge_access(uint64_t va, Access access) {
   }
 }
 
-// Whether user code could be misled at one of the record's addresses, which is stored in `at`.
+// Whether user code could be misled at one of the leaf's addresses, which is stored in `at`. What was below a table
+// that is gone has records of its own.
 static bool misleads_user(const Remembered* record, uint64_t* at) {
-  // A record that is no page's may lead to other pages at each of its addresses.
-  for (uint64_t va = record->place.va; va - record->place.va < record->size; va += kPage) {
-    const Translation then = translation_then(record, va), now = translation_now(va);
+  if (record->is_table) return false;
+  for (*at = record->place.va; *at - record->place.va < record->size; *at += kPage) {
     for (Access access = kLoad; access <= kFetch; ++access) {
-      *at = va;
-      if (is_misled(record, va, access, true)) return true;
+      if (is_misled(record, *at, access, true)) return true;
     }
-    if (then.leaf == 0 && now.leaf == 0 && record->size > size_of_level(1)) va += size_of_level(1) - kPage;
   }
   return false;
 }
@@ -219,7 +225,8 @@ void judge_user_code(void) {
   for (unsigned i = g_count; i-- > 0;) {
     const Remembered* record = &g_records[i];
     uint64_t va;
-    if (record->place.va >= g_users_end || !counts_now(record) || !misleads_user(record, &va)) continue;
+    if (record->state == kForgotten || record->place.va >= g_users_end) continue;
+    if (!counts_now(record) || !misleads_user(record, &va)) continue;
     char what[64];
     snprintf(what, sizeof what, "va=%#" PRIx64, va);
     violation("user", record, what);
@@ -233,12 +240,12 @@ void judge_new_entry(Place place, uint64_t entry) {
     const Remembered* record = &g_records[i];
     const bool overlaps = record->place.va - place.va < size || place.va - record->place.va < record->size;
     const bool same_place = record->place.va == place.va || record->place.level != place.level;
-    if (!overlaps || !same_place || !counts_now(record)) continue;
+    if (!overlaps || !same_place || !counts_now(record) || record->state == kForgotten) continue;
     if (!needs_break(record->entry, record->place.level, entry, place.level)) continue;
     char what[96];
     snprintf(what, sizeof what, "va=%#" PRIx64 " slot=%#" PRIx64 " now=%#" PRIx64 " now-level=%u", place.va, place.slot,
              entry, place.level);
-    violation("made", record, what);
+    violation("overlap", record, what);
     forget(i);
   }
 }
@@ -248,7 +255,7 @@ void judge_release(uint64_t frame) {
     const Remembered* record = &g_records[i];
     const uint64_t target = entry_target(record->entry, record->place.level);
     const uint64_t size = record->is_table ? kPage : record->size;
-    if (frame - target >= size || !counts_now(record)) continue;
+    if (frame - target >= size || !counts_now(record) || record->state == kForgotten) continue;
     char what[64];
     snprintf(what, sizeof what, "frame=%#" PRIx64, frame);
     violation("released", record, what);
@@ -257,10 +264,15 @@ void judge_release(uint64_t frame) {
   }
 }
 
-void judge_address_space(unsigned space) {
-  for (unsigned i = 0; i < g_count; ++i) {
+void judge_address_space(unsigned space, unsigned which, uint64_t root) {
+  for (unsigned i = g_count; i-- > 0;) {
     const Remembered* record = &g_records[i];
     if (!record->of_former_root || record->is_global || record->address_space != space) continue;
+    if (record->state == kForgotten || root_of(record->place.va) != which) continue;
+    if (record->root == root) {  // it is loaded again: what was remembered of it is no longer former
+      forget(i);
+      continue;
+    }
     char what[64];
     snprintf(what, sizeof what, "space=%u", space);
     violation("space", record, what);

@@ -21,6 +21,7 @@ typedef struct {
   bool keeps_global;      // leaves that are global stay
   bool keeps_tables;      // only leaves go
   bool drops_all_tables;  // tables go wherever they are
+  bool is_nothing;        // nothing of the kernel's
 } Invalidation;
 
 // An entry of a live table.
@@ -34,9 +35,11 @@ typedef struct {
 void remember(Place place, uint64_t entry, bool of_former_root);
 void invalidate(const Invalidation* what);
 void tell_invalidation(const Invalidation* what);
-// Barriers: the walker sees all stores so far; all invalidations so far are complete.
+// Barriers: the walker sees all stores so far; all invalidations so far are complete; no instruction that comes now was
+// begun earlier, and the roots that are loaded are the only ones that are walked.
 void stores_are_seen(void);
 void invalidations_are_complete(void);
+void instructions_begin_again(void);
 
 // Each tells a violation, if it is one:
 // an access, which has just been made, through what may be remembered;
@@ -47,5 +50,5 @@ void judge_user_code(void);
 void judge_new_entry(Place place, uint64_t entry);
 // a frame that is given back while something that is remembered leads to it.
 void judge_release(uint64_t frame);
-// a root that gets the number of an address space of which translations are remembered.
-void judge_address_space(unsigned space);
+// a root that gets the number of an address space of which translations below another root are remembered.
+void judge_address_space(unsigned space, unsigned which, uint64_t root);

@@ -59,12 +59,14 @@ void tell_event(const char* kind, const char* format, ...) {
 
 bool is_new(const char* rule, uint64_t culprit) {
   ++g_seen->violations;
+  if (g_told_count == kMost) stop_judging("there are too many different violations");
+  if (!g_seen->judging) return false;
   for (unsigned i = 0; i < g_told_count; ++i) {
     if (strcmp(g_told[i].rule, rule) == 0 && g_told[i].culprit == culprit) return false;
   }
   g_told[g_told_count].rule = rule;
   g_told[g_told_count].culprit = culprit;
-  if (++g_told_count == kMost) g_seen->judging = 0;
+  ++g_told_count;
   return true;
 }
 

@@ -43,7 +43,7 @@ static void before_special(unsigned cpu, void* argument) {
   if (!g_seen->judging) return;
   const Instruction* instruction = argument;
   g_pc = instruction->pc;
-  if (instruction->ends_later) {
+  if (instruction->has_operand) {
     if (!is_user()) g_pending = instruction;  // it only faults in user code
   } else {
     execute(instruction);
@@ -109,9 +109,7 @@ static Instruction read_instruction(const struct qemu_plugin_insn* translated) {
   return decode(bytes, size, qemu_plugin_insn_vaddr(translated));
 }
 
-// Who calls whom is followed in the kernel only.
 static void follow_calls(struct qemu_plugin_insn* translated, const Instruction* instruction) {
-  if (instruction->pc < g_users_end) return;
   const uint64_t next = instruction->pc + qemu_plugin_insn_size(translated);
   if (instruction->calls) {
     qemu_plugin_register_vcpu_insn_exec_cb(translated, before_call, QEMU_PLUGIN_CB_NO_REGS, (void*)(uintptr_t)next);
@@ -124,6 +122,7 @@ static void block_translated(qemu_plugin_id_t plugin, struct qemu_plugin_tb* blo
   (void)plugin;
   qemu_plugin_register_vcpu_tb_exec_cb(block, begin_block, QEMU_PLUGIN_CB_NO_REGS,
                                        (void*)(uintptr_t)qemu_plugin_tb_vaddr(block));
+  const bool of_user = qemu_plugin_tb_vaddr(block) < g_users_end && is_user();
   bool follows_special = false;
   for (size_t i = 0; i < qemu_plugin_tb_n_insns(block); ++i) {
     struct qemu_plugin_insn* translated = qemu_plugin_tb_get_insn(block, i);
@@ -137,9 +136,9 @@ static void block_translated(qemu_plugin_id_t plugin, struct qemu_plugin_tb* blo
       if (kept == NULL) return stop_judging("there is no memory left");
       *kept = instruction;
       qemu_plugin_register_vcpu_insn_exec_cb(translated, before_special, QEMU_PLUGIN_CB_NO_REGS, kept);
-      follows_special = instruction.ends_later;
+      follows_special = instruction.has_operand;
     }
-    follow_calls(translated, &instruction);
+    if (!of_user) follow_calls(translated, &instruction);
     qemu_plugin_register_vcpu_mem_cb(translated, access_memory, QEMU_PLUGIN_CB_NO_REGS, QEMU_PLUGIN_MEM_RW,
                                      (void*)(uintptr_t)instruction.pc);
   }

@@ -3,6 +3,7 @@
 #include <inttypes.h>
 #include <string.h>
 
+#include "grade/discipline/plugin/calls.h"
 #include "grade/discipline/plugin/guest.h"
 #include "grade/discipline/plugin/isa.h"
 #include "grade/discipline/plugin/live.h"
@@ -20,7 +21,6 @@ static const uint64_t kAddress = 0x0000fffffffff000;
 // What may change at once: permissions, the access flag, DBM, bits for software (D8.14.1).
 static const uint64_t kChangesAtOnce =
     (uint64_t)3 << 6 | 1 << 10 | (uint64_t)1 << 51 | (uint64_t)3 << 53 | (uint64_t)15 << 55;
-static const uint64_t kTablePermissions = (uint64_t)31 << 59;
 
 bool entry_is_valid(uint64_t entry) {
   return (entry & kValid) != 0;
@@ -51,9 +51,10 @@ bool entry_permits(uint64_t leaf, Access access, bool user) {
 
 bool needs_break(uint64_t old, unsigned old_level, uint64_t now, unsigned level) {
   const bool was_table = entry_is_table(old, old_level), is_table = entry_is_table(now, level);
-  if (old_level != level) return !was_table && !is_table;  // blocks of two sizes
-  const uint64_t at_once = kChangesAtOnce | (is_table ? kTablePermissions : 0);
-  return was_table != is_table || ((old ^ now) & ~at_once) != 0;
+  if (old_level != level) return !was_table && !is_table;   // blocks of two sizes
+  if (was_table || is_table) return was_table != is_table;  // of two tables the leaves are judged
+  if ((old & kNotGlobal) == 0) now &= ~kNotGlobal;          // only what becomes global may clash with what was not
+  return ((old ^ now) & ~kChangesAtOnce) != 0;
 }
 
 // --- addresses (D8.1.1) ----------------------------------------------------------------------------------------------
@@ -80,7 +81,8 @@ enum { kLower, kUpper, kControl, kAttributes, kSystem, kRegisters };
 static const char* const kNames[] = {"TTBR0_EL1", "TTBR1_EL1", "TCR_EL1", "MAIR_EL1", "SCTLR_EL1"};
 
 static uint64_t g_values[kRegisters];
-static bool g_written[kRegisters], g_unsynchronised[kRegisters];
+static bool g_unsynchronised[kRegisters];
+static Where g_written[kRegisters];          // its pc is 0 before the register was written
 static bool g_is_on, g_emptied, g_emptying;  // the TLB: its contents are unknown at reset (D8.13.2)
 static uint64_t g_vectors;
 
@@ -90,11 +92,18 @@ static void tell_setup(const char* rule, const char* name) {
   if (is_new(rule, g_pc)) tell_violation(rule, "register=%s", name);
 }
 
+static void tell_unsynchronised(unsigned which) {
+  if (!is_new("unsynchronised", g_written[which].pc)) return;
+  char text[kWhereText];
+  tell_violation("unsynchronised", "register=%s old-at=%s", kNames[which], where_text(&g_written[which], text));
+}
+
 static void need_synchronised(unsigned which) {
-  if (!g_written[which])
+  if (g_written[which].pc == 0) {
     tell_setup("unset", kNames[which]);
-  else if (g_unsynchronised[which])
-    tell_setup("unsynchronised", kNames[which]);
+  } else if (g_unsynchronised[which]) {
+    tell_unsynchronised(which);
+  }
 }
 
 static bool walks(unsigned which) {
@@ -105,7 +114,7 @@ static void use_roots(void) {
   const unsigned numbered = (g_values[kControl] & kUpperNumbers) != 0 ? kUpper : kLower;
   const unsigned space = (unsigned)(g_values[numbered] >> 48);
   for (unsigned which = kLower; which <= kUpper; ++which) {
-    const uint64_t root = walks(which) ? g_values[which] & kAddress & ~(uint64_t)1 : 0;
+    const uint64_t root = walks(which) ? g_values[which] & kAddress : 0;
     if (root != g_roots[which] || space != g_address_space) set_root(which, root, space);
   }
 }
@@ -118,15 +127,18 @@ static void write_register(unsigned which, uint64_t value) {
     need_synchronised(kAttributes);
     need_synchronised(kControl);
     if (walks(kLower)) need_synchronised(kLower);
-    if (!g_emptied) tell_setup("unemptied", "TLB");
+    if (!g_emptied) tell_setup("unflushed", "TLB");
   }
   if (walks(kUpper) && !walked_upper) need_synchronised(kUpper);
-  g_written[which] = g_unsynchronised[which] = true;
+  g_written[which] = where_now();
+  g_unsynchronised[which] = true;
   use_roots();
 }
 
 static void synchronise(void) {
   memset(g_unsynchronised, 0, sizeof g_unsynchronised);
+  instructions_begin_again();
+  instructions_are_new();
 }
 
 // --- instructions ----------------------------------------------------------------------------------------------------
@@ -143,13 +155,19 @@ static const struct {
     {0xd50b7420, kZeroBlock},
 };
 
+// A store that comes after all before it (C3.2.10 and C3.2.12): STLR, STLUR, STLXR, STLXP, CASL, SWPL and the like.
+static bool is_release(uint32_t word) {
+  return (word & 0x3ffffc00) == 0x089ffc00 || (word & 0x3fe00c00) == 0x19000000 || (word & 0x3fe08000) == 0x08008000 ||
+         (word & 0xbfe08000) == 0x88208000 || (word & 0x3fa0fc00) == 0x08a0fc00 || (word & 0x3f600c00) == 0x38600000;
+}
+
 static int kind_of(uint32_t word) {
-  if ((word & 0xfffff0ff) == 0xd503309f) return kDsb;
+  if ((word & 0xfffff0ff) == 0xd503309f) return (word >> 8 & 3) != 0 ? kDsb : kNothing;  // else SSBB, PSSBB
   if ((word & 0xfffff0ff) == 0xd50330bf) return kDmb;
   if ((word & 0xfffff0ff) == 0xd50330df) return kIsb;
   if (word == 0xd69f03e0) return kReturn;
   if ((word & 0xfff80000) == 0xd5080000 && (word >> 12 & 15) == 8) return kTlbi;
-  if ((word & 0x3ffffc00) == 0x089ffc00) return kRelease;  // STLR and its kin
+  if (is_release(word)) return kRelease;
   for (unsigned i = 0; i < sizeof kMoves / sizeof *kMoves; ++i) {
     if ((word & ~31u) == kMoves[i].word) return kMoves[i].kind;
   }
@@ -162,7 +180,7 @@ Instruction decode(const uint8_t* bytes, size_t size, uint64_t pc) {
   memcpy(&instruction.word, bytes, sizeof instruction.word);
   instruction.reg = instruction.word & 31;
   instruction.kind = kind_of(instruction.word);
-  instruction.ends_later = instruction.kind >= kTlbi && instruction.kind != kRelease;
+  instruction.has_operand = instruction.kind >= kTlbi && instruction.kind != kRelease;
   instruction.calls =
       (instruction.word & 0xfc000000) == 0x94000000 || (instruction.word & 0xfffffc1f) == 0xd63f0000;  // BL, BLR
   instruction.returns = (instruction.word & 0xfffffc1f) == 0xd65f0000;                                 // RET
@@ -181,7 +199,10 @@ static Invalidation invalidation(uint32_t word, uint64_t operand) {
       .va = (uint64_t)((int64_t)(operand << 20) >> 8),  // bits 55:12
       .address_space = (unsigned)(operand >> 48),
   };
-  if (op1 == 4 || op2 == 0 || op2 == 4) {  // ALLE1, VMALLE1, and all that EL2 does
+  if (op1 == 4) {  // of EL2: ALLE1 and VMALLS12E1 forget EL1's, the others its own
+    what.all_addresses = what.all_spaces = true;
+    what.is_nothing = op2 != 4 && op2 != 6;
+  } else if (op2 == 0) {  // VMALLE1
     what.all_addresses = what.all_spaces = true;
   } else if (op2 == 2) {  // ASIDE1
     what.all_addresses = what.keeps_global = true;
@@ -210,13 +231,13 @@ static void barrier(const Instruction* instruction) {
 }
 
 void execute(const Instruction* instruction) {
-  const uint64_t operand = !instruction->ends_later || instruction->reg == 31 ? 0 : read_register(instruction->reg);
+  const uint64_t operand = !instruction->has_operand || instruction->reg == 31 ? 0 : read_register(instruction->reg);
   switch (instruction->kind) {
     case kDsb:
     case kDmb: return barrier(instruction);
     case kIsb:
     case kReturn: return synchronise();
-    case kRelease: return stores_are_ordered();
+    case kRelease: return release_begins(instruction->pc);
     case kVectors: g_vectors = operand; return;
     case kZeroBlock: {
       const Translation found =
@@ -226,6 +247,7 @@ void execute(const Instruction* instruction) {
     }
     case kTlbi: {
       const Invalidation what = invalidation(instruction->word, operand);
+      if (what.is_nothing) return;
       tell_invalidation(&what);
       g_emptying |= what.all_addresses && what.all_spaces;
       return invalidate(&what);
@@ -242,5 +264,5 @@ void accessed(uint64_t va) {
   const unsigned half = root_of(va);
   if (!g_unsynchronised[half] && !g_unsynchronised[kControl]) return;
   const unsigned which = g_unsynchronised[half] ? half : (unsigned)kControl;
-  if (g_is_on && half == kUpper) tell_setup("unsynchronised", kNames[which]);
+  if (g_is_on && half == kUpper) tell_unsynchronised(which);
 }

@@ -130,7 +130,7 @@ Instruction decode(const uint8_t* bytes, size_t size, uint64_t pc) {
     instruction.reg = kNumbers[(operation[2] >> 3 & 7) | (rex & 4) << 1];
     decode_memory(&instruction, operation + 2, size - at - 3, rex, pc + size);
   }
-  instruction.ends_later = instruction.kind != kNothing;
+  instruction.has_operand = instruction.kind != kNothing;
   return instruction;
 }
 
@@ -149,7 +149,6 @@ static uint64_t memory_operand(const Instruction* instruction) {
 
 static void forget(Invalidation what) {
   what.all_spaces = true;
-  what.drops_all_tables = true;
   tell_invalidation(&what);
   invalidate(&what);
 }
@@ -181,8 +180,8 @@ static void write_cr0(uint64_t value) {
 static void invpcid(const Instruction* instruction) {
   enum { kAddressOfOne, kAllOfOne, kAllAndGlobal, kAllOfAll };
   const uint64_t kind = read_register(instruction->reg), descriptor = memory_operand(instruction);
-  Translation found = walk_from(g_roots[0], kRootLevel, descriptor + 8);
-  if (kind == kAddressOfOne && found.leaf != 0) {
+  const Translation found = walk_from(g_roots[0], kRootLevel, descriptor + 8);
+  if (kind == kAddressOfOne && found.leaf != 0 && in_ram(physical(found, descriptor + 8))) {
     forget((Invalidation){.va = read_word(physical(found, descriptor + 8)), .keeps_global = true});
   } else {
     forget((Invalidation){.all_addresses = true, .keeps_global = kind != kAllAndGlobal});
@@ -191,7 +190,7 @@ static void invpcid(const Instruction* instruction) {
 
 void execute(const Instruction* instruction) {
   switch (instruction->kind) {
-    case kInvlpg: return forget((Invalidation){.va = memory_operand(instruction)});
+    case kInvlpg: return forget((Invalidation){.va = memory_operand(instruction), .drops_all_tables = true});
     case kInvpcid: return invpcid(instruction);
     case kCr0: return write_cr0(read_register(instruction->reg));
     case kCr4: return write_cr4(read_register(instruction->reg));
