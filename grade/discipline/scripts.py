@@ -8,8 +8,8 @@ _LOW, _BESIDE = 0x5000_0000_0000, 0x6000_0000_0000
 _FAILING = 4
 _PROGRAMS = {3: ("hello", "greet", "segments"), 4: ("border 4000 100",), 5: ("vmatest",), 6: ("family", "forktest")}
 """What runs from each lab on."""
-_TOGETHER = ("hello", "segments")
-"""Programs that run at the same time, so that roots are switched between them."""
+_TOGETHER = ("tag 1 20", "tag 2 20")
+"""Programs that run at the same time and give each other turns, so that roots are switched between them in each run."""
 
 
 def script_for(image: KernelImage, lab: int) -> str:

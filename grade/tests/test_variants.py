@@ -32,8 +32,8 @@ def test_variant_passes(variant: Variant, record: Callable[[Outcome], None]) -> 
 
 
 def test_there_are_variants_of_every_lab() -> None:
-    assert {variant.lab for variant in VARIANTS} == set(graded_labs(Tree(ROOT)))
-    assert all(variant.isas == ISAS for variant in VARIANTS)
+    for isa in ISAS:
+        assert {variant.lab for variant in VARIANTS if isa in variant.isas} == set(graded_labs(Tree(ROOT)))
     assert len({variant.name for variant in VARIANTS}) == len(VARIANTS)
 
 

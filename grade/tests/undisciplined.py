@@ -79,9 +79,9 @@ CHANGES: dict[int, tuple[Change, ...]] = {
             "another address is forgotten", _UNMAP, _FORGET, "    memory_.forget(va + (std::uint64_t{1} << 40));\n",
             {"aarch64": ("released",), "x86_64": ()},
         ),
-        Change("a root is loaded, and nothing forgotten", _SPACE, _FORGET_USERS, "", ("released",), _ARM, ("used", "user")),
-        Change("no isb between a root and its flush", _REGISTERS, "msr ttbr0_el1, %0; isb", "msr ttbr0_el1, %0", ("released",), _ARM, ("used", "user")),
-        Change("forgotten, then loaded", _SPACE, _LOAD + _FORGET_USERS, _FORGET_USERS + _LOAD, ("released",), _ARM, ("used", "user")),
+        Change("a root is loaded, and nothing forgotten", _SPACE, _FORGET_USERS, "", ("released", "user"), _ARM, ("used",)),
+        Change("no isb between a root and its flush", _REGISTERS, "msr ttbr0_el1, %0; isb", "msr ttbr0_el1, %0", ("released", "user"), _ARM, ("used",)),
+        Change("forgotten, then loaded", _SPACE, _LOAD + _FORGET_USERS, _FORGET_USERS + _LOAD, ("released", "user"), _ARM, ("used",)),
     ),
     4: (
         Change("flushed, then cleared", _WINDOW, _CLEAR + _FLUSH, _FLUSH + _CLEAR, _WINDOW_STAYS),

@@ -53,7 +53,8 @@ class PageTable {
   // block begins.
   [[nodiscard]] Result<StaleTlb> unmap(VirtAddr va);
 
-  // Lab 3, page_table_unmap.h: gives the page or block at `va` other flags. Errors as for unmap().
+  // Lab 3, page_table_unmap.h: gives the page or block at `va` other flags, at once or by break-before-make: an empty
+  // entry, memory_.forget(), the new entry. Errors as for unmap().
   [[nodiscard]] Result<StaleTlb> protect(VirtAddr va, PageFlags flags);
 
   // From lab 5 on, page_table_cursor.h: moves over what is mapped in a range, and may change it or take it away.

@@ -116,16 +116,22 @@ TEST_P(PageTableUnmap, FlushesBeforeATableIsGivenBack) {
   EXPECT_EQ(used_at_flush.front(), hardware.levels) << "a table was given back before any flush";
 }
 
+// protect() may write the new entry at once, or take the old one away first; then the CPU forgets it in between.
 TEST_P(PageTableUnmap, TheWalkerMayLookAtAnyMoment) {
   Watch watch{hardware, first_root()};
   Table table(hardware, watch.root, &watch);
   ASSERT_EQ(outcome(table.map_range(kVa, kPa, 2 * kPageSize, {})), "ok");
   watch.changes = 0;
+  unsigned changes_at_flush = 0;
+  host_cpu().on_flush = [&](VirtAddr va) {
+    if (va == kVa && watch.leaves.size() == 1) changes_at_flush = watch.changes;
+  };
   EXPECT_EQ(flush(table.protect(kVa, {.write = true, .global = true})), "ok");
-  EXPECT_EQ(watch.changes, 1u) << "the page must not vanish in between";
+  EXPECT_EQ(watch.changes, changes_at_flush + 1) << "the page must not vanish without a flush in between";
+  watch.changes = 0;
   EXPECT_EQ(flush(table.unmap(kVa)), "ok");
   EXPECT_EQ(flush(table.unmap(kVa + kPageSize)), "ok");
-  EXPECT_EQ(watch.changes, 3u);
+  EXPECT_EQ(watch.changes, 2u);
   EXPECT_EQ(watch.leaves, std::vector<Leaf>{});
   EXPECT_EQ(watch.broken, std::vector<std::string>{});
   expect_sound(table);
