@@ -13,6 +13,9 @@
 #include "kernel/process/process.h"
 #include "kernel/space/user_layout.h"
 // @end
+// @from 4
+#include "kernel/map/temp_map.h"
+// @end
 // @from 5
 #include "kernel/space/memory_map.h"
 // @end

@@ -63,6 +63,11 @@ def has_areas(guest: Sight) -> bool:
     return "MemoryMap" in guest.image.defined.records
 
 
+def has_windows(guest: Sight) -> bool:
+    """Returns whether this kernel reaches the memory of users by temporary mappings: from lab 4 on."""
+    return "TempMap" in guest.image.defined.records
+
+
 def process_slots(guest: Sight) -> list[ProcessSlot]:
     """Returns the slots in use, including zombies and process 0, in the order of the table. None of them before lab 3."""
     image = guest.image

@@ -10,6 +10,7 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
+from rich.box import SIMPLE
 from rich.table import Table
 
 from grade.course.variants import load_variants
@@ -31,7 +32,7 @@ class Kind(StrEnum):
 
 @dataclass(frozen=True)
 class Outcome:
-    """Whether the grader was right about one kernel. For a bug: whether it was caught, and whether its cause was right."""
+    """Whether the grader was right about one kernel. For a bug: whether it was caught, and what it was told by."""
 
     kind: Kind
     lab: int
@@ -39,6 +40,10 @@ class Outcome:
     name: str
     is_right: bool
     cause_is_right: bool = False
+    file_is_right: bool | None = None
+    """Whether a student is led to the right file; None where it is not a student's."""
+    first_is_right: bool | None = None
+    """Whether what the student is told to look at first is right; None likewise."""
 
 
 @dataclass(frozen=True)
@@ -101,38 +106,47 @@ def references(results_json: Path) -> list[Outcome]:
 
 def table(counts: Sequence[Corpus], outcomes: Sequence[Outcome]) -> Table:
     """Returns the table about the grader, with a row for each lab and one for all."""
-    shown = Table(title="the grader graded", title_justify="left")
-    columns = ("lab", "bugs", "plants", "caught", "cause right", "starter", "reference", "variants")
+    shown = Table(title="the grader graded", title_justify="left", box=SIMPLE, padding=(0, 0, 0, 1), show_edge=False)
+    columns = ("lab", "bugs", "plants", *(title for title, _, _ in _COLUMNS))
     for column in columns:
         shown.add_column(column, justify="right")
     for row in counts:
         shown.add_row(str(row.lab), *_cells([row], [outcome for outcome in outcomes if outcome.lab == row.lab]))
     shown.add_section()
     shown.add_row("all", *_cells(counts, outcomes))
-    shown.add_row("", "", "", *(_percentage(outcomes, kind, is_cause) for kind, is_cause in _COLUMNS))
+    shown.add_row("", "", "", *(_percentage(outcomes, kind, field) for _, kind, field in _COLUMNS))
     return shown
 
 
-_COLUMNS = ((Kind.BUG, False), (Kind.BUG, True), (Kind.STARTER, False), (Kind.REFERENCE, False), (Kind.VARIANT, False))
+_COLUMNS = (
+    ("caught", Kind.BUG, "is_right"),
+    ("cause", Kind.BUG, "cause_is_right"),
+    ("file", Kind.BUG, "file_is_right"),
+    ("First", Kind.BUG, "first_is_right"),
+    ("starter", Kind.STARTER, "is_right"),
+    ("reference", Kind.REFERENCE, "is_right"),
+    ("variants", Kind.VARIANT, "is_right"),
+)
+"""The title of each column, and what it counts."""
 
 
 def _cells(counts: Sequence[Corpus], outcomes: Sequence[Outcome]) -> list[str]:
     cells = [str(sum(row.bugs for row in counts)), str(sum(row.plants for row in counts))]
-    for kind, is_cause in _COLUMNS:
+    for _, kind, field in _COLUMNS:
         there = sum(row.of(kind) for row in counts)
-        ran, right = _count(outcomes, kind, is_cause)
-        rest = f", {there - ran} not run" if ran < there else ""
+        ran, right = _count(outcomes, kind, field)
+        rest = f", {there - ran} not run" if ran < there and field == "is_right" else ""
         cells.append(f"{right}/{ran}{rest}" if ran else "not run")
     return cells
 
 
-def _percentage(outcomes: Sequence[Outcome], kind: Kind, is_cause: bool) -> str:
+def _percentage(outcomes: Sequence[Outcome], kind: Kind, field: str) -> str:
     """Returns the share of the kernels run, rounded down: 100% is all of them."""
-    ran, right = _count(outcomes, kind, is_cause)
+    ran, right = _count(outcomes, kind, field)
     return f"{right * 1000 // ran / 10:g}%" if ran else ""
 
 
-def _count(outcomes: Sequence[Outcome], kind: Kind, is_cause: bool) -> tuple[int, int]:
-    """Returns how many kernels of that kind were run, and with how many the grader was right."""
-    ran = [outcome for outcome in outcomes if outcome.kind is kind]
-    return len(ran), sum(outcome.cause_is_right if is_cause else outcome.is_right for outcome in ran)
+def _count(outcomes: Sequence[Outcome], kind: Kind, field: str) -> tuple[int, int]:
+    """Returns for how many kernels of that kind the field is known, and for how many it is true."""
+    known = [value for outcome in outcomes if outcome.kind is kind and (value := getattr(outcome, field)) is not None]
+    return len(known), sum(known)

@@ -5,15 +5,22 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Cause:
-    """`meaning` is one sentence; `file` is where to look first, with {isa} for the ISA."""
+    """`meaning` is one sentence; `file` is where to look first, with {isa} for the ISA. See also file_in()."""
 
     meaning: str
     file: str
 
     def file_in(self, lab: int, isa: str) -> str:
-        """Returns where to look first in a lab's tree. From lab 2 on lab 1's map has been proved: lab 2's is new."""
-        file = _BOOT_HIGH if self.file in (_BOOT_MAP, _MAP_KERNEL) and lab > 1 else self.file
+        """Returns where to look first in a lab's tree. What earlier labs wrote has been proved: this lab's files are new."""
+        if self.file == _FRAMES:
+            return _FRAMES_OF.get(lab, _SPACE)
+        file = _BOOT_HIGH if self.is_about_the_map and lab > 1 else self.file
         return file.format(isa=isa)
+
+    @property
+    def is_about_the_map(self) -> bool:
+        """Whether it is one of the kernel's map, which lab 1 builds and lab 2 builds again."""
+        return self.file in (_BOOT_MAP, _MAP_KERNEL)
 
 
 _MAP = "kernel/paging/page_table_map.h"
@@ -34,6 +41,8 @@ _LOAD = "kernel/program/load.cc"
 _CLONE = "kernel/space/clone.cc"
 _FORK = "kernel/process/fork.cc"
 _EXECUTE = "kernel/calls/execute.cc"
+_FRAMES = "the file in which this lab's student takes frames and gives them back"
+_FRAMES_OF = {4: _USER_COPY, 5: _FAULT, 6: _CLONE}
 
 CAUSES: dict[str, Cause] = {
     # The run as a whole.
@@ -137,10 +146,10 @@ CAUSES: dict[str, Cause] = {
         "The kernel keeps values below its stack pointer, where traps push.", "arch/{isa}/toolchain.cmake"
     ),
     "user-page-not-mapped": Cause("A page of a process's program is missing, or is not the user's.", _SPACE),
-    "user-stack-not-mapped": Cause("The user stack pointer is not in a page of the user's.", "kernel/program/program.cc"),
+    "user-stack-not-mapped": Cause("The user stack pointer is not in a page of the user's.", _SPACE),
     "user-page-unexpected": Cause("A process's root has a page that nobody has asked for.", _SPACE),
     "user-half-shared": Cause("Two processes have a page or a table of the user half in common.", _SPACE),
-    "wrong-user-permission": Cause("A user page permits more or less than its segment.", "kernel/program/program.cc"),
+    "wrong-user-permission": Cause("A user page permits more or less than its segment.", _SPACE),
     "user-page-global": Cause("A user page is marked global: its translation outlives the switch of roots.", _SPACE),
     "user-makes-no-progress": Cause("The timer does not interrupt user mode, or nothing else goes on there.", ""),
     "process-killed": Cause("A process that did nothing wrong was killed.", _SPACE),
@@ -163,15 +172,15 @@ CAUSES: dict[str, Cause] = {
     "table-in-two-places": Cause("A frame is a table at two places of the tree.", _SPACE),
     "root-not-cleared": Cause("A new root holds what was in its frame before.", _SPACE),
     "root-not-kept": Cause("The frame of a new root was given back at once: the process's root belongs to nobody.", _SPACE),
-    "frames-leaked": Cause("Frames stay in use that nothing leads to any more.", _SPACE),
-    "frame-freed-in-use": Cause("A frame is free, or has two uses, while tables still lead to it.", _SPACE),
+    "frames-leaked": Cause("Frames stay in use that nothing leads to any more.", _FRAMES),
+    "frame-freed-in-use": Cause("A frame is free, or has two uses, while tables still lead to it.", _FRAMES),
     "frame-records-changed": Cause(
         "The allocator's records of free frames contradict each other: other code has written to them.", _SPACE
     ),
-    "root-freed-while-loaded": Cause("A root was given back while the CPU still walked it.", "kernel/process/process.cc"),
+    "root-freed-while-loaded": Cause("A root was given back while the CPU still walked it.", _SPACE),
     # Temporary mappings.
-    "temp-window-not-in-root": Cause("A root does not lead to the table of the temporary mappings.", _KERNEL_HALF),
-    "temp-window-per-root": Cause("A root has tables of its own for the temporary mappings.", _KERNEL_HALF),
+    "temp-window-not-in-root": Cause("A root does not lead to the table of the temporary mappings.", _SPACE),
+    "temp-window-per-root": Cause("A root has tables of its own for the temporary mappings.", _SPACE),
     "temp-window-open-to-users": Cause("User code could touch a page through a temporary mapping.", _TEMP_MAP),
     "temp-slot-shared": Cause("Windows open at the same time share a slot, or one is past the end.", _TEMP_MAP),
     "temp-slot-lost": Cause("A slot was not given back, or is never given out: no-slot.", _TEMP_MAP),
@@ -201,9 +210,9 @@ CAUSES: dict[str, Cause] = {
     ),
     "promised-page-refused": Cause("A system call refused a buffer that the process was promised.", _FAULT),
     "memory-call-wrong": Cause("brk, mmap, munmap or mprotect gave a wrong answer.", _VMA),
-    "page-brought-early": Cause("A page is there that nobody has touched yet.", _LOAD),
+    "page-brought-early": Cause("A page is there that nobody has touched yet.", _FAULT),
     "page-not-brought": Cause("A touch of a page that was promised did not bring it.", _FAULT),
-    "page-without-vma": Cause("A process has a page that is in no area of its list.", _LOAD),
+    "page-without-vma": Cause("A process has a page that is in no area of its list.", _VMA),
     "page-exceeds-vma": Cause("A page permits more than its area.", _FAULT),
     "page-falls-short-of-vma": Cause("A page permits less than its area.", _FAULT),
     # The areas of a process.
@@ -236,6 +245,13 @@ CAUSES: dict[str, Cause] = {
         "The status of a child is not in the memory of who waited for it.", "kernel/calls/system_calls.cc"
     ),
     "thread-variables-wrong": Cause("Thread-local variables do not hold what fork or execve must leave in them.", _LOAD),
-    "process-number-wrong": Cause("Processes share a number, or a new one has not the next.", "kernel/process/process.cc"),
+    "process-number-wrong": Cause("Processes share a number, or a new one has not the next.", _FORK),
     "process-slot-lost": Cause("A slot of the process table stays in use, or is not found free.", _FORK),
 }
+
+OF_THE_END = frozenset({
+    "triple-fault", "recursive-vector", "hang", "early-exit", "serial-flood", "stack-overflow",
+    "unexpected-exception", "unexpected-fault", "wrong-result", "process-killed", "killed-after-fork",
+    "user-page-not-mapped", "user-stack-not-mapped", "user-makes-no-progress", "child-never-runs",
+})  # fmt: skip
+"""Causes that say how a run ended, and not why. Where another milestone names a reason, that comes first."""

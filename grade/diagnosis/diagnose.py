@@ -7,6 +7,8 @@ show what the CPU was trying to do, and the walk of that address shows why it co
 from typing import NoReturn
 
 from grade.boot.sight import LiveSight, Sight
+from grade.diagnosis.blame import by_whom, place_of, students_line
+from grade.diagnosis.causes import CAUSES
 from grade.diagnosis.failure import Failure, NotWritten, fail
 from grade.diagnosis.fault_cause import Attempt, cause_of_fault
 from grade.diagnosis.process_ends import killed_process, missing_in_root, panic_cause, trap_without_stack
@@ -18,6 +20,7 @@ from grade.walker import Access
 
 # Exceptions that recur use up the stack again and again: a guest may be stopped just when it has run out.
 _AFTERMATH = ("stack-overflow", "unexpected-fault")
+_OF_ANY_LINE = ("unexpected-fault", "user-pointer-trusted")  # causes that any line of the kernel can bring about
 _OF_USERS = ("not-present", "permission", "alignment", "non-canonical")  # causes of a fault that a user can bring about
 _SAMPLES = 4
 _LAST_ENDS = 3
@@ -104,8 +107,11 @@ def _panic(guest: Sight, fact: Fact, wanted: str) -> NoReturn:
     if (cause := panic_while_closing(guest, fact)) is not None:
         fail(cause, wanted, f"{line}, while a window was being closed")
     cause = panic_cause(guest, fact)
-    file = place if cause == "kernel-check-failed" else ""
-    fail(cause, wanted, line or f"a CHECK failed at {place}", file=file)
+    seen = line or f"a CHECK failed at {place}"
+    if cause != "kernel-check-failed" and CAUSES[cause].file:
+        fail(cause, wanted, seen)
+    call = students_line(guest)
+    fail(cause, wanted, seen + by_whom(call, place), file=place_of(call, place))
 
 
 def _missing_in_root(guest: Sight, fact: Fact, wanted: str) -> NoReturn:
@@ -128,8 +134,9 @@ def _exception(guest: Sight, fact: Fact, wanted: str) -> NoReturn:
     pc = int(fact.values["pc"], 0)
     if fact.values["mode"] == "user" and (explained := trap_without_stack(guest, guest.cpu(), wanted)) is not None:
         raise explained
-    seen = f"{fact.values['name']} at {pc:#x} ({guest.place(pc) or 'not kernel code'})"
-    fail("unexpected-exception", wanted, seen, file=_source(guest, pc))
+    place, call = guest.place(pc), students_line(guest)
+    seen = f"{fact.values['name']} at {pc:#x} ({place or 'not kernel code'})" + by_whom(call, place)
+    fail("unexpected-exception", wanted, seen, file=place_of(call, _source(guest, pc)))
 
 
 def _fault(guest: Sight, fact: Fact, wanted: str) -> NoReturn:
@@ -147,8 +154,10 @@ def _explained(guest: Sight, address: int, access: Access, pc: int, wanted: str)
     place = guest.place(pc)
     seen = f"a fault: {access.value} of {address:#x} by {pc:#x}" + (f" ({place})" if place else "")
     walk = guest.walk(address)
-    file = _source(guest, pc) if cause == "unexpected-fault" else file_in_window(guest, walk, cause)
-    return Failure(cause, wanted, seen, walk, file)
+    if cause not in _OF_ANY_LINE:
+        return Failure(cause, wanted, seen, walk, file_in_window(guest, walk, cause))
+    call = students_line(guest)
+    return Failure(cause, wanted, seen + by_whom(call, place), walk, place_of(call, _source(guest, pc)))
 
 
 def _has_moved(guest: Sight, pc: int) -> bool:
@@ -197,7 +206,13 @@ def _hang(guest: LiveSight, stop: Stop, wanted: str) -> NoReturn:
     if stop.detail == AT_PROMPT and (ended := guest.facts("exit")):  # its programs went another way: nothing hangs
         last = "; ".join(fact.line for fact in ended[-_LAST_ENDS:])
         fail("wrong-result", wanted, f"the script is over, and nobody came there. The programs that ended last: {last}")
-    fail("hang", wanted, f"{stop.detail}; the kernel is {_doing(guest, cpu)}", file=_source(guest, cpu.pc))
+    doing, call = _doing(guest, cpu), students_line(guest)
+    fail(
+        "hang",
+        wanted,
+        f"{stop.detail}; the kernel is {doing}" + by_whom(call, doing),
+        file=place_of(call, _source(guest, cpu.pc)),
+    )
 
 
 def _goes_on_from_entrance(guest: LiveSight) -> bool:

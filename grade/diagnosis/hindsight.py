@@ -5,6 +5,7 @@ from functools import partial
 
 from grade.boot.process_slots import MemoryMap, has_areas, memory_map
 from grade.boot.sight import Sight
+from grade.diagnosis.causes import OF_THE_END
 from grade.diagnosis.failure import Failure
 from grade.diagnosis.fault_cause import Attempt, cause_of_fault
 from grade.diagnosis.nonsense import tried
@@ -14,13 +15,6 @@ from grade.inspect.names import is_users
 from grade.inspect.spaces import Space, live_root, spaces, walker_of
 from grade.isa.exceptions import Taken
 from grade.walker import Access
-
-_OF_THE_END = {
-    "triple-fault", "recursive-vector", "hang", "early-exit", "serial-flood", "stack-overflow",
-    "unexpected-exception", "unexpected-fault", "wrong-result", "process-killed", "killed-after-fork",
-    "user-page-not-mapped", "user-stack-not-mapped", "user-makes-no-progress", "child-never-runs",
-}  # fmt: skip
-"""Causes that say how a run ended. If the first exception has a cause of its own, that says why."""
 
 LETTERS = {Access.READ: "r", Access.WRITE: "w", Access.EXECUTE: "x"}
 """What an area's protection must have for an access."""
@@ -49,16 +43,16 @@ class Unexpected:
 
 def cause_in_hindsight(failure: Failure, first: Unexpected | None, guest: Sight, *, met_freed: bool) -> str:
     """Returns the failure's cause, or a deeper one if that says only how the run ended; `guest` is as it was when it failed."""
-    if met_freed or failure.cause in _OF_THE_END:
+    if met_freed or failure.cause in OF_THE_END:
         own = tried(partial(_cause_of_first, first)) if first is not None else None
-        if own is not None and own not in _OF_THE_END and not met_freed:
+        if own is not None and own not in OF_THE_END and not met_freed:
             return own
         found = tried(lambda: frame_findings(guest))
         if found is not None and (found.freed or found.short):
             return "frame-freed-in-use"
-        if failure.cause in _OF_THE_END and own is not None:
+        if failure.cause in OF_THE_END and own is not None:
             return own
-        if failure.cause in _OF_THE_END and tried(lambda: has_unpromised_pages(guest)):
+        if failure.cause in OF_THE_END and tried(lambda: has_unpromised_pages(guest)):
             return "page-without-vma"
     return failure.cause
 

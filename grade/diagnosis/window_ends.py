@@ -1,6 +1,7 @@
 """Names causes that concern temporary mappings, and the user memory that is reached through them."""
 
 from grade.boot.layout import PAGE
+from grade.boot.process_slots import has_windows
 from grade.boot.processes import processes
 from grade.boot.sight import Sight
 from grade.diagnosis.causes import CAUSES
@@ -37,14 +38,15 @@ def file_in_window(guest: Sight, walk: Walk, cause: str) -> str:
     """
     is_leaf = bool(walk.steps) and walk.steps[-1].level == 0 and walk.steps[-1].entry != 0
     inside = walk.va & -PAGE in guest.layout.temp_slots
-    general = CAUSES[cause].file.startswith("arch/") or cause in ("access-flag-clear", "reserved-bit-set")
+    general = CAUSES[cause].is_about_the_map or cause in ("access-flag-clear", "reserved-bit-set")
     return "kernel/map/temp_map.cc" if inside and is_leaf and general else ""
 
 
 def cause_of_user_pointer(guest: Sight, va: int) -> str | None:
     """Names the cause if the kernel itself wanted to read or write `va` in the user half of the loaded process, else None.
 
-    With no user pages loaded, a user's page of another process counts.
+    With no user pages loaded, a user's page of another process counts. Before lab 4 no pointer of a user's is followed:
+    there the line that faulted says more.
     """
     if guest.offset == 0 or va >= _END_OF_LOWER_HALF:
         return None
@@ -52,7 +54,9 @@ def cause_of_user_pointer(guest: Sight, va: int) -> str | None:
     if page is None:
         walks = (guest.walker().with_root(process.root).walk(va) for process in processes(guest))
         page = next((walk.mapping for walk in walks if walk.mapping is not None), None)
-    return "user-pointer-trusted" if page is not None and page.user else None
+    if page is None or not page.user:
+        return None
+    return "user-pointer-trusted" if has_windows(guest) else "unexpected-fault"
 
 
 def panic_while_closing(guest: Sight, fact: Fact) -> str | None:

@@ -67,6 +67,10 @@ class Registers(ABC):
     """The bits that must be so for the timer to interrupt."""
     fault_address: str
     """The name of the register as the manual writes it."""
+    by_dwarf: Mapping[int, str]
+    """The registers by the numbers that the debug information gives them."""
+    stack_by_dwarf: int
+    """Its number of the stack pointer."""
     frame_pc: str
     frame_sp: str
     """The names that `struct TrapFrame` gives them (arch/<isa>/trap_frame.h)."""

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+from grade.diagnosis.causes import OF_THE_END
 from grade.ladder.git import GitError, Repository
 from grade.ladder.trees import Tree
 from grade.results.result import Result, Status
@@ -11,6 +12,8 @@ from grade.student.packed import packed_in
 from grade.student.remaining import Remaining, find_remaining
 
 _DOES_NOT_COMPILE = "does-not-compile"
+_VAGUE = OF_THE_END | {"kernel-check-failed", "wrong-answer"}
+"""Causes that say what went wrong, and not why."""
 
 
 def points_line(lab: int, kept: Sequence[Kept]) -> str:
@@ -33,7 +36,7 @@ def next_steps(tree: Tree, results: Sequence[Result]) -> list[str]:
     if lines := to_put_back(tree):
         return lines
     wrong = [result for result in results if result.status is not Status.PASSED]
-    wrong.sort(key=lambda result: (*_urgency(result), tree.isas.index(result.isa)))
+    wrong.sort(key=lambda result: (*urgency(result), tree.isas.index(result.isa)))
     if not wrong:
         return _after_all_passed(tree)
     first = wrong[0]
@@ -56,11 +59,15 @@ def first_steps(tree: Tree) -> list[str]:
     return [*lines, "  ./pagewalk grade"]
 
 
-def _urgency(result: Result) -> tuple[bool, bool, list[int]]:
-    """Returns a sort key: first what does not build, then an earlier lab's broken milestones, then the handout's order."""
-    lab = int(result.milestone.split(".")[0])
+def urgency(result: Result) -> tuple[bool, bool, int, bool, int]:
+    """Returns a sort key: first what does not build, then an earlier lab's broken milestones, then those that know a reason.
+
+    A failure that says only how a run ended comes after the others of its lab.
+    """
+    lab, number = (int(part) for part in result.milestone.split("."))
     waits = result.status is Status.TODO and lab < result.lab
-    return (result.cause != _DOES_NOT_COMPILE, waits, [int(part) for part in result.milestone.split(".")])
+    knows_end = result.status is Status.FAILED and result.cause in _VAGUE
+    return (result.cause != _DOES_NOT_COMPILE, waits, lab, knows_end, number)
 
 
 def _to_write(tree: Tree, result: Result) -> list[str]:

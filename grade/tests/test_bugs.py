@@ -26,9 +26,23 @@ def test_planted_bug_is_caught(bug: Bug, record: Callable[[Outcome], None]) -> N
         record(Outcome(Kind.BUG, bug.lab, isa, bug.name, is_right=False))
     findings = check(ROOT, bug)
     for finding in findings:
-        record(Outcome(Kind.BUG, bug.lab, finding.isa, bug.name, finding.caught, finding.caught and finding.cause_is_right))
+        record(_outcome(finding))
     problems = [f"{finding.isa}: {_problem(finding)}\n\n{finding.messages}" for finding in findings if _problem(finding)]
     assert not problems, "\n\n".join(problems)
+
+
+def _outcome(finding: Finding) -> Outcome:
+    caught, known = finding.caught, finding.is_students
+    return Outcome(
+        Kind.BUG,
+        finding.bug.lab,
+        finding.isa,
+        finding.bug.name,
+        caught,
+        caught and finding.cause_is_right,
+        caught and finding.file_is_right if known else None,
+        caught and finding.first_is_right if known else None,
+    )
 
 
 def _problem(finding: Finding) -> str | None:

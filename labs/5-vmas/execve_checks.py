@@ -18,7 +18,7 @@ from grade.diagnosis.diagnose import unexpected_end
 from grade.diagnosis.failure import expect, fail
 from grade.machine.stop import StopKind
 
-_EXECUTE, _LOAD = "kernel/calls/execute.cc", "kernel/program/load.cc"
+_FAULT = "kernel/space/fault.cc"
 POINTERS = 256
 """Where in g_strings, after a program's name, the pointers to its arguments are written."""
 
@@ -56,9 +56,9 @@ def check_unchanged(script: AreaScript, before: State, what: str) -> None:
     check_same_memory(script.guest, running_slot(script.guest), before.memory, now.memory, "execve-not-undone", wanted)
     lost, gone = now.frames - before.frames, before.frames - now.frames
     seen = f"{len(lost)} more are, first {min(lost, default=0):#x}"
-    expect(not lost, "frames-leaked", f"{wanted} the same frames are in use", seen, file=_LOAD)
+    expect(not lost, "frames-leaked", f"{wanted} the same frames are in use", seen, file=_FAULT)
     seen = f"{len(gone)} are free, first {min(gone, default=0):#x}"
-    expect(not gone, "frame-freed-in-use", f"{wanted} the same frames are in use", seen, file=_EXECUTE)
+    expect(not gone, "frame-freed-in-use", f"{wanted} the same frames are in use", seen, file=_FAULT)
 
 
 def put_strings(script: AreaScript, name: bytes, arguments: list[bytes]) -> None:
@@ -90,7 +90,7 @@ def execute(script: AreaScript, program: UserImage, pointers: tuple[int, int], w
         killed = guest.fact("killed")
         # If the process's own tables have the page that the CPU did not find, the CPU walks others.
         cause = "wrong-root-loaded" if killed.values.get("why") == "already-mapped" else "process-killed"
-        fail(cause, f"{what} begins the new program, or returns", killed.line, file=_EXECUTE)
+        fail(cause, f"{what} begins the new program, or returns", killed.line, file=_FAULT)
     return script.results(1)[0] if stop.pc == returned else None
 
 

@@ -42,7 +42,7 @@ from grade.plugin import milestone
 
 Boot = Callable[..., Guest]
 
-_FAULT, _LOAD, _EXECUTE = "kernel/space/fault.cc", "kernel/program/load.cc", "kernel/calls/execute.cc"
+_FAULT, _EXECUTE = "kernel/space/fault.cc", "kernel/calls/execute.cc"
 _NAMES = ("ENOENT", "E2BIG", "ENOEXEC", "ENOMEM", "EFAULT")
 _NO_ENTRY, _TOO_BIG, _NOT_EXECUTABLE, _NO_MEMORY, _BAD_ADDRESS = (-getattr(errno, name) for name in _NAMES)
 
@@ -60,7 +60,7 @@ def _started(guest: Guest, name: str) -> ProcessSlot:
     refused = guest.facts("run")
     # The loader brings what it writes to: a bad address means that the page is missing in the new space all the same.
     is_missing = any(fact.values.get("result") == "bad-address" for fact in refused)
-    cause, file = ("page-not-brought", _FAULT) if is_missing else ("wrong-result", _LOAD)
+    cause, file = ("page-not-brought", _FAULT) if is_missing else ("wrong-result", _FAULT)
     slots = [slot for slot in process_slots(guest) if slot.program == name and slot.state == "ready"]
     expect(bool(slots), cause, f"the program {name} can be loaded", f"{[fact.line for fact in refused]}", file=file)
     return slots[-1]
@@ -132,7 +132,7 @@ def test_loader_registers_everything(boot: Boot) -> None:
         right = (heap_start(image),) * 2
         seen = (memory.heap_start, memory.heap_end)
         words = f"the heap of {slot} begins and ends at {right[0]:#x}"
-        expect(seen == right, "wrong-answer", words, f"at {seen[0]:#x} and {seen[1]:#x}", file=_LOAD)
+        expect(seen == right, "wrong-answer", words, f"at {seen[0]:#x} and {seen[1]:#x}", file=_FAULT)
         _check_told(guest, slot)
         _run_to_end(guest, name)
         model = AreaModel.of(replace(memory, areas=tuple(wanted)), guest.image)
@@ -600,8 +600,8 @@ def _check_bad_executes(script: AreaScript) -> None:
             write_user(script.guest, script.root, pointers + 8, hole.to_bytes(8, "little"))
         before = state_of(script)
         result = execute(script, _program(script.guest, "parts"), given, what)
-        expect(result is not None, "wrong-result", f"{what} returns {wanted}", "the new program begins", file=_EXECUTE)
-        expect(result == wanted, "wrong-result", f"{what} returns {wanted}", f"{result}", file=_EXECUTE)
+        expect(result is not None, "wrong-result", f"{what} returns {wanted}", "the new program begins", file=_FAULT)
+        expect(result == wanted, "wrong-result", f"{what} returns {wanted}", f"{result}", file=_FAULT)
         check_unchanged(script, before, what)
         script.go_on()
     script.guest.machine.write_physical(magic, b"\x7fELF")
@@ -617,12 +617,12 @@ def _execute_when_memory_suffices(script: AreaScript, before: State) -> None:
         result = execute(script, _program(script.guest, "parts"), (strings, strings + POINTERS), what)
         if result is None:
             fail_allocation(script.guest, 0)
-            expect(k > 1, "wrong-result", "loading a program takes memory", "it takes none", file=_LOAD)
+            expect(k > 1, "wrong-result", "loading a program takes memory", "it takes none", file=_FAULT)
             return
-        expect(result == _NO_MEMORY, "wrong-result", f"{what} returns {_NO_MEMORY}", f"{result}", file=_EXECUTE)
+        expect(result == _NO_MEMORY, "wrong-result", f"{what} returns {_NO_MEMORY}", f"{result}", file=_FAULT)
         check_unchanged(script, before, what)
         script.go_on()
-    fail("wrong-result", f"execve needs less than {_MOST_FRAMES} frames", "with so many it still fails", file=_LOAD)
+    fail("wrong-result", f"execve needs less than {_MOST_FRAMES} frames", "with so many it still fails", file=_FAULT)
 
 
 def _check_new_program(script: AreaScript, before: State, letters: bytes) -> None:
@@ -640,7 +640,7 @@ def _check_new_program(script: AreaScript, before: State, letters: bytes) -> Non
     old = {before.root, before.memory.promised.frame, *(pa for pa, _ in before.memory.pages.values())}
     lost = (old & frame_records(guest).in_use) - frames_of(guest, root) - {memory.frame}
     seen_lost = f"{len(lost)} are in use, first {min(lost, default=0):#x}"
-    expect(not lost, "frames-leaked", "the frames of the old program are free", seen_lost, file=_EXECUTE)
+    expect(not lost, "frames-leaked", "the frames of the old program are free", seen_lost, file=_FAULT)
     check_frames(guest)
     expect(slot.program == "parts", "wrong-result", "the kernel calls the process parts", slot.program, file=_EXECUTE)
     _check_arguments(guest, root, letters)
@@ -669,7 +669,7 @@ def _check_itself_again(guest: Guest) -> None:
     strings, old = script.program.va("g_strings"), script.root
     what = "a program executes itself"
     result = execute(script, script.program, (strings, strings + POINTERS), what)
-    expect(result is None, "wrong-result", f"{what}, and begins", f"execve returns {result}", file=_EXECUTE)
+    expect(result is None, "wrong-result", f"{what}, and begins", f"execve returns {result}", file=_FAULT)
     again = AreaScript(guest)
     expect(again.root != old, "wrong-root-loaded", f"when {what}, its root is a new one", f"still {old:#x}")
     check_promised(guest, again.slot, promised_areas(again.program, guest.isa, guest.layout.user), f"when {what}")

@@ -1,5 +1,6 @@
 """What must hold when a process has forked: memory, first registers, and what remains afterwards."""
 
+import errno
 import secrets
 from dataclasses import dataclass
 
@@ -18,6 +19,8 @@ from grade.walker import Mapping
 
 _FORK_FILE = "kernel/process/fork.cc"
 _CLONE_FILE = "kernel/space/clone.cc"
+_OF_SCARCITY = (errno.EAGAIN, errno.ENOMEM)
+"""What fork may be refused for. Any other error comes from the copy."""
 
 _MOST_STEPS = 256  # enough for a return to user mode, one round of its loop with a system call, and the kernel's entrance
 _SHOWN = 8  # bytes of a page that a report shows
@@ -69,7 +72,8 @@ def run_to_birth(guest: Guest, what: str) -> Birth:
         back = go_to_user_mode(guest, turn)
         seen = f"fork returned {back.result}, and there is no new process"
         cause = "child-never-runs" if back.result > 0 else "fork-refused"
-        fail(cause, f"{parent} gets a child, which is ready to run", seen)
+        file = "" if back.result > 0 or -back.result in _OF_SCARCITY else _CLONE_FILE
+        fail(cause, f"{parent} gets a child, which is ready to run", seen, file=file)
     _check_complete(parent, born[0], guest.layout.stack_size)
     return Birth(call, registers, memory, parent, born[0], turn)
 
@@ -286,11 +290,17 @@ def holdings(guest: Guest) -> Holdings:
     return Holdings(frame_records(guest).shares, slots)
 
 
-def check_holdings(guest: Guest, before: Holdings, when: str, file: str = _FORK_FILE) -> None:
-    """Checks that nothing more is held than before, and nothing less. `file` is where to look otherwise."""
+def _frames_of_stacks(guest: Guest) -> set[int]:
+    """Returns what the kernel's half maps beside its linear map: the kernel stacks. They are fork's own, all else is the copy's."""
+    return {page.pa for page in guest.walker().mappings(low=guest.offset) if page.va - page.pa != guest.offset}
+
+
+def check_holdings(guest: Guest, before: Holdings, when: str) -> None:
+    """Checks that nothing more is held than before, and nothing less."""
     __tracebackhide__ = True
     now = holdings(guest)
     leaked, freed = sorted(now.shares.keys() - before.shares.keys()), sorted(before.shares.keys() - now.shares.keys())
+    file = _FORK_FILE if set(leaked) & _frames_of_stacks(guest) else _CLONE_FILE
     wanted = f"{when}, the {len(before.shares)} frames in use are those of before"
     seen = f"{len(freed)} of them are free: {', '.join(map(hex, freed[:4]))}"
     expect(not freed, "frame-freed-in-use", wanted, seen, file=file)

@@ -504,7 +504,7 @@ def test_thread_variables(boot: Boot, chance: random.Random) -> None:
     _check_variables(guest, program, "the parent, at last", inherited, parent.pid)
     guest.run_to("end")
     _check_end(guest, parent.pid, "its child became another program, which ended with 0")
-    check_holdings(guest, before, "after fork, execve and their ends", "kernel/calls/execute.cc")
+    check_holdings(guest, before, "after fork, execve and their ends")
     check_ledger(guest)
 
 

@@ -155,10 +155,12 @@ static const struct {
     {0xd50b7420, kZeroBlock},
 };
 
-// A store that comes after all before it (C3.2.10 and C3.2.12): STLR, STLUR, STLXR, STLXP, CASL, SWPL and the like.
+// A store that comes after all before it (C3.2.10 and C3.2.12): STLR, STLUR, STLXR, STLXP, CASL, CASPL, SWPL and the
+// like.
 static bool is_release(uint32_t word) {
   return (word & 0x3ffffc00) == 0x089ffc00 || (word & 0x3fe00c00) == 0x19000000 || (word & 0x3fe08000) == 0x08008000 ||
-         (word & 0xbfe08000) == 0x88208000 || (word & 0x3fa0fc00) == 0x08a0fc00 || (word & 0x3f600c00) == 0x38600000;
+         (word & 0xbfe08000) == 0x88208000 || (word & 0xbfa0fc00) == 0x0820fc00 || (word & 0x3fa0fc00) == 0x08a0fc00 ||
+         (word & 0x3f600c00) == 0x38600000;
 }
 
 static int kind_of(uint32_t word) {

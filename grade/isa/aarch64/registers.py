@@ -25,6 +25,8 @@ class ArmRegisters(Registers):
     flags = Bits("cpsr", 0xF << 28)
     interrupts = Bits("cpsr", 0xF << 6)  # PSTATE.DAIF, which mask them: Arm ARM C5.2.2
     fault_address = "FAR_EL1"
+    by_dwarf = {**{i: f"x{i}" for i in range(31)}, 31: "sp"}  # DWARF for the Arm 64-bit architecture, 4.1
+    stack_by_dwarf = 31
     frame_pc = "elr"
     frame_sp = "sp_el0"
 

@@ -27,6 +27,8 @@ class X86Registers(Registers):
     flags = Bits("eflags", 0x24_4CD5)  # Intel SDM vol. 1, 3.4.3
     interrupts = Bits("eflags", 1 << 9, wanted=1 << 9)  # IF
     fault_address = "CR2"
+    by_dwarf = dict(enumerate(("rax", "rdx", "rcx", "rbx", "rsi", "rdi", "rbp", "rsp", *(f"r{i}" for i in range(8, 16)))))
+    stack_by_dwarf = 7  # System V ABI for AMD64, 3.6.2
     frame_pc = "rip"
     frame_sp = "rsp"
 
