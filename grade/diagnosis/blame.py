@@ -11,13 +11,13 @@ from grade.ladder.labs import load_labs, owner_of
 from grade.ladder.trees import find_root
 
 
-def students_line(guest: Sight) -> SourceCall | None:
+def students_line(guest: Sight, at: tuple[int, int] | None = None) -> SourceCall | None:
     """Returns the line of a student's file that the stopped kernel is in, or that has called where it is; None if there is none.
 
     The lines of the highest lab come first: what earlier labs wrote is proved by their own milestones. Among these it is
-    the innermost.
+    the innermost. `at` is where the kernel was: pc and stack pointer, if they are not those of now.
     """
-    calls = tried(partial(lines_of_calls, guest)) or []
+    calls = tried(partial(lines_of_calls, guest, at)) or []
     labs = load_labs(find_root(Path(__file__)))
     owned = [(owner.number, call) for call in calls if (owner := owner_of(labs, call.file)) is not None]
     highest = max((number for number, _ in owned), default=0)

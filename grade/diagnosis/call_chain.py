@@ -31,21 +31,22 @@ class Activation:
     """Whether `pc` is where a call returns to, and so behind the line that called."""
 
 
-def lines_of_calls(guest: Sight) -> list[SourceCall]:
+def lines_of_calls(guest: Sight, at: tuple[int, int] | None = None) -> list[SourceCall]:
     """Returns the lines in which the stopped kernel is, innermost first, with functions that are inlined.
 
+    `at` is where it was: pc and stack pointer, if they are not those of now.
     It goes through exceptions to what they interrupted, and ends where nothing more is known.
     """
-    return guest.image.calls([found.pc - found.is_caller for found in activations(guest)])
+    return guest.image.calls([found.pc - found.is_caller for found in activations(guest, at)])
 
 
-def activations(guest: Sight) -> Iterator[Activation]:
-    """Yields the functions that the kernel is in, innermost first."""
+def activations(guest: Sight, at: tuple[int, int] | None = None) -> Iterator[Activation]:
+    """Yields the functions that the kernel is in, innermost first; `at` as for lines_of_calls()."""
     cpu = guest.cpu()
     names = guest.isa.registers.by_dwarf
-    here: Activation | None = Activation(
-        cpu.pc, {number: cpu.registers[name] for number, name in names.items()}, is_caller=False
-    )
+    pc, sp = at or (cpu.pc, cpu.sp)
+    registers = {number: cpu.registers[name] for number, name in names.items()}
+    here: Activation | None = Activation(pc, {**registers, guest.isa.registers.stack_by_dwarf: sp}, is_caller=False)
     account = _account_of(guest.image.elf, guest.image.elf.stat().st_mtime_ns)
     for _ in range(_DEEPEST):
         if here is None:

@@ -126,7 +126,10 @@ def _overflow(guest: Sight, fact: Fact, wanted: str) -> NoReturn:
     cause = cause_of_fault(guest, Attempt(top, Access.WRITE, _has_moved(guest, pc), "the stack"))
     # Arm's vectors see that there is no room before they push: what is below the stack pointer may still be there.
     has_room = guest.walker().would_fault(top, Access.WRITE.value, user=False) is None
-    fail("stack-overflow" if has_room or cause == "unexpected-fault" else cause, wanted, fact.line, guest.walk(top))
+    if not has_room and cause not in ("unexpected-fault", "stack-overflow"):
+        fail(cause, wanted, fact.line, guest.walk(top))
+    call = students_line(guest, (pc, top + 8))
+    fail("stack-overflow", wanted, fact.line + by_whom(call, ""), guest.walk(top), place_of(call, ""))
 
 
 def _exception(guest: Sight, fact: Fact, wanted: str) -> NoReturn:

@@ -75,7 +75,7 @@ CHAIN = [
 def test_the_highest_labs_innermost_line_is_to_blame(
     chain: list[SourceCall], line: SourceCall | None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(blame, "lines_of_calls", lambda guest: chain)
+    monkeypatch.setattr(blame, "lines_of_calls", lambda guest, at: chain)
     assert students_line(None) == line  # type: ignore[arg-type]
 
 
