@@ -14,7 +14,7 @@ from contextlib import contextmanager
 from dataclasses import replace
 from enum import Enum
 from pathlib import Path
-from typing import Self
+from typing import Any, Self
 
 from grade.isa import isa_called
 from grade.machine.boot_parameters import BootParameters
@@ -242,6 +242,12 @@ class Machine:
         """Returns one of all the registers that QEMU offers. Raises KeyError if there is no such register."""
         with self._using_qemu(*_INSPECTABLE):
             return self._registers.read(name)
+
+    def cpu_property(self, name: str) -> Any:
+        """Returns a property of QEMU's model of the CPU, such as whether it has a feature. Raises QmpError."""
+        with self._using_qemu(*_INSPECTABLE):
+            cpu = self._qmp.execute("query-cpus-fast")[0]["qom-path"]
+            return self._qmp.execute("qom-get", path=cpu, property=name)
 
     def write_register(self, name: str, value: int) -> None:
         """Sets one register. Raises KeyError if there is none, MachineError if it keeps another value.
