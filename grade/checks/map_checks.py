@@ -83,8 +83,8 @@ def check_census(guest: Guest) -> None:
     """Checks permissions, memory types and access flags of every leaf, and the registers that make them count."""
     __tracebackhide__ = True
     check_settings(guest)
-    walker, settings = guest.walker(), settings_of(guest)
-    mappings = kernel_mappings(guest)
+    walker, settings = guest.walker(guest.isa.control.unseen(guest.machine)), settings_of(guest)
+    mappings = [mapping for mapping in walker.mappings() if mapping.va >= guest.offset]
     for mapping in mappings:
         _check_leaf(guest, walker, mapping, settings)
     for region, mapping in _by_region(guest, mappings):

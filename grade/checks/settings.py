@@ -10,12 +10,12 @@ from grade.isa.control import Problem, Settings
 from grade.walker import Walk
 
 
-def check_settings(guest: Guest, *, has_users: bool = False) -> None:
-    """Checks the registers as they are now."""
+def check_settings(guest: Guest, *, has_users: bool = False, file: str = "") -> None:
+    """Checks the registers as they are now. `file` is where to look, if they were right before."""
     __tracebackhide__ = True
     for problem in guest.isa.control.problems(settings_of(guest, has_users=has_users)):
         where = f", on the CPU {guest.recipe.cpu}" if guest.recipe.cpu is not None else ""
-        fail(problem.cause, problem.wanted, problem.seen + where)
+        fail(problem.cause, problem.wanted, problem.seen + where, file=file)
 
 
 def settings_of(guest: Guest, *, has_users: bool = False) -> Settings:

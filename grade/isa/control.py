@@ -38,6 +38,10 @@ class AskedCpu(Protocol):
         """Returns a register of the CPU. Raises KeyError if there is none."""
         ...
 
+    def execute(self, code: bytes, registers: Mapping[str, int]) -> dict[str, int]:
+        """Returns the registers after one instruction with these registers set; the guest finds nothing changed."""
+        ...
+
     def cpu_property(self, name: str) -> Any:
         """Returns a property of QEMU's model of the CPU."""
         ...
@@ -49,6 +53,13 @@ class Control(ABC):
     @abstractmethod
     def features(self, cpu: AskedCpu) -> dict[str, int]:
         """Returns what the CPU has, by names of the ISA's own."""
+
+    @abstractmethod
+    def unseen(self, cpu: AskedCpu) -> dict[str, int]:
+        """Returns what matters of the registers that QEMU does not show, by names that the walker knows.
+
+        The CPU is in the kernel, and reads them itself.
+        """
 
     @abstractmethod
     def problems(self, settings: Settings) -> Iterator[Problem]:

@@ -9,7 +9,7 @@ everything can be examined. Once QEMU has misbehaved the machine is broken,
 and every later call raises the first reason.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
 from enum import Enum
@@ -187,6 +187,29 @@ class Machine:
         """Lets the guest run one instruction, with interrupts held back. The CPU budget does not count."""
         with self._using_qemu(*_RUNNABLE):
             return self._step()
+
+    def execute(self, code: bytes, registers: Mapping[str, int]) -> dict[str, int]:
+        """Has the CPU execute one instruction of ours with these registers set, and returns the registers after it.
+
+        Memory and registers then are what they were. The instruction must not fault and not go elsewhere.
+        """
+        before, stopped_at = self.registers(), self._last_stop_pc
+        pc = before[self.isa.registers.pc]
+        with self._using_qemu(*_RUNNABLE):
+            replaced = self._gdb.read_memory(pc, len(code))
+            self._gdb.write_memory(pc, code)
+        for name, value in registers.items():
+            self.write_register(name, value)
+        stop, after = self.step(), self.registers()
+        for name in (*self.isa.registers.general, self.isa.registers.pc):
+            if after[name] != before[name]:
+                self.write_register(name, before[name])
+        with self._using_qemu(*_RUNNABLE):
+            self._gdb.write_memory(pc, replaced)
+        self._last_stop_pc = stopped_at
+        if stop.kind is not StopKind.STEP or stop.pc != pc + len(code):
+            raise MachineError(f"an instruction of the grader's at {pc:#x} ended in {stop.kind.name} at {stop.pc or 0:#x}")
+        return after
 
     def interrupt(self) -> None:
         """Makes a `run` in another thread return, with StopKind.PAUSED. Does nothing if none runs."""

@@ -9,6 +9,8 @@ _NO_EXECUTE_ENABLE = 1 << 11  # EFER.NXE, 2.2.1
 _WRITE_PROTECT, _NOT_WRITE_THROUGH, _CACHE_DISABLE = 1 << 16, 1 << 29, 1 << 30  # CR0.WP, NW, CD, 2.5
 _ROOT_WRITE_THROUGH, _ROOT_CACHE_DISABLE = 1 << 3, 1 << 4  # CR3.PWT, PCD, table 4-12
 _PROCESS_CONTEXTS = 1 << 17  # CR4.PCIDE: then these bits are part of a number, 4.10.1
+_PAGE_ATTRIBUTES = 0x277  # IA32_PAT, 11.12.2
+_RDMSR = bytes((0x0F, 0x32))  # vol. 2, RDMSR: of the register whose number is in ECX, into EDX and EAX
 
 
 @dataclass(frozen=True)
@@ -44,6 +46,11 @@ class X86Control(Control):
     def features(self, cpu: AskedCpu) -> dict[str, int]:
         """Asks QEMU's model of the CPU."""
         return {name: int(cpu.cpu_property(name)) for name in (*(feature.name for feature in _FEATURES), GIB_PAGES)}
+
+    def unseen(self, cpu: AskedCpu) -> dict[str, int]:
+        """Has the CPU read IA32_PAT."""
+        read = cpu.execute(_RDMSR, {"rcx": _PAGE_ATTRIBUTES})
+        return {"pat": (read["rdx"] & 0xFFFF_FFFF) << 32 | read["rax"] & 0xFFFF_FFFF}
 
     def problems(self, settings: Settings) -> Iterator[Problem]:
         """Yields problems of EFER, CR0, CR3 and CR4, in this order."""
