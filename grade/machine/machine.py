@@ -200,7 +200,11 @@ class Machine:
             self._gdb.write_memory(pc, code)
         for name, value in registers.items():
             self.write_register(name, value)
-        stop, after = self.step(), self.registers()
+        for _ in range(_STEP_TRIES):
+            stop = self.step()
+            if stop.kind is not StopKind.STEP or stop.pc != pc:
+                break
+        after = self.registers()
         for name in (*self.isa.registers.general, self.isa.registers.pc):
             if after[name] != before[name]:
                 self.write_register(name, before[name])
