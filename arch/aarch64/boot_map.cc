@@ -9,8 +9,8 @@ void turn_on_paging() {
   // @lab 1 begin: turn_on_paging
   //: The MMU is off. Make a map and turn it on:
   //: 1. Allocate a cleared frame for the root. The CPU will own it: release() it. Map the kernel there, offset 0.
-  //: 2. Say what the entries mean: MAIR_EL1 = Aarch64Paging::kMair. TCR_EL1: both halves' fields and the physical size
-  //:    (cpu.h), but no walks of the upper half, which has no table yet. TTBR0_EL1 = the root's physical address.
+  //: 2. Say what the entries mean: MAIR_EL1 = Aarch64Paging::kMair. TCR_EL1: both halves' fields and this CPU's physical
+  //:    size (cpu.h), but no walks of the upper half, which has no table yet. TTBR0_EL1 = the root's physical address.
   //: 3. Nothing may be remembered from before: Arch::flush_all(). Then SCTLR_EL1: the bits that are always one, MMU,
   //:    caches. The next instruction is fetched through the new map.
   auto root = OwnedFrame::allocate_zeroed();

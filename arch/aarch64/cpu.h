@@ -12,7 +12,8 @@ inline void isb() {
   asm volatile("isb" ::: "memory");
 }
 
-// SCTLR_EL1 (Arm ARM D17.2.118). The bits that are always one in ARMv8.0, then: MMU, caches.
+// SCTLR_EL1 (Arm ARM D17.2.118). The bits that are always one in ARMv8.0, and are to be written so: later CPUs have
+// given them meanings. Then: MMU, caches.
 inline constexpr std::uint64_t kSctlrReservedOnes = 0x30d0'0800;
 inline constexpr std::uint64_t kSctlrMmu = 1 << 0;
 inline constexpr std::uint64_t kSctlrDataCache = 1 << 2;
@@ -22,8 +23,10 @@ inline void write_sctlr(std::uint64_t value) {
   asm volatile("msr sctlr_el1, %0; isb" ::"r"(value) : "memory");
 }
 
-// TCR_EL1 (D17.2.131): for each half the size of its region (2^(64 - TnSZ) bytes), cacheable inner-shareable walks and
-// a 4 KiB granule; EPD1 forbids walks of the upper half.
+// TCR_EL1 (D17.2.131): for each half the size of its region (2^(64 - TnSZ) bytes), a 4 KiB granule, and walks that are
+// cacheable and inner shareable: as the kernel's own accesses to tables are by their entries, or the two may see
+// different bytes (B2.8). EPD1 forbids walks of the upper half. IPS is the CPU's physical address size. TBI, HPD, HA,
+// HD and DS stay 0: they would give addresses and entries another meaning than Aarch64Paging does.
 inline constexpr std::uint64_t kTcrLowerHalf =
     16 << 0 | 1 << 8 | 1 << 10 | 3 << 12;  // T0SZ, IRGN0, ORGN0, SH0; TG0 = 0
 inline constexpr std::uint64_t kTcrUpperHalf =
@@ -49,10 +52,14 @@ inline std::uint64_t physical_size() {
   return range > 5 ? 5 : range;
 }
 
+// Device memory has to be nGnRnE or nGnRE: others may join two accesses to a register, or let them change places
+// (B2.7.2).
 inline void write_mair(std::uint64_t value) {
   asm volatile("msr mair_el1, %0" ::"r"(value) : "memory");
 }
 
+// A root register holds the root's physical address: no CnP, and ASID 0, which all roots share. Who gives roots numbers
+// of their own has 8 bits for them (TCR_EL1.AS), and invalidates a number before another root gets it.
 inline std::uint64_t read_ttbr0() {
   std::uint64_t value;
   asm volatile("mrs %0, ttbr0_el1" : "=r"(value));

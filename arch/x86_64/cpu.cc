@@ -9,9 +9,11 @@ void Arch::wait_for_interrupt() {
   asm volatile("sti; hlt; cli" ::: "memory");
 }
 
-// Changing CR4.PGE forgets all translations, global ones included (Intel SDM vol. 3, 4.10.4.1).
+// Changing CR4.PGE forgets all translations, global ones included (Intel SDM vol. 3, 4.10.4.1). Where it is off none is
+// global, and maybe the CPU has no such bit.
 void Arch::flush_all() {
   const std::uint64_t cr4 = cpu::read_cr4();
+  if ((cr4 & cpu::kCr4GlobalPages) == 0) return cpu::write_cr3(cpu::read_cr3());
   cpu::write_cr4(cr4 ^ cpu::kCr4GlobalPages);
   cpu::write_cr4(cr4);
 }

@@ -9,7 +9,7 @@ namespace cpu {
 
 // CR0, CR4 and EFER (Intel SDM vol. 3, 2.5 and 2.2.1).
 inline constexpr std::uint64_t kCr0WriteProtect = 1 << 16;  // the kernel, too, obeys W=0
-inline constexpr std::uint64_t kCr4GlobalPages = 1 << 7;
+inline constexpr std::uint64_t kCr4GlobalPages = 1 << 7;    // reserved on a CPU that does not have them
 inline constexpr std::uint32_t kEfer = 0xc000'0080;
 inline constexpr std::uint64_t kEferNoExecute = 1 << 11;  // bit 63 of an entry means NX; without it, it is reserved
 
@@ -33,7 +33,8 @@ inline std::uint64_t read_cr3() {
   asm volatile("mov %%cr3, %0" : "=r"(value));
   return value;
 }
-// Loads a root. Forgets all translations but the global ones (4.10.4.1).
+// Loads a root, which is a physical address and nothing else: bits 3 and 4, PWT and PCD, would have the CPU read the
+// root in another way than the kernel writes it (4.9). Forgets all translations but the global ones (4.10.4.1).
 inline void write_cr3(std::uint64_t value) {
   asm volatile("mov %0, %%cr3" ::"r"(value) : "memory");
 }
@@ -55,6 +56,13 @@ inline std::uint64_t read_msr(std::uint32_t msr) {
 inline void write_msr(std::uint32_t msr, std::uint64_t value) {
   asm volatile("wrmsr" ::"c"(msr), "a"(static_cast<std::uint32_t>(value)), "d"(static_cast<std::uint32_t>(value >> 32))
                : "memory");
+}
+
+// CPUID, leaf 1, EDX, bit 13 (Intel SDM vol. 2, CPUID; vol. 3, 4.1.4).
+inline bool has_global_pages() {
+  std::uint32_t leaf = 1, ebx, ecx = 0, edx;
+  asm volatile("cpuid" : "+a"(leaf), "=b"(ebx), "+c"(ecx), "=d"(edx));
+  return (edx & 1 << 13) != 0;
 }
 
 inline void invlpg(VirtAddr va) {

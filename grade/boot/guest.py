@@ -11,6 +11,7 @@ import secrets
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any, Self, TypeVar
 
@@ -124,6 +125,11 @@ class Guest(LiveSight):
             diagnose.unexpected_end(self, stop, "the end of the script")
 
     # --- looking ---
+
+    @cached_property
+    def features(self) -> dict[str, int]:
+        """What the CPU has, as QEMU tells it."""
+        return self.isa.control.features(self.machine)
 
     def fact(self, name: str) -> Fact:
         """Returns the last fact `name`; a Failure if there is none."""

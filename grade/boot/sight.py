@@ -4,7 +4,9 @@ There are four sources: a guest that runs and was stopped (guest.py), one that w
 one under GDB (grade/gdb/guest.py), and one that was booted again to go the same way (grade/explain/reboot.py).
 """
 
+from collections.abc import Mapping
 from pathlib import Path
+from types import MappingProxyType
 from typing import Protocol
 
 from grade.boot.kernel_image import KernelImage
@@ -15,6 +17,8 @@ from grade.machine.facts import Fact
 from grade.machine.machine import Machine
 from grade.machine.stop import Stop
 from grade.walker import PhysicalMemory, RadixWalker, Walk, walker_for
+
+NOTHING: Mapping[str, int] = MappingProxyType({})
 
 
 class StoppedMachine(Protocol):
@@ -86,9 +90,12 @@ class Sight:
         """Reads the registers as they are now."""
         return cpu_of(self.machine)
 
-    def walker(self) -> RadixWalker:
-        """Returns our own walker, which starts at the real root registers and reads the real RAM."""
-        return walker_for(self.isa.name, self.machine.memory, self.machine.registers())
+    def walker(self, unseen: Mapping[str, int] = NOTHING) -> RadixWalker:
+        """Returns our own walker, which starts at the real root registers and reads the real RAM.
+
+        `unseen` are registers that QEMU does not show; without them they are taken for what they are after a reset.
+        """
+        return walker_for(self.isa.name, self.machine.memory, {**self.machine.registers(), **unseen})
 
     def walk(self, va: int) -> Walk:
         """Returns how `va` translates now."""

@@ -1,17 +1,18 @@
 """What must hold of the kernel's own map, read from the tables: used by the milestones of several labs."""
 
-from collections.abc import Iterator
-from typing import NoReturn
+from collections.abc import Callable, Iterator
 
 from grade.boot.frame_records import frame_records
 from grade.boot.guest import Guest
 from grade.boot.layout import PAGE
 from grade.checks.free_frames import check_free_frames, check_zones
+from grade.checks.settings import check_settings, fail_for, on_another_cpu, settings_of
 from grade.diagnosis.failure import expect, fail
 from grade.diagnosis.fault_cause import Attempt, cause_of_fault, cause_of_hole
+from grade.isa import Isa
 from grade.isa.board import Region
-from grade.isa.paging import Problem
-from grade.walker import Access, Mapping, RadixWalker, Walk, coalesce
+from grade.isa.control import Settings
+from grade.walker import Access, Mapping, RadixWalker, coalesce
 
 
 def kernel_mappings(guest: Guest) -> list[Mapping]:
@@ -81,33 +82,32 @@ def check_offset(guest: Guest, cause: str) -> None:
 def check_census(guest: Guest) -> None:
     """Checks permissions, memory types and access flags of every leaf, and the registers that make them count."""
     __tracebackhide__ = True
-    _check_control_registers(guest)
-    walker = guest.walker()
-    mappings = kernel_mappings(guest)
+    check_settings(guest)
+    walker, settings = guest.walker(guest.isa.control.unseen(guest.machine)), settings_of(guest)
+    mappings = [mapping for mapping in walker.mappings() if mapping.va >= guest.offset]
     for mapping in mappings:
-        _check_leaf(guest, walker, mapping)
+        _check_leaf(guest, walker, mapping, settings)
     for region, mapping in _by_region(guest, mappings):
         _check_region_leaf(walker, region, mapping)
 
 
-def _check_control_registers(guest: Guest) -> None:
+def check_census_on_other_cpus(boot: Callable[..., Guest], isa: Isa) -> None:
+    """Checks the same on CPUs that lack something or have more: a kernel asks before it turns anything on."""
     __tracebackhide__ = True
-    for problem in guest.isa.paging.problems_of_settings(guest.cpu().registers):
-        _fail_for(problem)
+    for cpu in isa.board.other_cpus:
+        guest = boot("checkpoint ready", cpu=cpu)
+        with on_another_cpu(cpu):
+            guest.run_to("ready")
+        check_census(guest)
 
 
-def _fail_for(problem: Problem, walk: Walk | None = None) -> NoReturn:
-    __tracebackhide__ = True
-    fail(problem.cause, problem.wanted, problem.seen, walk)
-
-
-def _check_leaf(guest: Guest, walker: RadixWalker, mapping: Mapping) -> None:
+def _check_leaf(guest: Guest, walker: RadixWalker, mapping: Mapping, settings: Settings) -> None:
     """Checks what must hold of any page of the kernel."""
     __tracebackhide__ = True
     where = f"{mapping.va:#x}"
     walk = walker.walk(mapping.va)
-    if (problem := guest.isa.paging.problem_of_page(mapping)) is not None:
-        _fail_for(problem, walk)
+    if (problem := guest.isa.paging.problem_of_page(mapping, settings)) is not None:
+        fail_for(problem, walk)
     expect(walk.fault != "access-flag", "access-flag-clear", f"the access flag of {where} is set", "it is clear", walk)
     expect(not mapping.user, "user-access-to-kernel", f"user code may not touch {where}", "it may", walk)
     executable = mapping.kernel_execute or mapping.user_execute

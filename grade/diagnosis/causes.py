@@ -9,12 +9,15 @@ class Cause:
 
     meaning: str
     file: str
+    of_lab_1: bool = False
+    """Whether only lab 1 writes what is wrong: later labs look at the same file."""
 
     def file_in(self, lab: int, isa: str) -> str:
         """Returns where to look first in a lab's tree. What earlier labs wrote has been proved: this lab's files are new."""
         if self.file == _FRAMES:
             return _FRAMES_OF.get(lab, _SPACE)
-        file = _BOOT_HIGH if self.is_about_the_map and lab > 1 else self.file
+        is_proved = lab > 1 and not self.of_lab_1
+        file = _BOOT_HIGH if self.is_about_the_map and is_proved else self.file
         return file.format(isa=isa)
 
     @property
@@ -87,6 +90,21 @@ CAUSES: dict[str, Cause] = {
     "table-outside-memory": Cause("A root or an entry points to where no RAM is.", _BOOT_MAP),
     "nx-not-enabled": Cause("EFER.NXE is off: bit 63 is reserved and nothing is protected from execution.", _BOOT_MAP),
     "write-protect-off": Cause("CR0.WP is off: the kernel writes to read-only pages.", _BOOT_MAP),
+    "caches-off": Cause("The caches are off: no memory is cached, whatever its entry says.", _BOOT_MAP, of_lab_1=True),
+    "walk-control-wrong": Cause(
+        "A field of TCR_EL1 does not say how the tables are to be walked on this CPU.", _BOOT_MAP, of_lab_1=True
+    ),
+    "walks-not-as-mapped": Cause(
+        "The CPU reads tables with other attributes than the kernel writes them.", _BOOT_MAP, of_lab_1=True
+    ),
+    "reserved-ones-cleared": Cause(
+        "Bits of a control register that are always one were written as zero.", _BOOT_MAP, of_lab_1=True
+    ),
+    "root-register-wrong": Cause("The root register holds more than the root's address.", _BOOT_MAP, of_lab_1=True),
+    "feature-absent": Cause(
+        "Something is turned on, or relied on, that not every CPU has, without asking.", _BOOT_MAP, of_lab_1=True
+    ),
+    "feature-left-off": Cause("Something that the CPU has, and that the kernel is to use, is off.", _BOOT_MAP, of_lab_1=True),
     "live-table-overwritten": Cause("A frame that holds a table in use was handed out or written as data.", _BOOT_MAP),
     # What is missing from the map.
     "vectors-not-mapped": Cause("The exception vectors are not in the root: any fault recurses.", _MAP_KERNEL),

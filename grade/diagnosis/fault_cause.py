@@ -8,6 +8,7 @@ from grade.boot.sight import Sight
 from grade.diagnosis.process_ends import cause_in_process_root
 from grade.diagnosis.window_ends import cause_in_window, cause_of_user_pointer
 from grade.isa.board import Region
+from grade.isa.control import Settings
 from grade.walker import Access, RadixWalker, Walk
 
 _DESCRIPTOR_TABLES = ("the IDT", "the GDT", "the TSS")
@@ -106,7 +107,7 @@ def _has_other_levels(walker: RadixWalker, va: int, pa: int) -> bool:
 def _cause_in_entry(guest: Sight, walker: RadixWalker, walk: Walk) -> str:
     """Names why the hardware did not accept the entry, or the register, at which the walk ended."""
     if walk.fault == "reserved-bit":
-        unset = {problem.cause for problem in guest.isa.paging.problems_of_settings(walker.registers)}
+        unset = {problem.cause for problem in guest.isa.control.problems(Settings(walker.registers))}
         no_execute = (walk.steps[-1].entry or 0) >> 63  # the only bit that is reserved while NXE is off, and only then
         return "nx-not-enabled" if no_execute and "nx-not-enabled" in unset else "reserved-bit-set"
     if walk.fault == "outside-address-size" and is_fill_of_freed(guest, walk.va):

@@ -42,6 +42,7 @@ class Board:
     package: str  # Debian's package that has it
     machine: str  # QEMU's -machine, without the RAM
     cpu: str  # QEMU's -cpu, unless the caller names another
+    other_cpus: tuple[str, ...]  # others, which lack something or have more, on which a kernel must run as well
     el2_option: str | None  # what to add to -machine to start in EL2; None: the ISA has none
     ram_base: int
     parameters_address: int

@@ -6,6 +6,7 @@ from re import Pattern
 
 from grade.isa.board import Board
 from grade.isa.code import Code
+from grade.isa.control import Control
 from grade.isa.exceptions import ExceptionReader
 from grade.isa.paging import Paging
 from grade.isa.registers import Registers
@@ -20,6 +21,7 @@ class Isa:
     board: Board
     registers: Registers
     paging: Paging
+    control: Control
     traps: Traps
     code: Code
     exception_reader: Callable[[], ExceptionReader]

@@ -1,20 +1,10 @@
 """The page tables of an ISA, beyond what the walker says: what the kernel may do with them on this machine."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 
+from grade.isa.control import Problem, Settings
 from grade.walker import Mapping as Page
 from grade.walker import RadixWalker
-
-
-@dataclass(frozen=True)
-class Problem:
-    """Something that is not as it must be, with its name in docs/causes.md."""
-
-    cause: str
-    wanted: str
-    seen: str
 
 
 class Paging(ABC):
@@ -33,9 +23,5 @@ class Paging(ABC):
     """The root of the lower half, as a GDB expression."""
 
     @abstractmethod
-    def problems_of_settings(self, registers: Mapping[str, int]) -> Iterator[Problem]:
-        """Yields what the kernel has failed to set in those control registers that are given."""
-
-    @abstractmethod
-    def problem_of_page(self, page: Page) -> Problem | None:
-        """Returns what is wrong with a leaf that does translate; None if nothing is."""
+    def problem_of_page(self, page: Page, settings: Settings) -> Problem | None:
+        """Returns what is wrong with a leaf that does translate, with these settings; None if nothing is."""

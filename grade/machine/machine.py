@@ -9,12 +9,12 @@ everything can be examined. Once QEMU has misbehaved the machine is broken,
 and every later call raises the first reason.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
 from enum import Enum
 from pathlib import Path
-from typing import Self
+from typing import Any, Self
 
 from grade.isa import isa_called
 from grade.machine.boot_parameters import BootParameters
@@ -188,6 +188,33 @@ class Machine:
         with self._using_qemu(*_RUNNABLE):
             return self._step()
 
+    def execute(self, code: bytes, registers: Mapping[str, int]) -> dict[str, int]:
+        """Has the CPU execute one instruction of ours with these registers set, and returns the registers after it.
+
+        Memory and registers then are what they were. The instruction must not fault and not go elsewhere.
+        """
+        before, stopped_at = self.registers(), self._last_stop_pc
+        pc = before[self.isa.registers.pc]
+        with self._using_qemu(*_RUNNABLE):
+            replaced = self._gdb.read_memory(pc, len(code))
+            self._gdb.write_memory(pc, code)
+        for name, value in registers.items():
+            self.write_register(name, value)
+        for _ in range(_STEP_TRIES):
+            stop = self.step()
+            if stop.kind is not StopKind.STEP or stop.pc != pc:
+                break
+        after = self.registers()
+        for name in (*self.isa.registers.general, self.isa.registers.pc):
+            if after[name] != before[name]:
+                self.write_register(name, before[name])
+        with self._using_qemu(*_RUNNABLE):
+            self._gdb.write_memory(pc, replaced)
+        self._last_stop_pc = stopped_at
+        if stop.kind is not StopKind.STEP or stop.pc != pc + len(code):
+            raise MachineError(f"an instruction of the grader's at {pc:#x} ended in {stop.kind.name} at {stop.pc or 0:#x}")
+        return after
+
     def interrupt(self) -> None:
         """Makes a `run` in another thread return, with StopKind.PAUSED. Does nothing if none runs."""
         if self._state is State.RUNNING:
@@ -242,6 +269,12 @@ class Machine:
         """Returns one of all the registers that QEMU offers. Raises KeyError if there is no such register."""
         with self._using_qemu(*_INSPECTABLE):
             return self._registers.read(name)
+
+    def cpu_property(self, name: str) -> Any:
+        """Returns a property of QEMU's model of the CPU, such as whether it has a feature. Raises QmpError."""
+        with self._using_qemu(*_INSPECTABLE):
+            cpu = self._qmp.execute("query-cpus-fast")[0]["qom-path"]
+            return self._qmp.execute("qom-get", path=cpu, property=name)
 
     def write_register(self, name: str, value: int) -> None:
         """Sets one register. Raises KeyError if there is none, MachineError if it keeps another value.

@@ -15,11 +15,13 @@ from grade.checks.host_tests import check_host_tests
 from grade.checks.map_checks import (
     check_all_regions_mapped,
     check_census,
+    check_census_on_other_cpus,
     check_nothing_at,
     check_offset,
     check_own_root,
     kernel_mappings,
 )
+from grade.checks.settings import check_settings
 from grade.diagnosis.failure import expect, hang_means
 from grade.isa import isa_called
 from grade.isa.traps import Event
@@ -66,10 +68,13 @@ def test_identity(boot: Boot) -> None:
 @milestone("1.4", points=10, witness="W")
 def test_census(boot: Boot) -> None:
     """Permission census: text R-X, rodata R--, data RW-, devices as devices"""
-    guest = boot("checkpoint ready")
+    guest = boot("checkpoint ready\nbreakpoint")
     guest.run_to("ready")
     check_all_regions_mapped(guest)
     check_census(guest)
+    guest.run_to_address(guest.handler(Event.BREAKPOINT), "the breakpoint's vector")
+    check_settings(guest)
+    check_census_on_other_cpus(boot, guest.isa)
 
 
 @milestone("1.5", points=10, witness="KW")

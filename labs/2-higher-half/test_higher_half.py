@@ -9,6 +9,7 @@ from grade.checks.discipline import BootWitnessed, check_discipline
 from grade.checks.map_checks import (
     check_all_regions_mapped,
     check_census,
+    check_census_on_other_cpus,
     check_everything_high,
     check_low_half_is_given_back,
     check_offset,
@@ -16,6 +17,7 @@ from grade.checks.map_checks import (
     check_reachable,
     kernel_mappings,
 )
+from grade.checks.settings import check_settings
 from grade.diagnosis.failure import expect, hang_means
 from grade.isa.traps import Event
 from grade.plugin import milestone
@@ -125,10 +127,13 @@ def test_traps_return(boot: Boot) -> None:
 @milestone("2.6", points=10, witness="W")
 def test_census(boot: Boot) -> None:
     """The permission census of lab 1 still holds at the high addresses"""
-    guest = boot("checkpoint ready")
+    guest = boot("checkpoint ready\nticks 3", idle_backstop=_PATIENCE)
     guest.run_to("ready")
     check_all_regions_mapped(guest)
     check_census(guest)
+    guest.run_to_address(guest.handler(Event.TICK), "a timer interrupt")
+    check_settings(guest)
+    check_census_on_other_cpus(boot, guest.isa)
 
 
 @milestone("2.7", points=10, witness="W")

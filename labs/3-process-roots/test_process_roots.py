@@ -31,8 +31,11 @@ from grade.checks.process_checks import (
     user_word,
     walk_in,
 )
+from grade.checks.settings import check_settings, on_another_cpu
 from grade.diagnosis import diagnose
 from grade.diagnosis.failure import expect, fail
+from grade.diagnosis.process_ends import ROOTS
+from grade.isa import Isa
 from grade.ladder.build import Kernel
 from grade.machine.stop import Stop, StopKind
 from grade.plugin import milestone
@@ -126,14 +129,34 @@ def test_what_the_cpu_needs(boot: Boot, chance: random.Random) -> None:
     starts = f"start tag {one} 9\nstart tag {other} 9\nstart hello"
     guest = boot(f"checkpoint ready\n{starts}\nwait\ncheckpoint after\npoweroff")
     guest.run_to("ready")
+    check_settings(guest, has_users=True)
     check_no_red_zone(guest)
     roots, entered = set(), set()
     for number in range(6):
         roots.add(check_next_root(guest, f"switch {number + 1} of processes"))
+        check_settings(guest, has_users=True, file=ROOTS)
         entered.add(run_into_user_mode(guest, f"entry {number + 1} into user mode").process.root)
+        check_settings(guest, has_users=True, file=ROOTS)
     expect(len(entered) == 3, "wrong-root-loaded", "three processes take turns", f"{len(entered)} did")
     expect(entered <= roots, "wrong-root-loaded", "each of their roots was checked before", "one was not")
     guest.run_to("after")
+    _check_on_other_cpus(boot, guest.isa)
+
+
+def _check_on_other_cpus(boot: Boot, isa: Isa) -> None:
+    """Checks that a process runs on CPUs that lack something or have more, and what is turned on there meanwhile."""
+    __tracebackhide__ = True
+    for cpu in isa.board.other_cpus:
+        guest = boot("checkpoint ready\nrun hello\ncheckpoint after", cpu=cpu)
+        with on_another_cpu(cpu):
+            guest.run_to("ready")
+        check_settings(guest, has_users=True)
+        with on_another_cpu(cpu):
+            run_into_user_mode(guest, "the first entry into user mode")
+        check_settings(guest, has_users=True, file=ROOTS)
+        with on_another_cpu(cpu):
+            guest.run_to("after")
+        _check_ends(guest, {0: 1})
 
 
 _MOST_TICKS = 60

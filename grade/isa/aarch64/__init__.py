@@ -2,6 +2,7 @@
 
 import re
 
+from grade.isa.aarch64.control import ArmControl
 from grade.isa.aarch64.exceptions import ArmExceptions
 from grade.isa.aarch64.paging import ArmPaging
 from grade.isa.aarch64.registers import ArmRegisters
@@ -25,6 +26,7 @@ ISA = Isa(
         package="qemu-system-arm",
         machine="virt",
         cpu="cortex-a72",
+        other_cpus=("cortex-a53", "neoverse-n1"),  # 40 and 48 bits of physical addresses
         el2_option="virtualization=on",
         ram_base=0x40000000,
         parameters_address=0x40180000,
@@ -48,6 +50,7 @@ ISA = Isa(
     ),
     registers=ArmRegisters(),
     paging=ArmPaging(),
+    control=ArmControl(),
     traps=ArmTraps(),
     code=Code(returning_42=0xD65F_03C0_5280_0540, thread_block=_thread_block),  # mov w0, #42; ret
     exception_reader=ArmExceptions,

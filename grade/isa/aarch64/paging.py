@@ -1,9 +1,12 @@
 """The 4 KiB granule of Arm's VMSAv8-64, as the kernel uses it."""
 
-from collections.abc import Iterator, Mapping
-
-from grade.isa.paging import Page, Paging, Problem
+from grade.isa.control import Problem, Settings
+from grade.isa.paging import Page, Paging
 from grade.walker import Aarch64Walker
+
+# A byte of MAIR_EL1 for device memory, D17.2.97: its bits 3:2
+_DEVICE = ("nGnRnE", "nGnRE", "nGRE", "GRE")
+_IN_ORDER = ("nGnRnE", "nGnRE")
 
 
 class ArmPaging(Paging):
@@ -15,12 +18,11 @@ class ArmPaging(Paging):
     read_only = (0, 1 << 7)  # AP[2], Arm ARM D8.4.1
     root_in_gdb = "((unsigned long)$TTBR0_EL1 & 0xfffffffffffe)"  # D17.2.144, BADDR
 
-    def problems_of_settings(self, registers: Mapping[str, int]) -> Iterator[Problem]:
-        """Yields nothing: no register matters."""
-        del registers
-        yield from ()
-
-    def problem_of_page(self, page: Page) -> Problem | None:
-        """Returns None: the walker sees all problems."""
-        del page
+    def problem_of_page(self, page: Page, settings: Settings) -> Problem | None:
+        """Returns a problem if accesses to a device may be joined or change places (B2.7.2); the walker sees all others."""
+        number = page.entry >> 2 & 7
+        kind = _DEVICE[settings.registers["mair_el1"] >> 8 * number + 2 & 3]
+        if page.memory == "device" and kind not in _IN_ORDER:
+            wanted = f"{page.va:#x} is Device-nGnRnE or -nGnRE: each access reaches the device, in order"
+            return Problem("wrong-memory-type", wanted, f"byte {number} of MAIR_EL1 says Device-{kind}")
         return None

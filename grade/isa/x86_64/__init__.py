@@ -5,6 +5,7 @@ import re
 from grade.isa.board import Board, device
 from grade.isa.code import Code, rounded_up
 from grade.isa.isa import Isa
+from grade.isa.x86_64.control import X86Control
 from grade.isa.x86_64.exceptions import X86Exceptions
 from grade.isa.x86_64.paging import X86Paging
 from grade.isa.x86_64.registers import X86Registers
@@ -25,6 +26,7 @@ ISA = Isa(
         package="qemu-system-x86",
         machine="microvm,x-option-roms=off,pit=off,pic=off,rtc=off,isa-serial=on",
         cpu="max",
+        other_cpus=("qemu64,-pge,phys-bits=36", "max,-smap,-umip,-pdpe1gb"),
         el2_option=None,
         ram_base=0,
         parameters_address=0x180000,
@@ -34,6 +36,7 @@ ISA = Isa(
     ),
     registers=X86Registers(),
     paging=X86Paging(),
+    control=X86Control(),
     traps=X86Traps(),
     code=Code(
         returning_42=0xC3_0000_002A_B8,  # mov eax, 42; ret

@@ -1,12 +1,10 @@
 """4-level paging of x86_64, as the kernel uses it."""
 
-from collections.abc import Iterator, Mapping
-
-from grade.isa.paging import Page, Paging, Problem
+from grade.isa.control import Problem, Settings
+from grade.isa.paging import Page, Paging
+from grade.isa.x86_64.control import GIB_PAGES
 from grade.walker import X86_64Walker
 
-_NO_EXECUTE_ENABLE = 1 << 11  # EFER.NXE, Intel SDM vol. 3, 2.2.1
-_WRITE_PROTECT = 1 << 16  # CR0.WP, 2.5
 _PAGE_SIZE = 1 << 7  # in an entry of a higher table; in the table of pages the same bit is PAT (table 4-19)
 
 
@@ -20,15 +18,10 @@ class X86Paging(Paging):
     read_only = (1 << 1, 0)  # R/W
     root_in_gdb = "((unsigned long)$cr3 & 0xffffffffff000)"  # 4.5.2
 
-    def problems_of_settings(self, registers: Mapping[str, int]) -> Iterator[Problem]:
-        """Yields a problem if NX or read-only pages do not count."""
-        if "efer" in registers and not registers["efer"] & _NO_EXECUTE_ENABLE:
-            yield Problem("nx-not-enabled", "EFER.NXE is 1", f"EFER is {registers['efer']:#x}")
-        if "cr0" in registers and not registers["cr0"] & _WRITE_PROTECT:
-            yield Problem("write-protect-off", "CR0.WP is 1", f"CR0 is {registers['cr0']:#x}")
-
-    def problem_of_page(self, page: Page) -> Problem | None:
-        """Returns a problem if a bit that belongs to higher tables selects a memory type here."""
+    def problem_of_page(self, page: Page, settings: Settings) -> Problem | None:
+        """Returns a problem if a bit that belongs to higher tables selects a memory type here, or the CPU has no such page."""
         if page.level == 0 and page.entry & _PAGE_SIZE:
             return Problem("page-size-bit-in-page", f"bit 7 of the entry of page {page.va:#x} is clear", "it is set")
+        if page.level > self.largest_leaf and settings.features is not None and not settings.features[GIB_PAGES]:
+            return Problem("feature-absent", f"{page.va:#x} is mapped by pages that this CPU has", "by one of 1 GiB")
         return None

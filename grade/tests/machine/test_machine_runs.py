@@ -68,6 +68,34 @@ def test_what_qemu_says_of_the_registers_is_asked_once_for_each_stop(start, isa,
     assert "abcdef" in texts.pop() and machine.registers()[register] == 0xABCDEF
 
 
+def test_an_instruction_of_ours_leaves_nothing_behind(start, isa):
+    """Not in the registers, nor in the code there, which has been executed before and is again."""
+    machine, kernel = start("loop")
+    machine.insert_breakpoint(kernel.symbols["checkpoint_loop"])
+    machine.run()
+    machine.run()
+    before, code = machine.registers(), machine.read_virtual(kernel.symbols["checkpoint_loop"], 16)
+    # lea 1(%rdx,%rcx), %eax; add w0, w1, w2
+    instruction = {"x86_64": bytes.fromhex("8d440a01"), "aarch64": (0x0B02_0020).to_bytes(4, "little")}[isa]
+    given = {"x86_64": {"rcx": 40, "rdx": 1}, "aarch64": {"x1": 40, "x2": 2}}[isa]
+    after = machine.execute(instruction, given)
+    assert after[{"x86_64": "rax", "aarch64": "x0"}[isa]] == 42
+    assert (machine.registers(), machine.read_virtual(kernel.symbols["checkpoint_loop"], 16)) == (before, code)
+    stop = machine.run()
+    assert (stop.kind, stop.pc) == (StopKind.BREAKPOINT, kernel.symbols["checkpoint_loop"])
+
+
+def test_an_instruction_of_ours_that_goes_elsewhere_is_an_error(start, isa):
+    machine, kernel = start("loop")
+    machine.insert_breakpoint(kernel.symbols["checkpoint_loop"])
+    machine.run()
+    before = machine.registers()
+    away = {"x86_64": bytes.fromhex("eb10"), "aarch64": (0x1400_0004).to_bytes(4, "little")}[isa]  # jumps
+    with pytest.raises(MachineError, match="an instruction of the grader's"):
+        machine.execute(away, {})
+    assert machine.registers() == before
+
+
 def test_breakpoint_at_the_first_instruction_is_hit(start):
     machine, kernel = start("hello")
     machine.insert_breakpoint(kernel.symbols["_start"])

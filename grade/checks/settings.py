@@ -1,0 +1,42 @@
+"""What must hold of the registers that control translation, at each stop and on each CPU: used by milestones of several labs."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import NoReturn
+
+from grade.boot.guest import Guest
+from grade.diagnosis.failure import Failure, fail
+from grade.isa.control import Problem, Settings
+from grade.walker import Walk
+
+
+def check_settings(guest: Guest, *, has_users: bool = False, file: str = "") -> None:
+    """Checks the registers as they are now. `file` is where to look, if they were right before."""
+    __tracebackhide__ = True
+    for problem in guest.isa.control.problems(settings_of(guest, has_users=has_users)):
+        where = f", on the CPU {guest.recipe.cpu}" if guest.recipe.cpu is not None else ""
+        fail(problem.cause, problem.wanted, problem.seen + where, file=file)
+
+
+def settings_of(guest: Guest, *, has_users: bool = False) -> Settings:
+    """Returns the registers as they are now, and what they must fit."""
+    cpu = guest.cpu()
+    leaf = guest.walk(cpu.roots["kernel"] + guest.offset).mapping
+    return Settings(cpu.registers, guest.features, leaf.entry if leaf is not None else None, has_users)
+
+
+def fail_for(problem: Problem, walk: Walk | None = None) -> NoReturn:
+    """Fails for that reason."""
+    __tracebackhide__ = True
+    fail(problem.cause, problem.wanted, problem.seen, walk)
+
+
+@contextmanager
+def on_another_cpu(cpu: str) -> Iterator[None]:
+    """Gives an end inside the block its cause: the same kernel does not end like that on the CPU that it was run on before."""
+    __tracebackhide__ = True
+    try:
+        yield
+    except Failure as failure:
+        expected = f"{failure.expected}, also on the CPU {cpu}"
+        fail("feature-absent", expected, failure.seen, failure.walk)
