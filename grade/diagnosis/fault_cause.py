@@ -13,6 +13,8 @@ from grade.walker import Access, RadixWalker, Walk
 _DESCRIPTOR_TABLES = ("the IDT", "the GDT", "the TSS")
 _HANDLERS = ("the vector table", "the page-fault handler")
 _STACK = "the stack"
+_VIRTUAL = 1 << 46
+"""No RAM is so far up: an address from here on is a virtual one, or what is left of it in an entry."""
 
 
 @dataclass(frozen=True)
@@ -105,6 +107,8 @@ def _has_other_levels(walker: RadixWalker, va: int, pa: int) -> bool:
 
 def _cause_in_entry(guest: Sight, walker: RadixWalker, walk: Walk) -> str:
     """Names why the hardware did not accept the entry, or the register, at which the walk ended."""
+    if (cause := _cause_in_width(walker, walk)) is not None:
+        return cause
     if walk.fault == "reserved-bit":
         unset = {problem.cause for problem in guest.isa.paging.problems_of_settings(walker.registers)}
         no_execute = (walk.steps[-1].entry or 0) >> 63  # the only bit that is reserved while NXE is off, and only then
@@ -122,11 +126,27 @@ def _cause_in_entry(guest: Sight, walker: RadixWalker, walk: Walk) -> str:
     }.get(walk.fault or "", "unexpected-fault")
 
 
+def cause_in_defect(walker: RadixWalker, walk: Walk) -> str | None:
+    """Names why no CPU accepts the entry at which the walk ended; None if it is empty, usable, or leads out of memory."""
+    causes = {"wrong-type": "wrong-descriptor-type", "reserved-bit": "reserved-bit-set"}
+    return _cause_in_width(walker, walk) or causes.get(walk.fault or "")
+
+
+def _cause_in_width(walker: RadixWalker, walk: Walk) -> str | None:
+    """Names why the walk ended at an entry whose address has more bits than the CPU's; None if it has not."""
+    if walk.fault not in ("reserved-bit", "outside-address-size") or not walk.steps:
+        return None
+    address = walker.table_address(walk.steps[-1].word)
+    if not address >> walker.physical_bits:
+        return None
+    return "virtual-address-as-physical" if address >= _VIRTUAL else "address-too-wide"
+
+
 def _looks_virtual(walk: Walk) -> bool:
     """Returns whether the table outside memory has address bits that only a virtual address has."""
     last = walk.steps[-1] if walk.steps else None
     address = last.table if last is not None else walk.root or 0
-    return address >= 1 << 46
+    return address >= _VIRTUAL
 
 
 def _cause_in_permission(walk: Walk, access: Access, offset: int) -> str:

@@ -11,6 +11,7 @@ from grade.boot.process_slots import process_slots
 from grade.boot.sight import Sight
 from grade.gdb.facts import KernelFacts, image_of
 from grade.isa import Isa, isa_called
+from grade.isa.board import told_number
 from grade.machine.facts import Fact
 from grade.walker.memory import OutsideMemory
 
@@ -63,6 +64,7 @@ class GdbMachine:
         self.isa = isa
         self.memory = GdbMemory(isa.board.ram_base, ram_mib << 20)
         self.slots_as_facts: list[Fact] = []
+        self._constants: dict[str, int] | None = None
 
     def registers(self) -> dict[str, int]:
         """Returns all registers that fit into 64 bits, with the names that the grader uses."""
@@ -76,7 +78,15 @@ class GdbMachine:
             other = next((other for other in others if other in known), None)
             if name not in known and other is not None:
                 known[name] = known[other]
-        return known
+        return known | self._told_numbers()
+
+    def _told_numbers(self) -> dict[str, int]:
+        """Returns what QEMU's monitor says of the CPU, which never changes: it is asked once."""
+        if self._constants is None:
+            asked = self.isa.board.told_by_qemu
+            told = {name: told_number(self.human_monitor_command(line)) for name, line in asked.items()}
+            self._constants = {name: number for name, number in told.items() if number is not None}
+        return self._constants
 
     def read_physical(self, pa: int, size: int) -> bytes:
         """Reads guest RAM."""

@@ -1,6 +1,6 @@
 """The machine of an ISA: how QEMU starts it, and what lies where in its physical memory."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 # Other names of a register, tried in turn when the target description lacks the architecture's own.
 # Case does not matter in names of registers; the grader writes them in lower case.
@@ -29,6 +29,11 @@ class Region:
         return f"R{'W' if self.write else '-'}{'X' if self.execute else '-'}"
 
 
+def told_number(answer: str) -> int | None:
+    """Returns the number that QEMU's monitor answers; None if it has words instead, as when it knows no such thing."""
+    return int(answer) if answer.strip().isdecimal() else None
+
+
 def device(name: str, pa: int) -> Region:
     """Returns the page of a device's registers."""
     return Region(name, pa, 4096, write=True, device=True)
@@ -48,3 +53,5 @@ class Board:
     devices: tuple[Region, ...]
     breakpoint_bytes: int  # the `kind` of a breakpoint in the gdb protocol
     system_registers: dict[str, Fallbacks]  # those that matter to paging and faults
+    told_by_qemu: dict[str, str] = field(default_factory=dict)
+    """Numbers about the CPU that no register holds, by the walker's names: what to ask QEMU's monitor for each."""

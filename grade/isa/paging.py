@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from grade.walker import Mapping as Page
-from grade.walker import RadixWalker
+from grade.walker import RadixWalker, Step
 
 
 @dataclass(frozen=True)
@@ -35,6 +35,10 @@ class Paging(ABC):
     @abstractmethod
     def problems_of_settings(self, registers: Mapping[str, int]) -> Iterator[Problem]:
         """Yields what the kernel has failed to set in those control registers that are given."""
+
+    @abstractmethod
+    def problem_of_table_entry(self, step: Step) -> Problem | None:
+        """Returns what is wrong with an entry that leads to a table, beyond its permissions; None if nothing is."""
 
     @abstractmethod
     def problem_of_page(self, page: Page) -> Problem | None:

@@ -1,5 +1,6 @@
 """The registers of a stopped guest, read once for each stop."""
 
+from grade.isa.board import told_number
 from grade.isa.isa import Isa
 from grade.machine.gdb_registers import Register
 from grade.machine.gdb_remote import GdbRemote
@@ -16,6 +17,7 @@ class CpuRegisters:
         self._isa, self._gdb, self._qmp = isa, gdb, qmp
         self._all: dict[str, int] | None = None
         self._told: dict[str, str] = {}
+        self._constants: dict[str, int] | None = None
 
     def forget(self) -> None:
         """Forgets everything, because the guest moves or a register is about to change."""
@@ -23,13 +25,14 @@ class CpuRegisters:
         self._told.clear()
 
     def all(self) -> dict[str, int]:
-        """Returns the general registers and those system registers of the board that this CPU has."""
+        """Returns the general registers, those system registers of the board that this CPU has, and what QEMU tells of it."""
         if self._all is None:
             self._all = self._gdb.read_general_registers()
             for name, fallbacks in self._isa.board.system_registers.items():
                 register = self._gdb.register_map.find(name, *fallbacks)
                 if name not in self._all and register is not None:
                     self._all[name] = self._gdb.read_register(register)
+            self._all |= self._told_numbers()
         return dict(self._all)
 
     def read(self, name: str) -> int:
@@ -55,6 +58,14 @@ class CpuRegisters:
         if line not in self._told:
             self._told[line] = self._qmp.human_monitor_command(line)
         return self._told[line]
+
+    def _told_numbers(self) -> dict[str, int]:
+        """Returns what QEMU's monitor says of the CPU, which never changes: it is asked once."""
+        if self._constants is None:
+            asked = self._isa.board.told_by_qemu
+            told = {name: told_number(self._qmp.human_monitor_command(line)) for name, line in asked.items()}
+            self._constants = {name: number for name, number in told.items() if number is not None}
+        return self._constants
 
     def _named(self, name: str) -> Register:
         """Finds a register by its name or the board's fallbacks."""

@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping
 
 from grade.isa.paging import Page, Paging, Problem
-from grade.walker import Aarch64Walker
+from grade.walker import Aarch64Walker, Step
 
 
 class ArmPaging(Paging):
@@ -19,6 +19,11 @@ class ArmPaging(Paging):
         """Yields nothing: no register matters."""
         del registers
         yield from ()
+
+    def problem_of_table_entry(self, step: Step) -> Problem | None:
+        """Returns None: TCR_EL1 says how tables are cached, and this kernel never runs in Secure state (NSTable)."""
+        del step
+        return None
 
     def problem_of_page(self, page: Page) -> Problem | None:
         """Returns None: the walker sees all problems."""
