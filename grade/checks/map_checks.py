@@ -8,8 +8,9 @@ from grade.boot.guest import Guest
 from grade.boot.layout import PAGE
 from grade.checks.free_frames import check_free_frames, check_zones
 from grade.checks.leaf_checks import cause_of_second_mapping, check_global, check_nothing_else
+from grade.diagnosis.defects import cause_in_defect
 from grade.diagnosis.failure import expect, fail
-from grade.diagnosis.fault_cause import Attempt, cause_in_defect, cause_of_fault, cause_of_hole
+from grade.diagnosis.fault_cause import Attempt, cause_of_fault, cause_of_hole
 from grade.isa.board import Region
 from grade.isa.paging import Problem
 from grade.walker import Access, Mapping, RadixWalker, Walk, coalesce

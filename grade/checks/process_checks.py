@@ -10,6 +10,7 @@ from grade.boot.sight import Sight
 from grade.boot.user_image import UserImage
 from grade.checks.leaf_checks import check_global, check_nothing_else
 from grade.checks.map_checks import check_tables_above
+from grade.diagnosis.defects import cause_in_bits
 from grade.diagnosis.failure import expect, fail
 from grade.diagnosis.process_ends import ROOTS, killed_process, refused_start
 from grade.walker import Mapping, Walk
@@ -103,8 +104,8 @@ def check_kernel_stacks(guest: Guest, master: int, roots: Iterable[int], alive: 
                 cause, wanted, seen = wrong
                 walk = walk_in(guest, root, va)
                 name = f"page {va:#x} of the kernel stack of {owner} in the root {root:#x}"
-                if walk.fault == "reserved-bit":
-                    fail("reserved-bit-set", f"{name} {wanted}", seen, walk, ROOTS)
+                if (defect := cause_in_bits(guest.walker(), walk)) is not None:
+                    fail(defect, f"{name} {wanted}", seen, walk, ROOTS)
                 fail(cause, f"{name} {wanted}", seen, walk, _STACKS if cause == "kernel-page-not-global" else "")
         for va in sorted(pages.keys() - owners.keys()):
             walk = walk_in(guest, root, va)

@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 
 from grade.boot.frame_records import is_fill_of_freed
 from grade.boot.sight import Sight
+from grade.diagnosis.defects import VIRTUAL, cause_in_bits
 from grade.diagnosis.process_ends import cause_in_process_root
 from grade.diagnosis.window_ends import cause_in_window, cause_of_user_pointer
 from grade.isa.board import Region
@@ -13,8 +14,6 @@ from grade.walker import Access, RadixWalker, Walk
 _DESCRIPTOR_TABLES = ("the IDT", "the GDT", "the TSS")
 _HANDLERS = ("the vector table", "the page-fault handler")
 _STACK = "the stack"
-_VIRTUAL = 1 << 46
-"""No RAM is so far up: an address from here on is a virtual one, or what is left of it in an entry."""
 
 
 @dataclass(frozen=True)
@@ -107,12 +106,13 @@ def _has_other_levels(walker: RadixWalker, va: int, pa: int) -> bool:
 
 def _cause_in_entry(guest: Sight, walker: RadixWalker, walk: Walk) -> str:
     """Names why the hardware did not accept the entry, or the register, at which the walk ended."""
-    if (cause := _cause_in_width(walker, walk)) is not None:
-        return cause
     if walk.fault == "reserved-bit":
         unset = {problem.cause for problem in guest.isa.paging.problems_of_settings(walker.registers)}
         no_execute = (walk.steps[-1].entry or 0) >> 63  # the only bit that is reserved while NXE is off, and only then
-        return "nx-not-enabled" if no_execute and "nx-not-enabled" in unset else "reserved-bit-set"
+        if no_execute and "nx-not-enabled" in unset:
+            return "nx-not-enabled"
+    if (cause := cause_in_bits(walker, walk)) is not None:
+        return cause
     if walk.fault == "outside-address-size" and is_fill_of_freed(guest, walk.va):
         return "frame-freed-in-use"
     if walk.fault == "table-outside-memory":
@@ -126,27 +126,11 @@ def _cause_in_entry(guest: Sight, walker: RadixWalker, walk: Walk) -> str:
     }.get(walk.fault or "", "unexpected-fault")
 
 
-def cause_in_defect(walker: RadixWalker, walk: Walk) -> str | None:
-    """Names why no CPU accepts the entry at which the walk ended; None if it is empty, usable, or leads out of memory."""
-    causes = {"wrong-type": "wrong-descriptor-type", "reserved-bit": "reserved-bit-set"}
-    return _cause_in_width(walker, walk) or causes.get(walk.fault or "")
-
-
-def _cause_in_width(walker: RadixWalker, walk: Walk) -> str | None:
-    """Names why the walk ended at an entry whose address has more bits than the CPU's; None if it has not."""
-    if walk.fault not in ("reserved-bit", "outside-address-size") or not walk.steps:
-        return None
-    address = walker.table_address(walk.steps[-1].word)
-    if not address >> walker.physical_bits:
-        return None
-    return "virtual-address-as-physical" if address >= _VIRTUAL else "address-too-wide"
-
-
 def _looks_virtual(walk: Walk) -> bool:
     """Returns whether the table outside memory has address bits that only a virtual address has."""
     last = walk.steps[-1] if walk.steps else None
     address = last.table if last is not None else walk.root or 0
-    return address >= _VIRTUAL
+    return address >= VIRTUAL
 
 
 def _cause_in_permission(walk: Walk, access: Access, offset: int) -> str:

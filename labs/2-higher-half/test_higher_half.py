@@ -17,8 +17,8 @@ from grade.checks.map_checks import (
     check_reachable,
     kernel_mappings,
 )
+from grade.diagnosis.defects import cause_in_defect
 from grade.diagnosis.failure import expect, hang_means
-from grade.diagnosis.fault_cause import cause_in_defect
 from grade.isa.traps import Event
 from grade.plugin import milestone
 from grade.walker import Access
