@@ -54,7 +54,7 @@ def _fail_for_excess(guest: Guest, walker: RadixWalker, mapped: Range, outside: 
     __tracebackhide__ = True
     va, size = outside[0], outside[1] - outside[0]
     pa = mapped.pa + va - mapped.va
-    region, layout, walk = guest.layout.region_at(pa), guest.layout, walker.walk(va)
+    layout, region, walk = guest.layout, guest.layout.region_at(pa), walker.walk(va)
     seen = f"{va:#x} to {va + size:#x} maps {pa:#x} to {pa + size:#x}"
     if region is not None and region in layout.guards and va - pa == guest.offset:
         cause = "null-page-mapped" if region.name == "page-0" else "guard-page-mapped"

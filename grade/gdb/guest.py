@@ -11,7 +11,6 @@ from grade.boot.process_slots import process_slots
 from grade.boot.sight import Sight
 from grade.gdb.facts import KernelFacts, image_of
 from grade.isa import Isa, isa_called
-from grade.isa.board import told_number
 from grade.machine.facts import Fact
 from grade.walker.memory import OutsideMemory
 
@@ -78,15 +77,9 @@ class GdbMachine:
             other = next((other for other in others if other in known), None)
             if name not in known and other is not None:
                 known[name] = known[other]
-        return known | self._told_numbers()
-
-    def _told_numbers(self) -> dict[str, int]:
-        """Returns what QEMU's monitor says of the CPU, which never changes: it is asked once."""
         if self._constants is None:
-            asked = self.isa.board.told_by_qemu
-            told = {name: told_number(self.human_monitor_command(line)) for name, line in asked.items()}
-            self._constants = {name: number for name, number in told.items() if number is not None}
-        return self._constants
+            self._constants = self.isa.board.numbers_told(self.human_monitor_command)
+        return known | self._constants
 
     def read_physical(self, pa: int, size: int) -> bytes:
         """Reads guest RAM."""

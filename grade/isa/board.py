@@ -1,5 +1,6 @@
 """The machine of an ISA: how QEMU starts it, and what lies where in its physical memory."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 # Other names of a register, tried in turn when the target description lacks the architecture's own.
@@ -29,11 +30,6 @@ class Region:
         return f"R{'W' if self.write else '-'}{'X' if self.execute else '-'}"
 
 
-def told_number(answer: str) -> int | None:
-    """Returns the number that QEMU's monitor answers; None if it has words instead, as when it knows no such thing."""
-    return int(answer) if answer.strip().isdecimal() else None
-
-
 def device(name: str, pa: int) -> Region:
     """Returns the page of a device's registers."""
     return Region(name, pa, 4096, write=True, device=True)
@@ -55,3 +51,8 @@ class Board:
     system_registers: dict[str, Fallbacks]  # those that matter to paging and faults
     told_by_qemu: dict[str, str] = field(default_factory=dict)
     """Numbers about the CPU that no register holds, by the walker's names: what to ask QEMU's monitor for each."""
+
+    def numbers_told(self, ask_qemu: Callable[[str], str]) -> dict[str, int]:
+        """Returns the numbers of `told_by_qemu`, but those for which the monitor has only words, as of what it does not know."""
+        answers = {name: ask_qemu(line).strip() for name, line in self.told_by_qemu.items()}
+        return {name: int(answer) for name, answer in answers.items() if answer.isdecimal()}

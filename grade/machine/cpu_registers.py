@@ -1,6 +1,5 @@
 """The registers of a stopped guest, read once for each stop."""
 
-from grade.isa.board import told_number
 from grade.isa.isa import Isa
 from grade.machine.gdb_registers import Register
 from grade.machine.gdb_remote import GdbRemote
@@ -32,7 +31,9 @@ class CpuRegisters:
                 register = self._gdb.register_map.find(name, *fallbacks)
                 if name not in self._all and register is not None:
                     self._all[name] = self._gdb.read_register(register)
-            self._all |= self._told_numbers()
+            if self._constants is None:
+                self._constants = self._isa.board.numbers_told(self._qmp.human_monitor_command)
+            self._all |= self._constants
         return dict(self._all)
 
     def read(self, name: str) -> int:
@@ -58,14 +59,6 @@ class CpuRegisters:
         if line not in self._told:
             self._told[line] = self._qmp.human_monitor_command(line)
         return self._told[line]
-
-    def _told_numbers(self) -> dict[str, int]:
-        """Returns what QEMU's monitor says of the CPU, which never changes: it is asked once."""
-        if self._constants is None:
-            asked = self._isa.board.told_by_qemu
-            told = {name: told_number(self._qmp.human_monitor_command(line)) for name, line in asked.items()}
-            self._constants = {name: number for name, number in told.items() if number is not None}
-        return self._constants
 
     def _named(self, name: str) -> Register:
         """Finds a register by its name or the board's fallbacks."""
