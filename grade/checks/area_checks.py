@@ -75,17 +75,20 @@ def _check_page(guest: Guest, slot: ProcessSlot, areas: MemoryMap, mapping: Mapp
 
 
 def _check_kernels_part(guest: Guest, slot: ProcessSlot, area: Area, mapping: Mapping) -> None:
-    """Checks what the user's rights do not show: the page is RAM, and the kernel may do no more there than its area grants."""
+    """Checks what the user's rights do not show: the page is RAM, of this process alone, and the kernel may do no more there
+    than its area grants.
+    """
     __tracebackhide__ = True
     may = {
         "write to": mapping.write and "w" not in area.protection,
         "execute": mapping.kernel_execute and "x" not in area.protection,
     }
-    if mapping.memory == "normal" and not any(may.values()):
+    if mapping.memory == "normal" and not mapping.global_ and not any(may.values()):
         return
     page, walk = f"the page {mapping.va:#x} of {slot}", walk_in(guest, slot.root or 0, mapping.va)
     expect(
         mapping.memory == "normal", "wrong-memory-type", f"{page} is normal memory", f"{mapping.memory} memory", walk, _FAULT
     )
+    expect(not mapping.global_, "user-page-global", f"{page} is not global", "it is", walk)
     seen = f"the kernel can {' and '.join(word for word, yes in may.items() if yes)} it"
     fail("page-exceeds-vma", f"{page}, of the area {area}, permits the kernel no more than that", seen, walk)

@@ -6,13 +6,15 @@ from grade.boot.frame_records import frame_records
 from grade.boot.guest import Guest
 from grade.boot.layout import PAGE
 from grade.checks.free_frames import check_free_frames, check_zones
+from grade.checks.leaf_checks import cause_of_second_mapping, check_global, check_nothing_else
 from grade.checks.settings import check_settings, fail_for, on_another_cpu, settings_of
+from grade.diagnosis.defects import cause_in_defect
 from grade.diagnosis.failure import expect, fail
 from grade.diagnosis.fault_cause import Attempt, cause_of_fault, cause_of_hole
 from grade.isa import Isa
 from grade.isa.board import Region
 from grade.isa.control import Settings
-from grade.walker import Access, Mapping, RadixWalker, coalesce
+from grade.walker import Access, Mapping, RadixWalker, Walk, coalesce
 
 
 def kernel_mappings(guest: Guest) -> list[Mapping]:
@@ -43,8 +45,7 @@ def check_all_regions_mapped(guest: Guest) -> None:
             continue
         cause = cause_of_hole(walker, region, guest.offset, hole - guest.offset)
         walk = walker.walk(hole)
-        if walk.fault in ("wrong-type", "reserved-bit"):
-            cause = {"wrong-type": "wrong-descriptor-type", "reserved-bit": "reserved-bit-set"}[walk.fault]
+        cause = cause_in_defect(walker, walk) or cause
         start, end = region.pa + guest.offset, region.end + guest.offset
         fail(cause, f"{region.name} is mapped from {start:#x} to {end:#x}", f"nothing maps {hole:#x}", walk)
 
@@ -74,13 +75,18 @@ def check_offset(guest: Guest, cause: str) -> None:
     __tracebackhide__ = True
     for mapping in kernel_mappings(guest):
         if mapping.va - mapping.pa != guest.offset:
+            cause = cause_of_second_mapping(guest, mapping) or cause
             wanted = f"va - pa == {guest.offset:#x} for every page of the kernel"
             seen = f"{mapping.va:#x} maps {mapping.pa:#x}, a difference of {mapping.va - mapping.pa:#x}"
             fail(cause, wanted, seen, guest.walk(mapping.va))
 
 
-def check_census(guest: Guest) -> None:
-    """Checks permissions, memory types and access flags of every leaf, and the registers that make them count."""
+def check_census(guest: Guest, guards: bool = True) -> None:
+    """Checks every leaf of the kernel's half, the entries that lead to it, and the registers that make them count.
+
+    Permissions, memory types, access flags and global bits must be right, and nothing else may be mapped; without
+    `guards` it is left to another milestone that the guards and page 0 are not.
+    """
     __tracebackhide__ = True
     check_settings(guest)
     walker, settings = guest.walker(guest.isa.control.unseen(guest.machine)), settings_of(guest)
@@ -89,16 +95,39 @@ def check_census(guest: Guest) -> None:
         _check_leaf(guest, walker, mapping, settings)
     for region, mapping in _by_region(guest, mappings):
         _check_region_leaf(walker, region, mapping)
+    for mapping in mappings:
+        walk = walker.walk(mapping.va)
+        check_global(guest, mapping, walk)
+        check_tables_above(guest, walk)
+    check_nothing_else(guest, walker, mappings, guards=guards)
+    _check_no_defects(guest, walker)
 
 
-def check_census_on_other_cpus(boot: Callable[..., Guest], isa: Isa) -> None:
+def check_tables_above(guest: Guest, walk: Walk) -> None:
+    """Checks the entries that lead to a leaf for what neither the leaf nor a permission shows."""
+    __tracebackhide__ = True
+    for step in walk.steps[:-1]:
+        if (problem := guest.isa.paging.problem_of_table_entry(step)) is not None:
+            fail_for(problem, walk)
+
+
+def _check_no_defects(guest: Guest, walker: RadixWalker) -> None:
+    """Checks that no entry of the kernel's half is one that the CPU cannot use: it is empty, a table or a leaf."""
+    __tracebackhide__ = True
+    for walk in walker.defects():
+        if walk.va >= guest.offset:
+            cause = cause_in_defect(walker, walk) or "table-outside-memory"
+            fail(cause, f"every entry on the way to {walk.va:#x} is empty, or the CPU can use it", f"{walk.fault}", walk)
+
+
+def check_census_on_other_cpus(boot: Callable[..., Guest], isa: Isa, guards: bool = True) -> None:
     """Checks the same on CPUs that lack something or have more: a kernel asks before it turns anything on."""
     __tracebackhide__ = True
     for cpu in isa.board.other_cpus:
         guest = boot("checkpoint ready", cpu=cpu)
         with on_another_cpu(cpu):
             guest.run_to("ready")
-        check_census(guest)
+        check_census(guest, guards)
 
 
 def _check_leaf(guest: Guest, walker: RadixWalker, mapping: Mapping, settings: Settings) -> None:

@@ -8,9 +8,14 @@ from grade.boot.processes import Process, processes
 from grade.boot.promises import awaited_page, promised_pages
 from grade.boot.sight import Sight
 from grade.boot.user_image import UserImage
+from grade.checks.leaf_checks import check_global, check_nothing_else
+from grade.checks.map_checks import check_tables_above
+from grade.diagnosis.defects import cause_in_bits
 from grade.diagnosis.failure import expect, fail
 from grade.diagnosis.process_ends import ROOTS, killed_process, refused_start
 from grade.walker import Mapping, Walk
+
+_STACKS = "kernel/map/kernel_stack.cc"
 
 USER_END = 1 << 47  # the end of what the lower half translates
 
@@ -99,9 +104,9 @@ def check_kernel_stacks(guest: Guest, master: int, roots: Iterable[int], alive: 
                 cause, wanted, seen = wrong
                 walk = walk_in(guest, root, va)
                 name = f"page {va:#x} of the kernel stack of {owner} in the root {root:#x}"
-                if walk.fault == "reserved-bit":
-                    fail("reserved-bit-set", f"{name} {wanted}", seen, walk, ROOTS)
-                fail(cause, f"{name} {wanted}", seen, walk)
+                if (defect := cause_in_bits(guest.walker(), walk)) is not None:
+                    fail(defect, f"{name} {wanted}", seen, walk, ROOTS)
+                fail(cause, f"{name} {wanted}", seen, walk, _STACKS if cause == "kernel-page-not-global" else "")
         for va in sorted(pages.keys() - owners.keys()):
             walk = walk_in(guest, root, va)
             wanted = f"in the root {root:#x}, nothing between the stacks of the living processes"
@@ -119,6 +124,8 @@ def _wrong_with_stack_page(mapping: Mapping | None, master: Mapping | None) -> t
     if master is None or mapping.pa != master.pa:
         seen = f"{mapping.pa:#x}, and there {master.pa if master else 0:#x}"
         return "kernel-stack-not-as-in-master", "is the same frame as in the kernel's own root", seen
+    if not mapping.global_:
+        return "kernel-page-not-global", "is global, as all of the kernel's", "it is not"
     return None
 
 
@@ -139,6 +146,17 @@ def check_kernel_half(guest: Guest, master: int, process: Process) -> None:
         cause = _cause_in_upper_half(guest, slot) if not ours & 1 else "kernel-half-differs"
         wanted = f"entry {slot} of the root of {process} is the kernel's, {theirs:#x}"
         fail(cause, wanted, f"{ours:#x}", walk)
+
+
+def check_kernel_leaves(guest: Guest, root: int, alive: Iterable[Process]) -> None:
+    """Checks that the kernel's half of a root maps what is the kernel's and no more, for the kernel alone, as global pages."""
+    __tracebackhide__ = True
+    walker, mappings = guest.walker().with_root(root), kernel_mappings_in(guest, root, guest.offset, 1 << 64).values()
+    for mapping in mappings:
+        walk = walker.walk(mapping.va)
+        expect(not mapping.user, "user-access-to-kernel", f"{mapping.va:#x} is not the user's", "it is", walk)
+        check_global(guest, mapping, walk)
+    check_nothing_else(guest, walker, mappings, (process.stack_pages for process in alive))
 
 
 def _cause_in_upper_half(guest: Guest, slot: int) -> str:
@@ -173,6 +191,7 @@ def check_user_half(guest: Guest, process: Process, image: UserImage) -> None:
         seen = f"it maps {mapping.pa:#x}"
         expect(va in wanted, "user-page-unexpected", f"{process} has no page at {va:#x}", seen, walk)
         expect(not mapping.global_, "user-page-global", f"page {va:#x} of {process} is not global", "it is", walk)
+        check_tables_above(guest, walk)
     _check_root_is_clean(guest, process)
 
 

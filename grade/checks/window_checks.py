@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from grade.boot.guest import Guest
 from grade.boot.layout import PAGE
+from grade.checks.leaf_checks import check_global
 from grade.diagnosis.diagnose import unexpected_end
 from grade.diagnosis.failure import expect, expect_found, fail
 from grade.machine.stop import StopKind
@@ -89,6 +90,7 @@ def check_private(guest: Guest, slot: int) -> None:
         idle, wanted = not page.kernel_execute, f"nobody executes {va:#x}"
         expect(idle, "writable-and-executable", wanted, "the kernel may", walk, _TEMP_MAP)
         expect(page.write, "wrong-permission", f"the kernel may write to {va:#x}", "it may not", walk, _TEMP_MAP)
+        check_global(guest, page, walk, _TEMP_MAP)
         normal, wanted = page.memory == "normal", f"{va:#x} is normal memory"
         expect(normal, "wrong-memory-type", wanted, f"it is {page.memory}", walk, _TEMP_MAP)
 

@@ -122,6 +122,15 @@ CAUSES: dict[str, Cause] = {
     "user-writable-not-executable": Cause("Pages that EL0 may write are never executable at EL1.", _MAP_KERNEL),
     "wrong-permission": Cause("A region's permissions are not its own.", _MAP_KERNEL),
     "wrong-memory-type": Cause("RAM is mapped as device memory, or a device as normal memory.", _MAP_KERNEL),
+    "ram-beyond-window-mapped": Cause(
+        "The kernel has mapped RAM beyond its window: no other way should lead there.", _MAP_KERNEL
+    ),
+    "device-mapped-twice": Cause("A device's registers are mapped at a second address of the kernel's half.", _MAP_KERNEL),
+    "kernel-page-mapped-twice": Cause("A part of the kernel is mapped at a second address of its half.", _MAP_KERNEL),
+    "mapped-without-need": Cause("The kernel's half maps what is no part of the kernel.", _MAP_KERNEL),
+    "kernel-page-not-global": Cause("A page of the kernel is not global, so each change of root forgets it.", _MAP_KERNEL),
+    "table-not-cached": Cause("An entry has the CPU read the table below it past the caches.", _MAP),
+    "address-too-wide": Cause("An entry holds an address of more bits than the CPU's physical addresses have.", _MAP),
     "access-flag-clear": Cause("The access flag of a leaf is clear: its first use faults.", _MAP),
     "reserved-bit-set": Cause("An entry has a bit set that the manual reserves.", _MAP),
     "fault-misreported": Cause("A fault was not reported with its address, access and cause.", "arch/{isa}/traps.cc"),

@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 
 from grade.boot.frame_records import is_fill_of_freed
 from grade.boot.sight import Sight
+from grade.diagnosis.defects import VIRTUAL, cause_in_bits
 from grade.diagnosis.process_ends import cause_in_process_root
 from grade.diagnosis.window_ends import cause_in_window, cause_of_user_pointer
 from grade.isa.board import Region
@@ -109,7 +110,10 @@ def _cause_in_entry(guest: Sight, walker: RadixWalker, walk: Walk) -> str:
     if walk.fault == "reserved-bit":
         unset = {problem.cause for problem in guest.isa.control.problems(Settings(walker.registers))}
         no_execute = (walk.steps[-1].entry or 0) >> 63  # the only bit that is reserved while NXE is off, and only then
-        return "nx-not-enabled" if no_execute and "nx-not-enabled" in unset else "reserved-bit-set"
+        if no_execute and "nx-not-enabled" in unset:
+            return "nx-not-enabled"
+    if (cause := cause_in_bits(walker, walk)) is not None:
+        return cause
     if walk.fault == "outside-address-size" and is_fill_of_freed(guest, walk.va):
         return "frame-freed-in-use"
     if walk.fault == "table-outside-memory":
@@ -127,7 +131,7 @@ def _looks_virtual(walk: Walk) -> bool:
     """Returns whether the table outside memory has address bits that only a virtual address has."""
     last = walk.steps[-1] if walk.steps else None
     address = last.table if last is not None else walk.root or 0
-    return address >= 1 << 46
+    return address >= VIRTUAL
 
 
 def _cause_in_permission(walk: Walk, access: Access, offset: int) -> str:

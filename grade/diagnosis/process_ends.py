@@ -7,6 +7,7 @@ from grade.boot.processes import processes
 from grade.boot.sight import Sight
 from grade.boot.user_image import user_image
 from grade.diagnosis import programs
+from grade.diagnosis.defects import cause_in_bits
 from grade.diagnosis.failure import Failure, Kill
 from grade.isa.registers import CpuState
 from grade.machine.facts import Fact
@@ -44,10 +45,9 @@ def missing_in_root(guest: Sight, fact: Fact, wanted: str) -> Failure:
         cause = "user-access-to-kernel" if walk.mapping.user else "kernel-stack-not-as-in-master"
     elif walk.pa is not None and walk.pa == walker.walk(va).pa:
         cause = "kernel-half-differs"  # it is there, but found through tables that are not the kernel's own
-    if walk.fault == "reserved-bit":
-        cause = "reserved-bit-set"  # the entry is there, and no CPU accepts it
+    defect = cause_in_bits(walker, walk)  # the entry is there, and no CPU accepts it
     seen = f"the root {root:#x}, about to be loaded, lacks the kernel's own {fact.values['what']} at {va:#x}"
-    return Failure(cause, wanted, seen, walk, ROOTS if cause == "reserved-bit-set" else "")
+    return Failure(defect or cause, wanted, seen, walk, ROOTS if defect is not None else "")
 
 
 def cause_in_process_root(guest: Sight, va: int, root: int | None, what: str) -> str | None:

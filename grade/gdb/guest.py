@@ -63,6 +63,7 @@ class GdbMachine:
         self.isa = isa
         self.memory = GdbMemory(isa.board.ram_base, ram_mib << 20)
         self.slots_as_facts: list[Fact] = []
+        self._constants: dict[str, int] | None = None
 
     def registers(self) -> dict[str, int]:
         """Returns all registers that fit into 64 bits, with the names that the grader uses."""
@@ -76,7 +77,9 @@ class GdbMachine:
             other = next((other for other in others if other in known), None)
             if name not in known and other is not None:
                 known[name] = known[other]
-        return known
+        if self._constants is None:
+            self._constants = self.isa.board.numbers_told(self.human_monitor_command)
+        return known | self._constants
 
     def read_physical(self, pa: int, size: int) -> bytes:
         """Reads guest RAM."""

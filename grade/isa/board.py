@@ -1,6 +1,7 @@
 """The machine of an ISA: how QEMU starts it, and what lies where in its physical memory."""
 
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, field
 
 # Other names of a register, tried in turn when the target description lacks the architecture's own.
 # Case does not matter in names of registers; the grader writes them in lower case.
@@ -49,3 +50,10 @@ class Board:
     devices: tuple[Region, ...]
     breakpoint_bytes: int  # the `kind` of a breakpoint in the gdb protocol
     system_registers: dict[str, Fallbacks]  # those that matter to paging and faults
+    told_by_qemu: dict[str, str] = field(default_factory=dict)
+    """Numbers about the CPU that no register holds, by the walker's names: what to ask QEMU's monitor for each."""
+
+    def numbers_told(self, ask_qemu: Callable[[str], str]) -> dict[str, int]:
+        """Returns the numbers of `told_by_qemu`, but those for which the monitor has only words, as of what it does not know."""
+        answers = {name: ask_qemu(line).strip() for name, line in self.told_by_qemu.items()}
+        return {name: int(answer) for name, answer in answers.items() if answer.isdecimal()}

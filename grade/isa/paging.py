@@ -4,7 +4,7 @@ from abc import ABC, abstractmethod
 
 from grade.isa.control import Problem, Settings
 from grade.walker import Mapping as Page
-from grade.walker import RadixWalker
+from grade.walker import RadixWalker, Step
 
 
 class Paging(ABC):
@@ -21,6 +21,14 @@ class Paging(ABC):
     """The bits to clear and to set in a leaf that nobody may write to any longer."""
     root_in_gdb: str
     """The root of the lower half, as a GDB expression."""
+
+    def marks_global(self, page: Page) -> bool:
+        """Returns whether the leaf says that it is global, also where the CPU has no global pages."""
+        return page.global_
+
+    @abstractmethod
+    def problem_of_table_entry(self, step: Step) -> Problem | None:
+        """Returns what is wrong with an entry that leads to a table, beyond its permissions; None if nothing is."""
 
     @abstractmethod
     def problem_of_page(self, page: Page, settings: Settings) -> Problem | None:

@@ -16,6 +16,7 @@ class CpuRegisters:
         self._isa, self._gdb, self._qmp = isa, gdb, qmp
         self._all: dict[str, int] | None = None
         self._told: dict[str, str] = {}
+        self._constants: dict[str, int] | None = None
 
     def forget(self) -> None:
         """Forgets everything, because the guest moves or a register is about to change."""
@@ -23,13 +24,16 @@ class CpuRegisters:
         self._told.clear()
 
     def all(self) -> dict[str, int]:
-        """Returns the general registers and those system registers of the board that this CPU has."""
+        """Returns the general registers, those system registers of the board that this CPU has, and what QEMU tells of it."""
         if self._all is None:
             self._all = self._gdb.read_general_registers()
             for name, fallbacks in self._isa.board.system_registers.items():
                 register = self._gdb.register_map.find(name, *fallbacks)
                 if name not in self._all and register is not None:
                     self._all[name] = self._gdb.read_register(register)
+            if self._constants is None:
+                self._constants = self._isa.board.numbers_told(self._qmp.human_monitor_command)
+            self._all |= self._constants
         return dict(self._all)
 
     def read(self, name: str) -> int:

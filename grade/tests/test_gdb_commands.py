@@ -7,9 +7,10 @@ from pathlib import Path
 
 import pytest
 
+from grade.boot.kernel_image import KernelImage
 from grade.boot.user_image import UserImage
 from grade.gdb.transcripts import alike, renewed, transcript
-from grade.isa import ISAS
+from grade.isa import ISAS, isa_called
 from grade.ladder.build import build_kernel
 from grade.ladder.trees import find_root
 
@@ -49,6 +50,17 @@ def test_before_and_after_the_kernel_turns_translation_on(isa: str) -> None:
     assert "an access goes to the physical address that is the same number" in seen["pt 0x1000"]
     assert seen["pt -lint"].strip() == "nothing is wrong at first sight"
     assert re.search(r"^\+ ffff\w+-\w+ .* kernel r-x", seen["pt -diff"], re.MULTILINE)
+
+
+@pytest.mark.parametrize("isa", ISAS)
+def test_an_address_that_is_too_wide_for_the_cpu_leads_nowhere(isa: str) -> None:
+    """GDB has asked QEMU how wide the CPU's physical addresses are, as the grader does."""
+    first = (
+        f"*(unsigned long*) ({KernelImage(isa, build_kernel(ROOT, isa).elf).offset:#x} + {isa_called(isa).paging.root_in_gdb})"
+    )
+    write = f"set var {first} = {1 << 45 | 0x3007:#x}"
+    seen = play(isa, "checkpoint here", "hbreak checkpoint_reached", "continue", write, "vtop 0x1000")
+    assert re.search(r"an address of more than (the )?4[04] bits", seen["vtop 0x1000"]), seen
 
 
 @pytest.mark.parametrize("isa", ISAS)

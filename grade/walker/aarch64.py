@@ -13,7 +13,8 @@ is the table of pages, our level 0.
     |  sw  | UXN|PXN|contig|  0   | address of page| nG| AF| SH | AP | NS| Attr |t 1|   t=1: page (level 0 only)
     +------+----+---+------+------+----------------+---+---+----+----+---+------+---+   t=0: block (levels 1, 2)
 
-Registers: ttbr0_el1, ttbr1_el1, tcr_el1, mair_el1, sctlr_el1. Not modelled: TBI (a tagged address is outside),
+Registers: ttbr0_el1, ttbr1_el1, tcr_el1, mair_el1, sctlr_el1; optional: id_aa64mmfr0_el1 (the CPU's address size; 48 bits
+if not given). Not modelled: TBI (a tagged address is outside),
 hardware updates of AF and dirty (HA, HD), HPD0 and HPD1, PAN. A granule other than 4 KiB is not read. QEMU 7.2
 takes a block in the topmost table (Arm's level 0) for 512 GiB; the manual does not, and neither does this.
 """
@@ -49,7 +50,7 @@ class HalfControl:
 
 CONTROLS = {"low": HalfControl(0, 0, 7, 14, (1, 2)), "high": HalfControl(1, 16, 23, 30, (1, 3))}
 TCR_IPS_LOW = 32
-BITS_OF_IPS = (32, 36, 40, 42, 44, 48, 48, 48)  # 52 bits need FEAT_LPA2 with this granule
+BITS_OF_IPS = (32, 36, 40, 42, 44, 48, 48, 48)  # 52 bits need FEAT_LPA2 with this granule; PARange counts alike
 LEAST_TSZ, MOST_TSZ = 16, 39  # without FEAT_LPA2 and FEAT_TTST
 
 # D8.3.1.
@@ -134,8 +135,8 @@ class Aarch64Walker(RadixWalker):
             return "outside-address-size", f"TCR_EL1.T{n}SZ is {size_field}, not {LEAST_TSZ} to {MOST_TSZ}"
         if tcr >> control.granule_low & 3 in control.other_granules:
             return "translation-off", f"TCR_EL1.TG{n} is not 4 KiB, the only granule read here"
-        if root >> self._physical_bits():
-            return "outside-address-size", f"TTBR{n}_EL1 has more than the {self._physical_bits()} bits of TCR_EL1.IPS"
+        if root >> self.physical_bits:
+            return "outside-address-size", f"TTBR{n}_EL1 has more than the {self._address_size()}"
         return None, ""
 
     def entry_name(self, level: int) -> str:
@@ -146,8 +147,8 @@ class Aarch64Walker(RadixWalker):
             return EMPTY
         if not entry & NOT_BLOCK and level not in BLOCK_LEVELS:
             return reserved("bits 1 to 0 are 01, a block", fault="wrong-type")
-        if entry & ADDRESS & ~mask(self._physical_bits() - 1, 0):
-            detail = f"an address of more than the {self._physical_bits()} bits of TCR_EL1.IPS"
+        if entry & ADDRESS & ~mask(self.physical_bits - 1, 0):
+            detail = f"an address of more than the {self._address_size()}"
             return reserved(detail, fault="outside-address-size")
         if entry & NOT_BLOCK and level > 0:
             return Decoded("table", self._let_through(entry))
@@ -205,10 +206,19 @@ class Aarch64Walker(RadixWalker):
         return entry & PAGE_ADDRESS[level]
 
     def frame_bits(self, level: int) -> int:
-        return mask(self._physical_bits() - 1, self.shift(level))
+        return mask(self.physical_bits - 1, self.shift(level))
 
     def fields(self, level: int, kind: str) -> tuple[Field, ...]:
         return TABLE_FIELDS if kind == "table" else LEAF_FIELDS
 
-    def _physical_bits(self) -> int:
-        return BITS_OF_IPS[self.registers["tcr_el1"] >> TCR_IPS_LOW & 7]
+    def _address_size(self) -> str:
+        """Returns the bits of a physical address, and who says so, in words."""
+        bits = self.physical_bits
+        by_cpu = BITS_OF_IPS[self.registers["tcr_el1"] >> TCR_IPS_LOW & 7] > bits
+        return f"{bits} bits of {'ID_AA64MMFR0_EL1.PARange' if by_cpu else 'TCR_EL1.IPS'}"
+
+    @property
+    def physical_bits(self) -> int:
+        """D8.1.6, D19.2: TCR_EL1.IPS, but no more than the CPU has, ID_AA64MMFR0_EL1.PARange."""
+        of_cpu = self.registers.get("id_aa64mmfr0_el1", 5) & 0xF
+        return BITS_OF_IPS[min(self.registers["tcr_el1"] >> TCR_IPS_LOW & 7, of_cpu)]

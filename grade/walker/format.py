@@ -88,6 +88,11 @@ class Format(ABC):
     def fields(self, level: int, kind: str) -> tuple[Field, ...]:
         """Returns the named fields of an entry of this kind."""
 
+    @property
+    def physical_bits(self) -> int:
+        """The width of a physical address, where the registers tell of one; else that of any number."""
+        return 64
+
     def shift(self, level: int) -> int:
         """Returns the lowest bit of a va that the index into a table of `level` uses."""
         return PAGE_BITS + level * self.index_bits

@@ -75,8 +75,8 @@ class X86_64Walker(X86Walker):
             return EMPTY
         if entry & EXECUTE_DISABLE and not self.registers["efer"] & EFER_NXE:
             return reserved("XD, bit 63, while EFER.NXE is 0")
-        if entry & ADDRESS & ~mask(self._physical_bits() - 1, 0):
-            return reserved(f"an address of more than {self._physical_bits()} bits")
+        if entry & ADDRESS & ~mask(self.physical_bits - 1, 0):
+            return reserved(f"an address of more than {self.physical_bits} bits")
         grants = self.rights(entry) & ~(EXECUTE if entry & EXECUTE_DISABLE else 0)
         if level == 0:
             return Decoded("leaf", grants)
@@ -95,12 +95,14 @@ class X86_64Walker(X86Walker):
         return entry & PAGE_ADDRESS[level]
 
     def frame_bits(self, level: int) -> int:
-        return mask(self._physical_bits() - 1, self.shift(level))
+        return mask(self.physical_bits - 1, self.shift(level))
 
     def fields(self, level: int, kind: str) -> tuple[Field, ...]:
         if level == 0:
             return PAGE_FIELDS + _UPPER_FIELDS
         return (BLOCK_FIELDS if kind == "leaf" else TABLE_FIELDS) + _UPPER_FIELDS
 
-    def _physical_bits(self) -> int:
+    @property
+    def physical_bits(self) -> int:
+        """4.1.4: MAXPHYADDR; address bits from there on are reserved in every entry."""
         return self.registers.get("physical_bits", 52)

@@ -19,7 +19,7 @@ constinit Guarded<std::uint64_t> g_used;
 Result<TempMap> TempMap::open(Frame frame) {
   // @lab 4 begin: open
   //: Find a slot that is free, and mark it as used. Its entry in temp_window_table() is empty: write the leaf there. The
-  //: kernel reads and writes through it; nobody executes, and no user may come near.
+  //: kernel reads and writes through it; nobody executes, and no user may come near. It is global, as all of the kernel's.
   auto used = g_used.lock();
   const auto slot = static_cast<unsigned>(std::countr_one(*used));
   if (slot == layout::kTempSlots) return std::unexpected(Error::kNoSlot);

@@ -6,6 +6,7 @@ from grade.boot.guest import Guest
 from grade.boot.kernel_image import KernelImage
 from grade.boot.layout import PAGE, layout_of
 from grade.checks.discipline import BootWitnessed, check_discipline
+from grade.checks.leaf_checks import check_nothing_else
 from grade.checks.map_checks import (
     check_all_regions_mapped,
     check_census,
@@ -18,6 +19,7 @@ from grade.checks.map_checks import (
     kernel_mappings,
 )
 from grade.checks.settings import check_settings
+from grade.diagnosis.defects import cause_in_defect
 from grade.diagnosis.failure import expect, hang_means
 from grade.isa.traps import Event
 from grade.plugin import milestone
@@ -66,7 +68,8 @@ def test_devices_are_high(boot: Boot, image: KernelImage) -> None:
     walker = guest.walker()
     for device in devices:
         walk = walker.walk(device.pa + image.offset)
-        expect(walk.pa == device.pa, "device-not-mapped", f"{device.name} is mapped high", "it is not", walk)
+        cause = cause_in_defect(walker, walk) or "device-not-mapped"
+        expect(walk.pa == device.pa, cause, f"{device.name} is mapped high", "it is not", walk)
         low = walker.walk(device.pa)
         expect(low.mapping is None, "identity-still-mapped", f"{device.name} is not mapped low", "it is", low)
     answers = [int(fact.values["va"], 0) for fact in guest.facts("peek")]
@@ -146,6 +149,7 @@ def test_ram_sizes(boot: Boot, image: KernelImage) -> None:
         guest.run_to("ready")
         check_all_regions_mapped(guest)
         check_offset(guest, "wrong-offset")
+        check_nothing_else(guest, guest.walker(), kernel_mappings(guest), guards=False)
         check_reachable(guest, _LOW_PAGE, Access.WRITE)
         seen = guest.read_word(last, 4)
         walk = guest.walk(_LOW_PAGE)

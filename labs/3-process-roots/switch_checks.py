@@ -11,6 +11,7 @@ from grade.boot.processes import Process, processes
 from grade.boot.promises import is_awaited
 from grade.boot.trapped import Trap, trap_frame_of
 from grade.checks.process_checks import check_loaded, live_root
+from grade.diagnosis.defects import cause_in_bits
 from grade.diagnosis.failure import expect, fail
 from grade.diagnosis.process_ends import ROOTS
 from grade.isa.registers import CpuState
@@ -102,7 +103,8 @@ def _check_need(now: RadixWalker, then: RadixWalker, need: Need, root: int) -> N
     walk = then.walk(va)
     refused = then.would_fault(va, need.access.value, user=False)
     wanted = f"the root about to be loaded, {root:#x}, lets the kernel {need.access.value} {name} at {va:#x}"
-    cause, file = ("reserved-bit-set", ROOTS) if walk.fault == "reserved-bit" else (need.cause, "")
+    defect = cause_in_bits(then, walk)
+    cause, file = (defect, ROOTS) if defect is not None else (need.cause, "")
     expect(refused is None, cause, wanted, f"it does not: {refused}", walk, file)
     alone = f"{name} at {va:#x} is the kernel's alone"
     expect(not walk.mapping.user, "user-access-to-kernel", alone, "it is not", walk)

@@ -10,6 +10,7 @@ from grade.boot.processes import Process, processes
 from grade.boot.promises import is_awaited
 from grade.boot.user_image import UserImage, loaded_pages, user_image
 from grade.checks.discipline import BootWitnessed, check_discipline
+from grade.checks.leaf_checks import check_windows_alone_lead_beyond
 from grade.checks.ledger import check_ledger
 from grade.checks.process_checks import live_root, user_mappings, walk_in
 from grade.checks.user_memory import random_letters, read_user, write_user
@@ -63,7 +64,14 @@ def _run_to_started(guest: Guest, program: str) -> Process:
     guest.run_to("started")
     process = _started(guest, program)
     _check_loaded_pages(guest, process)
+    _check_ways_beyond(guest, process)
     return process
+
+
+def _check_ways_beyond(guest: Guest, process: Process) -> None:
+    """Checks that the kernel cannot reach user pages without a window, on its own root and on that of `process`."""
+    __tracebackhide__ = True
+    check_windows_alone_lead_beyond(guest, (guest.walker(), guest.walker().with_root(process.root)))
 
 
 def _run_into_call(guest: Guest, program: str, what: str) -> int:
@@ -203,6 +211,7 @@ def test_loaded_program(boot: Boot, image: KernelImage) -> None:
         guest.run_to(name)
         process = _started(guest, "segments")
         _check_loaded_pages(guest, process)
+        _check_ways_beyond(guest, process)
         guest.run_to_address(_program(guest, "segments").va("contents_are_seen"), f"{process} has looked at itself")
         _check_seen_pages(guest, process)
     _run_to_started(guest, "border")
@@ -657,6 +666,7 @@ def _check_beyond(guest: Guest, programs: tuple[str, ...]) -> None:
     end = guest.ram_end
     for program in programs:
         process = _started(guest, program)
+        _check_ways_beyond(guest, process)
         mappings = user_mappings(guest, process.root)
         expect(bool(mappings), "user-page-not-mapped", f"{process} has pages", "it has none")
         for page in mappings:

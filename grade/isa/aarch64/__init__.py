@@ -39,6 +39,7 @@ ISA = Isa(
             "tcr_el1": (),
             "mair_el1": (),
             "sctlr_el1": ("sctlr",),
+            "id_aa64mmfr0_el1": (),
             "vbar_el1": ("vbar",),
             "esr_el1": (),
             "far_el1": (),

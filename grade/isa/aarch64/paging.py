@@ -2,7 +2,7 @@
 
 from grade.isa.control import Problem, Settings
 from grade.isa.paging import Page, Paging
-from grade.walker import Aarch64Walker
+from grade.walker import Aarch64Walker, Step
 
 # A byte of MAIR_EL1 for device memory, D17.2.97: its bits 3:2
 _DEVICE = ("nGnRnE", "nGnRE", "nGRE", "GRE")
@@ -17,6 +17,11 @@ class ArmPaging(Paging):
     largest_leaf = 2
     read_only = (0, 1 << 7)  # AP[2], Arm ARM D8.4.1
     root_in_gdb = "((unsigned long)$TTBR0_EL1 & 0xfffffffffffe)"  # D17.2.144, BADDR
+
+    def problem_of_table_entry(self, step: Step) -> Problem | None:
+        """Returns None: TCR_EL1 says how tables are cached, and this kernel never runs in Secure state (NSTable)."""
+        del step
+        return None
 
     def problem_of_page(self, page: Page, settings: Settings) -> Problem | None:
         """Returns a problem if accesses to a device may be joined or change places (B2.7.2); the walker sees all others."""

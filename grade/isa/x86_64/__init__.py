@@ -33,6 +33,7 @@ ISA = Isa(
         devices=(device("local-apic", 0xFEE00000), device("power", 0xFEA00000)),
         breakpoint_bytes=1,
         system_registers={"cr0": (), "cr2": (), "cr3": (), "cr4": (), "efer": ()},
+        told_by_qemu={"physical_bits": "qom-get /machine/unattached/device[0] phys-bits"},  # MAXPHYADDR, 4.1.4
     ),
     registers=X86Registers(),
     paging=X86Paging(),

@@ -3,8 +3,10 @@
 from grade.isa.control import Problem, Settings
 from grade.isa.paging import Page, Paging
 from grade.isa.x86_64.control import GIB_PAGES
-from grade.walker import X86_64Walker
+from grade.walker import Step, X86_64Walker
 
+_NOT_WRITE_BACK = 1 << 3 | 1 << 4  # PWT, PCD: the type of memory in which the table is, 4.9.2
+_GLOBAL = 1 << 8
 _PAGE_SIZE = 1 << 7  # in an entry of a higher table; in the table of pages the same bit is PAT (table 4-19)
 
 
@@ -17,6 +19,17 @@ class X86Paging(Paging):
     set_by_cpu = 0x60  # accessed, dirty: Intel SDM vol. 3, 4.8
     read_only = (1 << 1, 0)  # R/W
     root_in_gdb = "((unsigned long)$cr3 & 0xffffffffff000)"  # 4.5.2
+
+    def marks_global(self, page: Page) -> bool:
+        """Returns whether the leaf has bit G, which counts where CR4.PGE is 1."""
+        return bool(page.entry & _GLOBAL)
+
+    def problem_of_table_entry(self, step: Step) -> Problem | None:
+        """Returns a problem if the CPU does not read the table below as the kernel writes it: through the caches."""
+        if not step.word & _NOT_WRITE_BACK:
+            return None
+        wanted = f"PWT and PCD of the {step.name} at {step.entry_address:#x} are clear"
+        return Problem("table-not-cached", wanted, f"it is {step.word:#x}")
 
     def problem_of_page(self, page: Page, settings: Settings) -> Problem | None:
         """Returns a problem if a bit that belongs to higher tables selects a memory type here, or the CPU has no such page."""

@@ -13,6 +13,7 @@ from grade.machine.boot_parameters import BootParameters
 from grade.machine.machine import Machine, MachineError, State
 from grade.machine.serial_line import SerialLine
 from grade.machine.stop import StopKind
+from grade.walker import walker_for
 
 
 def test_guest_prints_and_powers_off(start):
@@ -41,6 +42,9 @@ def test_breakpoint_stops_there_with_the_right_registers(start, isa):
     assert registers[{"x86_64": "rcx", "aarch64": "x3"}[isa]] == 0x1234
     assert registers[machine.isa.registers.pc] == stop.pc
     assert set(machine.isa.board.system_registers) <= set(registers)
+    assert set(machine.isa.board.told_by_qemu) <= set(registers)
+    walker = walker_for(isa, machine.memory, registers)
+    assert walker.physical_bits == {"x86_64": 40, "aarch64": 32}[isa]  # aarch64: TCR_EL1.IPS is 0
     assert machine.serial() == "hello\n"
     assert machine.run().kind is StopKind.POWERED_OFF
 

@@ -292,6 +292,18 @@ def test_addresses_wider_than_ips(tables):
     assert (far.walk(0).fault, far.walk(0).steps) == ("outside-address-size", ())
 
 
+def test_addresses_wider_than_the_processors(tables):
+    """IPS may promise more than the CPU has: then the CPU's own width counts (D19.2, TCR_EL1.IPS)."""
+    tables.put(T3, 0, 1 << 44 | 0x403)
+    assert walker(tables).walk(0).pa == 1 << 44
+    assert walker(tables, id_aa64mmfr0_el1=0x1125).walk(0).pa == 1 << 44
+    narrow = walker(tables, id_aa64mmfr0_el1=0x1124)  # PARange = 4: 44 bits
+    assert (narrow.walk(0).fault, narrow.physical_bits) == ("outside-address-size", 44)
+    assert narrow.walk(0).detail == "an address of more than the 44 bits of ID_AA64MMFR0_EL1.PARange"
+    assert list(narrow.mappings()) == [] and len(list(narrow.defects())) == 1
+    assert walker(tables, id_aa64mmfr0_el1=0x1124, tcr_el1=TCR & ~(7 << 32) | 1 << 32).physical_bits == 36
+
+
 def test_named_bits(tables):
     tables.put(T2, 0, T3 | 3 | 3 << 61)
     tables.put(T3, 0, 0x4444_4F03 | 1 << 52 | 2 << 2)

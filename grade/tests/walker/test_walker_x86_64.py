@@ -221,6 +221,15 @@ def test_address_bits_beyond_the_processors(tables):
     assert walker(tables).walk(0).pa == 1 << 40 | 0x9000
     assert walker(tables, physical_bits=40).walk(0).fault == "reserved-bit"
     assert list(walker(tables, physical_bits=40).mappings()) == []
+    assert [walk.va for walk in walker(tables, physical_bits=40).defects()] == [0]
+    assert (walker(tables).physical_bits, walker(tables, physical_bits=40).physical_bits) == (52, 40)
+
+
+def test_a_table_beyond_the_processors_address_bits(tables):
+    tables.put(0x2000, 0, 1 << 45 | 0x3007)
+    walk = walker(tables, physical_bits=40).walk(0)
+    assert (walk.fault, walk.detail) == ("reserved-bit", "an address of more than 40 bits")
+    assert walker(tables).walk(0).fault == "table-outside-memory"
 
 
 def test_memory_types(tables):
