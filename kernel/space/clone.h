@@ -12,5 +12,5 @@ struct Clone {
 };
 
 // A space with the same areas as `parent`, and a copy of each page of theirs that is there. kNoMemory, kNoSlot: then
-// nothing is left of it.
+// nothing is left of it. An area may promise a terabyte of which few pages are there: it takes time for these alone.
 Result<Clone> clone_address_space(const AddressSpace& parent);

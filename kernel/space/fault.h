@@ -18,9 +18,9 @@ Result<void> resolve_fault(AddressSpace& space, VirtAddr va, Access access);
 Result<void> resolve_range(AddressSpace& space, VirtAddr start, std::uint64_t size, Access access);
 
 // From lab 5 on, fault.cc: gives the pages that are there from `start` to `end` the protection that their area has by
-// now.
+// now. The range may be a terabyte of which few pages are there: it takes time for these alone.
 void protect_pages(AddressSpace& space, VirtAddr start, VirtAddr end, Protection protection);
 
 // From lab 5 on, fault.cc: gives the pages that are there from `start` to `end` back. No area may promise them any
-// more.
+// more. It takes time as protect_pages() does.
 void drop_pages(AddressSpace& space, VirtAddr start, VirtAddr end);

@@ -145,6 +145,7 @@ def far_steps(places: Places) -> list[Step]:
         ("mprotect has come to it", [mprotect(2 * places.far - 3 * PAGE, 6 * PAGE, READ), load(2 * places.far)]),
         ("munmap has come to it", [munmap(2 * places.far - 3 * PAGE, 6 * PAGE)]),
         ("a terabyte is promised", [mmap(places.one, 1 << 40), store(places.far + 2 * PAGE, 7), store(2 * places.far, 8)]),
+        ("it is read-only", [mprotect(places.one, 1 << 40, READ), load(places.far + 2 * PAGE), load(2 * places.far)]),
         ("it is gone", [munmap(places.one, 2 << 40)]),
         ("there are as many areas as there can be", [mmap(places.two, 140 * PAGE), *many, load(places.two)]),
         ("they are gone", [munmap(places.two, 140 * PAGE)]),

@@ -4,6 +4,7 @@ import errno
 import random
 from collections.abc import Callable
 
+import wide_parent
 from fork_checks import (
     Birth,
     check_copy,
@@ -149,6 +150,23 @@ def test_copied_memory(boot: Boot) -> None:
     seen = {name: int(told[name]) for name in wanted}
     expect(seen == wanted, "wrong-answer", f"@fork with {wanted}", f"{seen}", file="kernel/space/clone.cc")
     _check_promises_kept(guest, birth, program)
+    _check_wide_copy(boot)
+
+
+def _check_wide_copy(boot: Boot) -> None:
+    """Checks the copy of memory in as many areas as there may be, far apart, up to the last page that a process may have."""
+    __tracebackhide__ = True
+    guest = boot(f"start {wide_parent.PROGRAM}\ncheckpoint ready\nwait", idle_backstop=_PATIENCE)
+    guest.run_to("ready")
+    parent = _run_to_stop(guest, _program(guest, wide_parent.PROGRAM), "call_comes", f"the start of {wide_parent.PROGRAM}")
+    most = wide_parent.have_it_fork(guest, parent)
+    birth = run_to_birth(guest, f"the fork of {wide_parent.PROGRAM}")
+    areas = check_areas(guest, birth.parent).areas
+    wanted = f"{birth.parent} has taken memory in {most} areas"
+    expect(len(areas) == most, "wrong-answer", wanted, f"it has {len(areas)}", file="kernel/space/fault.cc")
+    check_copy(guest, birth.parent, birth.child)
+    check_parent_kept(guest, birth)
+    check_areas(guest, birth.child)
 
 
 def _check_size(guest: Guest, parent: ProcessSlot) -> None:
