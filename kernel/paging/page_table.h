@@ -39,10 +39,10 @@ class PageTable {
   // kNoMemory.
   [[nodiscard]] Result<void> map(VirtAddr va, PhysAddr pa, PageFlags flags, unsigned level = 0);
 
-  // Lab 1, page_table_map.h: maps `size` bytes from `va` to those from `pa`, with the largest blocks that both
-  // addresses permit. The range may end at the very end of the address space. Maps nothing and fails with kMisaligned
-  // if `va`, `pa` or `size` is not a multiple of the page size, with kBadAddress if the range would go on past the
-  // end of the address space. On other failures (as above) what was mapped before the failure stays.
+  // Lab 1, page_table_map.h: maps `size` bytes from `va` upwards to those from `pa`, with the largest blocks that both
+  // addresses permit. The range may end with the last 64-bit address. Maps nothing and fails with kMisaligned if `va`,
+  // `pa` or `size` is not a multiple of the page size, with kBadAddress if the range would go on past that address. On
+  // other failures (as above) it has gone as far as it could, and what was mapped before stays.
   [[nodiscard]] Result<void> map_range(VirtAddr va, PhysAddr pa, std::uint64_t size, PageFlags flags);
 
   // Lab 1, page_table_map.h: what `va` translates to, or nothing if no leaf maps it. Never allocates.

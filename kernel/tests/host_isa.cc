@@ -116,6 +116,10 @@ PhysAddr Arch::active_root(VirtAddr va) {
   return va.raw() >= layout::kKernelOffset ? host_cpu().kernel_root : host_cpu().user_root;
 }
 
+void Arch::flush_all() {
+  if (host_cpu().on_flush_all) host_cpu().on_flush_all();
+}
+
 void Arch::flush_page(VirtAddr va) {
   host_cpu().flushed.push_back(va);
   if (host_cpu().on_flush) host_cpu().on_flush(va);

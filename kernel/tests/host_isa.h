@@ -21,6 +21,7 @@ struct HostCpu {
   bool interrupts = true;
   std::vector<VirtAddr> flushed;           // by flush_page(), in order
   std::function<void(VirtAddr)> on_flush;  // called by flush_page(), if set
+  std::function<void()> on_flush_all;      // called by flush_all(), if set
   std::function<void()> on_table_written;  // called by table_written(), if set
   PhysAddr kernel_root, user_root;         // what the hardware walks for the kernel's addresses, and for all others
 
@@ -56,6 +57,6 @@ struct Arch {
 
   static void table_written();
   static void flush_page(VirtAddr va);
-  static void flush_all() {}
+  static void flush_all();
   static PhysAddr active_root(VirtAddr va);
 };

@@ -81,6 +81,7 @@ void Mmu::switch_on() {
   prepare_kernel_half();
   host_cpu().on_table_written = [this] { table_written(); };
   host_cpu().on_flush = [this](VirtAddr va) { flush(va); };
+  host_cpu().on_flush_all = [this] { flush_all(); };
 }
 
 void Mmu::load_user_root(PhysAddr root) {
@@ -104,6 +105,17 @@ void Mmu::flush(VirtAddr va) {
     user_pages_.erase(found);
   }
   table_written();  // what is still in a table may be remembered at once
+}
+
+void Mmu::flush_all() {
+  for (unsigned slot = 0; slot < layout::kTempSlots; ++slot) {
+    if (!windows_[slot]) continue;
+    expect_in_use(windows_[slot]->frame, layout::kTempWindow + slot * kPageSize);
+    close(slot);
+  }
+  for (const auto& [va, entry] : user_pages_) expect_in_use(frame_of(entry), va);
+  user_pages_.clear();
+  table_written();
 }
 
 void Mmu::table_written() {

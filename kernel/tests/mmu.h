@@ -25,6 +25,7 @@ class Mmu {
   void load_user_root(PhysAddr root);
   void forget_user_pages();
   void flush(VirtAddr va);
+  void flush_all();
   void code_written(VirtAddr va, std::uint64_t size);
   void table_written();
 

@@ -110,7 +110,9 @@ TEST_P(PageTableUnmap, FlushesBeforeATableIsGivenBack) {
   Table table = first_table(hardware);
   ASSERT_EQ(outcome(table.map(kVa, kPa, {})), "ok");
   std::vector<std::uint64_t> used_at_flush;
-  host_cpu().on_flush = [&](VirtAddr) { used_at_flush.push_back(frame_counts().used); };
+  const auto note = [&] { used_at_flush.push_back(frame_counts().used); };
+  host_cpu().on_flush = [&](VirtAddr) { note(); };
+  host_cpu().on_flush_all = note;
   EXPECT_EQ(flush(table.unmap(kVa)), "ok");
   ASSERT_FALSE(used_at_flush.empty());
   EXPECT_EQ(used_at_flush.front(), hardware.levels) << "a table was given back before any flush";
@@ -123,9 +125,13 @@ TEST_P(PageTableUnmap, TheWalkerMayLookAtAnyMoment) {
   ASSERT_EQ(outcome(table.map_range(kVa, kPa, 2 * kPageSize, {})), "ok");
   watch.changes = 0;
   unsigned changes_at_flush = 0;
-  host_cpu().on_flush = [&](VirtAddr va) {
-    if (va == kVa && watch.leaves.size() == 1) changes_at_flush = watch.changes;
+  const auto note = [&] {
+    if (watch.leaves.size() == 1) changes_at_flush = watch.changes;
   };
+  host_cpu().on_flush = [&](VirtAddr va) {
+    if (va == kVa) note();
+  };
+  host_cpu().on_flush_all = note;
   EXPECT_EQ(flush(table.protect(kVa, {.write = true, .global = true})), "ok");
   EXPECT_EQ(watch.changes, changes_at_flush + 1) << "the page must not vanish without a flush in between";
   watch.changes = 0;

@@ -85,6 +85,10 @@ void Arch::flush_page(VirtAddr va) {
   apart::ask({.word = Word::kFlushed, .values = {va.raw()}});
 }
 
+void Arch::flush_all() {
+  apart::ask({Word::kFlushedAll});
+}
+
 Result<OwnedFrame> OwnedFrame::allocate(Zone zone) {
   const Message reply = apart::ask({.word = Word::kAllocate, .values = {static_cast<std::uint64_t>(zone)}});
   if (reply.values[0] == 0) return std::unexpected(Error::kNoMemory);

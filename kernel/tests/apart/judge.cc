@@ -201,6 +201,7 @@ Message serve(const Message& request, Watch* watch) {
       if (watch != nullptr) watch->look();
       break;
     case Word::kFlushed: Arch::flush_page(VirtAddr{request.values[0]}); break;
+    case Word::kFlushedAll: Arch::flush_all(); break;
     default: end_for_rubbish();
   }
   return reply;

@@ -36,6 +36,7 @@ enum class Word : std::uint32_t {
   kShare,         // frame
   kTableWritten,  // if somebody watches
   kFlushed,       // va
+  kFlushedAll,
 
   // What it answers to a command, at last.
   kDone,         // values
