@@ -75,9 +75,7 @@ def _check_page(guest: Guest, slot: ProcessSlot, areas: MemoryMap, mapping: Mapp
 
 
 def _check_kernels_part(guest: Guest, slot: ProcessSlot, area: Area, mapping: Mapping) -> None:
-    """Checks what the user's rights do not show: the page is RAM, of this process alone, and the kernel may do no more there
-    than its area grants.
-    """
+    """Checks what the user's rights do not show: that it is RAM, this process's alone, and no more to the kernel than granted."""
     __tracebackhide__ = True
     may = {
         "write to": mapping.write and "w" not in area.protection,

@@ -60,9 +60,9 @@ def _started(guest: Guest, name: str) -> ProcessSlot:
     refused = guest.facts("run")
     # The loader brings what it writes to: a bad address means that the page is missing in the new space all the same.
     is_missing = any(fact.values.get("result") == "bad-address" for fact in refused)
-    cause, file = ("page-not-brought", _FAULT) if is_missing else ("wrong-result", _FAULT)
+    cause = "page-not-brought" if is_missing else "wrong-result"
     slots = [slot for slot in process_slots(guest) if slot.program == name and slot.state == "ready"]
-    expect(bool(slots), cause, f"the program {name} can be loaded", f"{[fact.line for fact in refused]}", file=file)
+    expect(bool(slots), cause, f"the program {name} can be loaded", f"{[fact.line for fact in refused]}", file=_FAULT)
     return slots[-1]
 
 

@@ -18,7 +18,6 @@ _MANY, _LARGE, _FAR = 3 << 40, 1 << 40, 1 << 46
 _LARGE_SIZE = 1 << 40
 """So much that whoever looks at each page of it does not come back."""
 _HEAP_SIZE = 20 << 20
-_MOST_AREAS = 128  # kernel/space/vma.h
 _OTHERS = 4  # the areas below that are not among the many
 
 Operation = tuple[str, tuple[int, ...]]
@@ -30,7 +29,8 @@ def have_it_fork(guest: Guest, parent: ProcessSlot) -> int:
     program = user_image(guest.image.elf, PROGRAM)
     defined = program.defined(_SOURCE)
     deeds, size = defined.enumerations["Deed"], defined.record("Operation").size
-    operations = list(_operations(guest, parent))
+    most = guest.image.defined.constant("VmaList::kMost")
+    operations = list(_operations(guest, parent, most))
     data = b""
     for kind, arguments in operations:
         number = deeds[kind] if kind in deeds else guest.image.system_call(kind)
@@ -38,12 +38,12 @@ def have_it_fork(guest: Guest, parent: ProcessSlot) -> int:
     assert len(data) == size * len(operations)
     write_user(guest, parent.root or 0, program.va("g_operations"), data)
     write_user(guest, parent.root or 0, program.va("g_count"), len(operations).to_bytes(8, "little"))
-    return _MOST_AREAS
+    return most
 
 
-def _operations(guest: Guest, parent: ProcessSlot) -> Iterator[Operation]:
+def _operations(guest: Guest, parent: ProcessSlot, most: int) -> Iterator[Operation]:
     memory, last = memory_map(guest, parent), guest.layout.user.end - PAGE
-    pages = _MOST_AREAS - _OTHERS - len(memory.areas)
+    pages = most - _OTHERS - len(memory.areas)
     yield from _mapped(_MANY, pages * PAGE)
     yield "kSweep", (_MANY, pages, 0x51)
     for page in range(1, pages, 2):  # its neighbours keep their rights: each is an area of its own
