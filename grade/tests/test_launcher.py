@@ -334,6 +334,7 @@ def test_what_is_missing_after_installing_is_told(debian: World) -> None:
 LINTERS = "black isort flake8 mypy shellcheck clang-tidy"
 SIMILARITY, SIMILARITY_PACKAGE = "sim_c++", "similarity-tester"
 DASK, DASK_PACKAGE = "dask-scheduler", "python3-distributed"
+STUBS, STUBS_PACKAGE = "gdb-stubs", "python3-typeshed"
 
 
 def test_doxygen_is_needed_by_docs_and_test_only(debian: World) -> None:
@@ -344,14 +345,14 @@ def test_doxygen_is_needed_by_docs_and_test_only(debian: World) -> None:
     assert debian.calls("apt-get") == []
     for command, browser, linters in (
         ("docs", "", ""),
-        ("test", "chromium chromedriver selenium jsonschema ", f" {LINTERS} {SIMILARITY} {DASK}"),
+        ("test", "chromium chromedriver selenium jsonschema ", f" {LINTERS} {SIMILARITY} {DASK} {STUBS}"),
     ):
         result = debian.run(command)
         assert result.returncode == 2
         assert f"Missing: {browser}doxygen dot doxygen-awesome.css{linters}\n" in result.stderr
-        assert debian.calls("apt-get")[-1].endswith(
-            f" doxygen graphviz doxygen-awesome-css{linters.replace(SIMILARITY, SIMILARITY_PACKAGE).replace(DASK, DASK_PACKAGE)}"
-        )
+        for thing, package in ((SIMILARITY, SIMILARITY_PACKAGE), (DASK, DASK_PACKAGE), (STUBS, STUBS_PACKAGE)):
+            linters = linters.replace(thing, package)
+        assert debian.calls("apt-get")[-1].endswith(f" doxygen graphviz doxygen-awesome-css{linters}")
     for name in ("doxygen", "dot"):
         debian.program(name, "")
     debian.file("usr/share/doxygen-awesome-css/doxygen-awesome.css", "")
