@@ -27,7 +27,8 @@ class QmpClient:
         self._channel = channel
         self._partial = b""
         self._messages: deque[dict[str, Any]] = deque()
-        self.events: deque[dict[str, Any]] = deque()
+        self.events: dict[str, dict[str, Any]] = {}
+        """The data of the last event of each name."""
         self.greeting: dict[str, Any] = {}
 
     def negotiate(self) -> None:
@@ -46,7 +47,7 @@ class QmpClient:
         while True:
             message = self._next_message()
             if "event" in message:
-                self.events.append(message)
+                self._note(message)
             elif "error" in message:
                 raise QmpError(f"QMP command {command} {named} failed: {message['error']['desc']}")
             else:
@@ -59,17 +60,17 @@ class QmpClient:
     def collect_events(self) -> None:
         """Moves what has already arrived to `events`, without waiting. To be called between commands only."""
         self._take(self._channel.receive_arrived())
-        self.events.extend(self._messages)
-        self._messages.clear()
+        while self._messages:
+            self._note(self._messages.popleft())
 
     def wait_event(self, name: str) -> dict[str, Any]:
-        """Returns the data of the oldest event called `name`, waiting for it if need be."""
-        while True:
-            for event in self.events:
-                if event["event"] == name:
-                    self.events.remove(event)
-                    return event.get("data", {})
-            self.events.append(self._next_message())
+        """Returns the data of the last event called `name`; waits for one if there was none."""
+        while name not in self.events:
+            self._note(self._next_message())
+        return self.events[name]
+
+    def _note(self, event: dict[str, Any]) -> None:
+        self.events[event["event"]] = event.get("data", {})
 
     def _next_message(self) -> dict[str, Any]:
         while not self._messages:

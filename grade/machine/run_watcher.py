@@ -27,6 +27,8 @@ _BETWEEN_LOOKS = 0.4
 
 _LOOK = Stop(StopKind.PAUSED, None, "it is time to look whether the guest runs in a circle")
 
+_SHUTDOWN = "SHUTDOWN"  # QMP's event, which comes before the stop
+
 # gdb's signal numbers, as QEMU uses them.
 _INTERRUPTED, _SHUT_DOWN, _TRAP = 2, 3, 5
 
@@ -134,6 +136,8 @@ class RunWatcher:
                 return reply
             if until is not None and self._serial.find(until):
                 return Stop(StopKind.OUTPUT, None, f"the guest printed {until!r}")
+            if ended := self._shut_down():
+                return ended
             if reason := self._limit_reached(time.monotonic() - started, cpu_limit):
                 return reason
             if look and (used := cpu_time(self._process.pid)) > self._look_at:
@@ -175,15 +179,26 @@ class RunWatcher:
         """Names the stop. `asked` is the one we asked for; the guest's own stop may have come first."""
         if reply.exited:
             return self.explain_exit()
+        if reply.signal == _SHUT_DOWN:
+            self._qmp.wait_event(_SHUTDOWN)
+        if ended := self._shut_down():
+            return ended
         if reply.signal == _INTERRUPTED:
             return asked or Stop(StopKind.PAUSED, None, "the caller asked for it")
-        if reply.signal == _SHUT_DOWN:
-            return _explain_shutdown(self._qmp.wait_event("SHUTDOWN")["reason"])
         if reply.signal != _TRAP:
             raise GdbError(f"the guest stopped with the unexpected signal {reply.signal}")
         if reply.watched is not None:
             return Stop(StopKind.WATCHPOINT, None, f"a write to {reply.watched:#x}", reply.watched)
         return Stop(StopKind.BREAKPOINT, None, "a breakpoint")
+
+    def _shut_down(self) -> Stop | None:
+        """Returns the stop of a guest that has ended the machine; known by the event alone.
+
+        QEMU sends one stop reply. Where something else stops the guest at the moment of its end, the reply says that, and
+        none comes for the end, however often the guest is resumed.
+        """
+        event = self._qmp.events.get(_SHUTDOWN)
+        return None if event is None else _explain_shutdown(event["reason"])
 
 
 def _explain_shutdown(reason: str) -> Stop:

@@ -63,12 +63,25 @@ def test_a_circle_that_an_interrupt_may_end_has_its_whole_budget(start):
 
 def test_a_guest_that_counts_in_memory_goes_in_no_circle(start, monkeypatch):
     looks = []
-    monkeypatch.setattr(run_watcher, "_BETWEEN_LOOKS", 0.05)
+    monkeypatch.setattr(run_watcher, "_BETWEEN_LOOKS", 0.2)
     monkeypatch.setattr(run_watcher, "circle_of", lambda *state: looks.append(circle_of(*state)))
     machine, _ = start("count_in_memory", cpu_budget=60)
     assert machine.run().kind is StopKind.POWERED_OFF
     assert len(looks) > 1, "it was not looked at twice, so this proved nothing"
     assert set(looks) == {None}
+
+
+def test_a_guest_that_powers_off_at_the_moment_of_a_stop_is_not_asleep(start):
+    """QEMU reports one stop: who looked at the guest just then is told of that look alone, and the guest never goes on."""
+    machine, kernel = start("power_off")
+    machine.insert_breakpoint(kernel.symbols["power_off"])
+    assert machine.run().kind is StopKind.BREAKPOINT
+    machine.remove_breakpoint(kernel.symbols["power_off"])
+    stop = machine.step()
+    while stop.kind is StopKind.STEP and stop.pc is not None and stop.pc < kernel.symbols["idle"]:
+        stop = machine.step()  # also over the instruction that powers off
+    ended = stop if stop.kind.is_final else machine.run()
+    assert ended.kind is StopKind.POWERED_OFF
 
 
 def test_a_breakpoint_in_a_circle_is_met(start):

@@ -102,7 +102,7 @@ def test_qmp_keeps_events_that_come_between(ends):
     qmp = QmpClient(channel)
     qmp.negotiate()
     assert qmp.wait_event("SHUTDOWN") == {"reason": "x"}
-    assert [event["event"] for event in qmp.events] == ["STOP"]
+    assert qmp.events.keys() == {"STOP", "SHUTDOWN"}
 
 
 def test_qmp_error_names_the_command(ends):

@@ -103,7 +103,7 @@ spin_open:
 // Counts in memory for a second or two, then powers off.
 count_in_memory:
     ldr x1, =shared
-    ldr w2, =200000000
+    ldr w2, =600000000
     str w2, [x1]
 1:  ldr w2, [x1]
     sub w2, w2, #1

@@ -103,7 +103,7 @@ spin_open:
 
 // Counts in memory for a second or two, then powers off.
 count_in_memory:
-    movl $200000000, shared
+    movl $500000000, shared
 1:  decl shared
     jnz 1b
     jmp power_off
