@@ -85,6 +85,14 @@ class Engine {
     setsockopt(socket_, SOL_SOCKET, SO_RCVTIMEO, &kSilence, sizeof(kSilence));
   }
 
+  Engine(const Engine&) = delete;
+  Engine& operator=(const Engine&) = delete;
+  // Lets the engine end by itself: it may have to write down which lines have run.
+  ~Engine() {
+    close(socket_);
+    farewell();
+  }
+
   void send(const Message& message) const {
     if (!apart::send(socket_, message)) end_as_it_did();
   }
