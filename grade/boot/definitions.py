@@ -129,7 +129,10 @@ class _Sources(dict[str, Definitions]):
         from elftools.elf.elffile import ELFFile  # GDB's Python may lack it
 
         with self._elf.open("rb") as file:
-            units = _units_of(ELFFile(file).get_dwarf_info(), source)
+            try:
+                units = _units_of(ELFFile(file).get_dwarf_info(), source)
+            except (struct.error, ValueError) as error:
+                raise KeyError(f"the debug information of {self._elf} cannot be read to its end") from error
             if len(units) != 1:
                 raise KeyError(f"{source} is in the debug information of {self._elf} {len(units)} times")
             found = _Unit()
@@ -144,6 +147,8 @@ _read = once_per_file(_Sources)
 def _units_of(debug: DWARFInfo, source: str) -> list[CompileUnit]:
     """Returns the compile units of a source file. Of the others it reads only the start, which holds the file's name.
 
+    ValueError or struct.error if the section cannot be read to its end: the true one may be behind what hides it.
+
     pyelftools would first read the abbreviations of all the others, which takes ten times as long as the rest.
     """
     sections = (debug.debug_info_sec, debug.debug_abbrev_sec, debug.debug_str_sec, debug.debug_line_str_sec)
@@ -154,6 +159,8 @@ def _units_of(debug: DWARFInfo, source: str) -> list[CompileUnit]:
         if version == _VERSION and _source_of(info, at + _UNIT.size, abbreviations, *others) == source:
             found.append(debug.get_CU_at(at))
         at += 4 + length
+    if at != len(info):
+        raise ValueError("the last unit does not end where the section does")
     return found
 
 

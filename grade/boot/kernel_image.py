@@ -10,6 +10,8 @@ from grade.boot.definitions import DEBUG_ROOT, KERNEL_DEFINITIONS, Definitions, 
 from grade.boot.once_per_file import once_per_file
 
 _SECONDS = 20
+_DEFINITIONS = tuple(Path("CMakeFiles", "kernel.dir", f"{KERNEL_DEFINITIONS}{suffix}") for suffix in (".obj", ".o"))
+"""The object of that source, from the folder in which the kernel is linked: CMake calls it one or the other."""
 
 
 Symbols = dict[str, tuple[int, int]]
@@ -75,8 +77,13 @@ class KernelImage:
 
     @cached_property
     def defined(self) -> Definitions:
-        """What the given headers define: layouts of records, constants, enumerations."""
-        return definitions_in(self.elf, KERNEL_DEFINITIONS)
+        """What the given headers define: layouts of records, constants, enumerations.
+
+        They are read from the object of that one source, which nothing of a student's is compiled into. A linked kernel has
+        the debug information of all its files, and assembly in any of them can add a unit of that name, or hide the true one.
+        """
+        compiled = (self.elf.parent / name for name in _DEFINITIONS)
+        return definitions_in(next((path for path in compiled if path.exists()), self.elf), KERNEL_DEFINITIONS)
 
     def system_call(self, name: str) -> int:
         """Returns the number of a system call by its name: `sched_yield`. KeyError if there is none."""

@@ -112,3 +112,30 @@ def test_a_command_of_the_same_name(tmp_path: Path, isa: str, file: str) -> None
         guest.run_to("ready")
         assert [fact.values["command"] for fact in guest.facts("mine")] == ["mine"]
         assert guest.fact("frames")
+
+
+UNIT = r"""
+asm(".pushsection .debug_abbrev,\"\",@progbits\n"
+".Lmy_forms: .uleb128 1\n.uleb128 0x11\n.byte 1\n.uleb128 3\n.uleb128 8\n.byte 0,0\n"
+".uleb128 2\n.uleb128 0x39\n.byte 1\n.uleb128 3\n.uleb128 8\n.byte 0,0\n"
+".uleb128 3\n.uleb128 0x34\n.byte 0\n.uleb128 3\n.uleb128 8\n.uleb128 0x1c\n.uleb128 7\n.byte 0,0\n.byte 0\n.popsection\n"
+".pushsection .debug_info,\"\",@progbits\n"
+".4byte .Lmy_end-.Lmy_start\n.Lmy_start: .2byte 5\n.byte 1,8\n.4byte .Lmy_forms\n"
+".uleb128 1\n.asciz \"kernel/definitions.cc\"\n.uleb128 2\n.asciz \"layout\"\n"
+".uleb128 3\n.asciz \"kWindowSize\"\n.8byte 0x800000\n.byte 0,0\n.Lmy_end:\n.popsection");
+"""
+HIDES_THE_REST = r"""asm(".pushsection .debug_info,\"\",@progbits\n.4byte 0xffffffff\n.8byte 0x7fffffffffffffff\n.popsection");"""
+RUBBISH = r"""asm(".pushsection .debug_info,\"\",@progbits\n.byte 1,2,3\n.popsection");"""
+
+
+@pytest.mark.parametrize("isa", ISAS)
+@pytest.mark.parametrize("code", [UNIT, UNIT + HIDES_THE_REST, RUBBISH], ids=["unit", "no-other", "rubbish"])
+def test_debug_information_of_a_students(tmp_path: Path, isa: str, code: str) -> None:
+    """What a constant is, and where a record has its members, is read from what nothing of a student's is compiled into."""
+    image = image_with(tmp_path / "tree", isa, f"arch/{isa}/boot_map.cc", code)
+    assert image.defined.constant("layout::kWindowSize") == 32 << 20
+    assert image.defined.record("Process")["space.root_"].size == 8
+    alone = tmp_path / "kernel.elf"
+    alone.write_bytes(image.elf.read_bytes())
+    with pytest.raises(KeyError, match="definitions.cc is in the debug information of .* 2 times|cannot be read to its end"):
+        KernelImage(isa, alone).defined.constant("layout::kWindowSize")
