@@ -3,13 +3,18 @@
 from dataclasses import replace
 
 from grade.boot.guest import Guest
+from grade.boot.kernel_image import NameTaken
+from grade.boot.user_image import UnknownProgram
 from grade.diagnosis.failure import Failure, NotWritten
 from grade.diagnosis.process_ends import kill_behind
 from grade.ladder.build import BuildError
+from grade.machine.facts import MalformedFact
 from grade.results.result import Status
 from grade.results.verdict import Verdict, verdict_of
 from grade.run_plan import Target
+from grade.visible import visible
 from grade.walker import TooManyTables
+from grade.walker.memory import OutsideMemory
 
 _LAST_LINES = 6
 
@@ -39,6 +44,14 @@ def _failure_in(error: BaseException | None, guest: Guest | None) -> Failure | N
             return (kill_behind(guest, error) if guest is not None else None) or error
         case TooManyTables():
             return Failure("tables-without-end", "tables that lead to pages", str(error))
+        case NameTaken():
+            return Failure("name-taken", "one of each name that the grader looks up in the given files", str(error))
+        case MalformedFact():
+            return Failure("wrong-answer", "facts as the given files print them", visible(str(error)))
+        case UnknownProgram():
+            return Failure("wrong-answer", "processes run the programs that were built with the kernel", visible(str(error)))
+        case OutsideMemory() if guest is not None:
+            return Failure("wrong-answer", "what the kernel says and keeps leads to its memory", str(error))
         case _:
             return None
 

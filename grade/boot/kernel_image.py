@@ -18,6 +18,10 @@ Symbols = dict[str, tuple[int, int]]
 """Address and size, by name."""
 
 
+class NameTaken(LookupError):
+    """A name of a given file is also that of something else in the kernel, so it is not known which of them is meant."""
+
+
 @dataclass(frozen=True)
 class SourceCall:
     """A place in the source. `file` is a path from the tree's root; an absolute one is a library's. `line` 0: not known."""
@@ -31,10 +35,10 @@ class SourceCall:
 
 
 @once_per_file
-def _read(elf: Path) -> tuple[int, int, Symbols, Symbols]:
+def _read(elf: Path) -> tuple[int, int, Symbols, Symbols, frozenset[str]]:
     """Reads where the kernel is loaded, where it stays, its symbols, and the symbols local to one source file.
 
-    The last have the file's name before theirs: `process.cc:g_slots`. A name that occurs twice in a file is left out. A name
+    The last have the file's name before theirs: `process.cc:g_slots`. Names that occur twice in a file come last. A name
     that is local to one file and global in another stands for the global one, which comes later (System V ABI, 4.19).
     """
     from elftools.elf.elffile import ELFFile  # GDB's Python, which may lack it, has image_of() instead
@@ -55,7 +59,7 @@ def _read(elf: Path) -> tuple[int, int, Symbols, Symbols]:
                     name = f"{file_name}:{symbol.name}"
                     twins |= {name} & hidden.keys()
                     hidden[name] = place
-    return load["p_paddr"], load["p_vaddr"], symbols, {name: hidden[name] for name in hidden.keys() - twins}
+    return load["p_paddr"], load["p_vaddr"], symbols, {name: hidden[name] for name in hidden.keys() - twins}, frozenset(twins)
 
 
 class KernelImage:
@@ -64,16 +68,17 @@ class KernelImage:
     def __init__(self, isa: str, elf: Path) -> None:
         self.isa = isa
         self.elf = elf
-        self.load_address, va, symbols, hidden = _read(elf)
-        self.set_symbols(symbols, hidden)
+        self.load_address, va, symbols, hidden, twins = _read(elf)
+        self.set_symbols(symbols, hidden, twins)
         self.offset: int = va - self.load_address
         """va - pa of the kernel where it stays: 0 for lab 1's, the start of the higher half from lab 2 on."""
 
-    def set_symbols(self, symbols: Symbols, hidden: Symbols) -> None:
-        """Sets the symbols; `hidden` are those local to one source file."""
+    def set_symbols(self, symbols: Symbols, hidden: Symbols, twins: frozenset[str] = frozenset()) -> None:
+        """Sets the symbols; `hidden` are those local to one source file, `twins` what two of them are called."""
         self.symbols = {name: value for name, (value, _) in symbols.items()}
         self._sizes = {name: size for name, (_, size) in symbols.items()}
         self.hidden_symbols = hidden
+        self._twins = twins
 
     @cached_property
     def defined(self) -> Definitions:
@@ -91,8 +96,14 @@ class KernelImage:
         return self.defined.constant(f"system_calls::k{words}")
 
     def hidden(self, source: str, name: str) -> tuple[int, int] | None:
-        """Returns address and size of a variable in the unnamed namespace of a source file (Itanium C++ ABI, 5.1), or None."""
-        return self.hidden_symbols.get(f"{Path(source).name}:_ZN12_GLOBAL__N_1{len(name)}{name}E")
+        """Returns address and size of a variable in the unnamed namespace of a source file (Itanium C++ ABI, 5.1), or None.
+
+        NameTaken if there are two in files of that name.
+        """
+        symbol = f"{Path(source).name}:_ZN12_GLOBAL__N_1{len(name)}{name}E"
+        if symbol in self._twins:
+            raise NameTaken(f"the kernel has two variables {name} of a file {Path(source).name}: rename any that is not given")
+        return self.hidden_symbols.get(symbol)
 
     def hidden_place(self, source: str, name: str) -> tuple[int, int]:
         """Returns address and size of a variable in the unnamed namespace of a source file. KeyError if there is none."""
@@ -111,19 +122,21 @@ class KernelImage:
     def function(self, name: str) -> int:
         """Returns the address of the C++ function `name` outside any class, whatever its parameters (Itanium C++ ABI, 5.1).
 
-        LookupError if there is none, or one more: which one is meant is not known.
+        NameTaken if there is not one.
         """
-        prefix = f"_Z{len(name)}{name}"
-        found = {value: symbol for symbol, value in self.symbols.items() if symbol.startswith(prefix) and "." not in symbol}
-        if len(found) != 1:
-            raise LookupError(f"the kernel has {len(found)} functions {name}, and must have one: rename any that is not given")
-        return next(iter(found))
+        return self._only(f"_Z{len(name)}{name}", f"functions {name}")
 
     def destructor(self, name: str) -> int:
-        """Returns the address of the destructor of the class `name`."""
-        prefix = f"_ZN{len(name)}{name}D"
+        """Returns the address of the destructor of the class `name`. NameTaken if there is not one."""
+        return self._only(f"_ZN{len(name)}{name}D", f"destructors of {name}")
+
+    def _only(self, prefix: str, what: str) -> int:
+        """Returns the address of the only function whose symbol begins so."""
         # The parts that a compiler splits off (`.cold`) have a dot.
-        return next(value for symbol, value in self.symbols.items() if symbol.startswith(prefix) and "." not in symbol)
+        found = {value for symbol, value in self.symbols.items() if symbol.startswith(prefix) and "." not in symbol}
+        if len(found) != 1:
+            raise NameTaken(f"the kernel has {len(found)} {what}, and must have one: rename any that is not given")
+        return found.pop()
 
     def pa(self, symbol: str) -> int:
         """Returns the physical address of `symbol`."""

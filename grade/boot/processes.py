@@ -38,9 +38,9 @@ def processes(guest: Sight) -> list[Process]:
     """Returns the processes that have been started and have not ended, without process 0, which is the kernel's own."""
     found: dict[int, Process] = {}
     for fact in guest.machine.facts():
-        pid = int(fact.values.get("pid", "0"))
+        pid = fact.number("pid") if "pid" in fact.values else 0
         if fact.name == "process" and pid != 0 and "root" in fact.values:
-            root, stack = int(fact.values["root"], 0), int(fact.values["stack"], 0)
+            root, stack = fact.number("root"), fact.number("stack")
             found[pid] = Process(pid, root, stack, guest.layout.stack_size, fact.values["program"])
         elif fact.name in ("exit", "killed"):
             found.pop(pid, None)

@@ -70,9 +70,16 @@ class UserImage:
         return definitions_in(self.elf, source)
 
 
+class UnknownProgram(LookupError):
+    """No program of that name was built with the kernel, whatever that says."""
+
+
 def user_image(kernel_elf: Path, program: str) -> UserImage:
-    """Returns the file of a program that was built with this kernel, with its symbols."""
-    return _image(kernel_elf.parent / "user" / program)
+    """Returns the file of a program that was built with this kernel, with its symbols. UnknownProgram if there is none."""
+    file = kernel_elf.parent / "user" / program
+    if "/" in program or "\0" in program or not file.is_file():
+        raise UnknownProgram(f"no program {program!r} was built with this kernel")
+    return _image(file)
 
 
 _image = once_per_file(UserImage)

@@ -49,7 +49,7 @@ def check_ledger(guest: Guest, roots: Iterable[int] = ()) -> Ledger:
     """
     __tracebackhide__ = True
     ledger = check_frames(guest, roots)
-    used, counted = int(guest.fact("frames").values["used"]), len(frame_records(guest).shares)
+    used, counted = guest.fact("frames").number("used"), len(frame_records(guest).shares)
     expect(used == counted, "wrong-answer", f"the kernel counts {counted} frames in use", f"{used}")
     return ledger
 

@@ -4,6 +4,7 @@ The order matters. What the kernel could still report comes first; if it could n
 show what the CPU was trying to do, and the walk of that address shows why it could not.
 """
 
+import re
 from typing import NoReturn
 
 from grade.boot.sight import LiveSight, Sight
@@ -14,14 +15,20 @@ from grade.diagnosis.fault_cause import Attempt, cause_of_fault
 from grade.diagnosis.process_ends import killed_process, missing_in_root, panic_cause, trap_without_stack
 from grade.diagnosis.window_ends import file_in_window, panic_while_closing
 from grade.isa.registers import CpuState
-from grade.machine.facts import Fact
+from grade.machine.facts import Fact, MalformedFact
 from grade.machine.stop import AT_PROMPT, Stop, StopKind
+from grade.visible import visible
 from grade.walker import Access
 
 # Exceptions that recur use up the stack again and again: a guest may be stopped just when it has run out.
 _AFTERMATH = ("stack-overflow", "unexpected-fault")
 _OF_ANY_LINE = ("unexpected-fault", "user-pointer-trusted")  # causes that any line of the kernel can bring about
 _OF_USERS = ("not-present", "permission", "alignment", "non-canonical")  # causes of a fault that a user can bring about
+_ACCESSES = tuple(access.value for access in Access)
+# Not the guest's doing: somebody has killed QEMU (a sandbox says so by a status), or this machine had no room for it.
+_ENDED_FROM_OUTSIDE = re.compile(
+    r"QEMU ended with (?:signal (?:2|9|15)|status (?:130|137|143)):|QEMU closed|.*(?:Cannot allocate memory|No space left)", re.S
+)
 _SAMPLES = 4
 _LAST_ENDS = 3
 _ENTRANCE = 32  # instructions: more than there are where a handler begins
@@ -38,7 +45,7 @@ def unexpected_end(guest: LiveSight, stop: Stop, wanted: str) -> NoReturn:
     if stop.kind is StopKind.POWERED_OFF:
         fail("early-exit", wanted, f"the kernel turned the machine off, {_doing(guest, guest.cpu())}")
     if stop.kind is StopKind.EXITED:
-        raise RuntimeError(f"QEMU has gone: {stop.detail}")
+        _gone(stop, wanted)
     if stop.kind is StopKind.FLOOD:
         fail("serial-flood", wanted, f"{stop.detail}; the kernel was {_doing(guest, guest.cpu())}")
     if stop.kind is StopKind.RESET:
@@ -46,6 +53,14 @@ def unexpected_end(guest: LiveSight, stop: Stop, wanted: str) -> NoReturn:
     if stop.kind is StopKind.HANG:
         _hang(guest, stop, wanted)
     fail("hang", wanted, f"the machine stopped ({stop.detail}), {_doing(guest, guest.cpu())}")
+
+
+def _gone(stop: Stop, wanted: str) -> NoReturn:
+    """Raises the failure for a QEMU that gave up; RuntimeError if somebody ended it, which is not the guest's doing."""
+    __tracebackhide__ = True
+    if _ENDED_FROM_OUTSIDE.match(stop.detail):
+        raise RuntimeError(f"QEMU has gone: {stop.detail}")
+    fail("early-exit", wanted, f"what the kernel did has made QEMU itself give up: {visible(stop.detail)}")
 
 
 def _source(guest: Sight, pc: int) -> str:
@@ -122,7 +137,7 @@ def _missing_in_root(guest: Sight, fact: Fact, wanted: str) -> NoReturn:
 def _overflow(guest: Sight, fact: Fact, wanted: str) -> NoReturn:
     """Raises the failure for a stack that ran out, or that no longer exists."""
     __tracebackhide__ = True
-    top, pc = int(fact.values["sp"], 0) - 8, int(fact.values["pc"], 0)
+    top, pc = fact.number("sp") - 8, fact.number("pc")
     cause = cause_of_fault(guest, Attempt(top, Access.WRITE, _has_moved(guest, pc), "the stack"))
     # Arm's vectors see that there is no room before they push: what is below the stack pointer may still be there.
     has_room = guest.walker().would_fault(top, Access.WRITE.value, user=False) is None
@@ -134,7 +149,7 @@ def _overflow(guest: Sight, fact: Fact, wanted: str) -> NoReturn:
 
 def _exception(guest: Sight, fact: Fact, wanted: str) -> NoReturn:
     __tracebackhide__ = True
-    pc = int(fact.values["pc"], 0)
+    pc = fact.number("pc")
     if fact.values["mode"] == "user" and (explained := trap_without_stack(guest, guest.cpu(), wanted)) is not None:
         raise explained
     place, call = guest.place(pc), students_line(guest)
@@ -144,10 +159,12 @@ def _exception(guest: Sight, fact: Fact, wanted: str) -> NoReturn:
 
 def _fault(guest: Sight, fact: Fact, wanted: str) -> NoReturn:
     __tracebackhide__ = True
-    address, pc = int(fact.values["address"], 0), int(fact.values["pc"], 0)
+    address, pc = fact.number("address"), fact.number("pc")
     if fact.values["mode"] == "user" and fact.values["cause"] in _OF_USERS:
         fail("user-fault-stops-kernel", wanted, fact.line, guest.walk(address))
     _check_code_is_high(guest, wanted, pc)
+    if fact.values["access"] not in _ACCESSES:
+        raise MalformedFact(f"{fact.line} (access= is none of {', '.join(_ACCESSES)})")
     raise _explained(guest, address, Access(fact.values["access"]), pc, wanted)
 
 
@@ -249,7 +266,7 @@ def _check_no_endless_process(guest: LiveSight, stop: Stop, wanted: str) -> None
 def _unreported_fault(guest: Sight, cpu: CpuState, wanted: str) -> Failure | None:
     """Explains the last fault if it concerns the kernel's map, would recur, and was not reported by the kernel."""
     address, access = cpu.fault_address, guest.isa.traps.last_access(cpu)
-    reported = any(int(fact.values["address"], 0) == address for fact in guest.facts("fault"))
+    reported = any(fact.number("address") == address for fact in guest.facts("fault"))
     region = guest.layout.region_of(address, guest.offset)
     if reported or region is None or region.name == "page-0":  # 0 is also what the register holds at first
         return None

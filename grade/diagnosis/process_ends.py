@@ -37,7 +37,7 @@ _CAUSES_OF_REFUSALS = {"already-mapped": "user-half-shared", "no-slot": "temp-sl
 
 def missing_in_root(guest: Sight, fact: Fact, wanted: str) -> Failure:
     """Returns the failure of a kernel that examined the root it was about to load, and stopped (kernel/space/check_root.cc)."""
-    va, root = int(fact.values["va"], 0), int(fact.values["root"], 0)
+    va, root = fact.number("va"), fact.number("root")
     cause = _IN_ROOT.get(fact.values["what"], "kernel-half-differs")
     walker = guest.walker()
     walk = walker.walk(va) if "high" in walker.halves else walker.with_root(root).walk(va)
@@ -98,7 +98,7 @@ def panic_cause(guest: Sight, fact: Fact) -> str:
     check = fact.values.get("check", "")
     if check not in CHECKS_OF_FRAMES:
         return CAUSES_OF_CHECKS.get(check, "kernel-check-failed")
-    pa = int(fact.values["first"], 0)
+    pa = fact.number("first")
     region, beyond = guest.layout.region_at(pa), guest.layout.region("frames").end
     is_kernels = pa < beyond and (region is None or region.device or region.name != "frames")
     return "kernel-half-freed" if is_kernels or pa in guest.walker().tables() else "frame-freed-in-use"
@@ -123,9 +123,9 @@ def killed_process(guest: Sight, wanted: str, pid: int | None = None) -> Failure
 
 
 def _kill(killed: Fact, report: Fact) -> Kill:
-    pid, program, signal, pc = (killed.values[name] for name in ("pid", "program", "signal", "pc"))
-    address = int(report.values["address"], 0) if report.name == "fault" else None
-    return Kill(int(pid), program, int(signal), int(pc, 0), address, report.line)
+    pid, signal, pc = (killed.number(name) for name in ("pid", "signal", "pc"))
+    address = report.number("address") if report.name == "fault" else None
+    return Kill(pid, killed.values["program"], signal, pc, address, report.line)
 
 
 def kill_behind(guest: Sight, failure: Failure) -> Failure | None:
@@ -140,7 +140,7 @@ def kill_behind(guest: Sight, failure: Failure) -> Failure | None:
     try:
         if any(process.root == freed for process in processes(guest)):
             return None
-        owners = [int(fact.values["pid"]) for fact in guest.facts("process") if fact.values.get("root") == root]
+        owners = [fact.number("pid") for fact in guest.facts("process") if fact.values.get("root") == root]
         of_its_own = killed_process(guest, failure.expected, owners[-1]) if owners else None
         return of_its_own or killed_process(guest, failure.expected)
     except (LookupError, ValueError, OSError):  # the guest prints what it likes
@@ -168,7 +168,7 @@ def _is_meant(guest: Sight, killed: Fact, report: Fact) -> bool:
     """Returns whether the program was started to be killed like this. A fault in its own pages is never meant."""
     if str(programs.meant_to_die().get(killed.values["program"])) != killed.values["signal"]:
         return False
-    return report.name != "fault" or not _is_own(guest, killed, int(report.values["address"], 0))
+    return report.name != "fault" or not _is_own(guest, killed, report.number("address"))
 
 
 def _is_own(guest: Sight, killed: Fact, address: int) -> bool:
@@ -185,7 +185,7 @@ def _cause_of_kill(guest: Sight, killed: Fact, report: Fact) -> str:
         return "killed-after-fork"
     if report.name != "fault":
         return "process-killed"
-    address, missing = int(report.values["address"], 0), report.values["cause"] == "not-present"
+    address, missing = report.number("address"), report.values["cause"] == "not-present"
     user = guest.layout.user
     if user.stack_start <= address < user.stack_top + _PAGE:
         return "user-stack-not-mapped" if missing else "wrong-user-permission"

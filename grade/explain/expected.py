@@ -72,6 +72,6 @@ def _place(report: Fact) -> tuple[int | None, int | None]:
 
 def _number(fact: Fact, name: str) -> int | None:
     try:
-        return int(fact.values[name], 0)
-    except (KeyError, ValueError):  # the guest prints what it likes
+        return fact.number(name)
+    except LookupError:  # the guest prints what it likes
         return None

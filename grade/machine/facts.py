@@ -2,6 +2,23 @@
 
 from dataclasses import dataclass
 
+_LARGEST = (1 << 64) - 1
+
+
+class MalformedFact(LookupError):
+    """A fact lacks what such a fact has, or has something else in its place: the kernel has not printed it."""
+
+
+class Values(dict[str, str]):
+    """The values of a fact by their names. MalformedFact for one that is not there."""
+
+    def __init__(self, values: dict[str, str], line: str) -> None:
+        super().__init__(values)
+        self._line = line
+
+    def __missing__(self, name: str) -> str:
+        raise MalformedFact(f"{self._line} (without {name}=)")
+
 
 @dataclass(frozen=True)
 class Fact:
@@ -10,6 +27,17 @@ class Fact:
     name: str
     values: dict[str, str]
     line: str
+
+    def number(self, name: str) -> int:
+        """Returns the value of that name as a number of at most 64 bits. MalformedFact if it is none, or not there."""
+        text = self.values[name]
+        try:
+            value = int(text, 0)
+        except ValueError:
+            value = -1
+        if not 0 <= value <= _LARGEST:
+            raise MalformedFact(f"{self.line} ({name}= is no number of 64 bits)")
+        return value
 
 
 def parse_facts(text: str) -> list[Fact]:
@@ -26,5 +54,5 @@ def parse_facts(text: str) -> list[Fact]:
         if not line.startswith("@") or len(words[0]) == 1:
             continue
         pairs = (word.partition("=") for word in words[1:] if "=" in word)
-        facts.append(Fact(words[0][1:], {key: value for key, _, value in pairs}, line))
+        facts.append(Fact(words[0][1:], Values({key: value for key, _, value in pairs}, line), line))
     return facts

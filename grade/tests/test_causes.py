@@ -14,6 +14,7 @@ ROOT = find_root(Path(__file__))
 PROVED_ELSEWHERE = {
     "does-not-compile": "test_cli.py",
     "reads-outside-the-tree": "test_submission_build.py",
+    "name-taken": "test_rubbish.py",
 }
 """Causes that no kernel can have, and the tests that have them."""
 

@@ -89,7 +89,7 @@ def _check_tables_are_asked(guest: "Guest", pages: Sequence[int]) -> None:
     guest.run_to("asked")
     for va, answer in zip(pages, guest.facts("lookup")[-len(pages) :], strict=True):
         walk = guest.walk(va)
-        kernel = int(answer.values["pa"], 0) if answer.values["mapped"] == "yes" else None
+        kernel = answer.number("pa") if answer.values["mapped"] == "yes" else None
         wanted = (
             f"lookup of {va:#x}, whose entry the grader has changed in memory, answers what is there now: {_shown(walk.pa)}"
         )

@@ -113,7 +113,7 @@ def test_three_walks_agree(boot: Boot, image: KernelImage, chance: random.Random
     expect(len(answers) == len(addresses), "wrong-answer", f"{len(addresses)} answers", f"{len(answers)}")
     for va, answer in zip(addresses, answers, strict=True):
         walk = walker.walk(va)
-        kernel = int(answer.values["pa"], 0) if answer.values["mapped"] == "yes" else None
+        kernel = answer.number("pa") if answer.values["mapped"] == "yes" else None
         qemu = guest.machine.gva2gpa(va)
         said = ", ".join(
             f"{who} {'nothing' if pa is None else hex(pa)}"

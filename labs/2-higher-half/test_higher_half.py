@@ -72,7 +72,7 @@ def test_devices_are_high(boot: Boot, image: KernelImage) -> None:
         expect(walk.pa == device.pa, cause, f"{device.name} is mapped high", "it is not", walk)
         low = walker.walk(device.pa)
         expect(low.mapping is None, "identity-still-mapped", f"{device.name} is not mapped low", "it is", low)
-    answers = [int(fact.values["va"], 0) for fact in guest.facts("peek")]
+    answers = [fact.number("va") for fact in guest.facts("peek")]
     wanted = [device.pa + image.offset for device in devices]
     expect(answers == wanted, "device-not-mapped", f"answers from {_hex(wanted)}", f"{_hex(answers)}")
     expect(bool(guest.facts("ticks")), "device-not-mapped", "the timer's interrupts come in", "they do not")
@@ -98,7 +98,7 @@ def test_identity_is_gone(boot: Boot, image: KernelImage) -> None:
         seen = guest.machine.gva2gpa(pa)
         wanted = f"QEMU finds nothing at {pa:#x}"
         expect(seen is None, "identity-still-mapped", wanted, f"it finds {seen or 0:#x}", guest.walk(pa))
-    faults = [(int(f.values["address"], 0), f.values["cause"]) for f in guest.facts("fault")]
+    faults = [(f.number("address"), f.values["cause"]) for f in guest.facts("fault")]
     silent = [pa for pa in touched if (pa, "not-present") not in faults]
     read = [fact.values["va"] for fact in guest.facts("peek")]
     expect(not read, "stale-identity", "reading a low address faults", f"{', '.join(read)} could be read")

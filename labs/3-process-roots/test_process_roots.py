@@ -84,9 +84,9 @@ def _check_ends(guest: Guest, wanted: dict[int, int]) -> None:
     __tracebackhide__ = True
     seen: dict[int, int] = {}
     for fact in guest.facts("exit"):
-        killed = int(fact.values["signal"])
+        killed = fact.number("signal")
         expect(killed == 0, "process-killed", f"process {fact.values['pid']} ends by itself", fact.line)
-        status = int(fact.values["status"])
+        status = fact.number("status")
         seen[status] = seen.get(status, 0) + 1
     expect(seen == wanted, "wrong-result", f"ends of processes, by status: {wanted}", f"{seen}")
 
@@ -330,12 +330,12 @@ def _check_intruders_died(guest: Guest, tries: list[tuple[str, int]]) -> None:
     __tracebackhide__ = True
     living(guest, 1)
     faults = [fact for fact in guest.facts("fault") if fact.values["mode"] == "user"]
-    signals = [int(fact.values["signal"]) for fact in guest.facts("exit") if fact.values["status"] == "0"]
+    signals = [fact.number("signal") for fact in guest.facts("exit") if fact.values["status"] == "0"]
     survived = [line for line in guest.machine.serial().splitlines() if line.startswith("intruder:")]
     expect(not survived, "user-access-to-kernel", "no intruder lives on", f"{survived[:1]}")
     for (access, va), fact in zip(tries, faults, strict=False):
         wanted = (va, _ACCESS[access], "not-present" if va < PAGE else "permission")
-        seen = (int(fact.values["address"], 0), fact.values["access"], fact.values["cause"])
+        seen = (fact.number("address"), fact.values["access"], fact.values["cause"])
         expect(seen == wanted, "fault-misreported", f"@fault with address, access, cause = {wanted}", f"{seen}")
     expect(len(faults) == len(tries), "fault-misreported", f"{len(tries)} faults in user mode", f"{len(faults)}")
     killed = signals.count(_SEGMENTATION)
@@ -443,7 +443,7 @@ def _check_unmap_and_protect(boot: Boot, frame: int) -> None:
     expect(seen == 0x22, "stale-tlb", f"after protect a write to {second} faults, and 0x22 stays", f"{seen:#x}")
     guest.run_to("other")
     _check_page(guest, int(third, 0), frame + PAGE)
-    reads = [int(fact.values["value"], 0) for fact in guest.facts("peek")]
+    reads = [fact.number("value") for fact in guest.facts("peek")]
     wanted = f"{third} shows 0x11 of the one frame, then 0x22 of the other"
     seen = ", ".join(f"{value:#x}" for value in reads)
     expect(reads == [0x11, 0x22], "stale-tlb", wanted, seen, guest.walk(int(third, 0)))
@@ -526,7 +526,7 @@ def _check_failed_starts(boot: Boot) -> None:
     script = ["run hello", "frames", *tries, "checkpoint ready"]
     guest = boot("\n".join(script), cpu_budget=6.0, idle_backstop=_PATIENCE)
     guest.run_to("ready")
-    used = [int(fact.values["used"]) for fact in guest.facts("frames")]
+    used = [fact.number("used") for fact in guest.facts("frames")]
     failed = len(guest.facts("run"))
     some = 0 < failed < _FRAMES_OF_A_START
     expect(some, "wrong-answer", "some of the starts fail, and the last does not", f"{failed} fail")
@@ -577,7 +577,7 @@ def _check_overflow_report(guest: Guest, stop: Stop, victim: Process) -> None:
         fail("overflow-not-reported", wanted, f"{ends[0]}; sp is {guest.cpu().sp:#x}")
     if not reports or stop.kind is not StopKind.POWERED_OFF:
         diagnose.unexpected_end(guest, stop, f"a report that the kernel stack of {victim} ran out")
-    sp = int(reports[0].values["sp"], 0)
+    sp = reports[0].number("sp")
     near = victim.stack - 2 * victim.stack_size <= sp <= victim.stack - victim.stack_size + PAGE
     wanted = f"@stack-overflow with an sp at the lower end of the stack, {victim.stack - victim.stack_size:#x}"
     expect(near, "fault-misreported", wanted, f"{sp:#x}")

@@ -349,9 +349,9 @@ def _check_not_loaded(guest: Guest, process: Process, dumped: int) -> None:
     for fact in guest.facts("dump"):
         result = fact.values.get("result", "ok")
         cause = "temp-slot-lost" if result == "no-slot" else "user-copy-not-made"
-        walk = walk_in(guest, process.root, int(fact.values["va"], 0))
+        walk = walk_in(guest, process.root, fact.number("va"))
         expect(result == "ok", cause, f"the memory of {process}, which is not loaded, can be read", fact.line, walk)
-    seen = b"".join(int(fact.values["value"], 0).to_bytes(8, "little") for fact in guest.facts("dump"))
+    seen = b"".join(fact.number("value").to_bytes(8, "little") for fact in guest.facts("dump"))
     words = f"at {dumped:#x} of {process}, which is not loaded, the kernel reads {data.decode()}"
     place = _misplaced(guest, process) if seen != data else ""
     cause = "stale-temp-mapping" if place else "wrong-user-bytes"
@@ -462,8 +462,8 @@ def _check_intruders_died(guest: Guest, va: int, kinds: tuple[str, ...]) -> None
             killed.append((fact, report))
     expect(len(killed) == len(kinds), "process-survived", f"{len(kinds)} processes are killed", f"{len(killed)} were")
     for kind, (fact, report) in zip(kinds, killed, strict=True):
-        refused = report.name == "fault" and int(report.values["address"], 0) == va
-        ran = int(fact.values["pc"], 0) & -PAGE == va and not refused
+        refused = report.name == "fault" and report.number("address") == va
+        ran = fact.number("pc") & -PAGE == va and not refused
         cause = "temp-window-open-to-users" if ran else "process-killed"
         seen = f"signal {fact.values['signal']} killed it at {fact.values['pc']}: {report.line}"
         right = refused and fact.values["signal"] == f"{_SEGMENTATION_FAULT}"
@@ -507,7 +507,7 @@ def _check_windows(guest: Guest, windows: list[Fact], marked: tuple[int, list[in
     frames, marks = marked
     table = window_table(guest)
     opened = [fact for fact in windows if fact.values["result"] == "ok"]
-    addresses = [int(fact.values["va"], 0) for fact in opened]
+    addresses = [fact.number("va") for fact in opened]
     twice = next((va for va in addresses if addresses.count(va) > 1), None)
     seen = f"two of them are at {twice or 0:#x}"
     expect(twice is None, "temp-slot-shared", "windows that are open at one time have different slots", seen)
@@ -522,7 +522,7 @@ def _check_windows(guest: Guest, windows: list[Fact], marked: tuple[int, list[in
         in_table = slots.start <= va < slots.stop
         expect(in_table, "wrong-answer", "a window is among the temporary mappings", f"it is at {va:#x}", walk)
         expect(walk.pa == pa, "wrong-frame", f"the window at {va:#x} shows {pa:#x}", f"{walk.pa or 0:#x}", walk)
-        value = int(fact.values["value"], 0)
+        value = fact.number("value")
         wanted = f"the window at {va:#x} shows what is in the frame {pa:#x}: {marks[number]:#x}"
         expect(value == marks[number], "stale-temp-mapping", wanted, f"{value:#x}", walk)
     expect(all(entries), "temp-slot-lost", "every slot has its entry", f"{entries.count(0)} have none")
@@ -568,7 +568,7 @@ def test_used_again(boot: Boot, image: KernelImage) -> None:
     for number in order:
         (fact,) = _windows(guest)
         expect("va" in fact.values, "temp-slot-lost", "a window can be opened: all others are closed", fact.line)
-        va, value = (int(fact.values[key], 0) for key in ("va", "value"))
+        va, value = (fact.number(key) for key in ("va", "value"))
         walk = guest.walk(va)
         pa = frames + number * PAGE
         expect(walk.pa == pa, "wrong-frame", f"the window at {va:#x} shows {pa:#x}", f"{walk.pa or 0:#x}", walk)
@@ -581,15 +581,15 @@ def test_used_again(boot: Boot, image: KernelImage) -> None:
 def _check_all_closed(guest: Guest, addresses: list[int]) -> None:
     """Checks that windows were open at all these addresses, and no longer are: not even the TLB knows them."""
     __tracebackhide__ = True
-    opened = [int(fact.values["va"], 0) for fact in _windows(guest) if fact.values["result"] == "ok"]
+    opened = [fact.number("va") for fact in _windows(guest) if fact.values["result"] == "ok"]
     expect(sorted(opened) == addresses, "temp-slot-lost", f"{len(addresses)} windows are open", f"{len(opened)} are")
     guest.run_to("closed")
     for fact in guest.facts("peek"):
-        va = int(fact.values["va"], 0)
+        va = fact.number("va")
         wanted = f"the window at {va:#x} is closed: a read of it faults"
         walk = guest.walk(va)
         fail("stale-temp-mapping" if walk.mapping is None else "temp-slot-not-emptied", wanted, fact.line, walk)
-    faults = {int(fact.values["address"], 0) for fact in guest.facts("fault")}
+    faults = {fact.number("address") for fact in guest.facts("fault")}
     expect(faults == set(addresses), "wrong-answer", f"{len(addresses)} reads that fault", f"{len(faults)}")
 
 

@@ -262,6 +262,6 @@ class AreaScript:
         slot = running_slot(self.guest)
         check_areas(self.guest, slot)
         killed, faults = self.guest.fact("killed"), self.guest.facts("fault")
-        va = int(faults[-1].values["address"], 0) if faults else 0
+        va = faults[-1].number("address") if faults else 0
         seen = f"{faults[-1].line}, then {killed.line}" if faults else killed.line
         fail("page-not-brought", wanted, seen, walk_in(self.guest, slot.root or 0, va))

@@ -76,7 +76,7 @@ def _run_to_end(guest: Guest, name: str) -> ProcessSlot:
     mine = [fact for fact in killed if fact.values["pid"] == f"{slot.pid}"]
     if mine:
         fault = guest.fact("fault")
-        walk = walk_in(guest, slot.root or 0, int(fault.values["address"], 0))
+        walk = walk_in(guest, slot.root or 0, fault.number("address"))
         fail("page-not-brought", f"{slot} ends by itself", f"{fault.line}, then {mine[-1].line}", walk)
     return slot
 
