@@ -50,8 +50,9 @@ def _failure_in(error: BaseException | None, guest: Guest | None) -> Failure | N
             return Failure("wrong-answer", "facts as the given files print them", visible(str(error)))
         case UnknownProgram():
             return Failure("wrong-answer", "processes run the programs that were built with the kernel", visible(str(error)))
-        case OutsideMemory() if guest is not None:
-            return Failure("wrong-answer", "what the kernel says and keeps leads to its memory", str(error))
+        case OutsideMemory():
+            wanted = "what the kernel says and keeps leads to its memory"
+            return Failure("wrong-answer", wanted, str(error)) if guest is not None else None
         case _:
             return None
 

@@ -27,7 +27,8 @@ _OF_USERS = ("not-present", "permission", "alignment", "non-canonical")  # cause
 _ACCESSES = tuple(access.value for access in Access)
 # Not the guest's doing: somebody has killed QEMU (a sandbox says so by a status), or this machine had no room for it.
 _ENDED_FROM_OUTSIDE = re.compile(
-    r"QEMU ended with (?:signal (?:2|9|15)|status (?:130|137|143)):|QEMU closed|.*(?:Cannot allocate memory|No space left)", re.S
+    r"QEMU ended with (?:signal (?:2|9|15)|status (?:130|137|143)):|QEMU closed|.*(?:Cannot allocate memory|No space left)",
+    re.S,
 )
 _SAMPLES = 4
 _LAST_ENDS = 3

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from grade.ladder.plain_file import read_plain
+from grade.ladder.plain_file import LARGEST_PROGRAM, LARGEST_TEXT, open_plain
 from grade.ladder.shared_library import shared_library
 
 _SOURCE = Path(__file__).with_suffix(".c")
@@ -19,6 +19,8 @@ class ToolRun:
     arguments: tuple[str, ...]
     opened: tuple[str, ...]
     """Also what it tried in vain, for it was not there."""
+    is_whole: bool = True
+    """Whether that is all: what goes beyond the size of a record is not read."""
 
     @property
     def tool(self) -> str:
@@ -39,8 +41,10 @@ def build_library(folder: Path) -> Path:
 def tool_runs(records: Path) -> Iterator[ToolRun]:
     """Yields what was recorded in the folder `records`. LadderError if one of the tools has left something else there."""
     for name in sorted(os.listdir(records)):
-        arguments, _, opened = read_plain(records / name, within=records.parent).partition(b"\0\0")
-        yield ToolRun(_strings(arguments), _strings(opened))
+        with open_plain(records / name, LARGEST_PROGRAM, within=records.parent) as file:
+            arguments, _, opened = file.read(LARGEST_TEXT).partition(b"\0\0")
+            is_whole = not file.read(1)
+        yield ToolRun(_strings(arguments), _strings(opened) if is_whole else (), is_whole)
 
 
 def _strings(joined: bytes) -> tuple[str, ...]:

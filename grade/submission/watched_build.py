@@ -21,7 +21,7 @@ from grade.ladder.build import BuildError, Caution, Kernel, Manner, Step, build_
 from grade.ladder.build_errors import Diagnostic, with_culprit
 from grade.ladder.files import need_room
 from grade.ladder.labs import LadderError, load_labs
-from grade.ladder.plain_file import read_plain
+from grade.ladder.plain_file import LARGEST_TEXT, read_plain
 from grade.ladder.trees import locked
 from grade.submission.digests import check_digests, digests_of
 from grade.submission.include_graph import files_that_reach
@@ -54,6 +54,7 @@ _DEFINITIONS = (
     "-DJUDGES_ALONE=ON",  # kernel/tests/host.cmake
 )
 _MOST_NAMED = 5
+_WITHOUT_END = f"files whose names alone take more than {LARGEST_TEXT >> 20} MiB"
 _KERNEL = "kernel.elf"
 _USER_PROGRAMS = "archive/programs.tar"  # the file of all of them that goes into the kernel (user/programs.cmake)
 _SHARED = ("host_machine",)  # what all programs of host tests are linked with (kernel/tests/host.cmake)
@@ -263,13 +264,16 @@ class _Watch:
         """Returns which file read what it must not, each pair once. LadderError if the watch itself has failed."""
         if not os.path.lexists(self.written / RECORDS):
             return []
-        runs = [run for run in tool_runs(self.written / RECORDS) if run.tool in _READERS]
+        every = list(tool_runs(self.written / RECORDS))
+        runs = [run for run in every if run.tool in _READERS]
         system = _system_folders({unit.compiler for unit in self._watched})
         allowed = tuple(f"{folder}/" for folder in (str(self._tree), *system))
         opened = ((run, os.path.normpath(path)) for run in runs for path in run.opened)
         outside = ((run, path) for run, path in opened if not path.startswith(allowed) and os.path.lexists(path))
         found = {(self._subject(run), path): None for run, path in outside}
-        self._check_complete(runs)
+        found |= {(self._subject(run), _WITHOUT_END): None for run in every if not run.is_whole}
+        if all(run.is_whole for run in every):
+            self._check_complete(runs)
         return [list(pair) for pair in found]
 
     def _subject(self, run: ToolRun) -> str:

@@ -73,7 +73,9 @@ class _Ended:
         return []
 
 
-@pytest.mark.parametrize("how", ["signal 6: qemu: an assertion", "status 134: it gave no reason", "status 1: qemu: fatal: \x1b[2J"])
+@pytest.mark.parametrize(
+    "how", ["signal 6: qemu: an assertion", "status 134: it gave no reason", "status 1: qemu: fatal: \x1b[2J"]
+)
 def test_a_qemu_that_gives_up(how: str) -> None:
     with pytest.raises(Failure, match="early-exit: .* made QEMU itself give up: ") as failed:
         unexpected_end(_Ended(), Stop(StopKind.EXITED, None, f"QEMU ended with {how}"), "a stop")  # type: ignore[arg-type]

@@ -123,7 +123,9 @@ asm(".pushsection .debug_abbrev,\"\",@progbits\n"
 ".uleb128 1\n.asciz \"kernel/definitions.cc\"\n.uleb128 2\n.asciz \"layout\"\n"
 ".uleb128 3\n.asciz \"kWindowSize\"\n.8byte 0x800000\n.byte 0,0\n.Lmy_end:\n.popsection");
 """
-HIDES_THE_REST = r"""asm(".pushsection .debug_info,\"\",@progbits\n.4byte 0xffffffff\n.8byte 0x7fffffffffffffff\n.popsection");"""
+HIDES_THE_REST = (
+    r"""asm(".pushsection .debug_info,\"\",@progbits\n.4byte 0xffffffff\n.8byte 0x7fffffffffffffff\n.popsection");"""
+)
 RUBBISH = r"""asm(".pushsection .debug_info,\"\",@progbits\n.byte 1,2,3\n.popsection");"""
 
 
