@@ -11,22 +11,22 @@ from functools import partial
 from pathlib import Path
 from typing import BinaryIO
 
-from grade.checks.ran_before import HostTests, run_once
-from grade.diagnosis.failure import NotWritten, expect, fail
+from grade.checks.ran_before import HostTests, Printed, has_hung, note_hang, run_once
+from grade.diagnosis.failure import Failure, NotWritten, expect, fail
 from grade.ladder.build import engine_of
 from grade.ladder.files import need_room
 from grade.tied import while_we_live
 
 _SECONDS = 20.0
 """Many times what all tests take; the CPU time used tells an endless loop from a busy machine."""
-_BACKSTOP_MINUTES = 10
-"""For a program that waits, and uses no time."""
+_PATIENCE, _LESS_PATIENCE = 120.0, 30.0
+"""Seconds for a program that waits, and uses no CPU time; and once that program has hung, for its other tests."""
 _WHILE_TIMEOUT_LIVES = ("setpriv", "--pdeathsig", "KILL")
 """Ctrl-C has Python kill `timeout`, which then can end nothing any more."""
 _HANGS = {
     int(signal.SIGXCPU): f"has not ended after {_SECONDS:g} s of CPU time",
     int(signal.SIGALRM): "waits for something that never comes: what you wrote has been silent for a minute",
-    int(signal.SIGKILL): f"has not ended after {_SECONDS:g} s of CPU time, or {_BACKSTOP_MINUTES} minutes of waiting",
+    int(signal.SIGKILL): f"has not ended after {_SECONDS:g} s of CPU time, or {{:g}} s of waiting",
 }
 """Why programs hang, by the signal that ends them: the second one is the judge's (kernel/tests/apart/judge.cc)."""
 _MOST_PRINTED, _MOST_READ = 64 << 20, 1 << 20
@@ -162,7 +162,8 @@ def check_host_tests(build: Callable[[str], Path], tests: str, scratch: Path) ->
     drawn = _drawn(build)
     asked = [f"--gtest_filter={tests}", *(["--gtest_fail_fast"] if _suite(tests).stops_at_once else []), *drawn]
     command = [program, f"--gtest_output=xml:{report}", *asked]
-    output, errors = run_once(build, program, asked, report, partial(_run, command, scratch, _environment(build, program)))
+    run = partial(_run, command, scratch, _environment(build, program))
+    output, errors = run_once(build, program, asked, report, partial(_run_or_note_hang, build, program, run))
     if todo := re.search(r"^@todo .*function=(\S+)", output, re.MULTILINE):
         raise NotWritten(todo[1])
     if not report.exists():
@@ -216,13 +217,26 @@ def _environment(build: Callable[[str], Path], program: Path) -> dict[str, str]:
     return os.environ | {"PAGEWALK_ENGINE_RUNNER": "\n".join(around)}
 
 
-def _run(command: Sequence[str | Path], scratch: Path, environment: dict[str, str]) -> tuple[str, str]:
+def _run_or_note_hang(build: Callable[[str], Path], program: Path, run: Callable[[float], Printed]) -> Printed:
+    """Returns what run(seconds) returns. A program that has hung before, in whatever test, gets fewer seconds."""
+    __tracebackhide__ = True
+    if not isinstance(build, HostTests):
+        return run(_PATIENCE)
+    try:
+        return run(_LESS_PATIENCE if has_hung(build, program) else _PATIENCE)
+    except Failure as failure:
+        if failure.cause == "hang":
+            note_hang(build, program)
+        raise
+
+
+def _run(command: Sequence[str | Path], scratch: Path, environment: dict[str, str], patience: float) -> Printed:
     """Returns what the tests print, and what the student's code prints: of each the beginning and the end.
 
     Raises Failure if the program does not end.
     """
     __tracebackhide__ = True
-    limits = ["timeout", "--signal=KILL", f"{_BACKSTOP_MINUTES}m", *_WHILE_TIMEOUT_LIVES]
+    limits = ["timeout", "--signal=KILL", f"{patience:g}", *_WHILE_TIMEOUT_LIVES]
     limits += ["prlimit", f"--cpu={_SECONDS:.0f}:{2 * _SECONDS:.0f}"]
     limited = while_we_live([*limits, f"--fsize={_MOST_PRINTED}", "--core=0", *map(str, command)], "TERM")
     # Files: pipes would have to be emptied as long as any child lives. They stay open, whatever is done to their rights.
@@ -231,7 +245,7 @@ def _run(command: Sequence[str | Path], scratch: Path, environment: dict[str, st
         text, said = _both_ends(output), _both_ends(errors)
     if (why := _HANGS.get(-run.returncode)) is not None:
         running = _running(text)
-        fail("hang", "the host tests come to their end", f"{running} {why}", file=_suite(running).file)
+        fail("hang", "the host tests come to their end", f"{running} {why.format(patience)}", file=_suite(running).file)
     return text, said
 
 

@@ -1,7 +1,8 @@
 """Remembers how programs of host tests ran, and does not run the same program again: it would say the same.
 
 The same means the same content of the program, whatever its name, the same arguments, and the same judges. Only
-a run that came to its end is remembered. A remembered output is judged as if it had just been printed.
+a run that came to its end is remembered. A remembered output is judged as if it had just been printed. Of a run that
+did not, only that is remembered: the program's other tests are waited for, but not as long.
 """
 
 import hashlib
@@ -20,6 +21,7 @@ from grade.ladder.trees import locked
 Printed = tuple[str, str]
 """What a program of host tests printed: the tests, and the student's code."""
 _JUDGES = (Path(__file__), Path(__file__).with_name("host_tests.py"))
+_HANG = "hangs"
 _STEERED_BY = ("GTEST_", "ASAN_", "UBSAN_", "LSAN_", "LD_")
 """How the names of the environment variables begin that a program of host tests obeys."""
 
@@ -76,6 +78,16 @@ def _remembered_or_run(
         said = {"tests": printed[0], "engine": printed[1], "report": report.read_text(encoding="utf-8")}
         records.write(json.dumps(said), *key)
     return printed
+
+
+def has_hung(build: HostTests, program: Path) -> bool:
+    """Returns whether a test of an equal program did not come to its end."""
+    return Records(build.memory).read(*_key(program, [_HANG])) is not None
+
+
+def note_hang(build: HostTests, program: Path) -> None:
+    """Remembers that a test of this program did not come to its end."""
+    Records(build.memory).write(_HANG, *_key(program, [_HANG]))
 
 
 def _key(program: Path, asked: Sequence[str]) -> tuple[str, ...]:

@@ -8,11 +8,14 @@ import re
 import shutil
 import stat
 import subprocess
+import time
 from pathlib import Path
 
 import pytest
 
+from grade.checks import host_tests
 from grade.checks.host_tests import check_host_tests
+from grade.checks.ran_before import HostTests
 from grade.diagnosis.failure import Failure, NotWritten
 from grade.ladder.build import build_host_tests, engine_of
 from grade.ladder.trees import Tree, find_root, prepare
@@ -79,6 +82,29 @@ def test_a_liar_fails_and_nothing_waits(built: dict[str, Path], tests: str, liar
     said = caught.value.seen if isinstance(caught.value, Failure) else str(caught.value)
     assert not set(said) & {"\x1b", "\xff", "\ufffd"}
     assert not said.startswith("Vma.X"), "of what an engine prints nothing is a test"
+
+
+SLOW = {
+    "is slow each time": "import time\nserve(lambda: (time.sleep(1), message(kDone))[1])",
+    "says more than anybody asks, and does not listen": "while True: judge.send(message(kFlushed))",
+}
+
+
+@pytest.mark.parametrize("slow", SLOW)
+def test_nobody_is_waited_for_long(built: dict[str, Path], slow: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """One wall budget for a program, however often it says something; once it has hung, its other tests get less."""
+    monkeypatch.setattr(host_tests, "_PATIENCE", 8.0)
+    monkeypatch.setattr(host_tests, "_LESS_PATIENCE", 2.0)
+    judge = tmp_path / "judge"
+    shutil.copy(built["page_table_tests"], judge)
+    engine_of(judge).write_text(START.format(size=SIZE, words=WORDS) + SLOW[slow] + "\n")
+    engine_of(judge).chmod(stat.S_IRWXU)
+    begun, took = time.monotonic(), []
+    for tests in ("PageTableLookup*", "PageTableMap*"):
+        with pytest.raises(Failure, match="^hang: "):
+            check_host_tests(HostTests(lambda _: judge, tmp_path / "memory"), tests, tmp_path)
+        took.append(time.monotonic() - begun - sum(took))
+    assert took[0] < 20 and took[1] < 8, took
 
 
 def test_nothing_of_a_student_is_in_the_judges_program(built: dict[str, Path]) -> None:

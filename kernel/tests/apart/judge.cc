@@ -30,7 +30,7 @@ namespace apart {
 namespace {
 
 constexpr rlim_t kCpuSeconds = 20;  // many times what all tests take
-constexpr timeval kSilence{60, 0};  // for one that waits, and uses no CPU time
+constexpr timeval kSilence{60, 0};  // for one that waits, or does not listen, and uses no CPU time
 constexpr int kFarewell = 5'000;    // milliseconds, for whoever runs the engine to say how it ended
 // The signals by which an engine ends that does something wrong.
 constexpr int kPassedOn[] = {SIGABRT, SIGBUS, SIGFPE, SIGILL, SIGSEGV, SIGSYS, SIGTRAP, SIGXCPU, SIGXFSZ};
@@ -82,7 +82,7 @@ class Engine {
     if (pid_ == 0) become(path, ends[1], ram);
     close(ends[1]);
     socket_ = ends[0];
-    setsockopt(socket_, SOL_SOCKET, SO_RCVTIMEO, &kSilence, sizeof(kSilence));
+    for (const int way : {SO_RCVTIMEO, SO_SNDTIMEO}) setsockopt(socket_, SOL_SOCKET, way, &kSilence, sizeof(kSilence));
   }
 
   Engine(const Engine&) = delete;
@@ -94,7 +94,9 @@ class Engine {
   }
 
   void send(const Message& message) const {
-    if (!apart::send(socket_, message)) end_as_it_did();
+    if (apart::send(socket_, message)) return;
+    if (errno != EAGAIN) end_as_it_did();
+    end_for_silence();  // it speaks, perhaps, but no longer listens
   }
 
   Message receive() const {
@@ -102,8 +104,7 @@ class Engine {
     if (apart::receive(socket_, message)) return message;
     if (errno == EBADMSG) end_for_rubbish();
     if (errno != EAGAIN) end_as_it_did();
-    kill(pid_, SIGKILL);
-    end_by(SIGALRM);
+    end_for_silence();
   }
 
  private:
@@ -146,6 +147,11 @@ class Engine {
     kill(pid_, SIGKILL);
     waitpid(pid_, &status, 0);
     return status;
+  }
+
+  [[noreturn]] void end_for_silence() const {
+    kill(pid_, SIGKILL);
+    end_by(SIGALRM);
   }
 
   [[noreturn]] static void end_by(int number) {
