@@ -235,6 +235,8 @@ def _pytest_arguments(options: GradeOptions, tests: Tree, targets: Plan, submiss
     folders = [lab.folder for lab in tests.labs if lab.number <= max(labs) and any(lab.folder.glob("test_*.py"))]
     arguments = ["-qq", "--no-header", "--no-summary", "--tb=no", "-p", "no:cacheprovider", f"--rootdir={tests.root}", "-s"]
     arguments.append(f"--seed={seed}")
+    if options.seed is None:
+        arguments.append("--seed-is-new")
     arguments += map(str, folders)
     arguments += [f"--lab={lab}" for lab in labs] + [f"--isa={isa}" for isa in options.isas]
     arguments += [f"--milestone={number}" for number in options.milestones]

@@ -65,6 +65,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group.addoption("--lab", action="append", type=int, help="grade the kernel of this lab (may be repeated)")
     group.addoption("--milestone", action="append", help="only this milestone, such as 1.3 (may be repeated)")
     group.addoption("--seed", type=int, help="draw by chance what this seed draws (default: something new)")
+    group.addoption("--seed-is-new", action="store_true", help="nobody has asked for that seed: a student's host tests do without")
     group.addoption("--forget-failures", action="store_true", help="leave no failed run behind for ./pagewalk gdb")
     group.addoption("--failures", type=Path, help="keep failed runs in this folder (default: build/failed)")
     group.addoption("--results-json", type=Path, help="write the results as JSON")
@@ -76,7 +77,7 @@ def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line("markers", "milestone(number, points, witness): the proof of a milestone")
     if not hasattr(config, "workerinput"):
         if config.option.seed is None:  # the other processes inherit it
-            config.option.seed = fresh_seed()
+            config.option.seed, config.option.seed_is_new = fresh_seed(), True
         config.pluginmanager.register(Collector(config), "pagewalk-collector")
 
 
@@ -156,8 +157,9 @@ def host_tests(target: Target, pytestconfig: pytest.Config) -> HostTests:
         target.check_unchanged(program)
         return path
 
-    # A student's program that has not changed is not run again, so it draws the same each time.
-    seed = pytestconfig.getoption("--seed") if target.is_submission else None
+    # A student's program that has not changed is not run again, so it draws the same each time unless a seed was asked for.
+    is_asked = target.is_submission or not pytestconfig.getoption("--seed-is-new")
+    seed = pytestconfig.getoption("--seed") if is_asked else None
     return HostTests(build, target.memory, target.around_engine, seed)
 
 

@@ -1,5 +1,6 @@
 """The discipline of page tables, as the witness saw it: the first rule that a run has broken is the failure."""
 
+import random
 from collections.abc import Callable
 from pathlib import Path
 
@@ -19,13 +20,13 @@ BootWitnessed = Callable[[Callable[[KernelImage], str]], tuple[Guest, Witness]]
 _SPACE = "kernel/space/address_space.cc"
 
 
-def check_discipline(boot_witnessed: BootWitnessed, lab: int) -> None:
+def check_discipline(boot_witnessed: BootWitnessed, lab: int, chance: random.Random) -> None:
     """Runs what that lab's tables change by; fails if a rule was broken, or if the run does not come to its end.
 
     NotJudged if the witness could not judge, and the kernel is not to blame for it.
     """
     __tracebackhide__ = True
-    guest, witness = boot_witnessed(lambda image: f"{script_for(image, lab)}\npoweroff")
+    guest, witness = boot_witnessed(lambda image: f"{script_for(image, lab, chance)}\npoweroff")
     ended_by = None
     try:
         guest.run_to_power_off()

@@ -1,10 +1,13 @@
 """What a lab's kernel does under the witness, where nobody says: everything in which its tables change."""
 
+import random
+
 from grade.boot.kernel_image import KernelImage
 from grade.boot.layout import PAGE, layout_of
+from grade.boot.unused_pages import unused_pages
 
 _LOW, _BESIDE = 0x5000_0000_0000, 0x6000_0000_0000
-"""User addresses that no process uses."""
+"""User addresses that no process uses, where nobody draws others."""
 _FAILING = 4
 _PROGRAMS = {3: ("hello", "greet", "segments"), 4: ("border 4000 100",), 5: ("vmatest",), 6: ("family", "forktest")}
 """What runs from each lab on."""
@@ -12,12 +15,13 @@ _TOGETHER = ("tag 1 20", "tag 2 20")
 """Programs that run at the same time and give each other turns, so that roots are switched between them in each run."""
 
 
-def script_for(image: KernelImage, lab: int) -> str:
-    """Returns lines for the monitor of that lab's kernel, without the end."""
+def script_for(image: KernelImage, lab: int, chance: random.Random | None = None) -> str:
+    """Returns lines for the monitor of that lab's kernel, without the end; with `chance` pages are at drawn addresses."""
+    low, beside = unused_pages(chance, 2) if chance is not None else (_LOW, _BESIDE)
     frame = layout_of(image).region("frames").end  # RAM that the window does not have
-    lines = [f"map {_LOW:#x} {frame:#x} w", f"poke {_LOW:#x} 1", "breakpoint", "peek 0", "ticks 5"]
+    lines = [f"map {low:#x} {frame:#x} w", f"poke {low:#x} 1", "breakpoint", "peek 0", "ticks 5"]
     if lab >= 3:
-        lines += [f"unmap {_LOW:#x}", *_two_pages(frame), *(f"start {program}" for program in _TOGETHER), "wait"]
+        lines += [f"unmap {low:#x}", *_two_pages(beside, frame), *(f"start {program}" for program in _TOGETHER), "wait"]
     if lab >= 4:
         slots = len(layout_of(image).temp_slots)
         lines += [f"windows {frame:#x} 3", f"windows {frame + 3 * PAGE:#x} {slots}", f"windows {frame:#x} 3"]
@@ -28,11 +32,11 @@ def script_for(image: KernelImage, lab: int) -> str:
     return "\n".join(lines)
 
 
-def _two_pages(frame: int) -> list[str]:
+def _two_pages(first: int, frame: int) -> list[str]:
     """Returns lines that map two pages beside each other, change one of them, and take both away."""
-    pages = [(_BESIDE + at, frame + at) for at in (0, PAGE)]
+    pages = [(first + at, frame + at) for at in (0, PAGE)]
     return [
         *(f"map {va:#x} {pa:#x} w" for va, pa in pages),
-        f"protect {_BESIDE:#x} u",
+        f"protect {first:#x} u",
         *(f"unmap {va:#x}" for va, _ in reversed(pages)),
     ]

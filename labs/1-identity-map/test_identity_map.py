@@ -161,6 +161,6 @@ def test_economy(boot: Boot) -> None:
 
 
 @milestone("1.10", points=5, witness="D")
-def test_discipline(boot_witnessed: BootWitnessed) -> None:
+def test_discipline(boot_witnessed: BootWitnessed, chance: random.Random) -> None:
     """Stores to tables, flushes and releases of frames come in the right order"""
-    check_discipline(boot_witnessed, lab=1)
+    check_discipline(boot_witnessed, lab=1, chance=chance)

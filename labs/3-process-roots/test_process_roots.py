@@ -13,6 +13,7 @@ from grade.boot.layout import PAGE, layout_of
 from grade.boot.processes import Process, processes
 from grade.boot.promises import is_awaited
 from grade.boot.trapped import result_register, run_to_system_call, run_to_undefined_instruction, run_to_user_tick
+from grade.boot.unused_pages import unused_pages
 from grade.boot.user_image import UserImage, user_image
 from grade.checks.discipline import BootWitnessed, check_discipline
 from grade.checks.host_tests import check_host_tests
@@ -44,9 +45,6 @@ Boot = Callable[..., Guest]
 
 _PATIENCE = 10.0
 """Seconds asleep: a guest that waits for interrupts sleeps between them, and on a busy machine they come late."""
-
-_LOW_PAGE = 0x5000_0000_0000
-"""A user address that no program uses."""
 
 _ILLEGAL_INSTRUCTION, _SEGMENTATION = 4, 11  # signals
 
@@ -188,12 +186,12 @@ def test_ticks_in_user_mode(boot: Boot, kernel: Kernel, chance: random.Random) -
     pid, crumbs = (user_word(guest, root, program.va(name)) for name in ("g_result", "g_crumbs"))
     expect(crumbs == 3, "wrong-result", "three crumbs: it ran, it was interrupted, its call returned", f"{crumbs}")
     guest.run_to("after")
-    ticks = [fact.values for fact in guest.facts("tick")]
-    numbers = [int(tick["n"]) for tick in ticks if tick["mode"] == "user" and int(tick["pid"]) == pid]
+    ticks = (fact for fact in guest.facts("tick") if fact.values["mode"] == "user")
+    numbers = [tick.number("n") for tick in ticks if tick.number("pid") == pid]
     rising = len(numbers) >= 3 and numbers == sorted(set(numbers))
     expect(rising, "user-makes-no-progress", "at least 3 @tick in user mode, with rising n", f"n = {numbers}")
-    killed = guest.fact("killed").values
-    seen = (int(killed["pid"]), int(killed["signal"]), int(killed["pc"], 0))
+    killed = guest.fact("killed")
+    seen = tuple(killed.number(name) for name in ("pid", "signal", "pc"))
     wanted = (pid, _ILLEGAL_INSTRUCTION, expected)
     expect(seen == wanted, "fault-misreported", f"@killed with pid, signal, pc = {wanted}", f"{seen}")
 
@@ -219,7 +217,8 @@ def test_two_processes(boot: Boot, kernel: Kernel, chance: random.Random) -> Non
     tags = _tags(chance, 2)
     # The kernel has a page of its own down there: a process that also had it would share the tables that lead to it.
     frame = layout_of(KernelImage(kernel.isa, kernel.elf)).region("frames").end
-    guest = boot(f"map {_LOW_PAGE:#x} {frame:#x} w\n{_two_at_rest(tags)}")
+    (low_page,) = unused_pages(chance, 1)
+    guest = boot(f"map {low_page:#x} {frame:#x} w\n{_two_at_rest(tags)}")
     guest.run_to("one")
     guest.run_to("young")
     one, other = living(guest, 2)
@@ -408,7 +407,8 @@ def test_nothing_stale(
 ) -> None:
     """After a switch, an unmap and a tightened protection the old translation is not used"""
     check_host_tests(host_tests, "PageTableUnmap*", tmp_path)
-    _check_unmap_and_protect(boot, layout_of(KernelImage(kernel.isa, kernel.elf)).region("frames").end)
+    (low_page,) = unused_pages(chance, 1)
+    _check_unmap_and_protect(boot, low_page, layout_of(KernelImage(kernel.isa, kernel.elf)).region("frames").end)
     program = _program(kernel, "tag")
     script = [f"start tag {tag} 30" for tag in _tags(chance, 3)] + ["wait", *(f"run tag {tag} 2" for tag in _tags(chance, 3))]
     guest = boot("\n".join(["checkpoint ready", *script, "checkpoint after", "poweroff"]))
@@ -422,10 +422,10 @@ def test_nothing_stale(
     _check_ends(guest, {0: 6})
 
 
-def _check_unmap_and_protect(boot: Boot, frame: int) -> None:
+def _check_unmap_and_protect(boot: Boot, low_page: int, frame: int) -> None:
     """Checks through the monitor that CPU and tables agree that a page is gone, or read-only, or another one."""
     __tracebackhide__ = True
-    first, second, third = (f"{_LOW_PAGE + i * PAGE:#x}" for i in (0, 1, 512 << 9))  # the third needs tables of its own
+    first, second, third = (f"{low_page + i * PAGE:#x}" for i in (0, 1, 512 * 512))  # the third needs tables of its own
     one, two = f"{frame:#x}", f"{frame + PAGE:#x}"
     gone = [f"map {first} {one} w", f"poke {first} 0x11", f"unmap {first}", f"peek {first}", "checkpoint gone"]
     tight = [f"map {second} {two} w", f"poke {second} 0x22", f"protect {second} r", f"poke {second} 0x33"]
@@ -587,6 +587,6 @@ def _check_overflow_report(guest: Guest, stop: Stop, victim: Process) -> None:
 
 
 @milestone("3.12", points=5, witness="D")
-def test_discipline(boot_witnessed: BootWitnessed) -> None:
+def test_discipline(boot_witnessed: BootWitnessed, chance: random.Random) -> None:
     """Stores to tables, flushes and releases of frames come in the right order"""
-    check_discipline(boot_witnessed, lab=3)
+    check_discipline(boot_witnessed, lab=3, chance=chance)

@@ -1,6 +1,7 @@
 """Lab 4: frames beyond the window, one page at a time."""
 
 import errno
+import random
 from collections.abc import Callable
 
 from grade.boot.guest import Guest
@@ -680,6 +681,6 @@ def _check_beyond(guest: Guest, programs: tuple[str, ...]) -> None:
 
 
 @milestone("4.11", points=10, witness="D")
-def test_discipline(boot_witnessed: BootWitnessed) -> None:
+def test_discipline(boot_witnessed: BootWitnessed, chance: random.Random) -> None:
     """Stores to tables, flushes and releases of frames come in the right order"""
-    check_discipline(boot_witnessed, lab=4)
+    check_discipline(boot_witnessed, lab=4, chance=chance)

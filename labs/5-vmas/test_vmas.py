@@ -336,12 +336,12 @@ def _check_others(guest: Guest) -> None:
 def _check_fault_told(guest: Guest, script: AreaScript, last: Operation) -> None:
     """Checks that the kernel reported what the CPU refused, and killed the process there."""
     __tracebackhide__ = True
-    fault, killed = guest.fact("fault").values, guest.fact("killed").values
-    seen = (int(fault["address"], 0), fault["access"], fault["mode"], fault["fatal"])
+    fault, killed = guest.fact("fault"), guest.fact("killed")
+    seen = (fault.number("address"), *(fault.values[name] for name in ("access", "mode", "fatal")))
     wanted = (last.arguments[0], {STORE: "write", CALL: "execute"}.get(last.kind, "read"), "user", "no")
     expect(seen == wanted, "fault-misreported", f"@fault with address, access, mode, fatal = {wanted}", f"{seen}")
-    expect(killed["signal"] == "11", "fault-misreported", "signal 11, segmentation", killed["signal"])
-    pc = int(killed["pc"], 0)
+    expect(killed.number("signal") == 11, "fault-misreported", "signal 11, segmentation", killed.line)
+    pc = killed.number("pc")
     inside = any(part.execute and part.va <= pc < part.end for part in script.program.segments)
     at = pc == wanted[0] if last.kind == CALL else inside
     expect(at, "fault-misreported", f"@killed has the pc of {last}", f"{pc:#x}")
@@ -823,6 +823,6 @@ def _check_exhaustion(script: AreaScript, checkpoint: str) -> None:
 
 
 @milestone("5.10", points=10, witness="D")
-def test_discipline(boot_witnessed: BootWitnessed) -> None:
+def test_discipline(boot_witnessed: BootWitnessed, chance: random.Random) -> None:
     """Stores to tables, flushes and releases of frames come in the right order"""
-    check_discipline(boot_witnessed, lab=5)
+    check_discipline(boot_witnessed, lab=5, chance=chance)

@@ -684,6 +684,6 @@ def _check_hello(guest: Guest, times: int, why: str) -> None:
 
 
 @milestone("6.11", points=5, witness="D")
-def test_discipline(boot_witnessed: BootWitnessed) -> None:
+def test_discipline(boot_witnessed: BootWitnessed, chance: random.Random) -> None:
     """Stores to tables, flushes and releases of frames come in the right order"""
-    check_discipline(boot_witnessed, lab=6)
+    check_discipline(boot_witnessed, lab=6, chance=chance)
