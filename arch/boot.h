@@ -7,7 +7,7 @@
 #include "kernel/base/result.h"
 #include "kernel/map/kernel_regions.h"
 
-// Lab 1, map_kernel.cc: maps every kernel region at va = pa + `offset`, with its own permissions.
+// Lab 1, map_kernel.cc: maps every kernel region at its address() with `offset`, with its own permissions.
 [[nodiscard]] Result<void> map_kernel(KernelTable& table, std::uint64_t offset);
 
 // Lab 1, boot_map.cc: makes a root that maps the kernel where it was loaded (va = pa), loads it and turns on

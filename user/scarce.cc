@@ -224,7 +224,7 @@ void warm_up() {
   for (std::uint64_t number = 0; describe_area(number, &area) == 1; ++number) {
     const bool is_constant = area.start >= 0x400000 && area.end <= bits_of(&g_spawned);
     for (std::uint64_t page = area.start; is_constant && page < area.end; page += kPage) {
-      if (page != reinterpret_cast<std::uint64_t>(&cold_function)) (void)*pointer_to<volatile char>(page);
+      if (page != reinterpret_cast<std::uintptr_t>(&cold_function)) (void)*pointer_to<volatile char>(page);
     }
   }
   for (std::uint64_t pages = 1; pages < 4; ++pages) touch((layout::kUserStackTop - pages * kPage).raw());

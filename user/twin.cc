@@ -115,7 +115,7 @@ void go_on_as_child() {
   touch(reinterpret_cast<char*>(g_heap_end + kPage - 1));
   volatile char* const area = map(1);
   touch(area);
-  g_new_area = reinterpret_cast<std::uint64_t>(area);
+  g_new_area = reinterpret_cast<std::uintptr_t>(area);
   call_comes();
 
   const auto grandchild = fork();

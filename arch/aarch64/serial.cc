@@ -13,7 +13,7 @@ constexpr std::uint32_t kEnableFifos = 1 << 4;
 constexpr std::uint32_t kEightBits = 3 << 5;
 
 volatile std::uint32_t& uart_register(std::uint64_t offset) {
-  return *static_cast<volatile std::uint32_t*>(pointer_to(layout::kUart + offset));
+  return *static_cast<volatile std::uint32_t*>(register_at(layout::kUart + offset));
 }
 
 }  // namespace

@@ -18,11 +18,11 @@ constexpr std::uint64_t kTimerEnable = 1;
 constinit std::uint64_t g_period = 0;  // in counts of the timer
 
 volatile std::uint32_t& distributor(std::uint64_t offset) {
-  return *static_cast<volatile std::uint32_t*>(pointer_to(layout::kGicDistributor + offset));
+  return *static_cast<volatile std::uint32_t*>(register_at(layout::kGicDistributor + offset));
 }
 
 volatile std::uint32_t& cpu_interface(std::uint64_t offset) {
-  return *static_cast<volatile std::uint32_t*>(pointer_to(layout::kGicCpu + offset));
+  return *static_cast<volatile std::uint32_t*>(register_at(layout::kGicCpu + offset));
 }
 
 }  // namespace

@@ -22,7 +22,7 @@ void Arch::power_off() {
   // ACPI, 4.8.3.7: sleep type 5 (soft off) in bits 4:2, sleep enable in bit 5.
   constexpr std::uint64_t kSleepControl = 0x200;
   constexpr std::uint8_t kSoftOff = 5 << 2 | 1 << 5;
-  *static_cast<volatile std::uint8_t*>(pointer_to(layout::kPower + kSleepControl)) = kSoftOff;
+  *static_cast<volatile std::uint8_t*>(register_at(layout::kPower + kSleepControl)) = kSoftOff;
   halt();
 }
 

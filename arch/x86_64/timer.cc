@@ -20,7 +20,7 @@ constexpr std::uint32_t kDivideByOne = 0b1011;
 constexpr std::uint32_t kCountsPerMicrosecond = 1000;
 
 volatile std::uint32_t& apic_register(std::uint64_t offset) {
-  return *static_cast<volatile std::uint32_t*>(pointer_to(layout::kLocalApic + offset));
+  return *static_cast<volatile std::uint32_t*>(register_at(layout::kLocalApic + offset));
 }
 
 }  // namespace

@@ -39,6 +39,10 @@ class Layout:
 
     regions: tuple[Region, ...]
     guards: tuple[Region, ...]
+    offset: int
+    """va - pa of the kernel where it stays."""
+    device_offset: int
+    """va - pa of the devices' registers there."""
     ram_base: int
     window_end: int
     """The physical address after the RAM that the kernel can always reach."""
@@ -57,9 +61,28 @@ class Layout:
                 return region
         return None
 
-    def region_of(self, va: int, offset: int) -> Region | None:
+    def offset_of(self, region: Region) -> int:
+        """Returns va - pa of a region or guard, where the kernel stays."""
+        return self.device_offset if region.device else self.offset
+
+    def offset_at(self, pa: int) -> int:
+        """Returns va - pa of a physical address, where the kernel stays."""
+        region = self.region_at(pa)
+        return self.offset if region is None else self.offset_of(region)
+
+    def region_of(self, va: int) -> Region | None:
         """Returns the region or guard of which `va` is the low or the high alias, or None."""
-        return self.region_at(va - offset if va >= offset else va)
+        if va < self.offset:
+            return self.region_at(va)
+        for region in (*self.regions, *self.guards):
+            if region.pa <= va - self.offset_of(region) < region.end:
+                return region
+        return None
+
+    def pa_of(self, va: int) -> int:
+        """Returns the physical address of which `va` is the low or the high alias."""
+        region = self.region_of(va)
+        return va if va < self.offset else va - (self.offset if region is None else self.offset_of(region))
 
     def region(self, name: str) -> Region:
         """Returns the region or guard called `name`."""
@@ -92,6 +115,8 @@ def layout_of(image: KernelImage) -> Layout:
             part("boot-stack-guard", pa("boot_stack") - guard, pa("boot_stack")),
             part("emergency-stack-guard", pa("emergency_stack") - guard, pa("emergency_stack")),
         ),
+        offset=image.offset,
+        device_offset=constants["layout::kDeviceOffset"] if image.offset else 0,  # before lab 2 nothing has moved
         ram_base=board.ram_base,
         window_end=window_end,
         stack_size=constants["layout::kKernelStackSize"],

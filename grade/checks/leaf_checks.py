@@ -31,8 +31,9 @@ def check_nothing_else(
 
 def _allowed(guest: Guest, stacks: Iterable[range], more: Sequence[Region]) -> list[Span]:
     """Returns what may be mapped, in order of address."""
-    offset, slots = guest.offset, guest.layout.temp_slots
-    linear = [(region.pa + offset, region.end + offset) for region in (*guest.layout.regions, *more)]
+    offset_of, slots = guest.layout.offset_of, guest.layout.temp_slots
+    regions = (*guest.layout.regions, *more)
+    linear = [(region.pa + offset_of(region), region.end + offset_of(region)) for region in regions]
     return sorted([*linear, *((pages.start, pages.stop) for pages in stacks), (slots.start, slots.stop)])
 
 
@@ -56,14 +57,14 @@ def _fail_for_excess(guest: Guest, walker: RadixWalker, mapped: Range, outside: 
     pa = mapped.pa + va - mapped.va
     layout, region, walk = guest.layout, guest.layout.region_at(pa), walker.walk(va)
     seen = f"{va:#x} to {va + size:#x} maps {pa:#x} to {pa + size:#x}"
-    if region is not None and region in layout.guards and va - pa == guest.offset:
+    if region is not None and region in layout.guards and va - pa == layout.offset:
         cause = "null-page-mapped" if region.name == "page-0" else "guard-page-mapped"
         fail(cause, f"nothing maps {va:#x} ({region.name})", seen, walk)
     if layout.window_end <= pa < guest.ram_end:
         _fail_for_ram(guest, seen, walk)
     if region is None:
         fail("mapped-without-need", f"{va:#x}, where the kernel has nothing, is not mapped", seen, walk)
-    fail(_twice(region), f"{region.name} is mapped at {region.pa + guest.offset:#x} and nowhere else", seen, walk)
+    fail(_twice(region), f"{region.name} is mapped at {region.pa + layout.offset_of(region):#x} and nowhere else", seen, walk)
 
 
 def _twice(region: Region) -> str:
@@ -75,9 +76,9 @@ def cause_of_second_mapping(guest: Guest, mapping: Mapping) -> str | None:
 
     A page at the place of another is something else: None.
     """
-    region = guest.layout.region_at(mapping.pa)
-    is_at_home = guest.walk(mapping.pa + guest.offset).pa == mapping.pa
-    if region is None or not is_at_home or guest.layout.region_at(mapping.va - guest.offset) is not None:
+    layout, region = guest.layout, guest.layout.region_at(mapping.pa)
+    is_at_home = guest.walk(mapping.pa + layout.offset_at(mapping.pa)).pa == mapping.pa
+    if region is None or not is_at_home or layout.region_of(mapping.va) is not None:
         return None
     return _twice(region)
 

@@ -13,7 +13,6 @@ from grade.diagnosis.failure import expect
 from grade.walker import RadixWalker
 
 _SHOWN = 4  # of the frames that a report speaks of
-_ENTRIES = 512
 _TABLE, _USER_PAGE, _STACK_PAGE, _MAP = "table", "user page", "page of a kernel stack", "map"
 _KINDS = (_TABLE, _USER_PAGE, _STACK_PAGE, _MAP)
 
@@ -111,38 +110,38 @@ def ledger_of(guest: Sight, roots: Iterable[int] = (), held: Iterable[int] = (),
 
 def _uses(guest: Sight, kernel_root: int, processes: dict[int, str]) -> Iterator[tuple[str, int, str]]:
     """Yields kind, frame and words of each entry that leads to a frame of the allocator's, and of each root."""
-    walker, offset = guest.walker(), guest.offset
+    walker, linear = guest.walker(), (guest.layout.offset, guest.layout.device_offset)
     windows, is_split = guest.layout.temp_slots, "high" in walker.halves
-    user_slots = range(_ENTRIES if is_split else _ENTRIES // 2)
+    user_slots, upper = walker.root_slots(walker.windows[0]), walker.root_slots(walker.windows[-1])
     upper_root = walker.roots()["high"] if is_split else kernel_root
-    upper = range(_ENTRIES) if is_split else range(_ENTRIES // 2, _ENTRIES)
     for root in {kernel_root, upper_root}:
         yield _TABLE, root, "a root of the kernel's"
-    for kind, frame, va in _entries(walker, upper_root, -1 << 48, upper):
+    for kind, frame, va in _entries(walker, upper_root, upper):
         if kind == "table":
             yield _TABLE, frame, f"the kernel's table for {va:#x}"
-        elif va - frame != offset and va not in windows:
+        elif va - frame not in linear and va not in windows:
             yield _STACK_PAGE, frame, f"page {va:#x} of a kernel stack"
-    for kind, frame, va in _entries(walker, kernel_root, 0, user_slots):
+    for kind, frame, va in _entries(walker, kernel_root, user_slots):
         if kind == "table":  # the monitor's command `map` makes such entries; what they lead to is not the allocator's
             yield _TABLE, frame, f"the kernel's table for {va:#x}"
     for root, owner in processes.items():
         yield _TABLE, root, f"the root of {owner}"
-        for kind, frame, va in _entries(walker, root, 0, user_slots):
+        for kind, frame, va in _entries(walker, root, user_slots):
             if kind == "table":
                 yield _TABLE, frame, f"the table for {va:#x} of {owner}"
             else:
                 yield _USER_PAGE, frame, f"the page {va:#x} of {owner}"
 
 
-def _entries(walker: RadixWalker, root: int, base: int, slots: range) -> Iterator[tuple[str, int, int]]:
+def _entries(walker: RadixWalker, root: int, slots: dict[int, int]) -> Iterator[tuple[str, int, int]]:
     """Yields kind, frame and address of each table and page that `slots` of a root lead to; no entries of a repeated table."""
-    top = walker.windows[0].top
-    todo, seen = [(top, root, base, slots)], {root}
+    top, count = walker.windows[0].top, 1 << walker.index_bits
+    first, va = next(iter(slots.items()))
+    todo, seen = [(top, root, va - (first << walker.shift(top)), list(slots))], {root}
     kinds: dict[tuple[int, int], str] = {}  # for entries that differ only in where their page is
     while todo:
         level, table, start, indexes = todo.pop()
-        entries, frame_bits = walker.read_table(table, _ENTRIES) or (), walker.frame_bits(level)
+        entries, frame_bits = walker.read_table(table, count) or (), walker.frame_bits(level)
         for index in indexes if entries else ():
             if not (entry := entries[index]):
                 continue
@@ -156,4 +155,4 @@ def _entries(walker: RadixWalker, root: int, base: int, slots: range) -> Iterato
                 yield kind, below, va % (1 << 64)
                 if below not in seen:
                     seen.add(below)
-                    todo.append((level - 1, below, va, range(_ENTRIES)))
+                    todo.append((level - 1, below, va, list(range(count))))

@@ -40,13 +40,14 @@ def check_all_regions_mapped(guest: Guest) -> None:
     ranges = [(r.va, r.va + r.size) for r in coalesce(kernel_mappings(guest))]
     walker = guest.walker()
     for region in guest.layout.regions:
-        hole = _first_hole(ranges, region.pa + guest.offset, region.end + guest.offset)
+        offset = guest.layout.offset_of(region)
+        hole = _first_hole(ranges, region.pa + offset, region.end + offset)
         if hole is None:
             continue
-        cause = cause_of_hole(walker, region, guest.offset, hole - guest.offset)
+        cause = cause_of_hole(walker, region, offset, hole - offset)
         walk = walker.walk(hole)
         cause = cause_in_defect(walker, walk) or cause
-        start, end = region.pa + guest.offset, region.end + guest.offset
+        start, end = region.pa + offset, region.end + offset
         fail(cause, f"{region.name} is mapped from {start:#x} to {end:#x}", f"nothing maps {hole:#x}", walk)
 
 
@@ -74,9 +75,10 @@ def check_offset(guest: Guest, cause: str) -> None:
     """Checks that every leaf of the kernel's half has va - pa == offset."""
     __tracebackhide__ = True
     for mapping in kernel_mappings(guest):
-        if mapping.va - mapping.pa != guest.offset:
+        offset = guest.layout.offset_at(mapping.pa)
+        if mapping.va - mapping.pa != offset:
             cause = cause_of_second_mapping(guest, mapping) or cause
-            wanted = f"va - pa == {guest.offset:#x} for every page of the kernel"
+            wanted = f"va - pa == {offset:#x} for every page of {'a device' if offset != guest.offset else 'the kernel'}"
             seen = f"{mapping.va:#x} maps {mapping.pa:#x}, a difference of {mapping.va - mapping.pa:#x}"
             fail(cause, wanted, seen, guest.walk(mapping.va))
 
@@ -147,8 +149,8 @@ def _check_leaf(guest: Guest, walker: RadixWalker, mapping: Mapping, settings: S
 def _by_region(guest: Guest, mappings: list[Mapping]) -> Iterator[tuple[Region, Mapping]]:
     """Yields each region with each leaf that holds a part of it."""
     for mapping in mappings:
-        low = mapping.va - guest.offset
         for region in guest.layout.regions:
+            low = mapping.va - guest.layout.offset_of(region)
             if low < region.end and region.pa < low + mapping.size:
                 yield region, mapping
 
@@ -187,13 +189,12 @@ def check_low_half_is_given_back(guest: Guest) -> None:
     """Checks that the lower half's root is empty, and that the only frames in use are the tables that can be reached."""
     __tracebackhide__ = True
     walker, roots = guest.walker(), guest.cpu().roots
-    root, slots = (roots["user"], 512) if "user" in roots else (roots["kernel"], 256)
+    root = roots.get("user", roots["kernel"])
     if walker.walk(0).fault != "walk-disabled":
-        entries = [guest.read_word(root + 8 * slot) for slot in range(slots)]
-        used = next((slot for slot, entry in enumerate(entries) if entry), None)
-        wanted = f"the lower half of the root at {root:#x} is empty"
-        seen = f"slot {used} holds {entries[used or 0]:#x}"
-        expect(used is None, "freed-table-still-linked", wanted, seen, walker.walk((used or 0) << 39))
+        for slot, va in walker.root_slots(walker.windows[0]).items():
+            entry = guest.read_word(root + walker.entry_bytes * slot, walker.entry_bytes)
+            wanted = f"the lower half of the root at {root:#x} is empty"
+            expect(entry == 0, "freed-table-still-linked", wanted, f"slot {slot} holds {entry:#x}", walker.walk(va))
     zones = check_zones(guest)
     tables, frames = len(walker.tables()), len(frame_records(guest).in_use)
     wanted = f"{tables} frames in use: the tables that the roots lead to"
@@ -205,7 +206,7 @@ def check_nothing_at(guest: Guest, region: Region, cause: str) -> None:
     """Checks that no page of a guard, or of page 0, is mapped."""
     __tracebackhide__ = True
     walker = guest.walker()
-    start = 0 if region.name == "page-0" else region.pa + guest.offset
+    start = 0 if region.name == "page-0" else region.pa + guest.layout.offset_of(region)
     for va in range(start, start + region.size, PAGE):
         walk = walker.walk(va)
         expect(walk.mapping is None, cause, f"nothing maps {va:#x} ({region.name})", f"it maps {walk.pa or 0:#x}", walk)

@@ -17,8 +17,6 @@ from grade.walker import Mapping, Walk
 
 _STACKS = "kernel/map/kernel_stack.cc"
 
-USER_END = 1 << 47  # the end of what the lower half translates
-
 
 def living(guest: Guest, at_least: int) -> list[Process]:
     """Returns the live processes; fails if one was killed that should not have been, or if there are too few."""
@@ -59,7 +57,7 @@ def user_word(guest: Guest, root: int, va: int) -> int:
 
 def user_mappings(guest: Guest, root: int) -> list[Mapping]:
     """Returns every leaf of the lower half of `root`."""
-    return list(guest.walker().mappings(root, 0, USER_END))
+    return list(guest.walker().mappings(root, 0, guest.isa.paging.user_end))
 
 
 def kernel_mappings_in(guest: Guest, root: int, low: int, high: int) -> dict[int, Mapping]:
@@ -76,7 +74,9 @@ def user_tables(guest: Guest, root: int) -> set[int]:
     if "user" in roots:
         return set(guest.walker().tables(root))
     walker = guest.walker().with_root(root)
-    return {root} | {step.table for mapping in walker.mappings(high=USER_END) for step in walker.walk(mapping.va).steps}
+    return {root} | {
+        step.table for mapping in walker.mappings(high=guest.isa.paging.user_end) for step in walker.walk(mapping.va).steps
+    }
 
 
 def check_loaded(guest: Guest, process: Process) -> None:
@@ -137,13 +137,14 @@ def check_kernel_half(guest: Guest, master: int, process: Process) -> None:
     __tracebackhide__ = True
     if "user" in guest.cpu().roots:
         return
-    for slot in range(256, 512):
-        ours, theirs = (guest.read_word(root + 8 * slot) & ~guest.isa.paging.set_by_cpu for root in (process.root, master))
+    walker = guest.walker()
+    for slot, va in walker.root_slots(walker.windows[-1]).items():
+        ours, theirs = (_root_entry(guest, root, slot) & ~guest.isa.paging.set_by_cpu for root in (process.root, master))
         if ours == theirs:
             continue
-        walk = walk_in(guest, process.root, slot << 39 | 0xFFFF << 48)
+        walk = walk_in(guest, process.root, va)
         # If it leads somewhere all the same, it is another table: a change in one does not show in the other.
-        cause = _cause_in_upper_half(guest, slot) if not ours & 1 else "kernel-half-differs"
+        cause = _cause_in_upper_half(guest, slot) if walk.steps[0].kind == "empty" else "kernel-half-differs"
         wanted = f"entry {slot} of the root of {process} is the kernel's, {theirs:#x}"
         fail(cause, wanted, f"{ours:#x}", walk)
 
@@ -161,9 +162,10 @@ def check_kernel_leaves(guest: Guest, root: int, alive: Iterable[Process]) -> No
 
 def _cause_in_upper_half(guest: Guest, slot: int) -> str:
     """Names what lies below an entry of the root's upper half: the image and the window, the stacks, or something else."""
-    if slot == guest.offset >> 39 & 511:
+    walker = guest.walker()
+    if slot == walker.parts(guest.offset)[0][1]:
         return "vectors-not-in-root"
-    stacks = {process.stack - 1 >> 39 & 511 for process in processes(guest)}
+    stacks = {walker.parts(process.stack - 1)[0][1] for process in processes(guest)}
     return "kernel-stack-not-in-root" if slot in stacks else "kernel-half-differs"
 
 
@@ -198,10 +200,16 @@ def check_user_half(guest: Guest, process: Process, image: UserImage) -> None:
 def _check_root_is_clean(guest: Guest, process: Process) -> None:
     """Checks that only the first entry of the user half is used in a root: it covers all of a program."""
     __tracebackhide__ = True
-    for slot in range(1, 512 if "user" in guest.cpu().roots else 256):
-        entry = guest.read_word(process.root + 8 * slot)
+    walker = guest.walker()
+    for slot, va in walker.root_slots(walker.windows[0]).items():
+        entry = _root_entry(guest, process.root, slot)
         wanted = f"entry {slot} of the root of {process} is empty"
-        expect(entry == 0, "root-not-cleared", wanted, f"{entry:#x}", walk_in(guest, process.root, slot << 39))
+        expect(slot == 0 or entry == 0, "root-not-cleared", wanted, f"{entry:#x}", walk_in(guest, process.root, va))
+
+
+def _root_entry(guest: Guest, root: int, slot: int) -> int:
+    size = guest.isa.paging.walker.entry_bytes
+    return guest.read_word(root + size * slot, size)
 
 
 def _wanted_pages(image: UserImage, user: UserLayout) -> dict[int, str]:

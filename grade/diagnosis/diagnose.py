@@ -15,6 +15,7 @@ from grade.diagnosis.fault_cause import Attempt, cause_of_fault
 from grade.diagnosis.process_ends import killed_process, missing_in_root, panic_cause, trap_without_stack
 from grade.diagnosis.window_ends import file_in_window, panic_while_closing
 from grade.isa.registers import CpuState
+from grade.isa.traps import Role
 from grade.machine.facts import Fact, MalformedFact
 from grade.machine.stop import AT_PROMPT, Stop, StopKind
 from grade.visible import visible
@@ -139,7 +140,7 @@ def _overflow(guest: Sight, fact: Fact, wanted: str) -> NoReturn:
     """Raises the failure for a stack that ran out, or that no longer exists."""
     __tracebackhide__ = True
     top, pc = fact.number("sp") - 8, fact.number("pc")
-    cause = cause_of_fault(guest, Attempt(top, Access.WRITE, _has_moved(guest, pc), "the stack"))
+    cause = cause_of_fault(guest, Attempt(top, Access.WRITE, _has_moved(guest, pc), Role.STACK))
     # Arm's vectors see that there is no room before they push: what is below the stack pointer may still be there.
     has_room = guest.walker().would_fault(top, Access.WRITE.value, user=False) is None
     if not has_room and cause not in ("unexpected-fault", "stack-overflow"):
@@ -268,7 +269,7 @@ def _unreported_fault(guest: Sight, cpu: CpuState, wanted: str) -> Failure | Non
     """Explains the last fault if it concerns the kernel's map, would recur, and was not reported by the kernel."""
     address, access = cpu.fault_address, guest.isa.traps.last_access(cpu)
     reported = any(fact.number("address") == address for fact in guest.facts("fault"))
-    region = guest.layout.region_of(address, guest.offset)
+    region = guest.layout.region_of(address)
     if reported or region is None or region.name == "page-0":  # 0 is also what the register holds at first
         return None
     if address < guest.offset and guest.facts("process"):  # a program's: such a fault may just have brought its page
@@ -291,7 +292,7 @@ def unreachable_handler(guest: Sight, cpu: CpuState, wanted: str, *, at_its_end:
         refused = guest.walker().would_fault(need.va, need.access.value, user=False)
         if refused is None:
             continue
-        cause = cause_of_fault(guest, Attempt(need.va, need.access, _has_moved(guest, cpu.pc), need.what))
+        cause = cause_of_fault(guest, Attempt(need.va, need.access, _has_moved(guest, cpu.pc), need.role))
         seen = f"no exception can be handled: {need.what} at {need.va:#x} is not reachable ({refused})"
         return Failure(cause, wanted, seen, guest.walk(need.va))
     return None

@@ -10,25 +10,22 @@ from grade.diagnosis.process_ends import cause_in_process_root
 from grade.diagnosis.window_ends import cause_in_window, cause_of_user_pointer
 from grade.isa.board import Region
 from grade.isa.control import Settings
+from grade.isa.traps import Role
 from grade.walker import Access, RadixWalker, Walk
-
-_DESCRIPTOR_TABLES = ("the IDT", "the GDT", "the TSS")
-_HANDLERS = ("the vector table", "the page-fault handler")
-_STACK = "the stack"
 
 
 @dataclass(frozen=True)
 class Attempt:
     """An access that the CPU could not make.
 
-    `moved` says whether the kernel was already at its high addresses, by its pc or its sp; `what` says what the CPU
-    itself wanted there, if the program was not the one that wanted it (diagnose.py).
+    `moved` says whether the kernel was already at its high addresses, by its pc or its sp; `role` says for what
+    the CPU itself wanted it, if the program was not the one that wanted it (diagnose.py).
     """
 
     va: int
     access: Access
     moved: bool
-    what: str = ""
+    role: Role | None = None
 
 
 def cause_of_fault(guest: Sight, attempt: Attempt) -> str:
@@ -39,11 +36,11 @@ def cause_of_fault(guest: Sight, attempt: Attempt) -> str:
         return _cause_of_overwriting(guest, walk)
     if (cause := cause_in_window(guest, walk)) is not None:
         return cause
-    by_program = attempt.moved and not attempt.what and attempt.access is not Access.EXECUTE
+    by_program = attempt.moved and attempt.role is None and attempt.access is not Access.EXECUTE
     if by_program and (cause := cause_of_user_pointer(guest, attempt.va)) is not None:
         return cause
     high = offset > 0 and walk.va >= offset
-    pa = walk.va - offset if high else walk.va
+    pa = guest.layout.pa_of(walk.va)
     if high and not attempt.moved and walk.fault in ("not-present", "translation-off", "non-canonical"):
         return "high-half-not-mapped" if _is_the_jump(attempt) else "high-address-too-early"
     if walk.fault is not None and walk.fault != "not-present":
@@ -52,21 +49,21 @@ def cause_of_fault(guest: Sight, attempt: Attempt) -> str:
         return _cause_in_permission(walk, attempt.access, offset)
     if _has_other_levels(walker, walk.va, pa):
         return "wrong-level-count"
-    if (cause := cause_in_process_root(guest, walk.va, walk.root, attempt.what)) is not None:
+    if (cause := cause_in_process_root(guest, walk.va, walk.root, attempt.role)) is not None:
         return cause
     region = guest.layout.region_at(pa)
     if walk.root == _boot_root(guest) and region is not None:
         return "wrong-root-loaded" if guest.facts("process") else "boot-map-too-short"
-    if offset > 0 and not high and region is not None and walker.walk(pa + offset).mapping is not None:
+    if offset > 0 and not high and region is not None and walker.walk(pa + guest.layout.offset_of(region)).mapping is not None:
         return _cause_still_low(region, attempt)
     if high and region is not None and len(walk.steps) == 1 and not guest.facts("process"):
         return "upper-half-emptied"  # it ran there
-    return _cause_missing(walker, region, (offset if high else 0, pa), attempt.what)
+    return _cause_missing(walker, region, (walk.va - pa, pa), attempt.role)
 
 
 def _is_the_jump(attempt: Attempt) -> bool:
     """Returns whether the attempt is that of a kernel that moves: to fetch there, or to use its stack there."""
-    return attempt.access is Access.EXECUTE or attempt.what == _STACK
+    return attempt.access is Access.EXECUTE or attempt.role is Role.STACK
 
 
 def _boot_root(guest: Sight) -> int | None:
@@ -99,7 +96,9 @@ def _has_other_levels(walker: RadixWalker, va: int, pa: int) -> bool:
     """Returns whether `va` would translate to `pa` if the CPU walked one level less, or one more, from the same root."""
     for difference in (-1, 1):
         other = copy(walker)
-        other.windows = tuple(replace(w, top=w.top + difference, entries=512) for w in walker.windows if w.top < 4)
+        other.windows = tuple(
+            replace(w, top=w.top + difference, entries=1 << walker.index_bits) for w in walker.windows if w.top < 4
+        )
         if other.windows and other.windows[0].top <= 3 and other.walk(va).pa == pa:
             return True
     return False
@@ -151,9 +150,9 @@ def _cause_still_low(region: Region, attempt: Attempt) -> str:
     """Names why the low alias of `region` was used although only the high one is mapped."""
     if not attempt.moved:
         return "identity-dropped-too-early"
-    if attempt.what in _DESCRIPTOR_TABLES:
+    if attempt.role is Role.TABLE:
         return "descriptor-tables-still-low"
-    if attempt.what in _HANDLERS:
+    if attempt.role is Role.HANDLER:
         return "vectors-still-low"
     if region.device:
         return "device-still-low"
@@ -162,16 +161,16 @@ def _cause_still_low(region: Region, attempt: Attempt) -> str:
     return "stack-still-low" if "stack" in region.name else "pointer-still-low"
 
 
-def _cause_missing(walker: RadixWalker, region: Region | None, where: tuple[int, int], what: str) -> str:
+def _cause_missing(walker: RadixWalker, region: Region | None, where: tuple[int, int], role: Role | None) -> str:
     """Names why nothing maps the address; `where` is its va - pa and its pa, which belongs to `region`."""
     offset, pa = where
     if region is None or region.name == "page-0":
-        return "vectors-not-mapped" if region is None and what in _HANDLERS else "unexpected-fault"
+        return "vectors-not-mapped" if region is None and role is Role.HANDLER else "unexpected-fault"
     if region.name.endswith("-guard"):
         return "stack-overflow"
     if offset > 0 and any(m.pa <= pa < m.pa + m.size and m.va - m.pa not in (0, offset) for m in walker.mappings()):
         return "wrong-offset"
-    return "vectors-not-mapped" if what in _HANDLERS else cause_of_hole(walker, region, offset, pa)
+    return "vectors-not-mapped" if role is Role.HANDLER else cause_of_hole(walker, region, offset, pa)
 
 
 def cause_of_hole(walker: RadixWalker, region: Region, offset: int, pa: int) -> str:

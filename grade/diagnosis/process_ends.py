@@ -10,6 +10,7 @@ from grade.diagnosis import programs
 from grade.diagnosis.defects import cause_in_bits
 from grade.diagnosis.failure import Failure, Kill
 from grade.isa.registers import CpuState
+from grade.isa.traps import Role
 from grade.machine.facts import Fact
 from grade.walker import Walk
 
@@ -50,10 +51,10 @@ def missing_in_root(guest: Sight, fact: Fact, wanted: str) -> Failure:
     return Failure(defect or cause, wanted, seen, walk, ROOTS if defect is not None else "")
 
 
-def cause_in_process_root(guest: Sight, va: int, root: int | None, what: str) -> str | None:
+def cause_in_process_root(guest: Sight, va: int, root: int | None, role: Role | None) -> str | None:
     """Names what is missing where nothing maps `va`: part of a kernel stack, or of the kernel half of a process's root.
 
-    Returns None if it is neither. `what` says what the CPU itself wanted it for (diagnose.py).
+    Returns None if it is neither. `role` says what the CPU itself wanted it for (diagnose.py).
     """
     living = processes(guest)
     if va < guest.offset or not living:
@@ -64,10 +65,10 @@ def cause_in_process_root(guest: Sight, va: int, root: int | None, what: str) ->
         return "kernel-stack-not-in-root"
     if root not in {process.root for process in living}:
         return None
-    if what == "the stack":
+    if role is Role.STACK:
         return "kernel-stack-not-in-root"
-    region = guest.layout.region_of(va, guest.offset)
-    if what in ("the IDT", "the GDT", "the TSS", "the vector table", "the page-fault handler"):
+    region = guest.layout.region_of(va)
+    if role in (Role.TABLE, Role.HANDLER):
         return "vectors-not-in-root"
     if region is not None and region.device:
         return "device-not-in-root"
@@ -81,15 +82,15 @@ def _is_guard(guest: Sight, va: int, stack: int) -> bool:
 
 
 def trap_without_stack(guest: Sight, cpu: "CpuState", wanted: str) -> Failure | None:
-    """Explains a trap from user mode that found no stack at TSS.RSP0. None if there is one, or if the ISA needs none there."""
+    """Explains a trap from user mode that found no stack where the CPU looks for one. None if there is one, or if the ISA needs none there."""
     at = guest.isa.traps.place_of_stack(cpu)
     if at is None or (entry := guest.walk(at).pa) is None:
         return None
-    stack = guest.read_word(entry)
+    stack, name = guest.read_word(entry), guest.isa.traps.name_of_stack
     walk = guest.walk(stack - 8)
-    seen = f"a trap out of user mode finds no stack at TSS.RSP0 - 8 = {stack - 8 & (1 << 64) - 1:#x}"
+    seen = f"a trap out of user mode finds no stack at {name} - 8 = {stack - 8 & (1 << 64) - 1:#x}"
     if stack < guest.offset:
-        return Failure("trap-stack-not-set", wanted, f"RSP0 = {stack:#x}: {seen}")
+        return Failure("trap-stack-not-set", wanted, f"{name} = {stack:#x}: {seen}")
     return Failure("kernel-stack-not-in-root", wanted, seen, walk) if walk.mapping is None else None
 
 

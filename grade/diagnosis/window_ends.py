@@ -9,7 +9,6 @@ from grade.diagnosis.process_ends import CHECKS_OF_FRAMES
 from grade.machine.facts import Fact
 from grade.walker import Walk
 
-_END_OF_LOWER_HALF = 1 << 47
 _DEEP = 1024
 """How many bytes of stack are searched for a caller of the function that reports."""
 
@@ -48,9 +47,9 @@ def cause_of_user_pointer(guest: Sight, va: int) -> str | None:
     With no user pages loaded, a user's page of another process counts. Before lab 4 no pointer of a user's is followed:
     there the line that faulted says more.
     """
-    if guest.offset == 0 or va >= _END_OF_LOWER_HALF:
+    if guest.offset == 0 or va >= guest.isa.paging.user_end:
         return None
-    page = next(guest.walker().mappings(low=0, high=_END_OF_LOWER_HALF), None)
+    page = next(guest.walker().mappings(low=0, high=guest.isa.paging.user_end), None)
     if page is None:
         walks = (guest.walker().with_root(process.root).walk(va) for process in processes(guest))
         page = next((walk.mapping for walk in walks if walk.mapping is not None), None)

@@ -12,7 +12,6 @@ from grade.inspect.spaces import Space, spaces, walker_of
 from grade.walker import Mapping, TooManyTables
 
 _MOST = 8  # findings of one kind that are shown for one space
-_USER_END = 1 << 47
 _OF_KERNEL = ("the kernel's", "a kernel stack")  # the ledger's words for what is the kernel's
 
 
@@ -68,7 +67,7 @@ def _promises(guest: Sight, space: Space) -> Iterator[str]:
         return
     try:
         areas: MemoryMap = memory_map(guest, space.slot)
-        pages = list(walker_of(guest, space).mappings(space.root, 0, _USER_END))
+        pages = list(walker_of(guest, space).mappings(space.root, 0, guest.isa.paging.user_end))
     except (Failure, TooManyTables) as error:
         yield f"{space.label}: {error}"
         return
@@ -87,7 +86,9 @@ def _written_by_two(guest: Sight, every: list[Space]) -> Iterator[str]:
         if space.slot is None or not space.slot.pid:
             continue
         try:
-            pages = [page for page in walker_of(guest, space).mappings(space.root, 0, _USER_END) if page.user_write]
+            pages = [
+                page for page in walker_of(guest, space).mappings(space.root, 0, guest.isa.paging.user_end) if page.user_write
+            ]
         except TooManyTables:
             continue  # _defects() reports it
         for page in pages:
@@ -101,7 +102,7 @@ def has_unpromised_pages(guest: Sight) -> bool:
     for space in spaces(guest):
         if space.slot is None or space.slot.map is None or not space.slot.pid:
             continue
-        areas, pages = memory_map(guest, space.slot), walker_of(guest, space).mappings(space.root, 0, _USER_END)
+        areas, pages = memory_map(guest, space.slot), walker_of(guest, space).mappings(space.root, 0, guest.isa.paging.user_end)
         if any(page.user and areas.area_of(page.va) is None for page in pages):
             return True
     return False
@@ -119,9 +120,10 @@ def _kernel_halves(guest: Sight, every: list[Space]) -> Iterator[str]:
     walker = guest.walker()
     if "high" in walker.halves or not guest.offset or not walker.translation_on() or len(every) < 2:
         return
-    first, *others = ((space, walker.read_table(space.root, 512)) for space in every)
+    upper = walker.windows[-1]
+    first, *others = ((space, walker.read_table(space.root, upper.entries)) for space in every)
     for space, entries in others:
-        for index in range(256, 512):
+        for index in walker.root_slots(upper):
             if entries is None or first[1] is None:
                 yield f"{space.label}: its root {space.root:#x} cannot be read"
                 break

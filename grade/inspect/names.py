@@ -7,8 +7,6 @@ from grade.diagnosis.failure import Failure
 from grade.inspect.spaces import Space
 from grade.walker import Mapping
 
-_USER_END = 1 << 47
-
 
 class Names:
     """Names for the addresses of one space, as the kernel's records are now."""
@@ -23,7 +21,7 @@ class Names:
         guest = self._guest
         if va >= guest.offset > 0 or guest.offset == 0:
             return self._of_kernel(va)
-        region = guest.layout.region_of(va, guest.offset)
+        region = guest.layout.region_of(va)
         return self._of_user(va) or (f"{region.name} (low)" if region is not None else "")
 
     def of_mapping(self, page: Mapping) -> str:
@@ -39,7 +37,7 @@ class Names:
         for top, slot in self._stacks.items():
             if top - guest.layout.stack_size <= va < top:
                 return "boot-stack" if slot.pid == 0 else f"kernel stack of {slot.pid} ({slot.program})"
-        region = guest.layout.region_of(va, guest.offset)
+        region = guest.layout.region_of(va)
         return region.name if region is not None else ""
 
     def _of_user(self, va: int) -> str:
@@ -60,4 +58,4 @@ def _areas_of(guest: Sight, space: Space) -> MemoryMap | None:
 
 def is_users(guest: Sight, va: int) -> bool:
     """Returns whether the address is in the user half of the address space."""
-    return guest.offset > 0 and va < _USER_END
+    return guest.offset > 0 and va < guest.isa.paging.user_end

@@ -57,7 +57,7 @@ def _fault_lines(guest: Sight, cpu: CpuState, fault: LastFault) -> list[str]:
 
 def _cause_in_kernel(guest: Sight, cpu: CpuState, fault: LastFault) -> str:
     cause = cause_of_fault(guest, Attempt(fault.address, fault.access, max(fault.pc, cpu.sp) >= guest.offset))
-    region, page = guest.layout.region_of(fault.address, guest.offset), guest.walk(fault.address).mapping
+    region, page = guest.layout.region_of(fault.address), guest.walk(fault.address).mapping
     if cause == "wrong-permission" and region is not None and page is not None:
         if (page.write, page.kernel_execute) == (region.write, region.execute):
             return f"the tables are right: nobody may {fault.access.value} in the kernel's {region.name}"

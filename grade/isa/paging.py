@@ -13,6 +13,8 @@ class Paging(ABC):
     walker: type[RadixWalker]
     user_end: int
     """Where the lower half of the address space ends."""
+    levels: int
+    """How many levels of tables the kernel uses."""
     largest_leaf: int
     """The level of the largest leaf that every CPU of the ISA has."""
     set_by_cpu: int = 0

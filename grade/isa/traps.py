@@ -59,6 +59,15 @@ class Interrupted:
     flags: int
 
 
+class Role(Enum):
+    """The reasons for which the CPU itself accesses memory when it takes a trap."""
+
+    TABLE = "a table that it reads"
+    HANDLER = "the code that it goes to"
+    STACK = "the stack that it pushes to"
+    INTERRUPTED = "what it was doing before"
+
+
 @dataclass(frozen=True)
 class Need:
     """An address without which the CPU cannot take a trap, how it accesses it, and the cause if it is missing."""
@@ -67,6 +76,7 @@ class Need:
     va: int
     access: Access
     cause: str = ""
+    role: Role = Role.INTERRUPTED
 
 
 class Traps(ABC):
@@ -74,6 +84,8 @@ class Traps(ABC):
 
     resets: bool
     """Whether an exception that cannot be delivered resets the machine."""
+    name_of_stack: str
+    """The manual's name for what place_of_stack() returns; empty if there is none."""
 
     @abstractmethod
     def handler(self, guest: StoppedCpu, event: Event, *, of_user: bool) -> int:

@@ -18,6 +18,10 @@ OF_ONE = re.compile(
 """A name of an ISA, or of a register that only one has."""
 
 
+GEOMETRY = re.compile(r"(?:<<|>>) *(?:39|47|48)\b|range\(256, 512\)|\b512 if\b|\bRSP0\b|the (?:IDT|GDT|TSS)\b")
+"""Where one format has its halves and its root's entries, and what only one ISA has in memory for the CPU."""
+
+
 def _modules() -> list[Path]:
     everything = [*(ROOT / "grade").rglob("*.py"), *(ROOT / "labs").glob("*/*.py")]
     return [path for path in everything if "tests" not in path.parts]
@@ -36,6 +40,19 @@ def test_no_module_names_an_isa_but_its_own() -> None:
         if own.isdisjoint([path, *path.parents])
         for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), 1)
         if OF_ONE.search(line)
+    ]
+    assert not found, "\n".join(found)
+
+
+def test_no_module_knows_the_geometry_of_one_format() -> None:
+    """Where the user half ends, and which entries of a root are for it, is asked of Paging and of the walker."""
+    own = {ROOT / "grade/isa", ROOT / "grade/walker"}
+    found = [
+        f"{path.relative_to(ROOT)}:{number}: {line.strip()}"
+        for path in _modules()
+        if own.isdisjoint(path.parents)
+        for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), 1)
+        if GEOMETRY.search(line)
     ]
     assert not found, "\n".join(found)
 

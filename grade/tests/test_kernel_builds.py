@@ -100,3 +100,11 @@ def test_without_optimisation_the_kernel_builds_and_boots(tmp_path: Path, isa: s
 def test_a_folder_may_have_a_space_in_its_name(tmp_path: Path, isa: str) -> None:
     cut(ROOT, 1, 1, tmp_path / "my labs")
     assert build_kernel(tmp_path / "my labs", isa).elf.is_file()
+
+
+def test_a_pointer_becomes_a_number_of_its_own_size() -> None:
+    """GCC extends the sign of a 32-bit pointer that becomes a 64-bit number, and says nothing."""
+    files = [path for part in ("kernel", "user") for path in (ROOT / part).rglob("*") if path.suffix in (".h", ".cc")]
+    of_all_isas = [path for path in files if not set(ISAS) & set(path.parts)]
+    found = [path for path in of_all_isas if "reinterpret_cast<std::uint64_t>" in path.read_text(encoding="utf-8")]
+    assert not found, "std::uintptr_t first"

@@ -14,7 +14,6 @@ from grade.visible import visible
 from grade.walker import Mapping, TooManyTables
 from grade.walker.memory import OutsideMemory
 
-_USER_END = 1 << 47
 _STRIP = 64
 """The most marks for the pages of an area: one each, or one for several."""
 _MOST_STRAY = 16
@@ -79,7 +78,7 @@ def _process(slot: ProcessSlot, heap: str, has_list: bool, bands: list[AreaBand]
 def _pages(guest: Sight, space: Space) -> tuple[list[Mapping], str]:
     found: list[Mapping] = []
     try:
-        found.extend(islice(walker_of(guest, space).mappings(low=0, high=_USER_END), MOST_PAGES))
+        found.extend(islice(walker_of(guest, space).mappings(low=0, high=guest.isa.paging.user_end), MOST_PAGES))
     except TooManyTables as error:
         return found, str(error)
     return found, f"pages after the first {MOST_PAGES} were not looked at" if len(found) == MOST_PAGES else ""

@@ -212,7 +212,7 @@ def _places(guest: Sight) -> list[tuple[str, str, str]]:
     """Returns the kernel's regions and guards; page 0 is at its physical address."""
     found = []
     for region in (*guest.layout.regions, *guest.layout.guards):
-        va = region.pa + (guest.offset if region.name != "page-0" else 0)
+        va = region.pa + (guest.layout.offset_of(region) if region.name != "page-0" else 0)
         found.append((f"{va:#x}", f"{va + region.size:#x}", region.name))
     return found
 

@@ -16,7 +16,6 @@ from grade.walker.format import Window
 MOST = 4000  # ranges in one file
 MOST_PAGES = 16_000
 """In one half of one space: twice the window in pages of 4 KiB. Tables that make no sense can lead to millions."""
-_USER_END = 1 << 47
 
 
 @dataclass(frozen=True)
@@ -89,7 +88,7 @@ class RangeReader:
     def read(self, space: Space, live: bool) -> PictureSpace:
         """Reads one space."""
         walker = walker_of(self._guest, space)
-        lower = map_of(self._guest, space, 0, _USER_END, MOST_PAGES)
+        lower = map_of(self._guest, space, 0, self._guest.isa.paging.user_end, MOST_PAGES)
         upper, found = self._upper(space, walker)
         numbers = self._numbers(walker, lower) + upper
         pid = space.slot.pid if space.slot is not None else None
@@ -102,7 +101,7 @@ class RangeReader:
         """Returns what the kernel's own half must have, by the linked image: not a root, but to be compared with one."""
         numbers = []
         for region in sorted(self._guest.layout.regions, key=lambda region: region.pa):
-            va, kernel = region.pa + self._guest.offset, letters(True, region.write, region.execute)
+            va, kernel = region.pa + self._guest.layout.offset_of(region), letters(True, region.write, region.execute)
             memory = "device" if region.device else "normal"
             pages = region.size // PAGE
             entry = PictureRange(
@@ -117,9 +116,10 @@ class RangeReader:
         """Reads the upper half, of roots whose upper halves are the same entries only the first."""
         upper = walker.windows[-1]
         half = walker.read_table(upper.root, upper.entries)
-        same = upper.root if "high" in walker.halves else half and tuple(entry & ~0x60 for entry in half[256:])  # A, D
+        kept = ~self._guest.isa.paging.set_by_cpu
+        same = upper.root if "high" in walker.halves else half and tuple(half[slot] & kept for slot in walker.root_slots(upper))
         if same not in self._halves:
-            found = map_of(self._guest, space, _USER_END, most=MOST_PAGES)
+            found = map_of(self._guest, space, self._guest.isa.paging.user_end, most=MOST_PAGES)
             self._halves[same] = self._numbers(walker, found), found
         return self._halves[same]
 

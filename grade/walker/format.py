@@ -93,9 +93,10 @@ class Format(ABC):
         """The width of a physical address, where the registers tell of one; else that of any number."""
         return 64
 
-    def shift(self, level: int) -> int:
+    @classmethod
+    def shift(cls, level: int) -> int:
         """Returns the lowest bit of a va that the index into a table of `level` uses."""
-        return PAGE_BITS + level * self.index_bits
+        return PAGE_BITS + level * cls.index_bits
 
     def read_table(self, table: int, count: int) -> tuple[int, ...] | None:
         """Returns the table's entries, or None if it is not in memory."""

@@ -51,6 +51,11 @@ class RadixWalker(Format):
             return []
         return [(level, self._index(window, level, va)) for level in range(window.top, -1, -1)]
 
+    def root_slots(self, window: Window) -> dict[int, int]:
+        """Returns the entries of the root's table that are for `window`: index -> the first address that it translates."""
+        size = 1 << self.shift(window.top)
+        return {self._index(window, window.top, va): va for va in range(window.low, window.high, size)}
+
     def page_offset(self, va: int) -> int:
         """Returns the part of `va` below a 4 KiB page."""
         return va & (1 << PAGE_BITS) - 1

@@ -19,6 +19,13 @@ struct Region {
   PhysAddr start;
   std::uint64_t size;
   PageFlags flags;
+
+  // Where it is mapped: at its physical address + `offset`, which is 0 or kKernelOffset. In the higher half devices
+  // have an offset of their own.
+  VirtAddr address(std::uint64_t offset) const {
+    const bool has_own = offset != 0 && flags.memory == MemoryType::kDevice;
+    return VirtAddr{start.raw() + (has_own ? layout::kDeviceOffset : offset)};
+  }
 };
 
 inline constexpr unsigned kRegionCount = 7 + layout::kDevices.size();

@@ -4,10 +4,10 @@
 
 Result<void> map_kernel(KernelTable& table, std::uint64_t offset) {
   // @lab 1 begin: map_kernel
-  //: Map each of kernel_regions() with map_range(), its flags as the region says, at its physical address + offset, and
-  //: nothing else.
+  //: Map each of kernel_regions() with map_range(), at the address() that it has with this offset, its flags as the
+  //: region says, and nothing else.
   for (const Region& region : kernel_regions()) {
-    TRY(table.map_range(VirtAddr{region.start.raw() + offset}, region.start, region.size, region.flags));
+    TRY(table.map_range(region.address(offset), region.start, region.size, region.flags));
   }
   return {};
   // @lab 1 end

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 #include <span>
 #include <utility>
 
@@ -23,7 +24,8 @@ class [[nodiscard]] TempMap {
 
   VirtAddr address() const { return layout::kTempWindow + slot_ * kPageSize; }
   std::span<std::byte, kPageSize> bytes() const {
-    return std::span<std::byte, kPageSize>{reinterpret_cast<std::byte*>(address().raw()), kPageSize};
+    auto* const start = reinterpret_cast<std::byte*>(static_cast<std::uintptr_t>(address().raw()));
+    return std::span<std::byte, kPageSize>{start, kPageSize};
   }
 
  private:

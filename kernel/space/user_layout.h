@@ -1,9 +1,10 @@
-// Where things are in the user half, the same for every process. The ISA says where it ends (arch/<isa>/layout.h).
+// Where things are in the user half, the same for every process. The ISA says where it ends, and where mmap begins
+// (arch/<isa>/layout.h).
 //
 //   +-----------------------+ kUserEnd
 //   | what mmap finds room  |
 //   | for                   |
-//   +-----------------------+ kUserMapStart, 4 GiB
+//   +-----------------------+ kUserMapStart
 //   | nothing               |
 //   +-----------------------+ kUserStackTop, 1 GiB
 //   | stack                 |
@@ -29,8 +30,6 @@ inline constexpr VirtAddr kUserStackTop{0x4000'0000};
 inline constexpr std::uint64_t kUserStackSize = 16 * kKiB;
 inline constexpr VirtAddr kUserStackGuard = kUserStackTop - kUserStackSize - kPageSize;  // one page
 inline constexpr VirtAddr kUserStackLimit = kUserStackTop - kMiB;
-
-inline constexpr VirtAddr kUserMapStart{4 * kGiB};
 
 // Whether all bytes from `start` on are in the user half, and none of them in page 0. Cannot overflow.
 constexpr bool is_user_range(VirtAddr start, std::uint64_t size) {

@@ -37,7 +37,7 @@ const int g_ram_file = [] {
 }();
 
 std::uint64_t address_of(const void* object) {
-  return reinterpret_cast<std::uint64_t>(object);
+  return reinterpret_cast<std::uintptr_t>(object);
 }
 
 }  // namespace

@@ -51,28 +51,30 @@ def test_offset(boot: Boot) -> None:
     check_all_regions_mapped(guest)
     for region in guest.layout.regions:
         for pa in (region.pa, region.end - 1):
-            seen = guest.machine.gva2gpa(pa + guest.offset)
-            wanted = f"QEMU translates {pa + guest.offset:#x} ({region.name}) to {pa:#x}"
-            expect(seen == pa, "walks-disagree", wanted, f"{seen}", guest.walk(pa + guest.offset))
+            va = pa + guest.layout.offset_of(region)
+            seen = guest.machine.gva2gpa(va)
+            wanted = f"QEMU translates {va:#x} ({region.name}) to {pa:#x}"
+            expect(seen == pa, "walks-disagree", wanted, f"{seen}", guest.walk(va))
 
 
 @milestone("2.3", points=10, witness="KW")
 def test_devices_are_high(boot: Boot, image: KernelImage) -> None:
     """Devices answer at their high addresses after the low map is dropped"""
-    devices = [region for region in layout_of(image).regions if region.device]
-    lines = [f"peek {device.pa + image.offset:#x}" for device in devices]
+    layout = layout_of(image)
+    devices = {region.pa + layout.offset_of(region): region for region in layout.regions if region.device}
+    lines = [f"peek {va:#x}" for va in devices]
     guest = boot("\n".join(["ticks 3", *lines, "checkpoint ready"]), idle_backstop=_PATIENCE)
     guest.run_to("ready")
     check_own_root(guest)
     walker = guest.walker()
-    for device in devices:
-        walk = walker.walk(device.pa + image.offset)
+    for va, device in devices.items():
+        walk = walker.walk(va)
         cause = cause_in_defect(walker, walk) or "device-not-mapped"
         expect(walk.pa == device.pa, cause, f"{device.name} is mapped high", "it is not", walk)
         low = walker.walk(device.pa)
         expect(low.mapping is None, "identity-still-mapped", f"{device.name} is not mapped low", "it is", low)
     answers = [fact.number("va") for fact in guest.facts("peek")]
-    wanted = [device.pa + image.offset for device in devices]
+    wanted = list(devices)
     expect(answers == wanted, "device-not-mapped", f"answers from {_hex(wanted)}", f"{_hex(answers)}")
     expect(bool(guest.facts("ticks")), "device-not-mapped", "the timer's interrupts come in", "they do not")
 

@@ -74,12 +74,12 @@ def _check_trap_stack(guest: Guest, cpu: CpuState, process: Process) -> None:
     __tracebackhide__ = True
     if (at := guest.isa.traps.place_of_stack(cpu)) is None:
         return
-    walk = guest.walk(at)
+    walk, name = guest.walk(at), guest.isa.traps.name_of_stack
     cause = "vectors-not-in-root" if at >= guest.offset else "descriptor-tables-still-low"
-    expect(walk.pa is not None, cause, f"the TSS's RSP0 at {at:#x} is mapped", "it is not", walk)
+    expect(walk.pa is not None, cause, f"{name} at {at:#x} is mapped", "it is not", walk)
     seen = guest.read_word(walk.pa)
-    wanted = f"the next trap of {process} lands on its own kernel stack, RSP0 = {process.stack:#x}"
-    expect(seen == process.stack, "trap-stack-not-set", wanted, f"RSP0 = {seen:#x}")
+    wanted = f"the next trap of {process} lands on its own kernel stack, {name} = {process.stack:#x}"
+    expect(seen == process.stack, "trap-stack-not-set", wanted, f"{name} = {seen:#x}")
 
 
 def check_next_root(guest: Guest, what: str) -> int:
@@ -127,7 +127,12 @@ def _needs(guest: Guest, cpu: CpuState, stack: int) -> Iterator[Need]:
     yield Need("the emergency stack", emergency, Access.WRITE, "kernel-stack-not-in-root")
     for region in guest.layout.regions:
         if region.device:
-            yield Need(f"the registers of {region.name}", region.pa + guest.offset, Access.WRITE, "device-not-in-root")
+            yield Need(
+                f"the registers of {region.name}",
+                region.pa + guest.layout.offset_of(region),
+                Access.WRITE,
+                "device-not-in-root",
+            )
 
 
 def check_registers_kept(guest: Guest, tick: Trap, chance: random.Random) -> None:

@@ -497,10 +497,11 @@ def _move_up(guest: Guest, process: Process) -> None:
     programs happen to be. The process must no longer run.
     """
     top, below = walk_in(guest, process.root, guest.layout.user.stack_top - PAGE).steps[:2]
-    last = 511 if "user" in guest.cpu().roots else 255
-    for step, slot in ((top, last), (below, 510)):
-        guest.machine.write_physical(step.table + 8 * slot, step.entry.to_bytes(8, "little"))
-        guest.machine.write_physical(step.table + 8 * step.index, bytes(8))
+    walker = guest.walker()
+    size, last = walker.entry_bytes, max(walker.root_slots(walker.windows[0]))
+    for step, slot in ((top, last), (below, (1 << walker.index_bits) - 2)):
+        guest.machine.write_physical(step.table + size * slot, step.entry.to_bytes(size, "little"))
+        guest.machine.write_physical(step.table + size * step.index, bytes(size))
 
 
 def _hex(roots: dict[str, int]) -> str:

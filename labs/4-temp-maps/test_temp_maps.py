@@ -383,7 +383,7 @@ def _kernel_addresses(image: KernelImage) -> list[int]:
     layout = layout_of(image)
     regions = [layout.region(name) for name in ("text", "data", "boot-stack", "frames")]
     device = next(region for region in layout.regions if region.device)
-    return [region.pa + image.offset for region in (*regions, device)] + [layout.temp_slots.start]
+    return [region.pa + layout.offset_of(region) for region in (*regions, device)] + [layout.temp_slots.start]
 
 
 def _attempts(guest: Guest, root: int, program: UserImage) -> list[tuple[str, int, int, int]]:

@@ -39,7 +39,7 @@ class AreaScript:
 
     def _meet(self, guest: Guest) -> None:
         """Reads what the build says of the kernel and of the program."""
-        self.guest, self.places = guest, Places(guest.layout.user)
+        self.guest, self.places = guest, Places(guest.layout.user, guest.isa)
         self.program = user_image(guest.image.elf, PROGRAM)
         self._pages = loaded_pages(self.program)
         defined = self.program.defined(_SOURCE)

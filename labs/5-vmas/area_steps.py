@@ -40,6 +40,7 @@ class Places:
     """Addresses for the steps of a process with this layout of its half."""
 
     user: UserLayout
+    isa: Isa
 
     @property
     def one(self) -> int:
@@ -54,7 +55,8 @@ class Places:
     @property
     def far(self) -> int:
         """An address that needs tables of its own at every level."""
-        return self.one + (1 << 39) + (1 << 30) + (1 << 21)
+        paging = self.isa.paging
+        return self.one + sum(1 << paging.walker.shift(level) for level in range(1, paging.levels))
 
     @property
     def under_stack(self) -> int:

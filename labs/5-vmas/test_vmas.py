@@ -38,6 +38,7 @@ from grade.checks.ledger import check_frames, check_ledger
 from grade.checks.process_checks import live_root, user_mappings, walk_in
 from grade.checks.user_memory import random_letters, read_user, write_user
 from grade.diagnosis.failure import expect, fail
+from grade.isa import isa_called
 from grade.plugin import milestone
 
 Boot = Callable[..., Guest]
@@ -304,7 +305,7 @@ def _check_resident(script: AreaScript) -> None:
 @milestone("5.4", points=10, witness="KW")
 def test_refused_accesses(boot: Boot, image: KernelImage) -> None:
     """An access outside all areas, or against their protection, kills that process only; the stack has its limits"""
-    refused = refused_accesses(Places(layout_of(image).user), image, user_image(image.elf, "vmascript"))
+    refused = refused_accesses(Places(layout_of(image).user, isa_called(image.isa)), image, user_image(image.elf, "vmascript"))
     guest = boot(_lives(len(refused)), cpu_budget=6.0)
     guest.run_to("ready")
     for number, case in enumerate(refused):
@@ -723,7 +724,7 @@ def test_no_memory(boot: Boot, image: KernelImage) -> None:
     guest.run_to("ready")
     lives = iter(range(_MOST_FAULTS))
     text = user_image(image.elf, "vmascript").va("g_text") + PAGE
-    places = Places(guest.layout.user)
+    places = Places(guest.layout.user, guest.isa)
     for operation in (store(places.far, 1), load(text), store(places.user.stack_top - 40 * PAGE, 1)):
         k = 1
         while not _touch_without_memory(_life(guest), operation, k, f"end{next(lives)}"):

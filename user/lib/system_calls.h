@@ -11,7 +11,7 @@
 #include "system_call.h"  // of the ISA: user/lib/<isa>/
 
 inline std::uint64_t bits_of(const void* pointer) {
-  return reinterpret_cast<std::uint64_t>(pointer);
+  return reinterpret_cast<std::uintptr_t>(pointer);
 }
 
 // Ends this process; its parent can read the low eight bits of `status`.

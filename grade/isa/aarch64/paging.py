@@ -14,6 +14,7 @@ class ArmPaging(Paging):
 
     walker = Aarch64Walker
     user_end = 1 << 48
+    levels = 4
     largest_leaf = 2
     read_only = (0, 1 << 7)  # AP[2], Arm ARM D8.4.1
     root_in_gdb = "((unsigned long)$TTBR0_EL1 & 0xfffffffffffe)"  # D17.2.144, BADDR

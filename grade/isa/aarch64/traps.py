@@ -6,7 +6,7 @@ from grade.isa.aarch64.fault_codes import SYSTEM_CALL, UNKNOWN, class_words, ref
 from grade.isa.aarch64.registers import EXCEPTION_LEVEL
 from grade.isa.exceptions import LastFault, Taken
 from grade.isa.registers import CpuState
-from grade.isa.traps import Event, Interrupted, Need, StoppedCpu, Traps
+from grade.isa.traps import Event, Interrupted, Need, Role, StoppedCpu, Traps
 from grade.walker import Access
 
 _VECTOR_TABLE_SIZE = 0x800  # Arm ARM D1.3.1
@@ -19,6 +19,7 @@ class ArmTraps(Traps):
     """All synchronous exceptions of a level share one vector: ESR_EL1 tells them apart."""
 
     resets = False
+    name_of_stack = ""
 
     def handler(self, guest: StoppedCpu, event: Event, *, of_user: bool) -> int:
         """Returns the address of the vector table's entry."""
@@ -57,8 +58,8 @@ class ArmTraps(Traps):
     def way_to_handler(self, guest: StoppedCpu, cpu: CpuState, *, at_its_end: bool) -> list[Need]:
         """Returns the way; an exception that cannot be delivered recurs, which loses what was done before it."""
         del guest, at_its_end
-        table = Need("the vector table", cpu.vectors["VBAR"], Access.EXECUTE)
-        return [table, Need("the stack", cpu.sp - 8, Access.WRITE)]
+        table = Need("the vector table", cpu.vectors["VBAR"], Access.EXECUTE, role=Role.HANDLER)
+        return [table, Need("the stack", cpu.sp - 8, Access.WRITE, role=Role.STACK)]
 
     def needed(self, guest: StoppedCpu, cpu: CpuState) -> Iterator[Need]:
         """Yields both ends of the vector table."""

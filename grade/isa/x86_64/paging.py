@@ -15,6 +15,7 @@ class X86Paging(Paging):
 
     walker = X86_64Walker
     user_end = 1 << 47
+    levels = 4
     largest_leaf = 1
     set_by_cpu = 0x60  # accessed, dirty: Intel SDM vol. 3, 4.8
     read_only = (1 << 1, 0)  # R/W

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping
 
 from grade.isa.exceptions import Kind, LastFault, Taken
 from grade.isa.registers import CpuState
-from grade.isa.traps import Event, Interrupted, Need, StoppedCpu, Traps, Unmapped
+from grade.isa.traps import Event, Interrupted, Need, Role, StoppedCpu, Traps, Unmapped
 from grade.isa.x86_64.fault_codes import refused_by
 from grade.walker import Access
 
@@ -23,6 +23,7 @@ class X86Traps(Traps):
     """Each event has a vector of its own."""
 
     resets = True
+    name_of_stack = "TSS.RSP0"
 
     def handler(self, guest: StoppedCpu, event: Event, *, of_user: bool) -> int:
         """Returns the handler in the event's gate, the same for the kernel and for users."""
@@ -71,13 +72,13 @@ class X86Traps(Traps):
     def way_to_handler(self, guest: StoppedCpu, cpu: CpuState, *, at_its_end: bool) -> list[Need]:
         """Returns the way of a page fault. What the CPU was doing when it reset was itself an access that failed."""
         gate = cpu.vectors["IDT"] + _PAGE_FAULT * _GATE_SIZE
-        way = [Need("the IDT", gate, Access.READ)]
+        way = [Need("the IDT", gate, Access.READ, role=Role.TABLE)]
         pa = guest.walk(gate).pa
         entry = guest.read_physical(pa, _GATE_SIZE) if pa is not None else bytes(_GATE_SIZE)
         if entry[5] == _PRESENT_GATE:
-            way.append(Need("the page-fault handler", _target(entry), Access.EXECUTE))
-        way += [Need(f"the {name}", cpu.vectors[name], Access.READ) for name in ("GDT", "TSS")]
-        way.append(Need("the stack", cpu.sp - 8, Access.WRITE))
+            way.append(Need("the page-fault handler", _target(entry), Access.EXECUTE, role=Role.HANDLER))
+        way += [Need(f"the {name}", cpu.vectors[name], Access.READ, role=Role.TABLE) for name in ("GDT", "TSS")]
+        way.append(Need("the stack", cpu.sp - 8, Access.WRITE, role=Role.STACK))
         if at_its_end:
             way.append(Need("the code", cpu.pc, Access.EXECUTE))
             way.append(Need("the address in use", cpu.fault_address, Access.READ))

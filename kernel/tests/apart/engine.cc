@@ -53,7 +53,7 @@ void map_ram() {
 // Only `self` counts: by it linear_offset() leads from kRamBase to the RAM.
 const ImageMap image_map = [] {
   ImageMap image{};
-  image.self = layout::kRamBase + (reinterpret_cast<std::uint64_t>(&image_map) - apart::kRamPlace);
+  image.self = layout::kRamBase + (reinterpret_cast<std::uintptr_t>(&image_map) - apart::kRamPlace);
   return image;
 }();
 
