@@ -65,7 +65,9 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group.addoption("--lab", action="append", type=int, help="grade the kernel of this lab (may be repeated)")
     group.addoption("--milestone", action="append", help="only this milestone, such as 1.3 (may be repeated)")
     group.addoption("--seed", type=int, help="draw by chance what this seed draws (default: something new)")
-    group.addoption("--seed-is-new", action="store_true", help="nobody has asked for that seed: a student's host tests do without")
+    group.addoption(
+        "--seed-is-new", action="store_true", help="nobody has asked for that seed: a student's host tests do without"
+    )
     group.addoption("--forget-failures", action="store_true", help="leave no failed run behind for ./pagewalk gdb")
     group.addoption("--failures", type=Path, help="keep failed runs in this folder (default: build/failed)")
     group.addoption("--results-json", type=Path, help="write the results as JSON")

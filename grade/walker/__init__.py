@@ -4,17 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from .aarch64 import Aarch64Walker
-from .access import Access
-from .entry import Bit
-from .explain import explain
-from .i386 import I386Walker
-from .memory import MappedMemory, OutsideMemory, PhysicalMemory
-from .model import FAULTS, REFUSALS, Mapping, Step, TooManyTables, Walk
-from .radix import RadixWalker
-from .ranges import Range, coalesce
-from .riscv64 import Riscv64Walker
-from .x86_64 import X86_64Walker
+from grade.walker.aarch64 import Aarch64Walker
+from grade.walker.access import Access
+from grade.walker.entry import Bit
+from grade.walker.explain import explain
+from grade.walker.i386 import I386Walker
+from grade.walker.memory import MappedMemory, OutsideMemory, PhysicalMemory
+from grade.walker.model import FAULTS, REFUSALS, Mapping, Step, TooManyTables, Walk
+from grade.walker.radix import RadixWalker
+from grade.walker.ranges import Range, coalesce
+from grade.walker.riscv64 import Riscv64Walker
+from grade.walker.x86_64 import X86_64Walker
 
 WALKERS: dict[str, Callable[[PhysicalMemory, dict[str, int]], RadixWalker]] = {
     walker.isa: walker for walker in (X86_64Walker, Aarch64Walker, Riscv64Walker, I386Walker)

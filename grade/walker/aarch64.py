@@ -24,10 +24,23 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Self
 
-from .entry import EMPTY, KERNEL_EXECUTE, LOCAL, READ, USER, USER_EXECUTE, WRITE, Decoded, Field, flag, mask, reserved
-from .format import PAGE_BITS, Window
-from .model import Attributes
-from .radix import RadixWalker
+from grade.walker.entry import (
+    EMPTY,
+    KERNEL_EXECUTE,
+    LOCAL,
+    READ,
+    USER,
+    USER_EXECUTE,
+    WRITE,
+    Decoded,
+    Field,
+    flag,
+    mask,
+    reserved,
+)
+from grade.walker.format import PAGE_BITS, Window
+from grade.walker.model import Attributes
+from grade.walker.radix import RadixWalker
 
 # D19.2, SCTLR_EL1.
 SCTLR_M = 1 << 0
@@ -112,7 +125,7 @@ class Aarch64Walker(RadixWalker):
         return self._window("low", self.registers["ttbr0_el1"]), self._window("high", self.registers["ttbr1_el1"])
 
     def _window(self, half: str, ttbr: int) -> Window:
-        """D8.2: TnSZ gives the bits of the va; these give the root's level and the number of its entries.
+        """Returns one half's window (D8.2): TnSZ gives the bits of the va; these give the root's level and entries.
 
         The root's table is aligned to its size, at least 64 bytes.
         """
@@ -155,21 +168,21 @@ class Aarch64Walker(RadixWalker):
         return Decoded("leaf", self._granted(entry), None if entry & ACCESS_FLAG else "access-flag")
 
     def _let_through(self, entry: int) -> int:
-        """D8.4, hierarchical control: the permissions that a table entry leaves to the entries below it."""
+        """Returns the permissions that a table entry leaves to the entries below it (D8.4, hierarchical control)."""
         write = 0 if entry & TABLE_NO_WRITE else WRITE
         user = 0 if entry & TABLE_NO_USER else USER
         execute = (0 if entry & TABLE_PXN else KERNEL_EXECUTE) | (0 if entry & TABLE_UXN else USER_EXECUTE)
         return READ | LOCAL | write | user | execute
 
     def _granted(self, entry: int) -> int:
-        """D8.4, direct permissions of a block or page."""
+        """Returns the direct permissions of a block or page (D8.4)."""
         write = 0 if entry & READ_ONLY else WRITE
         user = USER if entry & USER_PAGE else 0
         execute = (0 if entry & PXN else KERNEL_EXECUTE) | (0 if entry & UXN else USER_EXECUTE)
         return READ | (LOCAL if entry & NOT_GLOBAL else 0) | write | user | execute
 
     def attributes(self, level: int, entry: int, grants: int) -> Attributes:
-        """D8.4: EL1 never executes what EL0 can write; with WXN nobody executes what they can write.
+        """Applies D8.4: EL1 never executes what EL0 can write; with WXN nobody executes what they can write.
 
         User mode's right to execute does not depend on its right to read.
         """
@@ -190,7 +203,7 @@ class Aarch64Walker(RadixWalker):
         }
 
     def _memory(self, entry: int) -> str:
-        """D19.2, MAIR_EL1: the byte is 0000dd00 for a device, else outer and inner cacheability of normal memory."""
+        """Reads MAIR_EL1 (D19.2): the byte is 0000dd00 for a device, else outer and inner cacheability of normal memory."""
         number = entry >> ATTRIBUTE_LOW & 7
         outer, inner = divmod(self.registers["mair_el1"] >> 8 * number & 0xFF, 16)
         if outer == 0:

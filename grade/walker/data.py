@@ -6,8 +6,8 @@ from collections.abc import Mapping as Document
 from dataclasses import asdict
 from typing import Any
 
-from .entry import Field
-from .model import Mapping, Step, Walk
+from grade.walker.entry import Field
+from grade.walker.model import Mapping, Step, Walk
 
 _WIDE = ("va", "pa", "entry", "entry_address")
 

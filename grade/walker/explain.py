@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from .entry import Bit
-from .model import Permissions, Step, Walk
+from grade.walker.entry import Bit
+from grade.walker.model import Permissions, Step, Walk
 
 _IN_WORDS = {
     "not-present": "not present",

@@ -7,9 +7,9 @@ from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from typing import Any, ClassVar, Self
 
-from .entry import PERMISSIONS, Decoded, Field
-from .memory import OutsideMemory, PhysicalMemory
-from .model import Attributes
+from grade.walker.entry import PERMISSIONS, Decoded, Field
+from grade.walker.memory import OutsideMemory, PhysicalMemory
+from grade.walker.model import Attributes
 
 PAGE_BITS = 12  # all four formats have pages of 4 KiB
 

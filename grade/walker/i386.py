@@ -16,9 +16,9 @@ from __future__ import annotations
 
 from typing import Self
 
-from .entry import EMPTY, Decoded, Field, mask, reserved
-from .format import Window
-from .x86 import BLOCK_FIELDS, CR0_PG, CR4_PAE, CR4_PSE, PAGE_FIELDS, PAGE_SIZE, PRESENT, TABLE_FIELDS, X86Walker
+from grade.walker.entry import EMPTY, Decoded, Field, mask, reserved
+from grade.walker.format import Window
+from grade.walker.x86 import BLOCK_FIELDS, CR0_PG, CR4_PAE, CR4_PSE, PAGE_FIELDS, PAGE_SIZE, PRESENT, TABLE_FIELDS, X86Walker
 
 ADDRESS = mask(31, 12)
 BLOCK_ADDRESS = mask(31, 22)
@@ -36,7 +36,7 @@ class I386Walker(X86Walker):
     outside = "outside-address-size"
 
     def translation_on(self) -> bool:
-        """5.1.1: CR0.PG without CR4.PAE; with PAE the tables have another format, which is not read here."""
+        """Returns whether CR0.PG is set without CR4.PAE (5.1.1); with PAE the tables have another format, which is not read here."""
         return bool(self.registers["cr0"] & CR0_PG) and not self.registers["cr4"] & CR4_PAE
 
     def with_root(self, root: int, half: str | None = None) -> Self:

@@ -9,7 +9,7 @@ from collections.abc import Mapping as Fields
 from dataclasses import dataclass
 from typing import Any, NotRequired, Protocol, TypedDict
 
-from .entry import Bit, Field
+from grade.walker.entry import Bit, Field
 
 # Why a walk ends without a page; these words are stable, tests and post-mortems compare them.
 FAULTS = (

@@ -9,11 +9,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from .entry import EVERYTHING, Decoded
-from .format import PAGE_BITS, Format, Window
-from .memory import OutsideMemory
-from .model import Mapping, Step, Walk
-from .traversal import Traversal
+from grade.walker.entry import EVERYTHING, Decoded
+from grade.walker.format import PAGE_BITS, Format, Window
+from grade.walker.memory import OutsideMemory
+from grade.walker.model import Mapping, Step, Walk
+from grade.walker.traversal import Traversal
 
 
 class RadixWalker(Format):

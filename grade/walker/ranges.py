@@ -6,8 +6,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from operator import attrgetter
 
-from .explain import permission_text, size_text
-from .model import Mapping
+from grade.walker.explain import permission_text, size_text
+from grade.walker.model import Mapping
 
 # What neighbours must have in common, in the order of Range's fields.
 _permits = attrgetter(

@@ -15,10 +15,10 @@ from __future__ import annotations
 
 from typing import Self
 
-from .entry import EMPTY, EVERYTHING, EXECUTE, LOCAL, READ, USER, WRITE, Decoded, Field, flag, mask, reserved
-from .format import PAGE_BITS, Window
-from .model import Attributes
-from .radix import RadixWalker
+from grade.walker.entry import EMPTY, EVERYTHING, EXECUTE, LOCAL, READ, USER, WRITE, Decoded, Field, flag, mask, reserved
+from grade.walker.format import PAGE_BITS, Window
+from grade.walker.model import Attributes
+from grade.walker.radix import RadixWalker
 
 # 4.1.11: satp.
 MODE_LOW = 60
@@ -68,7 +68,7 @@ class Riscv64Walker(RadixWalker):
         return self.registers["satp"] >> MODE_LOW
 
     def _windows(self) -> tuple[Window, ...]:
-        """4.4.1: the upper address bits repeat the top translated bit: two windows, one root."""
+        """Returns two windows with one root: the upper address bits repeat the top translated bit (4.4.1)."""
         top = TOP_OF_MODE.get(self._mode(), 2)
         half_size = 1 << self.shift(top + 1) - 1
         root = (self.registers["satp"] & ROOT_PAGE) << PAGE_BITS
@@ -80,7 +80,7 @@ class Riscv64Walker(RadixWalker):
         return f"level {level} PTE"
 
     def decode(self, level: int, entry: int) -> Decoded:
-        """4.3.2, steps 3 to 6."""
+        """Follows steps 3 to 6 of 4.3.2."""
         if not entry & VALID:
             return EMPTY
         if entry & RESERVED:
@@ -103,7 +103,7 @@ class Riscv64Walker(RadixWalker):
         return Decoded("leaf", grants | (0 if entry & GLOBAL else LOCAL))
 
     def attributes(self, level: int, entry: int, grants: int) -> Attributes:
-        """4.3.1: the kernel never executes a user's page. The tables do not say whether memory is a device's."""
+        """Applies 4.3.1: the kernel never executes a user's page. The tables do not say whether memory is a device's."""
         user = bool(grants & USER)
         return {
             "read": bool(grants & READ),

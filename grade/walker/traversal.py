@@ -7,9 +7,9 @@ from collections.abc import Iterator
 from itertools import compress
 from typing import Any
 
-from .entry import EVERYTHING
-from .format import Format, Window
-from .model import Mapping, TooManyTables
+from grade.walker.entry import EVERYTHING
+from grade.walker.format import Format, Window
+from grade.walker.model import Mapping, TooManyTables
 
 # Tables visited in one enumeration, and visits of one of them at one level. 2 GiB in 4 KiB pages, mapped twice, is
 # 2,054 visits; a table shared by an identity map, a high half and a boot map is visited three times.

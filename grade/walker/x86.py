@@ -5,9 +5,9 @@ Sections are of the Intel SDM vol. 3A; "Paging" is chapter 5 there, and was chap
 
 from __future__ import annotations
 
-from .entry import KERNEL_EXECUTE, LOCAL, READ, USER, USER_EXECUTE, WRITE, Field, flag
-from .model import Attributes
-from .radix import RadixWalker
+from grade.walker.entry import KERNEL_EXECUTE, LOCAL, READ, USER, USER_EXECUTE, WRITE, Field, flag
+from grade.walker.model import Attributes
+from grade.walker.radix import RadixWalker
 
 # 2.5 Control registers, 5.1.3 Paging-mode modifiers; EFER: vol. 4, MSR C0000080H.
 CR0_WP = 1 << 16
@@ -60,7 +60,7 @@ class X86Walker(RadixWalker):
     """Access rights and memory types, alike in both formats."""
 
     def attributes(self, level: int, entry: int, grants: int) -> Attributes:
-        """5.6 Access rights; 5.8 accessed and dirty; 5.10.2.4 global pages.
+        """Applies 5.6 (access rights), 5.8 (accessed and dirty) and 5.10.2.4 (global pages).
 
         A page is the user's only if all entries have U/S; the same holds for R/W. CR0.WP=0 lets the kernel write anywhere.
         """
@@ -85,7 +85,7 @@ class X86Walker(RadixWalker):
         return READ | LOCAL | KERNEL_EXECUTE | USER_EXECUTE | write | user
 
     def _memory(self, level: int, entry: int) -> str:
-        """5.9.2: PAT, PCD and PWT are the number of a PAT entry. MTRRs are ignored."""
+        """Returns the memory type (5.9.2): PAT, PCD and PWT are the number of a PAT entry. MTRRs are ignored."""
         pat_bit = PAGE_PAT if level == 0 else BLOCK_PAT
         number = 4 * bool(entry & pat_bit) + 2 * bool(entry & CACHE_DISABLE) + bool(entry & WRITE_THROUGH)
         pat = self.registers.get("pat", PAT_AFTER_RESET)

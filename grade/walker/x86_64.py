@@ -15,9 +15,9 @@ from __future__ import annotations
 
 from typing import Self
 
-from .entry import EMPTY, EXECUTE, Decoded, Field, flag, mask, reserved
-from .format import Window
-from .x86 import (
+from grade.walker.entry import EMPTY, EXECUTE, Decoded, Field, flag, mask, reserved
+from grade.walker.format import Window
+from grade.walker.x86 import (
     BLOCK_FIELDS,
     BLOCK_PAT,
     CR0_PG,
@@ -51,7 +51,7 @@ class X86_64Walker(X86Walker):
     table_names = ("page table", "page directory", "page-directory-pointer table", "PML4 table", "PML5 table")
 
     def translation_on(self) -> bool:
-        """5.1.1: 4-level and 5-level paging need CR0.PG, CR4.PAE and EFER.LME."""
+        """Returns whether CR0.PG, CR4.PAE and EFER.LME are set, which 4-level and 5-level paging need (5.1.1)."""
         on = self.registers["cr0"] & CR0_PG and self.registers["cr4"] & CR4_PAE
         return bool(on and self.registers["efer"] & EFER_LME)
 
@@ -59,7 +59,7 @@ class X86_64Walker(X86Walker):
         return type(self)(self.memory, {**self.registers, "cr3": root})
 
     def _windows(self) -> tuple[Window, ...]:
-        """The upper address bits repeat bit 47 (bit 56 with LA57): two windows, one root."""
+        """Returns two windows with one root: the upper address bits repeat bit 47 (bit 56 with LA57)."""
         top = 4 if self.registers["cr4"] & CR4_LA57 else 3
         half_size = 1 << self.shift(top + 1) - 1
         root = self.registers["cr3"] & ADDRESS

@@ -118,7 +118,7 @@ def _wrong_control(wanted: str, seen: str, tcr: int) -> Problem:
 
 
 def _problems_of_walks(half: _Half, settings: Settings) -> Iterator[Problem]:
-    """B2.8: accesses to one location agree in memory type, cacheability (but for hints) and shareability.
+    """Checks B2.8: accesses to one location agree in memory type, cacheability (but for hints) and shareability.
 
     Here the accesses are the walker's and those of the kernel that writes the tables.
     """

@@ -70,7 +70,7 @@ class X86Control(Control):
 
 
 def _problems_of_root(settings: Settings) -> Iterator[Problem]:
-    """4.9: PWT and PCD choose the memory type by which the CPU reads the root; the kernel writes it through the caches."""
+    """Checks 4.9: PWT and PCD choose the memory type by which the CPU reads the root; the kernel writes through the caches."""
     cr3 = settings.registers["cr3"]
     if settings.registers["cr4"] & _PROCESS_CONTEXTS:
         return
