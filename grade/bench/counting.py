@@ -7,15 +7,15 @@ from pathlib import Path
 from grade.bench.boot import END, Boot, boot_until
 from grade.bench.figure import NotMeasured
 from grade.bench.plugin import build_plugin
+from grade.boot.kernel_image import KernelImage
+from grade.boot.layout import layout_of
+from grade.boot.user_image import user_image
 from grade.ladder.build import Kernel
 from grade.ladder.qemu_plugin import comma_doubled
 from grade.machine.qemu_process import memory_file
 
 BEGIN_MARK, END_MARK, PROGRAM_MARK = 1, 2, 3
 """The numbers of mark_begin() and mark_end() in user/lib/<isa>/marker.h, and of a program's first instruction."""
-
-USER_CODE = (0x40_0000, 0x4000_0000)
-"""From the beginning of programs (user/user.ld) to the end of their stack."""
 
 
 @dataclass(frozen=True)
@@ -52,17 +52,23 @@ class Counter:
 
     kernel: Kernel
     build: Path
-    user_code: tuple[int, int] = USER_CODE
+    user_code: tuple[int, int] | None = None
+    """Where programs are; None for those of the kernel's archive: from their beginning to the end of their stack."""
 
     def run(self, script: str) -> Counts:
         """Runs the monitor's script until the machine is turned off. NotMeasured if the counter does not work here."""
         plugin = comma_doubled(build_plugin(self.kernel.isa, self.build))
-        low, high = self.user_code
+        low, high = self.user_code or _user_code(self.kernel)
         with memory_file("counts") as log:
             option = f"{plugin},out=/dev/fd/{log.fileno()},low={low:#x},high={high:#x}"
             boot = boot_until(self.kernel, script, END, ["-plugin", option], [log.fileno()])
             lines = os.pread(log.fileno(), os.fstat(log.fileno()).st_size, 0).decode().splitlines()
         return parse(lines, boot)
+
+
+def _user_code(kernel: Kernel) -> tuple[int, int]:
+    begin = min(segment.va for segment in user_image(kernel.elf, "bench").segments)
+    return begin, layout_of(KernelImage(kernel.isa, kernel.elf)).user.stack_top
 
 
 def parse(lines: list[str], boot: Boot) -> Counts:

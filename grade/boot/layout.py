@@ -5,8 +5,9 @@ from dataclasses import dataclass
 from grade.boot.kernel_image import KernelImage
 from grade.isa import isa_called
 from grade.isa.board import Region
+from grade.walker.format import PAGE_BITS
 
-PAGE = 4096
+PAGE = 1 << PAGE_BITS
 
 
 @dataclass(frozen=True)

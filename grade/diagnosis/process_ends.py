@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 
 from grade.boot.frame_records import is_fill_of_freed
+from grade.boot.layout import PAGE
 from grade.boot.processes import processes
 from grade.boot.sight import Sight
 from grade.boot.user_image import user_image
@@ -14,7 +15,6 @@ from grade.isa.traps import Role
 from grade.machine.facts import Fact
 from grade.walker import Walk
 
-_PAGE = 4096
 _IN_ROOT = {
     "vectors": "vectors-not-in-root",
     "code": "vectors-not-in-root",
@@ -61,7 +61,7 @@ def cause_in_process_root(guest: Sight, va: int, root: int | None, role: Role | 
         return None
     if _is_guard(guest, va, living[0].stack):
         return "stack-overflow"
-    if any(va & -_PAGE in process.stack_pages for process in living):
+    if any(va & -PAGE in process.stack_pages for process in living):
         return "kernel-stack-not-in-root"
     if root not in {process.root for process in living}:
         return None
@@ -174,7 +174,7 @@ def _is_meant(guest: Sight, killed: Fact, report: Fact) -> bool:
 
 def _is_own(guest: Sight, killed: Fact, address: int) -> bool:
     """Returns whether the program has been given a page there."""
-    if address & -_PAGE in guest.layout.user.stack:
+    if address & -PAGE in guest.layout.user.stack:
         return True
     image = user_image(guest.image.elf, killed.values["program"])
     return any(segment.va <= address < segment.end for segment in image.segments)
@@ -188,7 +188,7 @@ def _cause_of_kill(guest: Sight, killed: Fact, report: Fact) -> str:
         return "process-killed"
     address, missing = report.number("address"), report.values["cause"] == "not-present"
     user = guest.layout.user
-    if user.stack_start <= address < user.stack_top + _PAGE:
+    if user.stack_start <= address < user.stack_top + PAGE:
         return "user-stack-not-mapped" if missing else "wrong-user-permission"
     if not _is_own(guest, killed, address):
         return "process-killed"

@@ -1,6 +1,7 @@
 """What the kernel writes into freed frames, where an exception has met it."""
 
 from grade.boot.frame_records import fill_of_freed, is_fill_of_freed
+from grade.boot.layout import PAGE
 from grade.diagnosis.hindsight import Unexpected
 from grade.inspect.spaces import walker_of
 
@@ -33,6 +34,6 @@ def _is_instruction(first: Unexpected, pc: int) -> bool:
     walker, instruction = walker_of(first.guest, first.space), bytes([fill_of_freed(first.guest)]) * 4
     for at in (pc, pc - 1):
         pa = walker.walk(at % (1 << 64)).pa
-        if pa is not None and pa // 4096 == (pa + 3) // 4096 and first.guest.read_physical(pa, 4) == instruction:
+        if pa is not None and pa // PAGE == (pa + 3) // PAGE and first.guest.read_physical(pa, 4) == instruction:
             return True
     return False

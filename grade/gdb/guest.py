@@ -7,6 +7,7 @@ from pathlib import Path
 
 import gdb
 
+from grade.boot.layout import PAGE
 from grade.boot.process_slots import process_slots
 from grade.boot.sight import Sight
 from grade.gdb.facts import KernelFacts, image_of
@@ -14,7 +15,6 @@ from grade.isa import Isa, isa_called
 from grade.machine.facts import Fact
 from grade.walker.memory import OutsideMemory
 
-_PAGE = 4096
 _WORD = (1 << 64) - 1
 
 
@@ -37,8 +37,8 @@ class GdbMemory:
         """Returns the bytes at a physical address; OutsideMemory if one is not RAM: a read of a device might change it."""
         if pa < self.base or pa + size > self.end:
             raise OutsideMemory(pa)
-        first = pa & -_PAGE
-        pages = b"".join(self._page(page) for page in range(first, pa + size, _PAGE))
+        first = pa & -PAGE
+        pages = b"".join(self._page(page) for page in range(first, pa + size, PAGE))
         return pages[pa - first : pa - first + size]
 
     def _page(self, pa: int) -> bytes:
@@ -49,7 +49,7 @@ class GdbMemory:
     def _read_page(self, pa: int) -> bytes:
         _packet("Qqemu.PhyMemMode:1")
         try:
-            return bytes(gdb.selected_inferior().read_memory(pa, _PAGE))
+            return bytes(gdb.selected_inferior().read_memory(pa, PAGE))
         except gdb.MemoryError as error:
             raise OutsideMemory(pa) from error
         finally:

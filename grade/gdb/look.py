@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+from grade.boot.layout import PAGE
 from grade.boot.process_slots import has_areas, memory_map, process_slots
 from grade.boot.sight import Sight
 from grade.gdb.command import PagingCommand, address, usage
@@ -61,7 +62,7 @@ class Areas(PagingCommand):
         lines = [f"{space.label}: {len(promised.areas)} areas, heap {promised.heap_start:#x}-{promised.heap_end:#x}"]
         for area in promised.areas:
             there = sum(1 for _ in walker.mappings(space.root, area.start, area.end))
-            pages = (area.end - area.start) // 4096
+            pages = (area.end - area.start) // PAGE
             lines.append(f"{area.start:012x}-{area.end:012x} {area.protection} {there:5} of {pages:6} pages  {area.kind}")
         return lines
 

@@ -3,6 +3,8 @@
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
+from grade.walker.format import PAGE_BITS
+
 # Other names of a register, tried in turn when the target description lacks the architecture's own.
 # Case does not matter in names of registers; the grader writes them in lower case.
 Fallbacks = tuple[str, ...]
@@ -32,7 +34,7 @@ class Region:
 
 def device(name: str, pa: int) -> Region:
     """Returns the page of a device's registers."""
-    return Region(name, pa, 4096, write=True, device=True)
+    return Region(name, pa, 1 << PAGE_BITS, write=True, device=True)
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,9 @@ from pathlib import Path
 
 import pytest
 
+from grade.boot import memory_options
 from grade.boot.definitions import KERNEL_DEFINITIONS, Definitions, definitions_in
+from grade.boot.guest import MONITOR_PROMPT
 from grade.boot.kernel_image import KernelImage
 from grade.isa import ISAS
 from grade.ladder.build import Kernel
@@ -166,6 +168,19 @@ def test_what_the_kernel_defines(kernel: Kernel) -> None:
     assert size == image.defined.constant("layout::kMaxProcesses") * image.defined.record("Process").size
     assert image.defined.record("TrapFrame").size % 16 == 0
     assert image.defined == definitions_in(kernel.elf, KERNEL_DEFINITIONS)
+
+
+def test_what_is_said_to_mmap_is_what_the_kernel_understands(kernel: Kernel) -> None:
+    constants = KernelImage(kernel.isa, kernel.elf).defined.constants
+    names = {"kProtRead": "READ", "kProtWrite": "WRITE", "kProtExec": "EXECUTE"}
+    names |= {f"kMap{name}": name.upper() for name in ("Shared", "Private", "Fixed", "Anonymous")}
+    names |= {"kMapFixedNoReplace": "FIXED_NOREPLACE"}
+    wanted = {name: getattr(memory_options, here) for name, here in names.items()}
+    assert {name: constants[f"memory_options::{name}"] for name in names} == wanted
+
+
+def test_what_the_monitor_prints_is_what_is_awaited() -> None:
+    assert f'"{MONITOR_PROMPT}"' in (ROOT / "kernel/monitor/monitor.cc").read_text(encoding="utf-8")
 
 
 def test_what_belongs_to_one_file_is_not_found_in_another(kernel: Kernel) -> None:

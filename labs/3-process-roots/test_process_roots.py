@@ -3,6 +3,7 @@
 import random
 from collections.abc import Callable
 from pathlib import Path
+from signal import SIGILL, SIGSEGV
 
 from switch_checks import check_next_root, check_no_red_zone, check_registers_kept, check_root_of_parent, run_into_user_mode
 
@@ -45,8 +46,6 @@ Boot = Callable[..., Guest]
 
 _PATIENCE = 10.0
 """Seconds asleep: a guest that waits for interrupts sleeps between them, and on a busy machine they come late."""
-
-_ILLEGAL_INSTRUCTION, _SEGMENTATION = 4, 11  # signals
 
 
 def _program(kernel: Kernel, name: str) -> UserImage:
@@ -192,7 +191,7 @@ def test_ticks_in_user_mode(boot: Boot, kernel: Kernel, chance: random.Random) -
     expect(rising, "user-makes-no-progress", "at least 3 @tick in user mode, with rising n", f"n = {numbers}")
     killed = guest.fact("killed")
     seen = tuple(killed.number(name) for name in ("pid", "signal", "pc"))
-    wanted = (pid, _ILLEGAL_INSTRUCTION, expected)
+    wanted = (pid, int(SIGILL), expected)
     expect(seen == wanted, "fault-misreported", f"@killed with pid, signal, pc = {wanted}", f"{seen}")
 
 
@@ -337,7 +336,7 @@ def _check_intruders_died(guest: Guest, tries: list[tuple[str, int]]) -> None:
         seen = (fact.number("address"), fact.values["access"], fact.values["cause"])
         expect(seen == wanted, "fault-misreported", f"@fault with address, access, cause = {wanted}", f"{seen}")
     expect(len(faults) == len(tries), "fault-misreported", f"{len(tries)} faults in user mode", f"{len(faults)}")
-    killed = signals.count(_SEGMENTATION)
+    killed = signals.count(SIGSEGV)
     expect(killed >= len(tries), "fault-misreported", f"{len(tries)} processes killed by signal 11", f"{killed}")
 
 

@@ -3,6 +3,7 @@
 import errno
 import random
 from collections.abc import Callable
+from signal import SIGSEGV
 
 from grade.boot.guest import Guest
 from grade.boot.kernel_image import KernelImage
@@ -36,7 +37,6 @@ _STATUS_OF_CHILD = bytes((0, 0x5A, 0, 0))
 _BAD_ADDRESS = -errno.EFAULT
 _NO_SLOT = -errno.ENOMEM  # from calls that only copy, it means that no slot was free
 _USER_COPY = "kernel/space/user_copy.cc"
-_SEGMENTATION_FAULT = 11
 _CALLS_PER_ADDRESS = 6
 
 
@@ -467,7 +467,7 @@ def _check_intruders_died(guest: Guest, va: int, kinds: tuple[str, ...]) -> None
         ran = fact.number("pc") & -PAGE == va and not refused
         cause = "temp-window-open-to-users" if ran else "process-killed"
         seen = f"signal {fact.values['signal']} killed it at {fact.values['pc']}: {report.line}"
-        right = refused and fact.values["signal"] == f"{_SEGMENTATION_FAULT}"
+        right = refused and fact.values["signal"] == str(int(SIGSEGV))
         expect(right, cause, f"the process that tries to {kind} is killed for touching {va:#x}", seen, walk)
 
 

@@ -12,14 +12,12 @@ from itertools import pairwise
 
 from grade.boot.kernel_image import KernelImage
 from grade.boot.layout import PAGE, UserLayout, layout_of
+from grade.boot.memory_options import ANONYMOUS, EXECUTE, FIXED, FIXED_NOREPLACE, PRIVATE, READ, SHARED, WRITE
 from grade.boot.process_slots import Area, MemoryMap
 
 LOAD, STORE, CALL, SWEEP = DEEDS = "load", "store", "call", "sweep"
 """What the program does by itself; everything else is a system call."""
 
-# Linux's (include/uapi/asm-generic/mman-common.h).
-READ, WRITE, EXECUTE = 1, 2, 4
-SHARED, PRIVATE, FIXED, ANONYMOUS, FIXED_NOREPLACE = 1, 2, 0x10, 0x20, 0x10_0000
 _TYPE_MASK = 0xF
 _MASK = (1 << 64) - 1
 

@@ -3,28 +3,12 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from area_model import (
-    ANONYMOUS,
-    EXECUTE,
-    FIXED,
-    FIXED_NOREPLACE,
-    PRIVATE,
-    READ,
-    WRITE,
-    Operation,
-    brk,
-    call,
-    load,
-    mmap,
-    mprotect,
-    munmap,
-    store,
-    sweep,
-)
+from area_model import Operation, brk, call, load, mmap, mprotect, munmap, store, sweep
 from demand_checks import heap_start
 
 from grade.boot.kernel_image import KernelImage
 from grade.boot.layout import PAGE, UserLayout
+from grade.boot.memory_options import ANONYMOUS, EXECUTE, FIXED, FIXED_NOREPLACE, PRIVATE, READ, WRITE
 from grade.boot.user_image import UserImage
 from grade.isa import Isa
 

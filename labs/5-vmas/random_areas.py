@@ -4,25 +4,10 @@ import random
 from collections.abc import Iterator
 from copy import deepcopy
 
-from area_model import (
-    ANONYMOUS,
-    EXECUTE,
-    FIXED,
-    FIXED_NOREPLACE,
-    PRIVATE,
-    READ,
-    WRITE,
-    AreaModel,
-    Operation,
-    brk,
-    load,
-    mmap,
-    mprotect,
-    munmap,
-    store,
-)
+from area_model import AreaModel, Operation, brk, load, mmap, mprotect, munmap, store
 
 from grade.boot.layout import PAGE, UserLayout
+from grade.boot.memory_options import ANONYMOUS, EXECUTE, FIXED, FIXED_NOREPLACE, PRIVATE, READ, WRITE
 
 _PROTECTIONS = (READ | WRITE, READ | WRITE, READ, 0, READ | EXECUTE, WRITE, READ | WRITE | EXECUTE)
 _FLAGS = (0, 0, FIXED, FIXED, FIXED_NOREPLACE)

@@ -6,8 +6,9 @@ import struct
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from signal import SIGSEGV
 
-from area_model import CALL, READ, STORE, AreaModel, Operation, brk, load, mmap, store, sweep
+from area_model import CALL, STORE, AreaModel, Operation, brk, load, mmap, store, sweep
 from area_script import AreaScript
 from area_steps import (
     ANSWER,
@@ -29,6 +30,7 @@ from grade.boot.frame_records import allocations_to_failure, fail_allocation, fr
 from grade.boot.guest import Guest
 from grade.boot.kernel_image import KernelImage
 from grade.boot.layout import PAGE, layout_of
+from grade.boot.memory_options import READ
 from grade.boot.process_slots import ProcessSlot, memory_map, process_slots
 from grade.boot.user_image import UserImage, loaded_pages, user_image
 from grade.checks.area_checks import check_areas, present_pages
@@ -341,7 +343,7 @@ def _check_fault_told(guest: Guest, script: AreaScript, last: Operation) -> None
     seen = (fault.number("address"), *(fault.values[name] for name in ("access", "mode", "fatal")))
     wanted = (last.arguments[0], {STORE: "write", CALL: "execute"}.get(last.kind, "read"), "user", "no")
     expect(seen == wanted, "fault-misreported", f"@fault with address, access, mode, fatal = {wanted}", f"{seen}")
-    expect(killed.number("signal") == 11, "fault-misreported", "signal 11, segmentation", killed.line)
+    expect(killed.number("signal") == SIGSEGV, "fault-misreported", "signal 11, segmentation", killed.line)
     pc = killed.number("pc")
     inside = any(part.execute and part.va <= pc < part.end for part in script.program.segments)
     at = pc == wanted[0] if last.kind == CALL else inside

@@ -3,6 +3,7 @@
 import errno
 import random
 from collections.abc import Callable
+from signal import SIGKILL
 
 import wide_parent
 from fork_checks import (
@@ -49,7 +50,6 @@ _BYSTANDER = "start tag 1 1000000"
 """Calls the kernel whenever it has the CPU: a fork that yields the CPU has company."""
 
 _AGAIN, _NO_MEMORY = -errno.EAGAIN, -errno.ENOMEM
-_KILLED = 9  # a signal
 
 
 # --- what several milestones need ------------------------------------------------------------------------------------
@@ -642,8 +642,8 @@ def _check_exhaustion(boot: Boot, pages: int, result: int) -> None:
     check_ledger(guest)
     guest.run_to("end")
     _check_hello(guest, 2, "another program runs when all children are gone")
-    killed = [fact for fact in guest.facts("exit") if fact.values["signal"] == str(_KILLED)]
-    wanted = f"{len(children)} children end by signal {_KILLED}"
+    killed = [fact for fact in guest.facts("exit") if fact.values["signal"] == str(int(SIGKILL))]
+    wanted = f"{len(children)} children end by signal {int(SIGKILL)}"
     expect(len(killed) == len(children), "wrong-result", wanted, f"{len(killed)} did")
     check_holdings(guest, before, "when all children are gone")
     check_ledger(guest)

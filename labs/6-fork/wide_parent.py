@@ -5,14 +5,13 @@ from collections.abc import Iterator
 
 from grade.boot.guest import Guest
 from grade.boot.layout import PAGE
+from grade.boot.memory_options import ANONYMOUS, FIXED, PRIVATE, READ, WRITE
 from grade.boot.process_slots import ProcessSlot, memory_map
 from grade.boot.user_image import user_image
 from grade.checks.user_memory import write_user
 
 PROGRAM = "vmascript"
 _SOURCE = "user/vmascript.cc"
-_READ, _WRITE = 1, 2
-_PRIVATE, _FIXED, _ANONYMOUS = 2, 0x10, 0x20  # include/uapi/asm-generic/mman-common.h
 _MANY, _LARGE, _FAR = 3 << 40, 1 << 40, 1 << 46
 """Places for many areas, for a large one, and for one that is far from all others."""
 _LARGE_SIZE = 1 << 40
@@ -47,7 +46,7 @@ def _operations(guest: Guest, parent: ProcessSlot, most: int) -> Iterator[Operat
     yield from _mapped(_MANY, pages * PAGE)
     yield "kSweep", (_MANY, pages, 0x51)
     for page in range(1, pages, 2):  # its neighbours keep their rights: each is an area of its own
-        yield "mprotect", (_MANY + page * PAGE, PAGE, _READ)
+        yield "mprotect", (_MANY + page * PAGE, PAGE, READ)
     for start, size, touched in (
         (_LARGE, _LARGE_SIZE, (0, _LARGE_SIZE // 2, _LARGE_SIZE - PAGE)),
         (_FAR, 3 * PAGE, (PAGE,)),
@@ -63,4 +62,4 @@ def _operations(guest: Guest, parent: ProcessSlot, most: int) -> Iterator[Operat
 
 
 def _mapped(start: int, size: int) -> Iterator[Operation]:
-    yield "mmap", (start, size, _READ | _WRITE, _PRIVATE | _ANONYMOUS | _FIXED, (1 << 64) - 1, 0)
+    yield "mmap", (start, size, READ | WRITE, PRIVATE | ANONYMOUS | FIXED, (1 << 64) - 1, 0)
