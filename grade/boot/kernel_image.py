@@ -31,7 +31,12 @@ class SourceCall:
     line: int
 
     def __str__(self) -> str:
-        return f"{self.function} at {self.file}:{self.line or '?'}"
+        return f"{self.function} at {self.where}"
+
+    @property
+    def where(self) -> str:
+        """The file and the line."""
+        return f"{self.file}:{self.line or '?'}"
 
 
 @once_per_file
@@ -161,11 +166,17 @@ class KernelImage:
 
     def place(self, pc: int) -> str:
         """Returns `function at file:line` for a code address, high or low; '' if it is not in the image."""
-        high = self._high(pc)
-        if high is None:
-            return ""
-        call = next((call for call in self.calls([pc]) if not call.file.startswith("/")), None)
-        return str(call) if call is not None else self.nearest(high)
+        call, high = self.source(pc), self._high(pc)
+        return str(call) if call is not None else "" if high is None else self.nearest(high)
+
+    def source(self, pc: int) -> SourceCall | None:
+        """Returns the function, file and line of a code address, high or low; None if the debug information has none."""
+        return next((call for call in self.calls([pc]) if not call.file.startswith("/")), None)
+
+    def source_line(self, pc: int) -> str:
+        """Returns the file and line of a code address, high or low; '' if the debug information has none."""
+        call = self.source(pc)
+        return call.where if call is not None else ""
 
     def calls(self, addresses: Iterable[int]) -> list[SourceCall]:
         """Returns the functions that these code addresses are in, those that are inlined first; none for what is unknown."""
@@ -192,11 +203,13 @@ class KernelImage:
 
     def nearest(self, va: int) -> str:
         """Returns the closest symbol at or below `va`, with the distance."""
-        below = [(value, name) for value, name in self._sorted if value <= va]
-        if not below:
-            return ""
-        value, name = below[-1]
-        return name if value == va else f"{name}+{va - value:#x}"
+        name = self.symbol_of(va)
+        distance = va - self.symbols[name] if name else 0
+        return f"{name}+{distance:#x}" if distance else name
+
+    def symbol_of(self, va: int) -> str:
+        """Returns the closest symbol at or below `va`; '' if there is none."""
+        return max((entry for entry in self._sorted if entry[0] <= va), default=(0, ""))[1]
 
 
 def _source_call(function: str, place: str) -> SourceCall:

@@ -65,11 +65,6 @@ def _gone(stop: Stop, wanted: str) -> NoReturn:
     fail("early-exit", wanted, f"what the kernel did has made QEMU itself give up: {visible(stop.detail)}")
 
 
-def _source(guest: Sight, pc: int) -> str:
-    """Returns the file and line of a code address; empty if it is not the kernel's."""
-    return guest.place(pc).partition(" at ")[2]
-
-
 def _doing(guest: Sight, cpu: CpuState) -> str:
     """Returns what the CPU was doing, in words."""
     place = guest.place(cpu.pc)
@@ -156,7 +151,7 @@ def _exception(guest: Sight, fact: Fact, wanted: str) -> NoReturn:
         raise explained
     place, call = guest.place(pc), students_line(guest)
     seen = f"{fact.values['name']} at {pc:#x} ({place or 'not kernel code'})" + by_whom(call, place)
-    fail("unexpected-exception", wanted, seen, file=place_of(call, _source(guest, pc)))
+    fail("unexpected-exception", wanted, seen, file=place_of(call, guest.image.source_line(pc)))
 
 
 def _fault(guest: Sight, fact: Fact, wanted: str) -> NoReturn:
@@ -179,7 +174,7 @@ def _explained(guest: Sight, address: int, access: Access, pc: int, wanted: str)
     if cause not in _OF_ANY_LINE:
         return Failure(cause, wanted, seen, walk, file_in_window(guest, walk, cause))
     call = students_line(guest)
-    return Failure(cause, wanted, seen + by_whom(call, place), walk, place_of(call, _source(guest, pc)))
+    return Failure(cause, wanted, seen + by_whom(call, place), walk, place_of(call, guest.image.source_line(pc)))
 
 
 def _has_moved(guest: Sight, pc: int) -> bool:
@@ -233,7 +228,7 @@ def _hang(guest: LiveSight, stop: Stop, wanted: str) -> NoReturn:
         "hang",
         wanted,
         f"{stop.detail}; the kernel is {doing}" + by_whom(call, doing),
-        file=place_of(call, _source(guest, cpu.pc)),
+        file=place_of(call, guest.image.source_line(cpu.pc)),
     )
 
 

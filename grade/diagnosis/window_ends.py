@@ -67,7 +67,7 @@ def panic_while_closing(guest: Sight, fact: Fact) -> str | None:
         pa = guest.walk(address).pa
         if pa is None:
             break
-        function = guest.image.nearest(guest.read_word(pa)).partition("+")[0]
+        function = guest.image.symbol_of(guest.read_word(pa))
         if "TempMap" in function and "close" in function:
             return "frame-freed-by-unmap"
     return None

@@ -162,10 +162,10 @@ def _when(first: Unexpected) -> str:
 
 def _place_of(first: Unexpected | None, guest: Sight) -> str:
     """Returns the kernel's source line of the first exception, or where the run stopped; empty if user code ran."""
-    if first is not None and not first.taken.user and (place := first.guest.place(first.taken.pc).partition(" at ")[2]):
+    if first is not None and not first.taken.user and (place := first.guest.image.source_line(first.taken.pc)):
         return place
     stop = guest.last_stop
-    return guest.place(stop.pc).partition(" at ")[2] if stop is not None and stop.pc is not None else ""
+    return guest.image.source_line(stop.pc) if stop is not None and stop.pc is not None else ""
 
 
 def _cause_lines(case: Case, failure: Failure, cause: str, place: str) -> tuple[str, ...]:

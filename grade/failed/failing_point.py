@@ -107,7 +107,8 @@ def _place_of(failed: FailedRun, image: KernelImage) -> str:
     """Returns the last of the breakpoints at which the test stopped, in words."""
     address = failed.way.stops[-1][0]
     times = sum(times for each, times in failed.way.stops if each == address)
-    name = image.place(address).partition(" at ")[0] or f"{address:#x}"
+    call = image.source(address)
+    name = call.function if call is not None else image.place(address) or f"{address:#x}"
     return f"stop {times} at {name}" if times > 1 else f"at {name}"
 
 

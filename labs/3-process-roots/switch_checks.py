@@ -182,7 +182,6 @@ def check_no_red_zone(guest: Guest) -> None:
     for line in listing.splitlines():
         if operand.search(line) and "\tlea" not in line:
             pc = int(line.partition(":")[0], 16)
-            place = guest.place(pc)
             wanted = "the kernel keeps nothing below its stack pointer"
             instruction = " ".join(line.split()[1:])
-            fail("red-zone-in-kernel", wanted, f"{instruction} in {place}", file=place.partition(" at ")[2])
+            fail("red-zone-in-kernel", wanted, f"{instruction} in {guest.place(pc)}", file=guest.image.source_line(pc))
