@@ -10,6 +10,7 @@ from grade.boot.definitions import DEBUG_ROOT, KERNEL_DEFINITIONS, Definitions, 
 from grade.boot.once_per_file import once_per_file
 
 _SECONDS = 20
+_EXECUTABLE, _WRITABLE = 1, 2  # PF_X, PF_W (System V ABI, 5)
 _DEFINITIONS = tuple(Path("CMakeFiles", "kernel.dir", f"{KERNEL_DEFINITIONS}{suffix}") for suffix in (".obj", ".o"))
 """The object of that source, from the folder in which the kernel is linked: CMake calls it one or the other."""
 
@@ -65,6 +66,24 @@ def _read(elf: Path) -> tuple[int, int, Symbols, Symbols, frozenset[str]]:
                     twins |= {name} & hidden.keys()
                     hidden[name] = place
     return load["p_paddr"], load["p_vaddr"], symbols, {name: hidden[name] for name in hidden.keys() - twins}, frozenset(twins)
+
+
+@dataclass(frozen=True)
+class Segment:
+    """A part of the kernel that nothing may write to, as it was linked."""
+
+    pa: int
+    content: bytes
+    is_code: bool
+
+
+@once_per_file
+def _constant_segments(elf: Path) -> tuple[Segment, ...]:
+    from elftools.elf.elffile import ELFFile
+
+    with elf.open("rb") as file:
+        segments = [segment for segment in ELFFile(file).iter_segments("PT_LOAD") if not segment["p_flags"] & _WRITABLE]
+        return tuple(Segment(each["p_paddr"], each.data(), bool(each["p_flags"] & _EXECUTABLE)) for each in segments)
 
 
 class KernelImage:
@@ -158,6 +177,11 @@ class KernelImage:
                     file.seek(segment["p_offset"] + va - segment["p_vaddr"])
                     return int.from_bytes(file.read(8), "little")
         raise KeyError(f"{symbol} has no contents in {self.elf}")
+
+    @property
+    def constant_segments(self) -> tuple[Segment, ...]:
+        """The kernel's code, and its constants with the programs that it brings along."""
+        return _constant_segments(self.elf)
 
     @cached_property
     def _sorted(self) -> list[tuple[int, str]]:

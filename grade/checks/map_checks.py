@@ -23,7 +23,38 @@ def kernel_mappings(guest: Guest) -> list[Mapping]:
 
 
 def check_own_root(guest: Guest) -> None:
-    """Checks that translation is on, with a root that the kernel itself made: no other table proves anything."""
+    """Checks that translation is on, with a root that the kernel itself made: no other table proves anything.
+
+    Nor does a kernel that has changed its own code: it could do its work around the places where it is looked at, alone.
+    """
+    __tracebackhide__ = True
+    _check_root(guest)
+    check_code(guest)
+
+
+def check_between(guest: Guest) -> None:
+    """Checks the root where no checkpoint is: within the command `frames`, which is next in the script."""
+    __tracebackhide__ = True
+    guest.run_to_address(guest.image.function("frames"), "the command frames asks the allocator")
+    check_own_root(guest)
+
+
+def check_code(guest: Guest) -> None:
+    """Checks that the kernel's code in RAM is what was linked; before there are programs among them, its constants, too."""
+    __tracebackhide__ = True
+    has_programs = "Process" in guest.image.defined.records  # tests change those
+    for segment in guest.image.constant_segments:
+        if has_programs and not segment.is_code:
+            continue
+        found = guest.read_physical(segment.pa, len(segment.content))
+        if found == segment.content:
+            continue
+        pa = segment.pa + next(i for i, (one, other) in enumerate(zip(found, segment.content, strict=True)) if one != other)
+        where = guest.image.nearest(pa + guest.offset)
+        fail("code-changed", "the kernel's code and constants are as they were linked", f"they differ at {pa:#x} ({where})")
+
+
+def _check_root(guest: Guest) -> None:
     __tracebackhide__ = True
     cpu = guest.cpu()
     expect(cpu.translation_on, "translation-off", "the MMU is on", f"it is off: {cpu.translation_off}")

@@ -54,6 +54,7 @@ CAUSES: dict[str, Cause] = {
         "A file that was handed in has the compiler or the assembler read another that it must not.", ""
     ),
     "name-taken": Cause("A name of a given file's is also that of something else in the kernel.", ""),
+    "code-changed": Cause("The kernel has overwritten its own code or constants.", ""),
     "triple-fault": Cause("The CPU could not even report the exception, and the machine reset.", _BOOT_MAP),
     "recursive-vector": Cause("The exception handler's own first instructions fault, again and again.", _BOOT_MAP),
     "hang": Cause("The kernel neither goes on nor stops.", ""),

@@ -15,6 +15,7 @@ PROVED_ELSEWHERE = {
     "does-not-compile": "test_cli.py",
     "reads-outside-the-tree": "test_submission_build.py",
     "name-taken": "test_rubbish.py",
+    "code-changed": "test_around.py",
 }
 """Causes that no kernel can have, and the tests that have them."""
 

@@ -14,6 +14,7 @@ from grade.checks.discipline import BootWitnessed, check_discipline
 from grade.checks.host_tests import check_host_tests
 from grade.checks.map_checks import (
     check_all_regions_mapped,
+    check_between,
     check_census,
     check_census_on_other_cpus,
     check_nothing_at,
@@ -47,9 +48,10 @@ def test_engine(host_tests: Callable[[str], Path], tmp_path: Path) -> None:
 @milestone("1.2", points=10, witness="Q")
 def test_translation_is_on(boot: Boot) -> None:
     """Translation is on, with your root and not the boot-time one"""
-    guest = boot("checkpoint ready")
+    guest = boot("checkpoint ready\nframes")
     root = guest.run_to("ready").roots["kernel"]
     check_own_root(guest)
+    check_between(guest)
     frames, ram_end = guest.layout.region("frames"), guest.ram_end
     cause = "table-outside-window" if guest.isa.board.ram_base <= root < ram_end else "table-outside-memory"
     cause = "virtual-address-as-physical" if root >= 1 << 46 else cause
@@ -142,6 +144,7 @@ def test_breakpoint_returns(boot: Boot) -> None:
     refused = guest.walker().would_fault(vector, "execute", user=False)
     expect(refused is None, "vectors-not-mapped", f"the vector at {vector:#x} can be executed", f"{refused}", walk)
     guest.run_to_address(vector, "the breakpoint's vector")
+    check_own_root(guest)
     with hang_means("trap-not-returned"):
         after = guest.run_to("after")
     returned = after.sp == before.sp and bool(guest.facts("breakpoint"))

@@ -11,6 +11,7 @@ from grade.checks.discipline import BootWitnessed, check_discipline
 from grade.checks.leaf_checks import check_nothing_else
 from grade.checks.map_checks import (
     check_all_regions_mapped,
+    check_between,
     check_census,
     check_census_on_other_cpus,
     check_everything_high,
@@ -36,10 +37,11 @@ _PATIENCE = 10.0
 @milestone("2.1", points=15, witness="Q")
 def test_cpu_is_high(boot: Boot) -> None:
     """pc, sp, vectors, and on x86 GDT, TSS and emergency stack are all in the high half"""
-    guest = boot("checkpoint ready")
+    guest = boot("checkpoint ready\nframes")
     guest.run_to("ready")
     check_own_root(guest)
     check_everything_high(guest)
+    check_between(guest)
 
 
 @milestone("2.2", points=15, witness="WQ")
@@ -121,6 +123,7 @@ def test_traps_return(boot: Boot) -> None:
         for number in range(1, 11):
             cpu = guest.run_to_address(vector, f"timer interrupt {number}")
             expect(cpu.sp >= guest.offset, "stack-still-low", "the interrupted stack is high", f"sp is {cpu.sp:#x}")
+            check_own_root(guest)
         after = guest.run_to("after")
     counted = guest.fact("ticks")
     count = counted.number("after") - counted.number("before")
