@@ -61,7 +61,7 @@ class _Step:
 def run(console: Console, *, quick: bool, jobs: int | None) -> int:
     """Runs all steps, shows a summary, and returns the exit status."""
     root = find_root(Path(__file__))
-    workers = str(jobs or _cores() + 1)  # one of them may be waiting for a guest that sleeps
+    workers = str(jobs or _cores() + 2)  # two of them may be waiting for guests that sleep, or for a disk
     left_out = [f"--ignore={_TESTS}/{name}.py" for name in LONG] if quick else []
     labs = [Tree(root).lab] if quick else []
     reference = root / "build" / "reference.json"

@@ -29,16 +29,26 @@ def cpu_time(pid: int) -> float:
 
 
 class SleepMeter:
-    """Estimates how long a process has slept, by sampling its threads now and then."""
+    """Estimates how long a process has slept, by sampling its threads now and then.
+
+    `seconds` counts the samples in which all threads slept, and `undisturbed` those of them in a row between which no
+    thread but the first has run at all, not even for a moment.
+    """
 
     def __init__(self, pid: int) -> None:
         self._tasks = Path(f"/proc/{pid}/task")
+        self._first = str(pid)
+        self._waits = 0
         self.reset()
 
     def reset(self) -> None:
         """Starts again from zero."""
-        self.seconds = 0.0
+        self.seconds = self.undisturbed = 0.0
         self._last_look = time.monotonic()
+
+    def disturb(self) -> None:
+        """Starts `undisturbed` again from zero."""
+        self.undisturbed = 0.0
 
     def sample(self) -> None:
         """Samples the threads if the last sample is long enough ago; if all sleep, the time since then counts.
@@ -50,8 +60,24 @@ class SleepMeter:
         if pause < _INTERVAL:
             return
         self._last_look = now
-        if all(_state(thread) in _ASLEEP for thread in self._tasks.iterdir()):
-            self.seconds += min(pause, _LONGEST_INTERVAL)
+        threads = list(self._tasks.iterdir())
+        if not all(_state(thread) in _ASLEEP for thread in threads):
+            self.undisturbed = 0.0
+            return
+        slept = min(pause, _LONGEST_INTERVAL)
+        self.seconds += slept
+        waits = sum(_waits(thread) for thread in threads if thread.name != self._first)
+        self.undisturbed = self.undisturbed + slept if waits == self._waits else 0.0
+        self._waits = waits
+
+
+def _waits(thread: Path) -> int:
+    """Returns how often a thread has begun to wait for something: once more each time that it has run and sleeps again."""
+    try:
+        status = (thread / "status").read_text()
+    except (FileNotFoundError, ProcessLookupError):
+        return 0
+    return int(status.partition("\nvoluntary_ctxt_switches:")[2].split(maxsplit=1)[0])
 
 
 def _state(thread: Path) -> str:

@@ -25,7 +25,11 @@ _ASLEEP_AT_PROMPT = 1.0
 # How many seconds of CPU time lie between two checks of a guest that runs.
 _BETWEEN_LOOKS = 0.4
 
+# After how many seconds without one instruction a guest that sleeps is looked at. Ticks come a hundred times as often.
+_UNDISTURBED = 1.0
+
 _LOOK = Stop(StopKind.PAUSED, None, "it is time to look whether the guest runs in a circle")
+_LOOK_ASLEEP = Stop(StopKind.PAUSED, None, "it is time to look whether anything can wake the guest", asleep=True)
 
 _SHUTDOWN = "SHUTDOWN"  # QMP's event, which comes before the stop
 
@@ -55,16 +59,28 @@ class RunWatcher:
         self._limits = limits
         self._sleep = SleepMeter(process.pid)
         self._look_at = _BETWEEN_LOOKS
+        self._begin()
         self._poller = select.poll()
         # If QEMU dies, these reach their end, which also wakes the poll.
         self._poller.register(process.gdb, select.POLLIN)
         self._poller.register(process.qmp, select.POLLIN)
 
     def run(self, until: str | None, search: CircleSearch | None) -> Stop:
-        """Resumes the guest and waits for its stop, as wait() does; with `search` a circle is also a stop."""
+        """Resumes the guest and waits for its stop, as wait() does.
+
+        With `search` it is also a stop that the guest runs in a circle, or sleeps and cannot be woken.
+        """
+        self._begin()
         self._gdb.resume()
         known: Circle | None = None
-        while (stop := self._wait(until, look=search is not None)) == _LOOK and search is not None:
+        while (stop := self._wait(until, look=search is not None)) in (_LOOK, _LOOK_ASLEEP) and search is not None:
+            if stop == _LOOK_ASLEEP:
+                interrupts = search.registers.interrupts
+                if interrupts.of(self._gdb.read_general_registers()) != interrupts.wanted:
+                    return Stop(StopKind.HANG, None, "the CPU waits with interrupts off, and nothing wakes it", asleep=True)
+                self._sleep.disturb()
+                self._gdb.resume()
+                continue
             other, seen = self._circle(search)
             if other is not None:
                 return other
@@ -82,7 +98,13 @@ class RunWatcher:
         Without `cpu_limit`, the CPU time does not end the wait. Raises TimeoutError, GdbError or OSError if
         QEMU misbehaves; a QEMU that has ended is an ordinary stop.
         """
+        self._begin()
         return self._wait(None, cpu_limit=cpu_limit)
+
+    def _begin(self) -> None:
+        """Begins to count what the guest may use in one run."""
+        self._started = time.monotonic()
+        self._sleep.reset()
 
     def _wait(self, until: str | None, *, cpu_limit: bool = True, look: bool = False) -> Stop:
         """Waits like wait(); the text `until` on the serial line also ends it and, with `look`, _LOOK now and then."""
@@ -112,7 +134,7 @@ class RunWatcher:
         def step() -> dict[str, int] | None:
             nonlocal stop
             self._gdb.step()
-            stepped = self.wait(cpu_limit=False)
+            stepped = self._wait(None, cpu_limit=False)
             if stepped.kind is not StopKind.BREAKPOINT:
                 stop = stepped
                 return None
@@ -129,8 +151,6 @@ class RunWatcher:
     def _watch(self, until: str | None, cpu_limit: bool, look: bool) -> StopReply | Stop:
         """Returns the guest's own stop, or the stop that we must now bring about."""
         tick = _TICK_MS if until is None else _TICK_FOR_TEXT_MS
-        started = time.monotonic()
-        self._sleep.reset()
         while True:
             if reply := self._next_reply(tick):
                 return reply
@@ -138,11 +158,13 @@ class RunWatcher:
                 return Stop(StopKind.OUTPUT, None, f"the guest printed {until!r}")
             if ended := self._shut_down():
                 return ended
-            if reason := self._limit_reached(time.monotonic() - started, cpu_limit):
+            if reason := self._limit_reached(time.monotonic() - self._started, cpu_limit):
                 return reason
             if look and (used := cpu_time(self._process.pid)) > self._look_at:
                 self._look_at = used + _BETWEEN_LOOKS
                 return _LOOK
+            if look and self._sleep.undisturbed > _UNDISTURBED:
+                return _LOOK_ASLEEP
 
     def _next_reply(self, tick: int) -> StopReply | None:
         """Waits up to `tick` milliseconds for a stop reply, and empties everything that QEMU writes to."""

@@ -98,6 +98,19 @@ def test_idle_guest_ends_at_the_idle_backstop(start):
     assert machine.registers()[machine.isa.registers.pc] == stop.pc
 
 
+def test_a_guest_that_nothing_can_wake_ends_long_before(start):
+    machine, _ = start("idle", idle_backstop=60)
+    stop = machine.run()
+    assert (stop.kind, stop.asleep) == (StopKind.HANG, True)
+    assert stop.detail == "the CPU waits with interrupts off, and nothing wakes it"
+
+
+def test_a_guest_that_an_interrupt_may_wake_sleeps_on(start):
+    """However often it is looked at meanwhile, its time runs on."""
+    machine, _ = start("idle_open", idle_backstop=2.5)
+    assert machine.run().detail == "the guest slept for 2.5 s and printed nothing"
+
+
 def test_idle_guest_is_found_on_busy_cpus(start, load):
     load(2 * os.cpu_count())
     machine, _ = start("idle", idle_backstop=0.5)

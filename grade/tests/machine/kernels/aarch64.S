@@ -100,6 +100,12 @@ spin_open:
     msr daifclr, #15
 1:  b 1b
 
+// Asleep, where an interrupt might wake it.
+idle_open:
+    msr daifclr, #15
+1:  wfi
+    b 1b
+
 // Counts in memory for a second or two, then powers off.
 count_in_memory:
     ldr x1, =shared

@@ -101,6 +101,12 @@ spin_open:
     sti
 1:  jmp 1b
 
+// Asleep, where an interrupt might wake it.
+idle_open:
+    sti
+1:  hlt
+    jmp 1b
+
 // Counts in memory for a second or two, then powers off.
 count_in_memory:
     movl $500000000, shared
