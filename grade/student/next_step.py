@@ -59,15 +59,21 @@ def first_steps(tree: Tree) -> list[str]:
     return [*lines, "  ./pagewalk grade"]
 
 
-def urgency(result: Result) -> tuple[bool, bool, int, bool, int]:
-    """Returns a sort key: first what does not build, then an earlier lab's broken milestones, then those that know a reason.
+def urgency(result: Result) -> tuple[bool, bool, int, int, int]:
+    """Returns a sort key: first what does not build; then what fails for a reason that is known, this lab's before others'.
 
-    A failure that says only how a run ended comes after the others of its lab.
+    Then what fails and says only how a run ended, and at last what is still to be written or could not be judged.
     """
     lab, number = (int(part) for part in result.milestone.split("."))
     waits = result.status is Status.TODO and lab < result.lab
-    knows_end = result.status is Status.FAILED and result.cause in _VAGUE
-    return (result.cause != _DOES_NOT_COMPILE, waits, lab, knows_end, number)
+    return (result.cause != _DOES_NOT_COMPILE, waits, _rank(result, is_todays=lab == result.lab), lab, number)
+
+
+def _rank(result: Result, *, is_todays: bool) -> int:
+    """Returns how little a result tells a student."""
+    if result.status is not Status.FAILED:
+        return 4
+    return (2 if result.cause in _VAGUE else 0) + (0 if is_todays else 1)
 
 
 def _to_write(tree: Tree, result: Result) -> list[str]:

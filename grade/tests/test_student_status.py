@@ -14,7 +14,7 @@ from grade.ladder.trees import Tree
 from grade.results.result import Result, Status
 from grade.student.around_grading import after_grading, refuse_conflicts
 from grade.student.kept import keep, load
-from grade.student.next_step import next_steps
+from grade.student.next_step import next_steps, urgency
 from grade.student.remaining import find_remaining
 from grade.student.status import show_status
 from grade.student.submit import submit
@@ -76,7 +76,7 @@ def test_only_the_courses_isas_count(tmp_path: Path) -> None:
 
 
 def test_what_is_not_written_is_named_with_its_place(tmp_path: Path) -> None:
-    lines = next_steps(Tree(student_clone(tmp_path)), [NOT_WRITTEN, result("1.2", Status.FAILED)])
+    lines = next_steps(Tree(student_clone(tmp_path)), [result("1.2"), NOT_WRITTEN])
     assert lines[0] == "Next: 1.1 on x86_64 (Title of 1.1)."
     assert "write second1 at kernel/lab1.h:5;" in lines[1] and "labs/1-rung/README.md" in lines[1]
 
@@ -107,10 +107,16 @@ def test_a_failure_comes_with_what_to_type(tmp_path: Path) -> None:
     ]
 
 
-def test_what_broke_comes_before_what_is_new(tmp_path: Path) -> None:
+def test_what_fails_for_a_reason_comes_first(tmp_path: Path) -> None:
+    """This lab's before earlier labs'; then what says only how a run ended; what is to be written comes last."""
     tree = Tree(student_clone(tmp_path, "lab2"))
-    broken = result("1.2", Status.FAILED, lab=2)
-    first, *_ = next_steps(tree, [result("2.1", Status.FAILED), broken])
+    broken, vague = result("1.2", Status.FAILED, lab=2), result("1.1", Status.FAILED, lab=2, cause="hang")
+    new, ended = result("2.3", Status.FAILED), result("2.1", Status.FAILED, cause="process-killed")
+    unwritten = result("2.2", Status.TODO, function="first2")
+    order = [new, broken, ended, vague, unwritten]
+    assert sorted(reversed(order), key=urgency) == order
+    assert next_steps(tree, [vague, broken, ended, new])[0] == "First: 2.3 on x86_64 (Title of 2.3) fails."
+    first, *_ = next_steps(tree, [unwritten, vague, ended, broken])
     assert first == "First: 1.2 on x86_64 (Title of 1.2) fails. It is lab 1's, and must still hold."
     waits = result("1.1", Status.TODO, lab=2, function="first2")
     assert next_steps(tree, [waits, result("2.1", Status.FAILED)])[0].startswith("First: 2.1")
