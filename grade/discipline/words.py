@@ -26,7 +26,7 @@ RULES: dict[str, Rule] = {
     ),
     "user": Rule(
         "user code goes on while the CPU may remember what its tables no longer say",
-        "The process can use the old translation at any moment: pages that were taken from it, rights that it has lost.",
+        "The process can use the old translation at any moment: pages that were taken from it, rights that it has lost or lacks.",
         "Invalidate every user address whose entry was changed before you return to user mode.",
     ),
     "released": Rule(

@@ -107,6 +107,10 @@ CHANGES: dict[int, tuple[Change, ...]] = {
         Change("unmapped, and not flushed", _FAULT, _TAKE_PAGE, "    page.unmap().root_was_never_loaded();\n", ("released",)),
         Change("protected, and not flushed", _FAULT, _PROTECT, _PROTECT.replace("flush", "root_was_never_loaded"), ("user",)),
         Change(
+            "protected, and flushed only if it may be written no more", _FAULT, _PROTECT,
+            "    auto stale = page.protect(flags_of(protection));\n    protection.write ? stale.root_was_never_loaded() : stale.flush();\n", ("user",),
+        ),
+        Change(
             "the first page is flushed for all", _FAULT, _PROTECT,
             _PROTECT.replace("flush", "root_was_never_loaded") + "    Arch::flush_page(start);\n", ("user",),
         ),

@@ -127,6 +127,8 @@ constexpr bool has_geometry_of(const Hardware& hardware) {
          hardware.entry_bytes == sizeof(typename F::Entry) && hardware.largest_leaf == F::kLargestLeaf;
 }
 
+// What a CPU sets by itself: Intel SDM vol. 3, 4.8; RISC-V privileged specification, 4.3.1. On Arm the kernel of these
+// labs does not ask for it (TCR_EL1.HA and HD are 0).
 constexpr Hardware kX86_64{.format = Format::kX86_64,
                            .name = "x86_64",
                            .levels = 4,
@@ -137,6 +139,9 @@ constexpr Hardware kX86_64{.format = Format::kX86_64,
                                      VirtAddr{0xffff'ffff'ffff'f000}},
                            .untranslatable = {VirtAddr{0x0000'8000'0000'0000}, VirtAddr{0xffff'7fff'ffff'f000}},
                            .read = read_x86_64,
+                           .used_table = 1 << 5,
+                           .used_leaf = 1 << 5,
+                           .written_leaf = 1 << 6,
                            .honoured = X86_64Paging::honoured,
                            .leaf = leaf<X86_64Paging>,
                            .table = table<X86_64Paging>};
@@ -151,6 +156,9 @@ constexpr Hardware kAarch64{.format = Format::kAarch64,
                                       VirtAddr{0xffff'ffff'ffff'f000}},
                             .untranslatable = {VirtAddr{0x0001'0000'0000'0000}, VirtAddr{0xfffe'ffff'ffff'f000}},
                             .read = read_aarch64,
+                            .used_table = 0,
+                            .used_leaf = 0,
+                            .written_leaf = 0,
                             .honoured = Aarch64Paging::honoured,
                             .leaf = leaf<Aarch64Paging>,
                             .table = table<Aarch64Paging>};
@@ -165,6 +173,9 @@ constexpr Hardware kRiscv64{.format = Format::kRiscv64,
                                       VirtAddr{0xffff'ffff'ffff'f000}},
                             .untranslatable = {VirtAddr{0x0000'0040'0000'0000}, VirtAddr{0xffff'ffbf'ffff'f000}},
                             .read = read_riscv64,
+                            .used_table = 0,
+                            .used_leaf = 1 << 6,
+                            .written_leaf = 1 << 7,
                             .honoured = Sv39Paging::honoured,
                             .leaf = leaf<Sv39Paging>,
                             .table = table<Sv39Paging>};
@@ -179,6 +190,9 @@ constexpr Hardware kI386{.format = Format::kI386,
                          .edges = {VirtAddr{0}, VirtAddr{0x7fff'f000}, VirtAddr{0x8000'0000}, VirtAddr{0xffff'f000}},
                          .untranslatable = {VirtAddr{0x1'0000'0000}, VirtAddr{0xffff'ffff'ffff'f000}},
                          .read = read_i386,
+                         .used_table = 1 << 5,
+                         .used_leaf = 1 << 5,
+                         .written_leaf = 1 << 6,
                          .honoured = I386Paging::honoured,
                          .leaf = leaf<I386Paging>,
                          .table = table<I386Paging>};
@@ -188,6 +202,11 @@ std::uint64_t read_raw(const Hardware& hardware, PhysAddr table, std::uint64_t i
   std::uint64_t entry = 0;  // the host is little-endian, as all four ISAs are
   std::memcpy(&entry, pointer_to(table + index * hardware.entry_bytes), hardware.entry_bytes);
   return entry;
+}
+
+void set_raw(const Hardware& hardware, PhysAddr table, std::uint64_t index, std::uint64_t bits) {
+  const std::uint64_t entry = read_raw(hardware, table, index) | bits;
+  std::memcpy(pointer_to(table + index * hardware.entry_bytes), &entry, hardware.entry_bytes);
 }
 
 bool is_in_ram(PhysAddr table) {
@@ -257,6 +276,21 @@ std::optional<Translation> translate(const Hardware& hardware, PhysAddr root, Vi
     table = PhysAddr{entry.address};
   }
   return {};
+}
+
+void touch(const Hardware& hardware, PhysAddr root, VirtAddr va) {
+  const auto found = translate(hardware, root, va);
+  if (!found) return;
+  PhysAddr table = root;
+  for (unsigned level = hardware.levels; level-- > 0;) {
+    const unsigned index = hardware.index(va, level);
+    const HardwareEntry entry = hardware.read(level, read_raw(hardware, table, index));
+    if (entry.kind == HardwareEntry::kLeaf) {
+      return set_raw(hardware, table, index, hardware.used_leaf | (found->flags.write ? hardware.written_leaf : 0));
+    }
+    set_raw(hardware, table, index, hardware.used_table);
+    table = PhysAddr{entry.address};
+  }
 }
 
 Tree tree_of(const Hardware& hardware, PhysAddr root) {

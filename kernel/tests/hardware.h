@@ -32,6 +32,9 @@ struct Hardware {
   std::array<VirtAddr, 4> edges;           // first and last page of the lower half, first and last of the upper
   std::array<VirtAddr, 2> untranslatable;  // right behind the lower half, right before the upper
   HardwareEntry (*read)(unsigned level, std::uint64_t entry);
+  // What the CPU sets by itself when it uses an entry: in those that lead to a table, in a leaf, and in a leaf that is
+  // written to.
+  std::uint64_t used_table, used_leaf, written_leaf;
 
   // What the kernel's description of the format (arch/<isa>/paging.h) has under these names. Here a test can ask for it
   // without the type of the format, and so be compiled once for all formats.
@@ -56,6 +59,9 @@ struct Translation {
 
 // What the hardware makes of `va`, an address that it does translate; nothing if it would fault.
 std::optional<Translation> translate(const Hardware& hardware, PhysAddr root, VirtAddr va);
+
+// The hardware writes to `va`, if it may, or else reads: it notes that in the entries on the way, as its manual says.
+void touch(const Hardware& hardware, PhysAddr root, VirtAddr va);
 
 // A page or block that the hardware can reach. `va` lacks the upper bits: it is made of the indices alone.
 struct Leaf {

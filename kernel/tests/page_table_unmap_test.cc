@@ -51,6 +51,21 @@ TEST_P(PageTableUnmap, KeepsTablesThatAreInUse) {
   }
 }
 
+// The CPU notes in entries that it has used them: what was written there is not all that is found there.
+TEST_P(PageTableUnmap, TakesAwayWhatTheCpuHasUsed) {
+  for (unsigned level = 0; level <= hardware.largest_leaf; ++level) {
+    Table table = first_table(hardware);
+    const Snapshot before = snapshot(table);
+    ASSERT_EQ(outcome(table.map(kBlockVa, kBlockPa, {.write = true}, level)), "ok");
+    touch(hardware, table.root(), kBlockVa);
+    EXPECT_EQ(flush(table.protect(kBlockVa, {})), "ok");
+    EXPECT_EQ(look_up(table, kBlockVa), (Translation{kBlockPa, hardware.level_size(level), hardware.honoured({})}));
+    touch(hardware, table.root(), kBlockVa);
+    EXPECT_EQ(flush(table.unmap(kBlockVa)), "ok");
+    EXPECT_EQ(snapshot(table), before);
+  }
+}
+
 TEST_P(PageTableUnmap, RefusesWhatIsNotMapped) {
   Table table = first_table(hardware);
   EXPECT_EQ(flush(table.unmap(kVa)), "not-mapped");
@@ -187,8 +202,9 @@ class Comparison {
       : hardware_(hardware), chance_(hardware, seed), half_(hardware.edges[seed % 2 == 0 ? 0 : 2]) {}
 
   void step() {
-    switch (chance_.below(6)) {
+    switch (chance_.below(7)) {
       case 0: return map(static_cast<unsigned>(chance_.below(hardware_.largest_leaf + 1)));
+      case 6: return use(a_leaf());
       case 1: return map(0);
       case 2: return protect(chance_.page(half_));
       case 3: return protect(a_leaf());
@@ -262,6 +278,13 @@ class Comparison {
     history_.add({"protect", va, {}, 0, expected});
     EXPECT_EQ(flush(table_.protect(va, flags)), expected) << history_;
     if (expected == "ok") model_.protect(va, hardware_.honoured(flags));
+    compare(va);
+  }
+
+  // The CPU uses what is there: it may note so in the entries.
+  void use(VirtAddr va) {
+    history_.add({"use", va, {}, 0, "ok"});
+    touch(hardware_, table_.root(), va);
     compare(va);
   }
 

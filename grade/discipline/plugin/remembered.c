@@ -180,13 +180,20 @@ static Translation translation_then(const Remembered* record, uint64_t va) {
   return walk_from(entry_target(record->entry, record->place.level), record->place.level - 1, va);
 }
 
-// Whether an access may go elsewhere, or be permitted by the old translation alone. A right that has been granted since
-// is not judged: what the CPU refuses by the old translation is a fault that a kernel may let be tried again.
+// Whether an access may go elsewhere, or be permitted by the old translation alone.
 static bool is_misled(const Remembered* record, uint64_t va, Access access, bool user) {
   const Translation then = translation_then(record, va), now = translation_now(va);
   if (then.leaf == 0) return now.leaf != 0;
   if (now.leaf == 0 || physical(then, va) != physical(now, va)) return entry_permits(then.leaf, access, user);
   return entry_permits(then.leaf, access, user) && !entry_permits(now.leaf, access, user);
+}
+
+// Whether the CPU may refuse an access of the user's by the old translation that the new one permits. Only where both
+// lead to the same place: a process that is refused what it was given is ended for it.
+static bool is_refused(const Remembered* record, uint64_t va, Access access) {
+  const Translation then = translation_then(record, va), now = translation_now(va);
+  if (then.leaf == 0 || now.leaf == 0 || physical(then, va) != physical(now, va)) return false;
+  return !entry_permits(then.leaf, access, true) && entry_permits(now.leaf, access, true);
 }
 
 void judge_access(uint64_t va, Access access) {
@@ -206,13 +213,13 @@ void judge_access(uint64_t va, Access access) {
   }
 }
 
-// Whether user code could be misled at one of the leaf's addresses, which is stored in `at`. What was below a table
+// Whether user code could be misled or refused at one of the leaf's addresses, which is stored in `at`. What was below a table
 // that is gone has records of its own.
 static bool misleads_user(const Remembered* record, uint64_t* at) {
   if (record->is_table) return false;
   for (*at = record->place.va; *at - record->place.va < record->size; *at += kPage) {
     for (Access access = kLoad; access <= kFetch; ++access) {
-      if (is_misled(record, *at, access, true)) return true;
+      if (is_misled(record, *at, access, true) || is_refused(record, *at, access)) return true;
     }
   }
   return false;
