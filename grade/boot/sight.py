@@ -75,6 +75,8 @@ class Sight:
         self.last_stop = last_stop
         self.isa = isa_called(image.isa)
         self.layout: Layout = layout_of(image)
+        self.meant_deaths: set[int] = set()
+        """Numbers of processes whose end a test has asked for: it says nothing of what went wrong later."""
 
     @property
     def offset(self) -> int:

@@ -21,6 +21,7 @@ from grade.machine.facts import Fact
 PROGRAM = "vmascript"
 _SOURCE = "user/vmascript.cc"
 _FAULT = "kernel/space/fault.cc"
+_WORD = (1 << 64) - 1
 
 
 class AreaScript:
@@ -109,6 +110,7 @@ class AreaScript:
         wanted = f"{last} gets process {self.slot.pid} killed with why={why}"
         cause = "protection-not-asked" if seen[1] == "already-mapped" else "fault-misreported"
         expect(seen == (f"{self.slot.pid}", why), cause, wanted, killed.line, walk)
+        self.guest.meant_deaths.add(self.slot.pid)
         return killed
 
     def finish(self, checkpoint: str) -> None:
@@ -220,11 +222,18 @@ class AreaScript:
         __tracebackhide__ = True
         last = operations[-1]
         context = "; before it: " + ", ".join(map(str, operations[-4:-1])) if len(operations) > 1 else ""
-        cause, walk = "memory-call-wrong", None
-        if last.kind in DEEDS:
-            cause = "wrong-user-bytes" if right else "user-page-not-cleared"
-            walk = walk_in(self.guest, self.root, last.arguments[0])
-        fail(cause, f"{last} returns {right & (1 << 64) - 1:#x}{context}", f"{seen & (1 << 64) - 1:#x}", walk)
+        expected, found = f"{last} returns {right & _WORD:#x}{context}", f"{seen & _WORD:#x}"
+        if last.kind not in DEEDS:
+            fail("memory-call-wrong", expected, found)
+        va = last.arguments[0]
+        has_bytes = right != 0 or self._in_file(va) == seen & _WORD
+        cause = "wrong-user-bytes" if has_bytes else "user-page-not-cleared"
+        fail(cause, expected, found, walk_in(self.guest, self.root, va), _FAULT if has_bytes else "")
+
+    def _in_file(self, va: int) -> int | None:
+        """Returns the word that the program's file has for an address; None if it has none."""
+        page, at = self._pages.get(va & -PAGE), va % PAGE
+        return None if page is None else int.from_bytes(page[at : at + 8], "little")
 
     def _explain_survival(self, last: Operation, wanted: str) -> None:
         """Explains why the operation did not get the process killed, as it should have."""

@@ -15,6 +15,8 @@ from grade.isa import Isa
 Step = tuple[str, list[Operation]]
 """The operations, and what has happened after them."""
 
+_HUGE = 100 << 40
+"""So much that whoever goes over it page by page, or table by table, does not come back."""
 _REPLACE = PRIVATE | ANONYMOUS | FIXED
 _NOREPLACE = PRIVATE | ANONYMOUS | FIXED_NOREPLACE
 
@@ -130,11 +132,18 @@ def far_steps(places: Places) -> list[Step]:
         ("a page after an empty table is in use", [mmap(2 * places.far - 3 * PAGE, 6 * PAGE), store(2 * places.far, 1)]),
         ("mprotect has come to it", [mprotect(2 * places.far - 3 * PAGE, 6 * PAGE, READ), load(2 * places.far)]),
         ("munmap has come to it", [munmap(2 * places.far - 3 * PAGE, 6 * PAGE)]),
-        ("a terabyte is promised", [mmap(places.one, 1 << 40), store(places.far + 2 * PAGE, 7), store(2 * places.far, 8)]),
-        ("it is read-only", [mprotect(places.one, 1 << 40, READ), load(places.far + 2 * PAGE), load(2 * places.far)]),
-        ("it is gone", [munmap(places.one, 2 << 40)]),
+        (
+            "a hundred terabytes are promised",
+            [mmap(places.one, _HUGE), store(places.far + 2 * PAGE, 7), store(places.one + _HUGE - PAGE, 8)],
+        ),
+        (
+            "they are read-only",
+            [mprotect(places.one, _HUGE, READ), load(places.far + 2 * PAGE), load(places.one + _HUGE - PAGE)],
+        ),
+        ("they are gone", [munmap(places.one, _HUGE + (1 << 40))]),
         ("there are as many areas as there can be", [mmap(places.two, 140 * PAGE), *many, load(places.two)]),
-        ("they are gone", [munmap(places.two, 140 * PAGE)]),
+        ("the stack grows all the same", [store(places.user.stack_top - 40 * PAGE, 9)]),
+        ("all these areas are gone", [munmap(places.two, 140 * PAGE)]),
     ]
 
 
@@ -148,6 +157,11 @@ def own_steps(places: Places, image: UserImage, heap: int) -> list[Step]:
         ("a page of the stack may only be read", [mprotect(stack, PAGE, READ), load(stack), store(stack - PAGE, 2)]),
         ("the stack has grown below it", [store(stack - 9 * PAGE, 3), load(stack - 4 * PAGE)]),
         ("a page of the heap may only be read", [brk(heap + 3 * PAGE), mprotect(heap + PAGE, PAGE, READ), brk(heap)]),
+        (
+            "memory of no file is where a page of the file was",
+            [mmap(text + PAGE, PAGE, 3, _REPLACE), load(text + PAGE), load(text)],
+        ),
+        ("it is written to", [store(text + PAGE + 8, 4), load(text + 2 * PAGE)]),
     ]
 
 

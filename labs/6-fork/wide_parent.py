@@ -12,10 +12,10 @@ from grade.checks.user_memory import write_user
 
 PROGRAM = "vmascript"
 _SOURCE = "user/vmascript.cc"
-_MANY, _LARGE, _FAR = 3 << 40, 1 << 40, 1 << 46
+_MANY, _LARGE, _FAR = 3 << 40, 4 << 40, 110 << 40
 """Places for many areas, for a large one, and for one that is far from all others."""
-_LARGE_SIZE = 1 << 40
-"""So much that whoever looks at each page of it does not come back."""
+_LARGE_SIZE = 100 << 40
+"""So much that whoever looks at each page of it, or at each table of pages, does not come back."""
 _HEAP_SIZE = 20 << 20
 _OTHERS = 4  # the areas below that are not among the many
 

@@ -213,8 +213,8 @@ void judge_access(uint64_t va, Access access) {
   }
 }
 
-// Whether user code could be misled or refused at one of the leaf's addresses, which is stored in `at`. What was below a table
-// that is gone has records of its own.
+// Whether user code could be misled or refused at one of the leaf's addresses, which is stored in `at`. What was below
+// a table that is gone has records of its own.
 static bool misleads_user(const Remembered* record, uint64_t* at) {
   if (record->is_table) return false;
   for (*at = record->place.va; *at - record->place.va < record->size; *at += kPage) {
