@@ -89,6 +89,7 @@ class RunWatcher:
                 detail = f"the CPU executes the same {what} for ever: interrupts are off, and no register changes"
                 return Stop(StopKind.HANG, None, detail)
             known = seen
+            self._sleep.reset()  # it was busy
             self._gdb.resume()
         return stop
 

@@ -27,6 +27,17 @@ def _modules() -> list[Path]:
     return [path for path in everything if "tests" not in path.parts]
 
 
+def _lines_with(pattern: re.Pattern[str], own: set[Path]) -> list[str]:
+    """Returns the lines of all modules that have the pattern, but of those in `own`."""
+    return [
+        f"{path.relative_to(ROOT)}:{number}: {line.strip()}"
+        for path in _modules()
+        if own.isdisjoint([path, *path.parents])
+        for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), 1)
+        if pattern.search(line)
+    ]
+
+
 def test_no_module_names_an_isa_but_its_own() -> None:
     """So that another one is a folder, and a line that lists it.
 
@@ -34,14 +45,7 @@ def test_no_module_names_an_isa_but_its_own() -> None:
     """
     own = {ROOT / "grade/isa" / name for name in (*ISAS, "__init__.py")}
     own |= {ROOT / "grade/walker", ROOT / "grade/diagnosis/causes.py", ROOT / "grade/machine/gdb_remote.py"}
-    found = [
-        f"{path.relative_to(ROOT)}:{number}: {line.strip()}"
-        for path in _modules()
-        if own.isdisjoint([path, *path.parents])
-        for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), 1)
-        if OF_ONE.search(line)
-    ]
-    assert not found, "\n".join(found)
+    assert (found := _lines_with(OF_ONE, own)) == [], "\n".join(found)
 
 
 def test_no_module_knows_the_geometry_of_one_format() -> None:
@@ -50,14 +54,7 @@ def test_no_module_knows_the_geometry_of_one_format() -> None:
     What milestones draw are addresses that are the user's on each ISA of today.
     """
     own = {ROOT / "grade/isa", ROOT / "grade/walker", ROOT / "grade/boot/unused_pages.py"}
-    found = [
-        f"{path.relative_to(ROOT)}:{number}: {line.strip()}"
-        for path in _modules()
-        if own.isdisjoint([path, *path.parents])
-        for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), 1)
-        if GEOMETRY.search(line)
-    ]
-    assert not found, "\n".join(found)
+    assert (found := _lines_with(GEOMETRY, own)) == [], "\n".join(found)
 
 
 def test_an_isa_that_is_not_known_is_named_with_those_that_are() -> None:
