@@ -167,7 +167,7 @@ def unmeant_kills(guest: Sight) -> Iterator[tuple[Fact, Fact]]:
 
 def _is_meant(guest: Sight, killed: Fact, report: Fact) -> bool:
     """Returns whether the process was to be killed like this. Where only its program says so, a fault in its own pages is not."""
-    if int(killed.values["pid"]) in guest.meant_deaths:
+    if killed.number("pid") in guest.meant_deaths:
         return True
     if str(programs.meant_to_die().get(killed.values["program"])) != killed.values["signal"]:
         return False
