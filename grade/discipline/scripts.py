@@ -21,7 +21,8 @@ def script_for(image: KernelImage, lab: int, chance: random.Random | None = None
     frame = layout_of(image).region("frames").end  # RAM that the window does not have
     lines = [f"map {low:#x} {frame:#x} w", f"poke {low:#x} 1", "breakpoint", "peek 0", "ticks 5"]
     if lab >= 3:
-        lines += [f"unmap {low:#x}", *_two_pages(beside, frame), *(f"start {program}" for program in _TOGETHER), "wait"]
+        lines += [f"unmap {low:#x}", f"peek {low:#x}", *_two_pages(beside, frame)]
+        lines += [*(f"start {program}" for program in _TOGETHER), "wait"]
     if lab >= 4:
         slots = len(layout_of(image).temp_slots)
         lines += [f"windows {frame:#x} 3", f"windows {frame + 3 * PAGE:#x} {slots}", f"windows {frame:#x} 3"]
@@ -33,10 +34,13 @@ def script_for(image: KernelImage, lab: int, chance: random.Random | None = None
 
 
 def _two_pages(first: int, frame: int) -> list[str]:
-    """Returns lines that map two pages beside each other, change one of them, and take both away."""
+    """Returns lines that map two pages beside each other and use them, change one, take both away, and ask for them again.
+
+    What was used and is taken away shows whether the CPU was told: QEMU itself still translates what it was not told of.
+    """
     pages = [(first + at, frame + at) for at in (0, PAGE)]
     return [
-        *(f"map {va:#x} {pa:#x} w" for va, pa in pages),
+        *(line for va, pa in pages for line in (f"map {va:#x} {pa:#x} w", f"poke {va:#x} 1")),
         f"protect {first:#x} u",
-        *(f"unmap {va:#x}" for va, _ in reversed(pages)),
+        *(line for va, _ in reversed(pages) for line in (f"unmap {va:#x}", f"peek {va:#x}")),
     ]
