@@ -1,6 +1,6 @@
-# The user programs, each user/*.cc one of its own and each user/hostile/*.cc, too, and the archive of them that goes
-# into the kernel image. Included by the top CMakeLists.txt; gives it `program_archive`, and `program_archive_folder` to
-# find it in.
+# The user programs, and the archive of them that goes into the kernel image. Each source file is a program: those that
+# people run stand in user/, those that tests run in user/tests/ and user/hostile/, those that measure in user/bench/.
+# Included by the top CMakeLists.txt; gives it `program_archive`, and `program_archive_folder` to find it in.
 
 # Fixed addresses, and no exception tables: user/user.ld says where things are, user/lib/ is all the library there is.
 set(user_options
@@ -29,13 +29,14 @@ endforeach()
 
 # build/<isa>/user/NAME is for GDB; the archive holds the same without its symbols. A program with a NAME.ld of its own is
 # linked by that.
-file(GLOB programs CONFIGURE_DEPENDS user/*.cc user/hostile/*.cc)
+file(GLOB programs CONFIGURE_DEPENDS user/*.cc user/*/*.cc)
+list(FILTER programs EXCLUDE REGEX "/user/lib/")
 foreach(source ${programs})
   cmake_path(GET source STEM name)
   set(program user_${name})
-  set(script ${user_script})
-  if(EXISTS ${CMAKE_SOURCE_DIR}/user/${name}.ld)
-    set(script ${CMAKE_SOURCE_DIR}/user/${name}.ld)
+  cmake_path(REPLACE_EXTENSION source ld OUTPUT_VARIABLE script)
+  if(NOT EXISTS ${script})
+    set(script ${user_script})
   endif()
   add_executable(${program} ${source} $<TARGET_OBJECTS:user_library>)
   target_compile_options(${program} PRIVATE ${user_options})

@@ -1,4 +1,4 @@
-"""./pagewalk bench --soak: storms of processes and memory (user/stress.cc) for a long time, after which nothing may be lost.
+"""./pagewalk bench --soak: storms of processes and memory (user/bench/stress.cc) for a long time, after which nothing may be lost.
 
 A soak is a series of legs. In each, stress runs some rounds from a seed of its own, in every other leg with an allocation
 that fails in the middle. On the way the guest is stopped at random, and again at the end of the leg: then every
@@ -26,7 +26,7 @@ from grade.ladder.trees import Tree, prepare
 from grade.machine.stop import StopKind
 
 _LAST_PID, _TICKS = ("kernel/process/process.cc", "g_last_pid"), ("kernel/base/clock.cc", "g_ticks")
-_FORK = 6  # the lab that brings user/stress.cc
+_FORK = 6  # the lab that brings user/bench/stress.cc
 _FIRST_PID = 2  # no process has 1
 _TIMER = 1000  # microseconds: ten times as often as usual, so that much is interrupted
 
@@ -40,7 +40,7 @@ _ALLOCATIONS = (100, 8000)
 """Which allocations may fail: from after the start of the leg's first process to long before the end of the leg."""
 
 _WRONG = ("1", "99")
-"""The exit statuses of user/stress.cc and its children if they have found something wrong."""
+"""The exit statuses of user/bench/stress.cc and its children if they have found something wrong."""
 
 
 @dataclass

@@ -1,4 +1,4 @@
-"""A guest in which many processes run user/vmascript.cc, and each does what it is told, when it is told.
+"""A guest in which many processes run user/tests/vmascript.cc, and each does what it is told, when it is told.
 
 One of them, the nursery, is there from beginning to end and starts others. Whoever stands where the program asks for
 operations is given some, or gives the CPU away until it is its turn.

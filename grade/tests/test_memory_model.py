@@ -50,7 +50,7 @@ MOST_PROCESSES = 4
 FAMILIES_OF_ONE_GUEST = 100
 
 TEXT_PAGES = 3
-"""Of the program's file, which it never touches itself: g_text in user/vmascript.cc."""
+"""Of the program's file, which it never touches itself: g_text in user/tests/vmascript.cc."""
 OWN_STACK = 4 * PAGE
 """Of the stack, which it needs itself."""
 ARENA = (3 << 40) - 3 * PAGE

@@ -28,7 +28,7 @@ ERROR, DEATH, LATER_DEATH = "the call says so", "the process is killed", "the ne
 
 @dataclass(frozen=True)
 class Operation:
-    """Something that user/scarce.cc can do, what must become of it, and how many allocations it has at least."""
+    """Something that user/tests/scarce.cc can do, what must become of it, and how many allocations it has at least."""
 
     name: str
     outcomes: frozenset[str]
@@ -95,7 +95,7 @@ class Watch:
 
 
 class Scarce(Watch):
-    """A guest in which user/scarce.cc tries one operation again and again."""
+    """A guest in which user/tests/scarce.cc tries one operation again and again."""
 
     def __init__(self, guest: Guest, wanted: Operation) -> None:
         super().__init__(guest, "scarce", "call_comes", "call_returned", "attempt_is_over")

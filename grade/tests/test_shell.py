@@ -310,7 +310,7 @@ def test_vmatest(boot: Boot) -> None:
     printed = guest.machine.serial().replace("\r", "")
     assert (guest.fact("exit").values["status"], guest.fact("exit").values["signal"]) == ("0", "0"), printed
     assert "vmatest: all is well\n" in printed
-    source = (ROOT / "user" / "vmatest.cc").read_text(encoding="utf-8")
+    source = (ROOT / "user/tests/vmatest.cc").read_text(encoding="utf-8")
     misdeeds = re.findall(r'^    \{"([\w-]+)"', source, re.MULTILINE)
     assert len(guest.facts("killed")) == len(misdeeds) >= 15
     assert len({fact.values["free"] for fact in guest.facts("frames")}) == 1

@@ -319,7 +319,7 @@ def test_intruders(boot: Boot, image: KernelImage, chance: random.Random) -> Non
     expect(kept == tag, "process-killed", f"the process that did nothing still holds {tag:#x}", f"{kept:#x}")
 
 
-_WRITTEN = 0x1BADCAFE  # by user/intruder.cc
+_WRITTEN = 0x1BADCAFE  # by user/tests/intruder.cc
 _ACCESS = {"read": "read", "write": "write", "jump": "execute"}
 
 

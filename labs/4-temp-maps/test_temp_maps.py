@@ -32,7 +32,7 @@ Boot = Callable[..., Guest]
 
 _GREETING_SIZE = 14
 _STATUS_OF_CHILD = bytes((0, 0x5A, 0, 0))
-"""What user/border.cc's child leaves: its exit code, as wait4 reports it."""
+"""What user/tests/border.cc's child leaves: its exit code, as wait4 reports it."""
 
 _BAD_ADDRESS = -errno.EFAULT
 _NO_SLOT = -errno.ENOMEM  # from calls that only copy, it means that no slot was free
@@ -390,7 +390,7 @@ def _attempts(guest: Guest, root: int, program: UserImage) -> list[tuple[str, in
     """Returns the list in the program's memory: call, address, the most that may be done, result."""
     __tracebackhide__ = True
     count = int.from_bytes(read_user(guest, root, program.va("g_count"), 8), "little")
-    attempt = program.defined("user/pointers.cc").record("Attempt")
+    attempt = program.defined("user/tests/pointers.cc").record("Attempt")
     data = read_user(guest, root, program.va("g_attempts"), count * attempt.size)
     attempts = []
     for at in range(0, len(data), attempt.size):

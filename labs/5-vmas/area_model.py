@@ -1,7 +1,7 @@
 """A model of what a process is promised: what mmap, munmap, mprotect, brk and touches do to a list of areas.
 
 It follows the rules of kernel/space/vma.h, fault.h and kernel/calls/memory_calls.h in the plainest way. The program
-user/vmascript.cc carries out the same operations; afterwards both must agree (area_script.py).
+user/tests/vmascript.cc carries out the same operations; afterwards both must agree (area_script.py).
 """
 
 import errno
@@ -36,7 +36,7 @@ class Operation:
     arguments: tuple[int, ...]
 
     def encoded(self, number: int) -> bytes:
-        """Returns it as struct Operation in user/vmascript.cc, without a result yet. `number` stands for its kind."""
+        """Returns it as struct Operation in user/tests/vmascript.cc, without a result yet. `number` stands for its kind."""
         words = [number, *self.arguments, *[0] * (6 - len(self.arguments)), 0]
         return struct.pack("<8Q", *(word & _MASK for word in words))
 

@@ -1,4 +1,4 @@
-"""Makes user/vmascript.cc carry out operations on its memory, and compares the outcome with the model."""
+"""Makes user/tests/vmascript.cc carry out operations on its memory, and compares the outcome with the model."""
 
 from collections.abc import Iterable, Sequence
 from copy import deepcopy
@@ -19,13 +19,13 @@ from grade.diagnosis.failure import expect, fail
 from grade.machine.facts import Fact
 
 PROGRAM = "vmascript"
-_SOURCE = "user/vmascript.cc"
+_SOURCE = "user/tests/vmascript.cc"
 _FAULT = "kernel/space/fault.cc"
 _WORD = (1 << 64) - 1
 
 
 class AreaScript:
-    """A process that runs user/vmascript.cc, stopped before it looks for operations; and the model that it must follow."""
+    """A process that runs user/tests/vmascript.cc, stopped before it looks for operations; and the model that it must follow."""
 
     def __init__(self, guest: Guest) -> None:
         """Runs the next process that starts to where it can be given operations."""

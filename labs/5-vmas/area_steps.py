@@ -1,4 +1,4 @@
-"""What the milestones of lab 5 have user/vmascript.cc do: step by step, and up to an access that must kill it."""
+"""What the milestones of lab 5 have user/tests/vmascript.cc do: step by step, and up to an access that must kill it."""
 
 from collections.abc import Callable
 from dataclasses import dataclass

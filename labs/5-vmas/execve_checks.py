@@ -1,4 +1,4 @@
-"""Makes user/vmascript.cc become another program, and checks whether a failed attempt has changed the process."""
+"""Makes user/tests/vmascript.cc become another program, and checks whether a failed attempt has changed the process."""
 
 import struct
 from dataclasses import dataclass

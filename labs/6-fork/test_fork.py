@@ -209,7 +209,7 @@ def _check_promises_kept(guest: Guest, birth: Birth, program: UserImage) -> None
 # --- isolation -------------------------------------------------------------------------------------------------------
 
 _RANGES = ("data", "heap", "anonymous memory", "stack", "thread block")
-"""The entries of g_ranges in user/twin.cc."""
+"""The entries of g_ranges in user/tests/twin.cc."""
 
 _MOST_ORDERS = 64
 
@@ -500,7 +500,7 @@ def test_thread_variables(boot: Boot, chance: random.Random) -> None:
     guest.run_to("ready")
     before = holdings(guest)
     program = _program(guest, "heirloom")
-    fresh = int.from_bytes(program.thread.content, "little"), 0  # t_initial and t_zero in user/heirloom.cc
+    fresh = int.from_bytes(program.thread.content, "little"), 0  # t_initial and t_zero in user/tests/heirloom.cc
     parent = _check_variables(guest, program, "a program that begins", fresh)
     inherited = chance.getrandbits(62), chance.getrandbits(62) + 1
     places = [_word(guest, parent.root, program.va(name)) for name in ("g_initial", "g_zero")]

@@ -1,4 +1,4 @@
-"""A parent whose memory is laid out otherwise than that of user/twin.cc: wide, up to the last page, in as many areas as there may be."""
+"""A parent whose memory is laid out otherwise than that of user/tests/twin.cc: wide, up to the last page, in as many areas as there may be."""
 
 import struct
 from collections.abc import Iterator
@@ -11,7 +11,7 @@ from grade.boot.user_image import user_image
 from grade.checks.user_memory import write_user
 
 PROGRAM = "vmascript"
-_SOURCE = "user/vmascript.cc"
+_SOURCE = "user/tests/vmascript.cc"
 _MANY, _LARGE, _FAR = 3 << 40, 4 << 40, 110 << 40
 """Places for many areas, for a large one, and for one that is far from all others."""
 _LARGE_SIZE = 100 << 40

@@ -1,4 +1,4 @@
-// A child for user/family.cc to have: does what its first argument says. A program of its own, so that a kernel that
+// A child for user/tests/family.cc to have: does what its first argument says. A program of its own, so that a kernel that
 // loses the arguments does not make parents without end.
 #include <cstdint>
 

@@ -1,4 +1,4 @@
-// Parents and children: spawn and wait4 in all the ways that differ. The children are user/child.cc, with a word that
+// Parents and children: spawn and wait4 in all the ways that differ. The children are user/tests/child.cc, with a word that
 // says what each is to do. Prints what was wrong, and exits with 0 if nothing was.
 #include <cstdint>
 
