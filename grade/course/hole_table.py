@@ -1,7 +1,7 @@
 """The table of holes and milestones, docs/holes.md: for each function that a student writes, what rests on it.
 
 A milestone rests on a function if it does not pass while that one alone is not written. This is measured on cuts of
-main with single holes left open. The document keeps what was measured, and grade/tests/test_holes.py measures again.
+main with single holes left open. The document keeps what was measured, and grade/tests/graded/test_holes.py measures again.
 """
 
 import os

@@ -31,7 +31,7 @@ _TESTS = "grade/tests"
 _MOST_SHOWN = 15
 _UNJUDGED = ("given_tests", "user_memory_tests", "fuzz_elf", "fuzz_archive", "fuzz_script")
 """Programs of host tests that no milestone runs."""
-LONG = (
+_LONG = (
     # many kernels
     "test_bugs", "test_variants", "test_starters", "test_holes", "test_climb", "test_kernel_builds", "test_liars",
     "test_student_clone", "test_practice_clone", "test_submission_build", "test_submission_grade", "test_bench",
@@ -47,7 +47,7 @@ LONG = (
 )  # fmt: skip
 """Files of tests that --quick leaves out: they take nine tenths of the time."""
 EXAMPLES = "PAGEWALK_EXAMPLES"
-"""Tells grade/tests/test_memory_model.py how many examples to try. Without it they are few, and always the same."""
+"""Tells grade/tests/kernel/test_memory_model.py how many examples to try. Without it they are few, and always the same."""
 
 
 @dataclass(frozen=True)
@@ -62,7 +62,7 @@ def run(console: Console, *, quick: bool, jobs: int | None) -> int:
     """Runs all steps, shows a summary, and returns the exit status."""
     root = find_root(Path(__file__))
     workers = str(jobs or _cores() + 2)  # two of them may be waiting for guests that sleep, or for a disk
-    left_out = [f"--ignore={_TESTS}/{name}.py" for name in LONG] if quick else []
+    left_out = without_long(root) if quick else []
     labs = [Tree(root).lab] if quick else []
     reference = root / "build" / "reference.json"
     _forget(root, reference)
@@ -106,7 +106,18 @@ def run_examples(jobs: int | None, examples: int) -> int:
     root = find_root(Path(__file__))
     workers = str(jobs or _cores())
     os.environ[EXAMPLES] = str(examples)
-    return grading.PASSED if _pytest(root, [f"{_TESTS}/test_memory_model.py", "-n", workers]) else grading.FAILED
+    return grading.PASSED if _pytest(root, [str(_file_of(root, "test_memory_model")), "-n", workers]) else grading.FAILED
+
+
+def without_long(root: Path) -> list[str]:
+    """Returns what tells pytest to leave out the files of tests that take long."""
+    return [f"--ignore={_file_of(root, name)}" for name in _LONG]
+
+
+def _file_of(root: Path, name: str) -> Path:
+    """Returns the file of tests of that name, in whichever folder of the tests it stands."""
+    [file] = (root / _TESTS).rglob(f"{name}.py")
+    return file
 
 
 def _cores() -> int:

@@ -13,7 +13,7 @@ from grade.machine.machine import MachineBroken
 from grade.machine.qemu_version import require
 from grade.machine.stop import StopKind
 from grade.submission.sandbox import around_qemu
-from grade.tests.submission_trees import SEALED
+from grade.tests.submission.submission_trees import SEALED
 
 ROOT = find_root(Path(__file__))
 pytestmark = pytest.mark.skipif(not SEALED, reason="this machine makes no sandbox")
