@@ -162,7 +162,7 @@ void help(const Command&) {
   puts("exit [STATUS]           ends the shell; so does Ctrl-D");
   puts("help                    says this");
   puts("The word $? is the status of the last command. Backspace takes a character back, Ctrl-U the line.");
-  puts("Ctrl-C ends the programs that run, in the background, too; Ctrl-\\ ends the shells as well.");
+  puts("Ctrl-C ends the programs that run, also in the background; Ctrl-\\ ends the shells as well.");
   set_status(0);
 }
 

@@ -12,7 +12,7 @@ inline Mode mode_of(const TrapFrame& frame) {
   return (frame.cs & 3) == 3 ? Mode::kUser : Mode::kKernel;
 }
 
-// The fault behind vector 14. Reads CR2: call it before the next page fault can happen.
+// What vector 14 reports. Reads CR2: call it before the next page fault can happen.
 Fault decode_page_fault(const TrapFrame& frame);
 
 // The exception's name in the table of vectors (Intel SDM vol. 3, table 6-1).

@@ -147,7 +147,7 @@ _read = once_per_file(_Sources)
 def _units_of(debug: DWARFInfo, source: str) -> list[CompileUnit]:
     """Returns the compile units of a source file. Of the others it reads only the start, which holds the file's name.
 
-    ValueError or struct.error if the section cannot be read to its end: the true one may be behind what hides it.
+    ValueError or struct.error if the section cannot be read to its end: the true one may follow what hides it.
 
     pyelftools would first read the abbreviations of all the others, which takes ten times as long as the rest.
     """

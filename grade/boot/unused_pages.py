@@ -12,7 +12,7 @@ _ENTRIES = 512
 def unused_pages(chance: random.Random, count: int) -> list[int]:
     """Returns addresses of pages that no program uses, each below another entry of the root.
 
-    The page behind each is in the same table of pages; the one 1 GiB behind it is below the same entry of the root.
+    The page after each is in the same table of pages; the one 1 GiB further on is below the same entry of the root.
     """
     return [_in_slot(chance, slot) for slot in chance.sample(_SLOTS, count)]
 

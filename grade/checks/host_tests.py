@@ -280,7 +280,7 @@ def _suite(name: str) -> _Suite:
 
 
 def _cause(test: str, printed: str) -> str:
-    """Returns the cause behind a failed check, if no test that is more basic failed."""
+    """Returns the cause of a failed check, if no test that is more basic failed."""
     suite = _suite(test)
     return next((sign.cause for sign in suite.signs if sign.is_in(test, printed)), suite.cause)
 

@@ -40,7 +40,7 @@ def check_between(guest: Guest) -> None:
 
 
 def check_code(guest: Guest) -> None:
-    """Checks that the kernel's code in RAM is what was linked; before there are programs among them, its constants, too."""
+    """Checks that the kernel's code in RAM is what was linked; before there are programs among them, its constants as well."""
     __tracebackhide__ = True
     has_programs = "Process" in guest.image.defined.records  # tests change those
     for segment in guest.image.constant_segments:

@@ -154,7 +154,7 @@ def _rows(path: Path, text: str, at: int, delimiter: str) -> Iterator[Row]:
 
 def _cell(text: str, at: int, delimiter: str) -> Cell | None:
     match = _CELL[delimiter].match(text, at)
-    assert match is not None  # it matches nothing at all, too
+    assert match is not None  # it matches nothing at all as well
     if match["quoted"] is None:
         return None if text[at : at + 1] == '"' else Cell(match["plain"], at, match.end())
     return Cell(match["quoted"].replace('""', '"') + match["plain"], at, match.end())

@@ -27,7 +27,7 @@ def run(
     The shell's `exit` leads to the kernel's monitor. So does --monitor, and a lab without a shell.
 
     After PROGRAM the machine turns itself off. The exit status is 0 if it exited with 0, and 1 if it did not: the
-    kernel says whether it was killed, is missing or is no program. Ctrl-C ends it, too. ARGS that begin with - go
+    kernel says whether it was killed, is missing or is no program. Ctrl-C ends it as well. ARGS that begin with - go
     after --.
     """
     from grade.interactive import Setting, run_on_terminal, run_program
@@ -57,7 +57,7 @@ def gdb(
 ) -> None:  # fmt: skip
     """Boot under GDB: a lab from its first instruction, or a milestone at the point where it failed last.
 
-    Commands about paging are there: `help pt`, and docs/gdb.md. With --record, `who-wrote` and `reverse-continue`, too.
+    Commands about paging are there: `help pt`, and docs/gdb.md. With --record, `who-wrote` and `reverse-continue` as well.
     """
     from grade.gdb_session import Editor, run_last_failure_under_gdb, run_under_gdb
 

@@ -88,7 +88,7 @@ def cut_command(lab: int, into: Path, solved: int | None, with_grader: bool, isa
     type=click.Path(path_type=Path),
     help="The git repository; a new one is made where there is nothing.",
 )
-@click.option("--solutions", is_flag=True, help="Branches labN-solution, too: labs 1 to N solved.")
+@click.option("--solutions", is_flag=True, help="Branches labN-solution as well: labs 1 to N solved.")
 @click.option(
     "--catch-up", type=int, multiple=True, metavar="N", help="A branch labN-catch-up: labs 1 to N-1 solved (may be repeated)."
 )

@@ -35,7 +35,7 @@ measured, on both ISAs.
 
 - **Rests on it**: the milestones that do not pass as long as this function is not written, whatever else is. The report
   then says `not written yet` and its name.
-- **Green by then**: those that begin to pass with this function, if all the rows above it are written, too.
+- **Green by then**: those that begin to pass with this function, if all the rows above it are written as well.
 <!-- @main -->
 
 `./pagewalk test` measures again; `./pagewalk test --renew-docs` writes this page.

@@ -28,7 +28,7 @@ class Activation:
     pc: int
     registers: Mapping[int, int]
     is_caller: bool
-    """Whether `pc` is where a call returns to, and so behind the line that called."""
+    """Whether `pc` is where a call returns to, and so after the line that called."""
 
 
 def lines_of_calls(guest: Sight, at: tuple[int, int] | None = None) -> list[SourceCall]:

@@ -32,7 +32,7 @@ CAUSES_OF_CHECKS = {
     "root-is-not-loaded": "root-freed-while-loaded",
     "root-is-kept": "root-not-kept",
 }
-"""The cause behind the failure of each other named CHECK."""
+"""The cause of the failure of each other named CHECK."""
 _CAUSES_OF_REFUSALS = {"already-mapped": "user-half-shared", "no-slot": "temp-slot-lost"}
 
 

@@ -23,7 +23,7 @@ def choose_failed(tree: Tree, milestone: str, isa: str, lab: int | None) -> Fail
             )
         if (first := most_basic(failed)).milestone != failed.milestone:
             which = command_for("gdb", first, first.milestone).removeprefix("./pagewalk gdb ")
-            said = f"This is about milestone {failed.milestone}, which failed last. A more basic one has failed, too"
+            said = f"This is about milestone {failed.milestone}, which failed last. A more basic one has failed as well"
             print(f"{said}: ask for {which}", file=sys.stderr)
         return failed
     if not re.fullmatch(r"\d+\.\d+", milestone):

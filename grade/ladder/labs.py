@@ -229,7 +229,7 @@ def _only_mention(labs: list[Lab], key: str, done: str) -> dict[str, Lab]:
         for path in lab.lends if key == "lends" else lab.takes_back:
             if path in mentions:
                 other = mentions[path].prefix
-                raise LadderError(f"{lab.prefix}lab.toml: {key}: {path} is {done} in {other}lab.toml, too")
+                raise LadderError(f"{lab.prefix}lab.toml: {key}: {path} is {done} in {other}lab.toml as well")
             mentions[path] = lab
     return mentions
 
@@ -245,4 +245,4 @@ def _check_lent_file(tree: Path, labs: list[Lab], lender: Lab, path: str) -> Non
         raise LadderError(f"{here} main itself has {path}, so it cannot be lent")
     claimant = next((lab for lab in labs if lab.brings(path)), None)
     if claimant is not None:
-        raise LadderError(f"{here} {path} is claimed by {claimant.prefix}lab.toml, too")
+        raise LadderError(f"{here} {path} is claimed by {claimant.prefix}lab.toml as well")

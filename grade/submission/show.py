@@ -36,7 +36,7 @@ def show(console: Console, submission: LaidOut, isas: list[str]) -> None:
     if submission.claim is not None and (others := set(isas) - set(submission.claim.isas)):
         claimed, unclaimed = ", ".join(submission.claim.isas), ", ".join(sorted(others))
         console.print(
-            f"Its labs/course.toml says that it is for {claimed} alone; {unclaimed} is graded, too. "
+            f"Its labs/course.toml says that it is for {claimed} alone; {unclaimed} is graded as well. "
             f"For {claimed} alone: add {' '.join(f'--isa {isa}' for isa in submission.claim.isas)}",
             markup=False,
         )

@@ -17,7 +17,7 @@ from grade.ladder.build import Kernel, build_kernel
 from grade.ladder.trees import find_root
 
 _ROOT = find_root(Path(__file__))
-sys.path[:0] = [str(folder) for folder in _ROOT.glob("labs/*-*")]  # what a lab checks by modules of its own is tested, too
+sys.path[:0] = [str(folder) for folder in _ROOT.glob("labs/*-*")]  # what a lab checks by modules of its own is tested as well
 _PROPERTY = "pagewalk_outcome"
 _LIMITS = {"cpu_budget": 30.0, "idle_backstop": 10.0}  # seconds; none of these tests is about a budget
 Record = Callable[[Outcome], None]
@@ -64,7 +64,7 @@ _MANY_AND_SHORT = ("test_variants.py", "test_bugs.py")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Puts the many short tests behind the few long ones; else all stay in their order."""
+    """Puts the many short tests after the few long ones; else all stay in their order."""
     items.sort(key=lambda item: _MANY_AND_SHORT.index(item.path.name) + 1 if item.path.name in _MANY_AND_SHORT else 0)
 
 
@@ -75,7 +75,7 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 class _Gatherer:
-    """Writes the last outcome that each test recorded of each kernel. The report of a test brings it along, through xdist, too.
+    """Writes the last outcome that each test recorded of each kernel. The report of a test brings it along, through xdist as well.
 
     And how many seconds each file of tests took, over all its workers.
     """

@@ -17,5 +17,5 @@ enum class Break : std::uint8_t {
   kAllPrograms,  // Ctrl-\: all
 };
 
-// What has been asked for since this was last called. The character can be read, too.
+// What has been asked for since this was last called. The character can be read as well.
 Break take_break();

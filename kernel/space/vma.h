@@ -44,7 +44,7 @@ struct Vma {
 };
 
 // The areas of one process: sorted by address, none overlapping another, and no two that touch and are alike, for those
-// are merged into one. Plain data; lives in a frame (memory_map.h) and is read from outside, too.
+// are merged into one. Plain data; lives in a frame (memory_map.h) and is read from outside as well.
 class VmaList {
  public:
   static constexpr std::size_t kMost = 128;

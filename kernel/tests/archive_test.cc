@@ -10,7 +10,7 @@
 
 namespace {
 
-// The names in `archive`, each with a space behind it. Looks at a copy that ends where the archive does, so that
+// The names in `archive`, each followed by a space. Looks at a copy that ends where the archive does, so that
 // AddressSanitizer sees a read beyond it.
 std::string names(const std::string& archive) {
   const std::vector<std::byte> copy(bytes_of(archive).begin(), bytes_of(archive).end());
@@ -103,7 +103,7 @@ TEST(Archive, TheChecksumMustBeRight) {
 
 TEST(Archive, AFileWithAWrongChecksumIsNotFound) {
   std::string flawed = file("flawed", "text");
-  flawed[kBlock - 1] ^= 1;  // behind all fields
+  flawed[kBlock - 1] ^= 1;  // after all fields
   const std::string archive = flawed + file("sound", "text") + kEnd;
   EXPECT_FALSE(find_file(bytes_of(archive), "flawed"));
   EXPECT_TRUE(find_file(bytes_of(archive), "sound"));

@@ -247,9 +247,9 @@ TEST(Elf, NoPageIsWritableForOneSegmentAndExecutableForAnother) {
 
 TEST(Elf, NeighboursDoNotShareAPage) {
   EXPECT_EQ(with_part_at(0x3ff000, 0x1000, kR | kW), "ok") << "right below text";
-  EXPECT_EQ(with_part_at(0x401000, 0x1000, kR | kW), "ok") << "right behind it";
+  EXPECT_EQ(with_part_at(0x401000, 0x1000, kR | kW), "ok") << "right after it";
   EXPECT_EQ(with_part_at(0x403000, 0x1000, kR | kX), "ok") << "right below data";
-  EXPECT_EQ(with_part_at(0x407000, 1, kR | kX), "ok") << "right behind it";
+  EXPECT_EQ(with_part_at(0x407000, 1, kR | kX), "ok") << "right after it";
 }
 
 // --- thread-local variables ----------------------------------------------------------------------------------------

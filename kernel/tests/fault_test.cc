@@ -87,7 +87,7 @@ TEST_F(FaultTest, APageOfTheProgramHasTheFilesBytesAndThenZeros) {
   EXPECT_EQ(read_user(kText + kPageSize, kPageSize), page);
   EXPECT_EQ(mmu().fetched(kText + kPageSize, kPageSize), page) << "instruction fetches see it";
   EXPECT_EQ(touch(kText), "ok");
-  EXPECT_EQ(mmu().fetched(kText, kPageSize), kZeros) << "zeros, too";
+  EXPECT_EQ(mmu().fetched(kText, kPageSize), kZeros) << "zeros as well";
 }
 
 TEST_F(FaultTest, AnAreaOfAnotherKindHasNothingOfTheFile) {
@@ -216,7 +216,7 @@ TEST_F(FaultTest, PagesThatAreDroppedAreGivenBack) {
   EXPECT_EQ(pages(), 1u);
   drop_pages(space(), kHeap, kHeap + kPageSize);
   EXPECT_EQ(owners_of(kept.address()), 1u) << "one share of it";
-  EXPECT_EQ(frames_used(), before + 1) << "its tables, too";
+  EXPECT_EQ(frames_used(), before + 1) << "its tables as well";
 }
 
 // --- when something fails ------------------------------------------------------------------------------------------

@@ -30,7 +30,7 @@ struct Hardware {
   const char* name;
   unsigned levels, index_bits, entry_bytes, largest_leaf;
   std::array<VirtAddr, 4> edges;           // first and last page of the lower half, first and last of the upper
-  std::array<VirtAddr, 2> untranslatable;  // right behind the lower half, right before the upper
+  std::array<VirtAddr, 2> untranslatable;  // right after the lower half, right before the upper
   HardwareEntry (*read)(unsigned level, std::uint64_t entry);
   // What the CPU sets by itself when it uses an entry: in those that lead to a table, in a leaf, and in a leaf that is
   // written to.

@@ -29,7 +29,7 @@ function(find_sources found)
   set(${found} ${there} PARENT_SCOPE)
 endfunction()
 
-# Who judges needs no sanitizers: that halves the time to compile it. What runs most of all is optimised, too.
+# Who judges needs no sanitizers: that halves the time to compile it. What runs most of all is optimised as well.
 function(spare_sanitizers)
   find_sources(sources ${ARGN})
   set_property(SOURCE ${sources} PROPERTY COMPILE_OPTIONS -fno-sanitize=all)

@@ -15,7 +15,7 @@ constexpr VirtAddr kStart{0x40'0000};
 constexpr char kUntouched = '.';
 
 // A map of parts, each of so many bytes: the first of all 'a', 'b', 'c', the second of all 'A', 'B', 'C', the third of
-// digits. Bytes next to each other differ, and those of different parts do, too.
+// digits. Bytes next to each other differ, and those of different parts do as well.
 class File {
  public:
   File& add_part(VirtAddr start, std::size_t size) {
@@ -42,7 +42,7 @@ class File {
     map.copy_file(Page::containing(start), std::span(memory).subspan<kPageSize, kPageSize>());
     const std::string all(reinterpret_cast<const char*>(memory.data()), memory.size());
     EXPECT_EQ(all.substr(0, kPageSize), untouched(kPageSize)) << "below the page";
-    EXPECT_EQ(all.substr(2 * kPageSize), untouched(kPageSize)) << "behind the page";
+    EXPECT_EQ(all.substr(2 * kPageSize), untouched(kPageSize)) << "after the page";
     return all.substr(kPageSize, kPageSize);
   }
 
@@ -70,7 +70,7 @@ TEST(MemoryMap, AWholePage) {
   const File file = File().add_part(kStart, kPageSize);
   EXPECT_EQ(file.page(kStart), file.text(0, 0, kPageSize));
   EXPECT_EQ(file.page(kStart - kPageSize), File::untouched(kPageSize)) << "the page before it";
-  EXPECT_EQ(file.page(kStart + kPageSize), File::untouched(kPageSize)) << "the page behind it";
+  EXPECT_EQ(file.page(kStart + kPageSize), File::untouched(kPageSize)) << "the page after it";
 }
 
 TEST(MemoryMap, APartInsideAPage) {

@@ -93,7 +93,7 @@ class Chance {
     return va;
   }
 
-  // An address of physical memory, a multiple of `size`; what follows it is below 4 GiB, too.
+  // An address of physical memory, a multiple of `size`; what follows it is below 4 GiB as well.
   PhysAddr physical(std::uint64_t size) { return PhysAddr{round_down(below(0x8000'0000), size)}; }
 
  private:

@@ -450,7 +450,7 @@ TEST(VmaGap, TheLowestGapThatIsLargeEnough) {
   EXPECT_EQ(found(list.find_gap(at(0), 2 * kPageSize)), place(0));
   EXPECT_EQ(found(list.find_gap(at(1), 2 * kPageSize)), place(6)) << "exactly two pages are free there";
   EXPECT_EQ(found(list.find_gap(at(1), 3 * kPageSize)), place(9));
-  EXPECT_EQ(found(list.find_gap(at(1), 4 * kPageSize)), place(13)) << "behind the last area";
+  EXPECT_EQ(found(list.find_gap(at(1), 4 * kPageSize)), place(13)) << "after the last area";
 }
 
 TEST(VmaGap, BetweenAreasThatTouchIsNone) {

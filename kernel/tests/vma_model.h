@@ -86,7 +86,7 @@ class VmaModel {
     return areas;
   }
 
-  // The lowest page from `from` on with which `count` free pages begin. Behind the last page all are free.
+  // The lowest page from `from` on with which `count` free pages begin. After the last page all are free.
   VirtAddr find_gap(VirtAddr from, std::uint64_t count) const {
     return at((pages_ + std::string(count, kFree)).find(std::string(count, kFree), number(from)));
   }

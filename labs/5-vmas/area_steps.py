@@ -193,7 +193,7 @@ def refused_accesses(places: Places, kernel_image: KernelImage, image: UserImage
     """Returns accesses outside all areas, against their protection, in page 0, in the kernel's half, and below the stack."""
     text, constants, variables = image.entry, image.va("g_text"), image.va("g_strings")
     kernel, high = kernel_image.va("image_start"), kernel_image.va("data_start")
-    behind, below = heap_start(image), min(segment.va for segment in image.segments)
+    above, below = heap_start(image), min(segment.va for segment in image.segments)
     pages, far = mmap(places.one, 2 * PAGE), mmap(places.far, PAGE, READ)
     secret = (mmap(places.one, 3 * PAGE), sweep(places.one, 3, 1), mprotect(places.one + PAGE, PAGE, 0))
     under = (mmap(places.under_stack, PAGE, READ | WRITE, _REPLACE), store(places.under_stack + 2 * PAGE, 3))
@@ -202,14 +202,14 @@ def refused_accesses(places: Places, kernel_image: KernelImage, image: UserImage
         Refused(load(places.one + 2 * PAGE), (pages,)),
         *(Refused(operation) for operation in (load(0), store(8, 1), call(0), load(PAGE - 8))),
         *(Refused(operation) for operation in (load(kernel), store(high, 1), call(kernel))),
-        *(Refused(operation) for operation in (load(behind), store(below - 8, 1), call(1 << 29), load(places.user.end))),
+        *(Refused(operation) for operation in (load(above), store(below - 8, 1), call(1 << 29), load(places.user.end))),
         *(Refused(operation) for operation in (store(text, 1), store(constants, 1), call(variables), call(constants))),
         Refused(call(places.user.stack_top - 2 * PAGE)),
         Refused(call(places.one), (pages,)),
         Refused(store(places.far, 1), (far,)),
         Refused(store(places.far, 1), (far, load(places.far))),
         Refused(load(places.one + PAGE), secret),
-        Refused(store(behind + PAGE, 1), (brk(behind + 1), store(behind, 1))),
+        Refused(store(above + PAGE, 1), (brk(above + 1), store(above, 1))),
         Refused(load(places.user.stack_top)),
         Refused(load(places.user.stack_limit - 8), (store(places.user.stack_limit, 1),)),
         Refused(store(places.user.stack_limit - PAGE, 1)),

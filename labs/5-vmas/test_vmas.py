@@ -649,7 +649,7 @@ def _check_new_program(script: AreaScript, before: State, letters: bytes) -> Non
     _check_arguments(guest, root, letters)
     sp = guest.cpu().sp
     ours, theirs = guest.walk(sp), guest.machine.gva2gpa(sp)
-    words = f"QEMU finds the stack, {sp:#x}, at {ours.pa or 0:#x}, too"
+    words = f"QEMU finds the stack, {sp:#x}, at {ours.pa or 0:#x} as well"
     expect(theirs == ours.pa, "walks-disagree", words, f"at {theirs or 0:#x}", ours)
 
 

@@ -145,7 +145,7 @@ int main(int argc, char** argv) {
   if (argc != 3) return 2;
   const unsigned long count = strtoul(argv[1], nullptr, 0);
   Random random(strtoul(argv[2], nullptr, 0));
-  memset(argv[0], 0xff, strlen(argv[0]));  // its end is a program's name, too: that of the shell
+  memset(argv[0], 0xff, strlen(argv[0]));  // its end is a program's name as well: that of the shell
   for (unsigned long i = 0; i < count; ++i) {
     if (i % 64 == 0) fill_own_memory();
     if (!call_kernel(random)) return 1;

@@ -84,7 +84,7 @@ std::int64_t start_victim() {
 int main(int argc, char** argv) {
   if (promise(kHoard, kHoardSize) < 0 || promise(kFar, kPage) < 0) return 1;
   call_comes();
-  ask(start_child(), "no-such-program");  // and what this takes of code and stack is there later, too
+  ask(start_child(), "no-such-program");  // and what this takes of code and stack is there later as well
   const std::int64_t child = start_child(), victim = start_victim();
   std::int64_t wrong = 0;
   for (int i = 1; i < argc; ++i) wrong |= fill(strtoul(argv[i], nullptr, 0));

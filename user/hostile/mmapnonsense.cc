@@ -27,7 +27,7 @@ std::uint64_t edge(Random& random) {
       0,
       kPageSize,
       0x40'0000,    // the program
-      0x50'0000,    // behind it
+      0x50'0000,    // after it
       0x1000'0000,  // where nobody is
       layout::kUserStackLimit.raw(),
       layout::kUserStackTop.raw() - 4 * kPageSize,

@@ -30,7 +30,7 @@ void try_in_child(unsigned number, unsigned variant) {
 int main(int argc, char** argv) {
   if (argc == 3) {
     kMisdeeds[strtoul(argv[1], nullptr, 0)].commit(strtoul(argv[2], nullptr, 0));
-    return getpid() > 0 ? 0 : 1;  // the kernel must find its way in and out, too
+    return getpid() > 0 ? 0 : 1;  // the kernel must find its way in and out as well
   }
   unsigned number = 0;
   for (const Misdeed& misdeed : kMisdeeds) {

@@ -1,5 +1,5 @@
 // Two places in a program where the grader stops it: right before a system call that it is going to judge, and right
-// behind it. There it looks at the program's memory, may put other bytes into it, and finds the result in the register
+// after it. There it looks at the program's memory, may put other bytes into it, and finds the result in the register
 // of the first argument. For everybody else the two do nothing.
 #pragma once
 

@@ -18,7 +18,7 @@ class Random {
   // A number below `end`, which is not 0.
   constexpr std::uint64_t below(std::uint64_t end) { return next() % end; }
 
-  // A seed for another Random. The next number would not do: the other would go the way of this one, a step behind.
+  // A seed for another Random. The next number would not do: the other would repeat this one, a step later.
   constexpr std::uint64_t seed() { return next() * 0x2545'f491'4f6c'dd1d; }
 
  private:

@@ -2,7 +2,7 @@
 #pragma once
 
 // The number that `text` begins with, after blanks and a sign; *end, unless `end` is null, becomes the first character
-// behind it, or `text` if there is no number. Base 0 goes by the prefix: 0x is 16, 0 is 8, else 10.
+// after it, or `text` if there is no number. Base 0 goes by the prefix: 0x is 16, 0 is 8, else 10.
 unsigned long strtoul(const char* text, char** end, int base);
 
 // The decimal number that `text` begins with, or 0.

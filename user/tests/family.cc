@@ -126,7 +126,7 @@ void check_bad_status() {
   const std::int64_t pid = start("exit", "9");
   const std::uint64_t bad_addresses[] = {
       8,                             // page 0
-      0x0000'7fff'ffff'f000,         // behind the last user address
+      0x0000'7fff'ffff'f000,         // after the last user address
       0xffff'8000'0000'0000,         // the kernel's half
       0xffff'ffff'ffff'fffe,         // would wrap around
       bits_of("read-only") & ~3ull,  // may be read, but not written

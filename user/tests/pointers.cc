@@ -1,6 +1,6 @@
 // Hands the kernel bad pointers, in every system call that takes one: addresses where nothing is, where the kernel is,
 // where nothing can be, and memory that is the program's own only in part. All it expects of the kernel is an error.
-// `pointers ADDRESS...` tries these addresses, too. It exits with 0 if each attempt came out as it should.
+// `pointers ADDRESS...` tries these addresses as well. It exits with 0 if each attempt came out as it should.
 #include <cstddef>
 #include <cstdint>
 

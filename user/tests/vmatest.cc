@@ -186,12 +186,12 @@ void check_fixed() {
   expect_equal("a byte that was replaced", byte_at(middle), 0);
   expect_equal("another byte that was replaced", byte_at(middle + kPageSize), 0);
   expect_equal("the byte before", byte_at(kPlace), 'a');
-  expect_equal("the byte behind", byte_at(middle + 2 * kPageSize), 'd');
+  expect_equal("the byte after it", byte_at(middle + 2 * kPageSize), 'd');
   expect_area("alike areas that touch are one", kPlace, 4, 4);
   expect_equal("mmap that replaces with less", map(middle, kPageSize, kProtRead, kPrivate | kMapFixed), middle);
   expect_area("the part before it", kPlace, 1, 1);
   expect_area("the replaced part", middle, 1, 0);
-  expect_area("the part behind it", middle + kPageSize, 2, 2);
+  expect_area("the part after it", middle + kPageSize, 2, 2);
   expect_equal("munmap of all parts", unmap(kPlace, 4 * kPageSize), 0);
 }
 
@@ -338,7 +338,7 @@ void check_mprotect_nonsense() {
   expect_equal("mprotect to nonsense", protect(kPlace, kPageSize, 0x1000), -kEINVAL);
   expect_equal("mprotect to write and execute", protect(kPlace, kPageSize, kReadWrite | kProtExec), -kEACCES);
   expect_equal("mprotect where nothing is", protect(kPlace + 2 * kPageSize, kPageSize, kProtRead), -kENOMEM);
-  expect_equal("mprotect where nothing is behind", protect(kPlace, 3 * kPageSize, kProtRead), -kENOMEM);
+  expect_equal("mprotect where nothing follows", protect(kPlace, 3 * kPageSize, kProtRead), -kENOMEM);
   expect_equal("mprotect of far too much", protect(kPlace, kMost, kProtRead), -kENOMEM);
   expect_equal("mprotect around the end", protect(kPlace, -kPlace, kProtRead), -kENOMEM);
   for (const std::uint64_t start : {std::uint64_t{0}, kUserEnd - kPageSize, kUserEnd, kKernel, kMost - 4095}) {
@@ -392,7 +392,7 @@ void execute_place() {
   reinterpret_cast<int (*)()>(kPlace)();
 }
 
-void write_behind_heap() {
+void write_past_heap() {
   const std::uint64_t start = brk(nullptr);
   move_heap_end(start + 2 * kPageSize);
   byte_at(start + kPageSize) = 1;
@@ -412,8 +412,8 @@ constexpr Misdeed kMisdeeds[] = {
     {"write-without-right", [] { fill_page(kProtRead), write_place(); }},
     {"execute-without-right", [] { fill_page(), execute_place(); }},
     {"write-code", [] { fill_page(kProtRead | kProtExec), execute_place(), write_place(); }},
-    {"read-behind-munmap", [] { fill_page(), unmap(kPlace, kPageSize), read_place(); }},
-    {"write-behind-heap", write_behind_heap},
+    {"read-after-munmap", [] { fill_page(), unmap(kPlace, kPageSize), read_place(); }},
+    {"write-past-heap", write_past_heap},
     {"write-before-heap-grows", [] { byte_at(brk(nullptr)) = 1; }},
     {"write-over-program", [] { byte_at(bits_of(reinterpret_cast<const void*>(&answer))) = 1; }},
     {"write-over-constant", [] { byte_at(bits_of(&kMisdeeds)) = 1; }},

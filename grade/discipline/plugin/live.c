@@ -24,7 +24,7 @@ static FrameState* g_frames;
 static uint64_t g_ordered, g_walker_sees;  // the moments of the last barriers
 static uint64_t g_release;                 // the last instruction whose own store comes after all before it
 
-// New entries that an instruction may not see yet. More are not followed: who forgets the barriers forgets these, too.
+// New entries that an instruction may not see yet. More are not followed: who forgets the barriers forgets these as well.
 enum { kMostUnseen = 64 };
 static struct {
   uint64_t va, size, slot;

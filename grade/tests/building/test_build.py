@@ -310,7 +310,7 @@ def test_a_build_is_stopped_from_another_thread(tree: Path) -> None:
     stopper.stop()
     thread.join(60)
     assert ended == [True] and not is_locked(tree / "build/x86_64.lock")
-    with pytest.raises(BuildError):  # one that begins later is stopped, too
+    with pytest.raises(BuildError):  # one that begins later is stopped as well
         build_kernel(tree, "x86_64", manner=Manner(stopper=stopper))
     write(tree, {"slow.sh": ""})
     assert output_of(tree) == "one A1"

@@ -222,7 +222,7 @@ def test_what_only_main_can_do_is_left_out(main: Path) -> None:
 
 
 def test_a_course_on_one_isa_has_no_commands_for_another(main: Path) -> None:
-    """Commands of pages alone, and what is explained behind a command stays in its column."""
+    """Commands of pages alone, and what is explained after a command stays in its column."""
     page = "./pagewalk gdb 2 --isa {0}     stop\n./pagewalk run --isa {1}  go\n`--isa {0}` on {0} [--isa ISA] --isa {0}_be\n"
     page += "<!-- @from 2 -->\n./pagewalk run --isa {0}\n<!-- @end -->\n"
     write(main, {"README.md": page.format("aarch64", "x86_64"), "pagewalk": "--isa aarch64\n"})

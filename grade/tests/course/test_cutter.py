@@ -255,8 +255,8 @@ def lends(*paths: str) -> str:
         ("1-map", lends("kernel/"), "1-map", "lends: 'kernel/' is not a plain path"),
         ("1-map", lends("../lab.toml"), "1-map", "lends: '../lab.toml' is not a plain path"),
         ("1-map", lends("/etc/passwd"), "1-map", "lends: '/etc/passwd' is not a plain path"),
-        ("1-map", lends(LENT, LENT), "1-map", f"lends: {LENT} is lent in labs/1-map/lab.toml, too"),
-        ("2-high", lab_toml(2, more=LENDS), "2-high", f"lends: {LENT} is lent in labs/1-map/lab.toml, too"),
+        ("1-map", lends(LENT, LENT), "1-map", f"lends: {LENT} is lent in labs/1-map/lab.toml as well"),
+        ("2-high", lab_toml(2, more=LENDS), "2-high", f"lends: {LENT} is lent in labs/1-map/lab.toml as well"),
         ("4-end", lab_toml(4, more=TAKES_BACK), "4-end", f"takes_back: {LENT} is taken back in labs/3-copy/lab.toml"),
         ("3-copy", lab_toml(3), "1-map", f"lends: no lab takes {LENT} back"),
         ("1-map", lab_toml(1), "3-copy", f"takes_back: {LENT} is not lent by any lower lab"),
@@ -289,7 +289,7 @@ def test_main_never_has_a_lent_file(lender: Path) -> None:
 @pytest.mark.parametrize("claim", [{"owned": '"kernel/new/"'}, {"adds": '"kernel/new/"'}])
 @pytest.mark.parametrize("claimant", ["1-map", "2-high"])
 def test_no_lab_claims_a_lent_file(lender: Path, claimant: str, claim: dict[str, str]) -> None:
-    """A folder that a lab owns or adds would bring the file, too."""
+    """A folder that a lab owns or adds would bring the file as well."""
     lent = "kernel/new/copy.cc"
     more = {"1-map": f'lends = ["{lent}"]\n', "2-high": ""}
     for folder, text in more.items():

@@ -120,7 +120,7 @@ def test_other_branches_and_files_stay(main: Tree, repo: Path) -> None:
     write(repo, {"notes.txt": "mine\n"})
     git(repo, "add", ".")
     git(repo, "commit", "-qm", "Notes")
-    write(repo, {"untracked.txt": "mine, too\n"})
+    write(repo, {"untracked.txt": "mine as well\n"})
     before = tips(repo)
     make(main, repo)
     assert tips(repo).items() >= before.items() and len(tips(repo)) == 4

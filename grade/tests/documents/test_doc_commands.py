@@ -1,4 +1,4 @@
-"""Every command that a document shows can be typed: its options exist, its labs, milestones and programs, too."""
+"""Every command that a document shows can be typed: its options exist, its labs, milestones and programs as well."""
 
 import re
 from collections.abc import Callable

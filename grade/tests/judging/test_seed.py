@@ -52,7 +52,7 @@ def test_a_submission_always_draws_the_same_and_nobody_knows_what(tmp_path: Path
 @pytest.mark.parametrize("asked", [[], ["--seed=5"], ["--seed=5", "--seed-is-new"]])
 @pytest.mark.parametrize("workers", [[], ["-n1"]])
 def test_host_tests_draw_by_a_seed_that_was_asked_for(tmp_path: Path, asked: list[str], workers: list[str]) -> None:
-    """In the student's own tree, too; otherwise they draw the same each time, and are not run again."""
+    """In the student's own tree as well; otherwise they draw the same each time, and are not run again."""
     file = tmp_path / "test_it.py"
     file.write_text(
         "def test_it(host_tests, tmp_path_factory):\n    open(__file__ + '.seed', 'w').write(str(host_tests.seed))\n"

@@ -30,7 +30,7 @@ class Front:
     def pytest_runtest_logreport(self, report):
         if report.when == "call":
             words = [report.nodeid.partition("::")[2], report.outcome, dict(report.user_properties), report.longrepr or ""]
-            sys.stdout.write(" ".join(map(str, words)) + "\\n")  # at once: others write, too
+            sys.stdout.write(" ".join(map(str, words)) + "\\n")  # at once: others write as well
             sys.stdout.flush()
 
 status = pytest.main([sys.argv[1], "-s", "-p", "no:terminal", "-p", "no:cacheprovider"], plugins=[Front()])

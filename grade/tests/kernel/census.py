@@ -8,7 +8,7 @@ from grade.checks.area_checks import check_all_areas
 from grade.checks.ledger import check_frames
 from grade.checks.window_checks import check_all_slots_empty
 
-_WINDOWS_IN_USE = "_ZN12_GLOBAL__N_16g_usedE"  # g_used in kernel/map/temp_map.cc, 8 bytes behind its lock
+_WINDOWS_IN_USE = "_ZN12_GLOBAL__N_16g_usedE"  # g_used in kernel/map/temp_map.cc, 8 bytes after its lock
 
 
 @dataclass(frozen=True)

@@ -24,7 +24,7 @@ from grade.tests.kernel.census import take_census
 PROGRAM = "vmascript"
 
 _MOST_STOPS = 400  # until it is a process's turn; there are a few processes
-_STATUS = 64  # bytes behind the program's name
+_STATUS = 64  # bytes after the program's name
 _DIRTY = 4 << 20  # bytes of each zone: more than a family uses
 _OF_NEW_CHILD = 1  # operations that nobody told it: its parent's fork
 

@@ -84,7 +84,7 @@ def test_an_endless_fork_bomb_and_ctrl_c(boot: Callable[..., Guest]) -> None:
     wait_for("forkbomb: fork fails")
     guest.machine.send("nobody\r")
     wait_for("sh: cannot fork: there are too many processes\n")
-    # What is pasted behind Ctrl-C must not overtake it: here the shell itself is the first to see both, before any tick.
+    # What is pasted after Ctrl-C must not overtake it: here the shell itself is the first to see both, before any tick.
     guest.run_to_address(guest.image.function("console_read"), "the shell's read")
     guest.machine.send("\x03hello\rexit\r")
     time.sleep(_TYPED)

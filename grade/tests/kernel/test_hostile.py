@@ -29,7 +29,7 @@ OUTCOMES = {
     "x86_64": {
         **dict.fromkeys(("syscall", "sysret", "sysenter", "sysexit", "vmmcall"), {SIGILL, SIGSEGV}),
         **dict.fromkeys(("x87", "fwait", "mmx", "sse", "fxsave", "ldmxcsr", "avx", "xgetbv", "wrfsbase"), {SIGILL}),
-        **dict.fromkeys(("single-step", "single-step-behind-stack-switch", "breakpoint"), {SIGTRAP}),
+        **dict.fromkeys(("single-step", "single-step-after-stack-switch", "breakpoint"), {SIGTRAP}),
         **dict.fromkeys(("user-segments", "call-with-all-flags", "stack-not-aligned", "cpuid", "rdtsc"), {0}),
         # QEMU 7.2 takes the stack of a far return in user mode for the kernel's, and SMAP forbids it.
         **dict.fromkeys(("far-return", "iret-with-all-flags"), {0, SIGSEGV}),

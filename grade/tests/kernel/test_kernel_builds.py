@@ -82,7 +82,7 @@ def test_every_function_is_compiled_in_one_file_only(isa: str) -> None:
 def test_without_optimisation_the_kernel_builds_and_boots(tmp_path: Path, isa: str) -> None:
     """The first thing a student tries who wants to see every variable in GDB.
 
-    Without precompiled headers, too: they would hide that a source file does not include what it uses.
+    Without precompiled headers as well: they would hide that a source file does not include what it uses.
     """
     folder = tmp_path / "build"
     for command in (

@@ -190,7 +190,7 @@ class Tighten(MemoryStep):
 
 @dataclass(frozen=True)
 class Break(MemoryStep):
-    """To `pages` behind a place; then it writes to the last word there is, if there is one."""
+    """To `pages` after a place; then it writes to the last word there is, if there is one."""
 
     def do(self, family: Family, member: Member) -> None:
         super().do(family, member)

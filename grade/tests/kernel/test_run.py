@@ -295,7 +295,7 @@ def test_the_keys_that_end_it_leave_nothing_behind(
 
 @pytest.mark.parametrize("isa", ISAS)
 def test_the_shell_on_a_terminal(tmp_path: Path, isa: str) -> None:
-    """Ctrl-C is the guest's, and behind the shell comes the monitor."""
+    """Ctrl-C is the guest's, and after the shell comes the monitor."""
     session = Session(tmp_path, ["--isa", isa])
     try:
         for keys, answer in [
@@ -326,7 +326,7 @@ def test_a_qemu_that_dies_does_not_spoil_the_terminal(start: Start) -> None:
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL])
 def test_a_run_that_is_killed_leaves_nothing_behind(tmp_path: Path, number: signal.Signals) -> None:
-    """Without a terminal, whose end would end QEMU, too."""
+    """Without a terminal, whose end would end QEMU as well."""
     with subprocess.Popen(
         [*RUN, "--script", FOREVER, "hello"],
         cwd=ROOT, env={**os.environ, "TMPDIR": str(tmp_path)}, stdin=subprocess.PIPE, stdout=subprocess.PIPE,

@@ -131,7 +131,7 @@ def test_a_half_that_is_not_walked_may_say_anything() -> None:
     [
         (0xFF, 3, 0b11_0101, True),
         (0xFF, 3, 0b11_1111, True),  # other hints
-        (0x77, 3, 0b11_0101, True),  # transient: a hint, too
+        (0x77, 3, 0b11_0101, True),  # transient: a hint as well
         (0xBB, 3, 0b11_1010, True),
         (0xBB, 3, 0b11_0101, False),
         (0xFF, 2, 0b10_0101, True),

@@ -232,7 +232,7 @@ def test_the_table(capsys: pytest.CaptureFixture[str]) -> None:
     shown = capsys.readouterr().out
     assert shown.count("is a device") == 12 and "and 28 more" in shown
     assert "Lab 2 of a\\x1b.zip" in shown and "kernel/high.cc" in shown and shown.count("starter's stays") == 1
-    assert "is for aarch64 alone; x86_64 is graded, too. For aarch64 alone: add --isa aarch64" in shown
+    assert "is for aarch64 alone; x86_64 is graded as well. For aarch64 alone: add --isa aarch64" in shown
     show(Console(width=150), submission, ["aarch64"])
     shown = capsys.readouterr().out
     assert "alone" not in shown and "given" not in shown

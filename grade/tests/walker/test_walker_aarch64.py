@@ -115,7 +115,7 @@ def test_every_size_of_address(tables, size, top, entries):
     tables.put(root, entries - 1, below[root])
     tables.put(T1, 511, below[T1])
     if entries < 512:
-        tables.put(root, entries, below[root])  # behind the table, so never seen
+        tables.put(root, entries, below[root])  # after the table, so never seen
     w = walker(tables, tcr_el1=TCR & ~0x3F | size, ttbr0_el1=root)
     last = (1 << 64 - size) - 1
     assert w.parts(last)[0] == (top, entries - 1)

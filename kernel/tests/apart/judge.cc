@@ -175,7 +175,7 @@ bool note_owners(PhysAddr frame) {
   return true;
 }
 
-// Notes all anew: the tests take frames and give them back themselves, too. Of each zone the lowest frames are handed
+// Notes all anew: the tests take frames and give them back themselves as well. Of each zone the lowest frames are handed
 // out first.
 void note_all_owners() {
   std::ranges::fill(owners(), 0);

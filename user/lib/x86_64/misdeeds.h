@@ -205,7 +205,7 @@ inline constexpr Misdeed kMisdeeds[] = {
     {"call-with-flag", [](std::uint64_t bit) { misdeeds::call_with_flags(std::uint64_t{1} << bit); }, 64},
     {"call-with-all-flags", [](std::uint64_t) { misdeeds::call_with_flags(misdeeds::kAllFlags); }},
     {"single-step", [](std::uint64_t) { misdeeds::set_flags(misdeeds::kTrapFlag); }},
-    {"single-step-behind-stack-switch",  // the load of ss holds the trap back by one instruction (Intel SDM vol.
+    {"single-step-after-stack-switch",  // the load of ss holds the trap back by one instruction (Intel SDM vol.
                                          // 3, 6.8.3)
      [](std::uint64_t) {
        std::uint64_t number = 172;
