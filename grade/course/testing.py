@@ -35,13 +35,14 @@ _LONG = (
     # many kernels
     "test_bugs", "test_variants", "test_starters", "test_holes", "test_climb", "test_kernel_builds", "test_liars",
     "test_student_clone", "test_practice_clone", "test_submission_build", "test_submission_grade", "test_bench",
+    "test_discipline", "test_rubbish", "test_twins",
     # long runs, and sessions of GDB
     "test_hostile", "test_exhaustion", "test_bad_programs", "test_soak", "test_memory_model", "test_out_of_memory",
     "test_explain", "test_gdb", "test_gdb_bad_input", "test_gdb_commands", "test_gdb_record", "test_recipes", "test_kill_point",
-    # tools that nothing else needs: a browser, Doxygen
-    "test_site", "test_view_page", "test_view_command",
-    # the whole of `grade`, again and again; trees of every lab; bombs
-    "test_cli", "test_cuts", "test_host_tests", "test_user_memory", "test_submission_sources",
+    # tools that nothing else needs: a browser, Doxygen, gcov
+    "test_site", "test_view_page", "test_view_command", "test_coverage",
+    # the whole of `grade`, again and again; trees of every lab; bombs; engines that hang, guests that flood
+    "test_cli", "test_cuts", "test_host_tests", "test_user_memory", "test_submission_sources", "test_apart", "test_machine_limits",
     # classes, begun and ended again and again; a cluster
     "test_classroom_grade", "test_classroom_ended", "test_classroom_cluster",
 )  # fmt: skip
