@@ -13,7 +13,8 @@ template <typename U>
 concept UserModeContract = requires(PhysAddr root, VirtAddr va, std::uint64_t size, typename U::Registers& registers) {
   // e_machine of an executable for this ISA.
   { U::kElfMachine } -> std::convertible_to<std::uint16_t>;
-  // Whether one root serves both halves of the address space. Then each process's root holds the kernel's entries as well.
+  // Whether one root serves both halves of the address space. Then each process's root holds the kernel's entries as
+  // well.
   { U::kOneRootForBothHalves } -> std::convertible_to<bool>;
 
   // Sets up once what user code may do: compute, use its memory, and trap. Nothing privileged, no floating point.

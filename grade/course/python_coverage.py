@@ -14,7 +14,7 @@ from importlib.util import find_spec
 from pathlib import Path
 
 from grade.course.counts import Counts
-from grade.course.testing import without_long
+from grade.course.testing import WITHOUT_LONG
 from grade.ladder.labs import LadderError
 from grade.ladder.trees import Tree
 
@@ -62,7 +62,7 @@ def measure(root: Path, folder: Path, tests: Sequence[str], jobs: int | None) ->
 
 
 def _run_tests(root: Path, settings: Path, tests: Sequence[str], jobs: int | None) -> bool:
-    quick = [_TESTS, *without_long(root)]
+    quick = [_TESTS, *WITHOUT_LONG]
     workers = str(jobs or os.cpu_count() or 1)
     quiet = ["-q", "-p", "no:cacheprovider", f"--rootdir={root}", "-n", workers, "--dist=loadgroup"]
     path = os.pathsep.join([str(settings.parent / "start"), str(root)])

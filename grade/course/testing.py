@@ -43,10 +43,13 @@ _LONG = (
     "test_site", "test_view_page", "test_view_command", "test_coverage",
     # the whole of `grade`, again and again; trees of every lab; bombs; engines that hang, guests that flood
     "test_cli", "test_cuts", "test_host_tests", "test_user_memory", "test_submission_sources", "test_apart", "test_machine_limits",
+    "test_compiler_cache", "test_named_attacks", "test_seed",
     # classes, begun and ended again and again; a cluster
-    "test_classroom_grade", "test_classroom_ended", "test_classroom_cluster",
+    "test_classroom_grade", "test_classroom_ended", "test_classroom_cluster", "test_classroom_bad_input",
 )  # fmt: skip
 """Files of tests that --quick leaves out: they take nine tenths of the time."""
+WITHOUT_LONG = [f"--ignore-glob=*/{name}.py" for name in _LONG]
+"""What tells pytest to leave them out."""
 EXAMPLES = "PAGEWALK_EXAMPLES"
 """Tells grade/tests/kernel/test_memory_model.py how many examples to try. Without it they are few, and always the same."""
 
@@ -63,7 +66,7 @@ def run(console: Console, *, quick: bool, jobs: int | None) -> int:
     """Runs all steps, shows a summary, and returns the exit status."""
     root = find_root(Path(__file__))
     workers = str(jobs or _cores() + 2)  # two of them may be waiting for guests that sleep, or for a disk
-    left_out = without_long(root) if quick else []
+    left_out = WITHOUT_LONG if quick else []
     labs = [Tree(root).lab] if quick else []
     reference = root / "build" / "reference.json"
     _forget(root, reference)
@@ -107,18 +110,7 @@ def run_examples(jobs: int | None, examples: int) -> int:
     root = find_root(Path(__file__))
     workers = str(jobs or _cores())
     os.environ[EXAMPLES] = str(examples)
-    return grading.PASSED if _pytest(root, [str(_file_of(root, "test_memory_model")), "-n", workers]) else grading.FAILED
-
-
-def without_long(root: Path) -> list[str]:
-    """Returns what tells pytest to leave out the files of tests that take long."""
-    return [f"--ignore={_file_of(root, name)}" for name in _LONG]
-
-
-def _file_of(root: Path, name: str) -> Path:
-    """Returns the file of tests of that name, in whichever folder of the tests it stands."""
-    [file] = (root / _TESTS).rglob(f"{name}.py")
-    return file
+    return grading.PASSED if _pytest(root, [f"{_TESTS}/kernel/test_memory_model.py", "-n", workers]) else grading.FAILED
 
 
 def _cores() -> int:

@@ -13,7 +13,8 @@ extern "C" [[gnu::noinline, gnu::section(".text.alone")]] void checkpoint_reache
   asm volatile("" ::"r"(name) : "memory");
 }
 
-// Uses up the stack, a page at a time, until it runs into its guard. By this name the grader sends a process here as well.
+// Uses up the stack, a page at a time, until it runs into its guard. By this name the grader sends a process here as
+// well.
 extern "C" [[gnu::noinline]] void use_stack(unsigned depth) {
   volatile char page[kPageSize];
   page[0] = static_cast<char>(depth);

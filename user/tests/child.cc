@@ -1,5 +1,5 @@
-// A child for user/tests/family.cc to have: does what its first argument says. A program of its own, so that a kernel that
-// loses the arguments does not make parents without end.
+// A child for user/tests/family.cc to have: does what its first argument says. A program of its own, so that a kernel
+// that loses the arguments does not make parents without end.
 #include <cstdint>
 
 #include "user/lib/stdlib.h"

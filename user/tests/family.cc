@@ -1,5 +1,5 @@
-// Parents and children: spawn and wait4 in all the ways that differ. The children are user/tests/child.cc, with a word that
-// says what each is to do. Prints what was wrong, and exits with 0 if nothing was.
+// Parents and children: spawn and wait4 in all the ways that differ. The children are user/tests/child.cc, with a word
+// that says what each is to do. Prints what was wrong, and exits with 0 if nothing was.
 #include <cstdint>
 
 #include "kernel/calls/error_numbers.h"

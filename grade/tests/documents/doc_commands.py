@@ -100,7 +100,7 @@ class Surroundings:
     @property
     def programs(self) -> set[str]:
         """The user programs."""
-        paths = (Path(path) for path in self.files if re.fullmatch(r"user/(hostile/)?[^/]+\.cc", path))
+        paths = (Path(path) for path in self.files if re.fullmatch(r"user/((bench|hostile|tests)/)?[^/]+\.cc", path))
         return {path.stem for path in paths}
 
     @property

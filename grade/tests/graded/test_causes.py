@@ -13,9 +13,9 @@ from grade.practice.bugs import load_bugs
 ROOT = find_root(Path(__file__))
 PROVED_ELSEWHERE = {
     "does-not-compile": "test_cli.py",
-    "reads-outside-the-tree": "test_submission_build.py",
-    "name-taken": "test_rubbish.py",
-    "code-changed": "test_around.py",
+    "reads-outside-the-tree": "submission/test_submission_build.py",
+    "name-taken": "graded/test_rubbish.py",
+    "code-changed": "graded/test_around.py",
 }
 """Causes that no kernel can have, and the tests that have them."""
 

@@ -175,8 +175,8 @@ bool note_owners(PhysAddr frame) {
   return true;
 }
 
-// Notes all anew: the tests take frames and give them back themselves as well. Of each zone the lowest frames are handed
-// out first.
+// Notes all anew: the tests take frames and give them back themselves as well. Of each zone the lowest frames are
+// handed out first.
 void note_all_owners() {
   std::ranges::fill(owners(), 0);
   PhysAddr frame = kFirstOwned;

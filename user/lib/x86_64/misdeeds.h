@@ -206,7 +206,7 @@ inline constexpr Misdeed kMisdeeds[] = {
     {"call-with-all-flags", [](std::uint64_t) { misdeeds::call_with_flags(misdeeds::kAllFlags); }},
     {"single-step", [](std::uint64_t) { misdeeds::set_flags(misdeeds::kTrapFlag); }},
     {"single-step-after-stack-switch",  // the load of ss holds the trap back by one instruction (Intel SDM vol.
-                                         // 3, 6.8.3)
+                                        // 3, 6.8.3)
      [](std::uint64_t) {
        std::uint64_t number = 172;
        asm volatile("mov %%ss, %%ecx; push %1; popfq; mov %%ecx, %%ss; int $0x80"
