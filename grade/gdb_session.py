@@ -16,7 +16,7 @@ from pathlib import Path
 from grade.boot.definitions import DEBUG_ROOT
 from grade.boot.guest import CHECKPOINT, Recipe, machine_of_kind
 from grade.boot.kernel_image import KernelImage
-from grade.failed.choice import choose_failed, refuse_changed
+from grade.failed.choice import check_unchanged, choose_failed
 from grade.failed.failed_run import FailedRun
 from grade.failed.failing_point import Death, death_at, go_before, go_to_failure, is_unreachable
 from grade.failed.kill_point import at_kill
@@ -90,7 +90,7 @@ def run_last_failure_under_gdb(tree: Tree, *, serial: Path | None = None, record
 
 
 def _debug_failure(failed: FailedRun, serial: Path | None, record: bool) -> int:
-    refuse_changed(failed)
+    check_unchanged(failed)
     command = _command(failed.milestone, failed.isa, failed.lab, "")
     with at_kill(failed) as killing:
         comes_there = killing is not None

@@ -6,7 +6,7 @@ from pathlib import Path
 from grade.boot.guest import Recipe
 from grade.boot.sight import Sight
 from grade.diagnosis.failure import Failure
-from grade.failed.choice import choose_failed, refuse_changed
+from grade.failed.choice import check_unchanged, choose_failed
 from grade.failed.failed_run import FailedRun, command_for
 from grade.failed.way import Way
 from grade.ladder.build import build_kernel
@@ -39,7 +39,7 @@ def failed_milestone(tree: Tree, milestone: str, isa: str, lab: int | None) -> C
 
 def case_of(failed: FailedRun) -> Case:
     """Returns the case of a milestone that failed. LadderError if its kernel no longer exists."""
-    refuse_changed(failed)
+    check_unchanged(failed)
     return Case(
         title=f"Milestone {failed.milestone} on lab {failed.lab}'s kernel for {failed.isa}",
         lab=failed.lab,

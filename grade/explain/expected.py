@@ -10,6 +10,7 @@ from grade.machine.stop import StopKind
 ENDLESS = 16
 """How often in a row a sound kernel never takes the same fault of a process: one that it resolved does not come again."""
 
+_REPORTS = ("fault", "exception")
 _TAIL = 3  # where a guest that faults for ever has its last exceptions
 _NEVER_ENDED = (StopKind.HANG, StopKind.FLOOD)
 
@@ -26,7 +27,7 @@ def first_unexpected(guest: Sight, log: ExceptionLog, *, is_graded: bool) -> int
     """
     facts = guest.machine.facts()
     reports = [report for _, report in unmeant_kills(guest)] if is_graded else kills_by_fault(guest)
-    reports += [fact for fact in facts if fact.name in ("fault", "exception") and fact.values.get("fatal") != "no"]
+    reports += [fact for fact in facts if fact.name in _REPORTS and fact.values.get("fatal") != "no"]
     fatal = {_place(report) for report in reports}
     probed = {_number(fact, "address") for fact in facts if fact.name == "fault" and fact.values.get("fatal") == "no"}
     asked_for_breakpoint = any(fact.name == "breakpoint" for fact in facts)
@@ -35,15 +36,22 @@ def first_unexpected(guest: Sight, log: ExceptionLog, *, is_graded: bool) -> int
         taken = repeated.taken
         if taken.kind in (Kind.SYSTEM_CALL, Kind.INTERRUPT):
             continue
+        was_fatal = any(place in fatal for pc in taken.resumes for place in ((taken.address, pc), (None, pc)))
         if taken.user:
             endless = not ended and index >= len(log.taken) - _TAIL and repeated.times >= ENDLESS
-            if endless or any(place in fatal for pc in taken.resumes for place in ((taken.address, pc), (None, pc))):
+            if endless or was_fatal:
                 return index
-        elif taken.kind is Kind.PAGE_FAULT and taken.address in probed:
+        elif taken.kind is Kind.PAGE_FAULT and taken.address in probed and not was_fatal:
             continue
         elif taken.kind is not Kind.BREAKPOINT or not asked_for_breakpoint:
             return index
     return None
+
+
+def last_words(guest: Sight) -> str:
+    """Returns the kernel's own report of the exception that it did not survive; empty if it made none."""
+    reports = [fact for fact in guest.machine.facts() if fact.name in _REPORTS and fact.values.get("fatal") != "no"]
+    return reports[-1].line if reports else ""
 
 
 def passed_before(log: ExceptionLog, index: int) -> str:

@@ -15,7 +15,7 @@ from grade.diagnosis.nonsense import NONSENSE, tried
 from grade.diagnosis.process_ends import killed_process
 from grade.explain.case import Case
 from grade.explain.exception_log import ExceptionLog
-from grade.explain.expected import first_unexpected, kills_by_fault
+from grade.explain.expected import first_unexpected, kills_by_fault, last_words
 from grade.explain.first import describe_first, walk_of
 from grade.explain.freed import freed_lines
 from grade.explain.histories import history_of, link_to
@@ -25,6 +25,7 @@ from grade.explain.script_ends import WAY_IN, goes_on_and_on, in_a_storm, refuse
 from grade.inspect.frames import frame_findings
 from grade.inspect.lint import lint
 from grade.machine.stop import Stop, StopKind
+from grade.visible import visible
 from grade.walker import TooManyTables
 
 _MOST_FINDINGS = 4
@@ -129,7 +130,7 @@ def _assembled(
         sections.append(Section(f"The walk{_when(first)}", _lines(partial(walk_of, first))))
         sections.append(Section("What the process was promised there", _lines(partial(promise_lines, first))))
     else:
-        sections.append(Section("What happened first", (*how, "Only expected exceptions.")))
+        sections.append(Section("What happened first", (*how, _none_unexpected(at_end))))
         sections.append(Section("The walk", tuple(failure.walk_lines)))
     sections.append(Section("Frames", _lines(lambda: _odd_frames(looked_at, is_end=looked_at is at_end))))
     sections.append(Section("Also wrong, at one look", _lines(lambda: _findings(looked_at))))
@@ -144,6 +145,12 @@ def _assembled(
         sections.append(Section("A history like it", (told, f"{alike[0].upper()}{alike[1:]}.")))
     sections.append(Section("What to type next", case.next_steps))
     return Explanation(tuple(s for s in sections if s.lines), cause, is_well=False)
+
+
+def _none_unexpected(at_end: Sight) -> str:
+    if reported := last_words(at_end):
+        return f"Nothing unexpected on this way. The kernel that failed reported: {visible(reported)}"
+    return "Only expected exceptions."
 
 
 def _what(failure: Failure, guest: Sight) -> tuple[str, ...]:

@@ -63,7 +63,10 @@ HISTORIES = (
         5,
         "The list without the program",
         (("there, too, pages were mapped of which the list of areas knew nothing, and whoever went by the list was lost",
-          ("page-without-vma", "vma-missing", "fork-areas-differ", "child-frame-misplaced")),),
+          ("page-without-vma", "vma-missing", "fork-areas-differ")),
+         ("there, too, a child's first registers were read from beside the place where they had been put, and until that was "
+          "mended nothing that happened to a child said anything about its memory",
+          ("child-frame-misplaced",))),
     ),
 )  # fmt: skip
 

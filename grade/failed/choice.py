@@ -4,17 +4,19 @@ import re
 import sys
 
 from grade.checks.host_tests import program_of
-from grade.failed.failed_run import FailedRun, command_for, latest, load, most_basic
+from grade.failed.failed_run import FailedRun, changed_since_built, command_for, latest, load, most_basic
 from grade.ladder.labs import LadderError
 from grade.ladder.trees import Tree, prepare
 from grade.milestones import milestones_of
 from grade.run_plan import all_milestones, milestones_for, plan
 
+_MOST_NAMED = 3
+
 
 def choose_failed(tree: Tree, milestone: str, isa: str, lab: int | None) -> FailedRun:
     """Returns the last failed run of a milestone, or of any milestone if it is ''. LadderError if there is none.
 
-    Says on stderr if another failure should be examined first. The kernel may have changed since then: refuse_changed().
+    Says on stderr if another failure should be examined first. The kernel may have changed since then: check_unchanged().
     """
     if not milestone:
         if (failed := latest()) is None:
@@ -54,12 +56,16 @@ def _refuse_unknown(tree: Tree, milestone: str, isa: str, lab: int) -> None:
         raise LadderError(f"milestone {milestone} is not asked of lab {lab}'s kernel")
 
 
-def refuse_changed(failed: FailedRun, more: str = "") -> None:
-    """Raises LadderError if the kernel is not the one that failed."""
+def check_unchanged(failed: FailedRun, more: str = "") -> None:
+    """Raises LadderError if the kernel is not the one that failed; says on stderr if only its sources have changed."""
+    again = f"./pagewalk grade {failed.lab} --isa {failed.isa} --milestone {failed.milestone}"
     if not failed.is_current:
-        again = f"./pagewalk grade {failed.lab} --isa {failed.isa} --milestone {failed.milestone}"
         what = f"the kernel has changed since milestone {failed.milestone} failed"
         raise LadderError(f"{what}; see whether it still does: {again}{more}")
+    if changed := changed_since_built(failed):
+        named = ", ".join(changed[:_MOST_NAMED]) + (f" and {len(changed) - _MOST_NAMED} more" if changed[_MOST_NAMED:] else "")
+        said = f"Changed since this kernel was built: {named}. This is the kernel without the change; {again} tries it with it."
+        print(said, file=sys.stderr)
 
 
 def _host_tests_of(tree: Tree, milestone: str) -> str | None:

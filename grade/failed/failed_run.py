@@ -18,6 +18,7 @@ from grade.boot.guest import Guest, Recipe
 from grade.boot.snapshot import SavedGuest, load_snapshot, save_snapshot
 from grade.diagnosis.failure import Failure
 from grade.failed.way import Way
+from grade.isa import ISAS
 from grade.ladder.trees import find_root
 from grade.machine.machine import MachineError
 from grade.machine.stop import StopKind
@@ -25,6 +26,8 @@ from grade.run_plan import Target
 
 ELSEWHERE = "PAGEWALK_FAILED"
 _FAILURE = "failure.json"
+_BUILT_FROM = ("kernel", "arch", "user")
+_SOURCES = (".cc", ".h", ".S", ".ld")
 
 
 @dataclass(frozen=True)
@@ -114,6 +117,15 @@ def most_basic(failed: FailedRun) -> FailedRun:
     runs = _all_in(_folder().glob(f"lab{failed.lab}-*-{failed.isa}/{_FAILURE}"))
     alike = (run for run in runs if run.is_current and run.recipe.elf == failed.recipe.elf)
     return min([failed, *alike], key=lambda run: [int(part) for part in run.milestone.split(".")])
+
+
+def changed_since_built(failed: FailedRun) -> list[str]:
+    """Returns the kernel's source files that were changed after it was built, as paths in its tree."""
+    others = {isa for isa in ISAS if isa != failed.isa} | {"tests"}
+    built = Path(failed.recipe.elf).stat().st_mtime_ns
+    files = (path for top in _BUILT_FROM for path in (failed.tree / top).rglob("*") if path.suffix in _SOURCES)
+    relative = (path.relative_to(failed.tree) for path in files if path.stat().st_mtime_ns > built)
+    return sorted(str(path) for path in relative if not others & {*path.parts})
 
 
 def _all_in(paths: Iterable[Path]) -> Iterator[FailedRun]:

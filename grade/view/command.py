@@ -9,7 +9,7 @@ from grade.boot.guest import CHECKPOINT, Guest
 from grade.boot.sight import Sight
 from grade.diagnosis import diagnose
 from grade.diagnosis.failure import Failure, NotWritten
-from grade.failed.choice import choose_failed, refuse_changed
+from grade.failed.choice import check_unchanged, choose_failed
 from grade.failed.failed_run import FailedRun, command_for
 from grade.failed.kill_point import at_kill, end_of_a_process
 from grade.interactive import Setting
@@ -77,7 +77,7 @@ def _address(text: str) -> int:
 def _failed_run(tree: Tree, options: ViewOptions) -> FailedRun:
     failed = choose_failed(tree, options.milestone, options.isa, options.lab)
     kept = failed.folder / PAGE_FILE
-    refuse_changed(failed, f"; the picture from then: {shown(kept)}" if kept.exists() else "")
+    check_unchanged(failed, f"; the picture from then: {shown(kept)}" if kept.exists() else "")
     return failed
 
 
