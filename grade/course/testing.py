@@ -40,7 +40,7 @@ _LONG = (
     "test_hostile", "test_exhaustion", "test_bad_programs", "test_soak", "test_memory_model", "test_out_of_memory",
     "test_explain", "test_gdb", "test_gdb_bad_input", "test_gdb_commands", "test_gdb_record", "test_recipes", "test_kill_point",
     # tools that nothing else needs: a browser, Doxygen, gcov
-    "test_site", "test_view_page", "test_view_command", "test_coverage",
+    "test_site", "test_view_page", "test_view_command", "test_classroom_pages", "test_coverage",
     # the whole of `grade`, again and again; trees of every lab; bombs; engines that hang, guests that flood
     "test_cli", "test_cuts", "test_host_tests", "test_user_memory", "test_submission_sources", "test_apart", "test_machine_limits",
     "test_compiler_cache", "test_named_attacks", "test_seed",

@@ -5,7 +5,6 @@ from pathlib import Path
 
 import pytest
 from selenium import webdriver
-from selenium.webdriver.chrome.service import Service
 from selenium.webdriver.common.action_chains import ActionChains
 from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
@@ -21,25 +20,14 @@ from grade.inspect.frames import frame_use
 from grade.inspect.map_text import map_of
 from grade.inspect.spaces import live_space, spaces, walker_of
 from grade.ladder.build import Kernel
+from grade.tests.browser import browser, set_width
 from grade.view.page import write_page
 from grade.view.picture import Subject
 from grade.walker.explain import size_text
 
+_ = browser  # the fixture
 TEXT, STACK = 0x400000, (1 << 30) - PAGE  # of a user program
-_OPTIONS = ("--headless=new", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--disable-background-networking")
 _MOST_TABS = 60
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[webdriver.Chrome]:
-    """A browser that nobody sees."""
-    options = webdriver.ChromeOptions()
-    for option in _OPTIONS:
-        options.add_argument(option)
-    options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
-    driver = webdriver.Chrome(options=options, service=Service("chromedriver"))
-    yield driver
-    driver.quit()
 
 
 @pytest.fixture(scope="module")
@@ -66,11 +54,6 @@ def page(stopped: tuple[Guest, Path], browser: webdriver.Chrome) -> Iterator[web
     browser.get(stopped[1].as_uri())
     yield browser
     assert browser.get_log("browser") == []
-
-
-def set_width(browser: webdriver.Chrome, width: int) -> None:
-    metrics = {"width": width, "height": 800, "deviceScaleFactor": 1, "mobile": False}
-    browser.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", metrics)
 
 
 def press(browser: webdriver.Chrome, *keys: str) -> None:
