@@ -66,7 +66,9 @@ _TARGETS: dict[str, dict[str, float]] = {
     "grade_first_wall_s": {ALL: 150},
     "grade_first_cpu_s": {ALL: 290},
     "grade_again_wall_s": {ALL: 45},
-    "submission_cpu_s": {ALL: 20},
+    "submission_lab1_cpu_s": {ALL: 8},
+    "submission_lab3_cpu_s": {ALL: 12},
+    "submission_lab6_cpu_s": {ALL: 20},
     "test_wall_s": {ALL: 1200},
     "test_quick_wall_s": {ALL: 180},
 }

@@ -28,7 +28,8 @@ _MISTAKES = {
 """A text in that file, and its replacement, which builds and costs milestones of the lab."""
 _ENGINE = "kernel/paging/page_table_map.h"
 _MILESTONE = {3: "3.5", 6: "6.1"}
-_SUBMITTED_LAB = 3
+_SUBMITTED = {1: "kernel/map/map_kernel.cc", 3: _EDITED[3], 6: _EDITED[6]}
+"""The labs whose submissions are timed, with a file that the student owns beside the engine."""
 
 
 @dataclass(frozen=True)
@@ -67,7 +68,7 @@ def loop_figures(main: Path, isa: str) -> Iterator[Figure]:
 def engine_figures(main: Path, isa: str) -> Iterator[Figure]:
     """Measures what a student waits for after changing the engine: one milestone that host tests prove."""
     with _folder() as scratch:
-        for lab in (1, _SUBMITTED_LAB):
+        for lab in (1, 3):
             tree = _student_tree(main, lab, isa, scratch / f"lab-{lab}")
             _graded(tree, [])
             _append(tree / _ENGINE, _edit())
@@ -87,18 +88,16 @@ def first_figures(main: Path) -> Iterator[Figure]:
 
 
 def submission_figures(main: Path, isa: str) -> Iterator[Figure]:
-    """Measures one more submission, on a machine that has graded one before."""
-    with _folder() as scratch:
-        handed_in = []
-        for name in ("one", "another"):
-            folder = _student_tree(main, _SUBMITTED_LAB, isa, scratch / name)
-            _append(folder / _EDITED[_SUBMITTED_LAB], _edit())
-            _append(folder / _ENGINE, _edit())
-            handed_in.append(folder)
-        for folder in handed_in:
-            run = _timed(main, ["grade", "--submission", str(folder), "--isa", isa])
-        _need_success(run)
-        yield from _both("submission", isa, run)
+    """Measures one more submission of three labs, each on a machine that has graded one of them before."""
+    for lab, edited in _SUBMITTED.items():
+        with _folder() as scratch:
+            for name in ("one", "another"):
+                folder = _student_tree(main, lab, isa, scratch / name)
+                _append(folder / edited, _edit())
+                _append(folder / _ENGINE, _edit())
+                run = _timed(main, ["grade", "--submission", str(folder), "--isa", isa])
+            _need_success(run)
+            yield from _both(f"submission_lab{lab}", isa, run)
 
 
 def tests_figures(main: Path, *, quick: bool) -> Iterator[Figure]:
