@@ -2,7 +2,6 @@
 
 import fcntl
 import os
-import pty
 import re
 import struct
 import subprocess
@@ -15,6 +14,7 @@ from selenium.webdriver.common.by import By
 
 from grade.tests.browser import browser, set_width
 from grade.tests.classroom.class_course import Course, course
+from grade.tests.terminals import pseudo_terminal
 
 _ = browser, course  # the fixtures
 
@@ -59,7 +59,7 @@ def _expect_quiet(browser: webdriver.Chrome) -> None:
 def test_the_table_on_a_terminal(course: Course) -> None:
     """While it is graded: each that is done, how many there are, the rate, the time left. At the end it stays."""
     course.hand_in(**{f"s{n}": f"points={n} seconds=0.6" for n in range(1, 6)})
-    ours, theirs = pty.openpty()
+    ours, theirs = pseudo_terminal()
     fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 40, 100, 0, 0))
     environment = {**course.environment, "TERM": "xterm-256color"}
     for name in ("NO_COLOR", "COLUMNS", "LINES", "CI"):
