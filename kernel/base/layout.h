@@ -36,7 +36,6 @@ inline constexpr std::uint64_t kSmallestRam = 64 * kMiB;
 
 // What the linker knows of the image: physical addresses, as plain numbers that hold before and after lab 2's move.
 struct ImageMap {
-  PhysAddr self;  // of this structure
   PhysAddr text, text_end;
   PhysAddr rodata, rodata_end;
   PhysAddr data, data_end;
@@ -46,10 +45,14 @@ struct ImageMap {
 };
 extern "C" const ImageMap image_map;
 
+// A number in the image that is its own physical address. (An integer and no PhysAddr: only of a type without a
+// constructor does the compiler believe that it never changes, and reads it once before a loop.)
+extern "C" const std::uint64_t own_address;
+
 // va - pa of the code that runs now: 0 until lab 2's move, layout::kKernelOffset after it. Taken from where the
 // code finds itself, not from where it was linked to be, so it is right at every moment.
 inline std::uint64_t linear_offset() {
-  return reinterpret_cast<std::uintptr_t>(&image_map) - image_map.self.raw();
+  return reinterpret_cast<std::uintptr_t>(&own_address) - own_address;
 }
 
 // The address at which the kernel reaches `pa`, which must lie in the window.

@@ -11,6 +11,7 @@ constexpr unsigned kFirstPid = 2;
 
 // Bytes, and not processes: a global object with a destructor would have to be destroyed by somebody.
 alignas(Process) constinit std::byte g_slots[layout::kMaxProcesses * sizeof(Process)]{};
+constinit unsigned g_slots_used = 0;  // slots from here on never held a process, and nobody looks at them
 constinit unsigned g_last_pid = kFirstPid - 1;
 
 unsigned next_pid() {
@@ -20,10 +21,19 @@ unsigned next_pid() {
   return g_last_pid;
 }
 
+// A slot without a process; null if there is none. Only if no other is free it is one that was never used.
+Process* free_slot() {
+  for (Process& process : processes()) {
+    if (process.state == ProcessState::kFree) return &process;
+  }
+  if (g_slots_used == layout::kMaxProcesses) return nullptr;
+  return new (g_slots + g_slots_used++ * sizeof(Process)) Process;
+}
+
 }  // namespace
 
 std::span<Process> processes() {
-  return {std::launder(reinterpret_cast<Process*>(g_slots)), layout::kMaxProcesses};
+  return {std::launder(reinterpret_cast<Process*>(g_slots)), g_slots_used};
 }
 
 unsigned slot_of(const Process& process) {
@@ -36,8 +46,7 @@ void Process::set_name(std::string_view text) {
 }
 
 Process& start_process_zero() {
-  for (unsigned slot = 0; slot < layout::kMaxProcesses; ++slot) new (g_slots + slot * sizeof(Process)) Process;
-  Process& zero = processes()[0];
+  Process& zero = *free_slot();
   zero.state = ProcessState::kRunning;
   zero.parent = &zero;
   zero.space.emplace(AddressSpace::of_kernel());
@@ -47,10 +56,9 @@ Process& start_process_zero() {
 }
 
 Result<Process*> new_process(Process& parent, std::string_view name) {
-  const auto slots = processes();
-  const auto free = std::ranges::find(slots, ProcessState::kFree, &Process::state);
-  if (free == slots.end()) return std::unexpected(Error::kNoProcess);
-  Process& process = *free;
+  Process* const slot = free_slot();
+  if (slot == nullptr) return std::unexpected(Error::kNoProcess);
+  Process& process = *slot;
   process.pid = next_pid();
   process.parent = &parent;
   process.registers = {};

@@ -63,7 +63,7 @@ struct Process {
   void set_name(std::string_view text);
 };
 
-// All slots, free ones too. Slot 0 is process 0.
+// All slots that were ever used, free ones too. Slot 0 is process 0.
 std::span<Process> processes();
 
 // Which of them it is.

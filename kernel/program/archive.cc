@@ -38,14 +38,18 @@ std::optional<std::string_view> text_of(Header header, Field field) {
   return characters.substr(0, length);
 }
 
+bool is_octal(char c) {
+  return c >= '0' && c <= '7';
+}
+
 // An octal number: digits, and after them a zero byte or a space. With at most 11 digits it is below 2^33.
 std::optional<std::uint64_t> number_of(Header header, Field field) {
   const std::string_view characters = characters_of(header, field);
-  const std::size_t length = characters.find_first_not_of("01234567");
-  if (length == 0 || length == std::string_view::npos) return std::nullopt;
-  if (characters[length] != '\0' && characters[length] != ' ') return std::nullopt;
   std::uint64_t value = 0;
-  for (const char digit : characters.substr(0, length)) value = value * 8 + (digit - '0');
+  const auto* at = characters.begin();
+  for (; at != characters.end() && is_octal(*at); ++at) value = value * 8 + (*at - '0');
+  if (at == characters.begin() || at == characters.end()) return std::nullopt;
+  if (*at != '\0' && *at != ' ') return std::nullopt;
   return value;
 }
 

@@ -42,10 +42,11 @@ std::uint64_t address_of(const void* object) {
 
 }  // namespace
 
-// An image of 4 MiB without anything in it. `self` is chosen so that the kernel's linear_offset(), which is
-// &image_map - image_map.self, leads from kRamBase to the RAM.
+// Chosen so that the kernel's linear_offset(), which is &own_address - own_address, leads from kRamBase to the RAM.
+const std::uint64_t own_address = layout::kRamBase.raw() + (address_of(&own_address) - apart::kRamPlace);
+
+// An image of 4 MiB without anything in it.
 const ImageMap image_map{
-    .self = layout::kRamBase + (address_of(&image_map) - apart::kRamPlace),
     .text = {},
     .text_end = {},
     .rodata = {},
