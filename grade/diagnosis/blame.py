@@ -10,6 +10,9 @@ from grade.diagnosis.nonsense import tried
 from grade.ladder.labs import load_labs, owner_of
 from grade.ladder.trees import find_root
 
+_CALLS, _SERVES = "kernel/calls/", "system_"
+"""Where system calls are served, and how the names of those begin that serve them."""
+
 
 def students_line(guest: Sight, at: tuple[int, int] | None = None) -> SourceCall | None:
     """Returns the line of a student's file that the stopped kernel is in, or that has called where it is; None if there is none.
@@ -22,6 +25,13 @@ def students_line(guest: Sight, at: tuple[int, int] | None = None) -> SourceCall
     owned = [(owner.number, call) for call in calls if (owner := owner_of(labs, call.file)) is not None]
     highest = max((number for number, _ in owned), default=0)
     return next((call for number, call in owned if number == highest), None)
+
+
+def system_call_of(guest: Sight) -> str:
+    """Returns the name of the system call in which the stopped kernel is, by the given files that serve them; '' if in none."""
+    calls = tried(partial(lines_of_calls, guest)) or []
+    served = (call.function.partition("(")[0].rpartition("::")[2] for call in calls if call.file.startswith(_CALLS))
+    return next((name.removeprefix(_SERVES) for name in served if name.startswith(_SERVES)), "")
 
 
 def place_of(call: SourceCall | None, otherwise: str) -> str:

@@ -14,8 +14,8 @@ class Cause:
 
     def file_in(self, lab: int, isa: str) -> str:
         """Returns where to look first in a lab's tree. What earlier labs wrote has been proved: this lab's files are new."""
-        if self.file == _FRAMES:
-            return _FRAMES_OF.get(lab, _SPACE)
+        if self.file in _OF_LABS:
+            return _OF_LABS[self.file].get(lab, _SPACE)
         is_proved = lab > 1 and not self.of_lab_1
         file = _BOOT_HIGH if self.is_about_the_map and is_proved else self.file
         return file.format(isa=isa)
@@ -45,7 +45,15 @@ _CLONE = "kernel/space/clone.cc"
 _FORK = "kernel/process/fork.cc"
 _EXECUTE = "kernel/calls/execute.cc"
 _FRAMES = "the file in which this lab's student takes frames and gives them back"
-_FRAMES_OF = {4: _USER_COPY, 5: _FAULT, 6: _CLONE}
+_MEMORY = "the file in which this lab's student deals with the memory of processes"
+_RIGHTS = "the file in which this lab's student says what a user page permits"
+_TREES = "the file in which this lab's student builds trees of tables"
+_OF_LABS = {
+    _FRAMES: {4: _USER_COPY, 5: _FAULT, 6: _CLONE},
+    _MEMORY: {4: _USER_COPY, 5: _FAULT, 6: _CLONE},
+    _RIGHTS: {5: _FAULT, 6: _CLONE},
+    _TREES: {1: _MAP, 2: _BOOT_HIGH},
+}
 
 CAUSES: dict[str, Cause] = {
     # The run as a whole.
@@ -78,7 +86,7 @@ CAUSES: dict[str, Cause] = {
     "table-entry-restricts": Cause("An entry above the leaf takes away a permission that the leaf grants.", _MAP),
     "region-end-not-mapped": Cause("The last part of a region is missing from the map.", _MAP),
     "tables-without-end": Cause(
-        "Tables lead to each other, or one is reached again and again: a walk of them all never ends.", _MAP
+        "Tables lead to each other, or one is reached again and again: a walk of them all never ends.", _TREES
     ),
     "too-many-tables": Cause("The map uses more tables than it needs: blocks were not used.", _MAP),
     # The root and the registers.
@@ -179,9 +187,9 @@ CAUSES: dict[str, Cause] = {
     "user-page-unexpected": Cause("A process's root has a page that nobody has asked for.", _SPACE),
     "user-half-shared": Cause("Two processes have a page or a table of the user half in common.", _SPACE),
     "wrong-user-permission": Cause("A user page permits more or less than its segment.", _SPACE),
-    "user-page-global": Cause("A user page is marked global: its translation outlives the switch of roots.", _SPACE),
+    "user-page-global": Cause("A user page is marked global: its translation outlives the switch of roots.", _RIGHTS),
     "user-makes-no-progress": Cause("The timer does not interrupt user mode, or nothing else goes on there.", ""),
-    "process-killed": Cause("A process that did nothing wrong was killed.", _SPACE),
+    "process-killed": Cause("A process that did nothing wrong was killed.", _MEMORY),
     "user-fault-stops-kernel": Cause("A fault of a process stopped the kernel instead.", "kernel/process/user_trap.cc"),
     "process-survived": Cause("A process lives on after something that must kill it.", "arch/{isa}/user_traps.cc"),
     "wrong-result": Cause("A system call did not do what it says, or not return what it must.", ""),
@@ -197,6 +205,7 @@ CAUSES: dict[str, Cause] = {
     "no-break-before-make": Cause("An entry is replaced while the CPU may remember the old one.", ""),
     "table-not-yet-seen": Cause("A table is put into the tree before the walker is certain to see what is in it.", ""),
     "entry-not-yet-seen": Cause("An address is used before the walker is certain to see its new entry.", ""),
+    "code-not-yet-seen": Cause("User code is executed that instruction fetches are not certain to see.", ""),
     "translation-not-prepared": Cause("Translation begins before all that it needs is certain to count.", ""),
     "table-in-two-places": Cause("A frame is a table at two places of the tree.", _SPACE),
     "root-not-cleared": Cause("A new root holds what was in its frame before.", _SPACE),
@@ -232,6 +241,7 @@ CAUSES: dict[str, Cause] = {
     "vma-wrong-kind": Cause("An area is of another kind than what it was made for.", _VMA),
     "root-not-recorded": Cause("The kernel's record of a process has another root than the one that is loaded.", _EXECUTE),
     "execve-not-undone": Cause("An execve that failed has changed the process all the same.", _EXECUTE),
+    "fault-comes-again": Cause("A fault is taken for resolved, and comes again for ever: nothing has changed.", _FAULT),
     "protection-not-asked": Cause("A page was brought for an access that its area does not permit.", _FAULT),
     "stack-not-grown": Cause("A touch below the stack, within its limit, was refused.", _FAULT),
     "stack-grown-too-far": Cause(

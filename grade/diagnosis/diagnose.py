@@ -8,7 +8,7 @@ import re
 from typing import NoReturn
 
 from grade.boot.sight import LiveSight, Sight
-from grade.diagnosis.blame import by_whom, place_of, students_line
+from grade.diagnosis.blame import by_whom, place_of, students_line, system_call_of
 from grade.diagnosis.causes import CAUSES
 from grade.diagnosis.failure import Failure, NotWritten, fail
 from grade.diagnosis.fault_cause import Attempt, cause_of_fault
@@ -223,11 +223,12 @@ def _hang(guest: LiveSight, stop: Stop, wanted: str) -> NoReturn:
     if stop.detail == AT_PROMPT and (ended := guest.facts("exit")):  # its programs went another way: nothing hangs
         last = "; ".join(fact.line for fact in ended[-_LAST_ENDS:])
         fail("wrong-result", wanted, f"the script is over, and nobody came there. The programs that ended last: {last}")
-    doing, call = _doing(guest, cpu), students_line(guest)
+    doing, call, served = _doing(guest, cpu), students_line(guest), system_call_of(guest)
+    within = f"in the system call {served}, " if served and not stop.asleep else ""
     fail(
         "hang",
         wanted,
-        f"{stop.detail}; the kernel is {doing}" + by_whom(call, doing),
+        f"{stop.detail}; the kernel is {within}{doing}" + by_whom(call, doing),
         file=place_of(call, guest.image.source_line(cpu.pc)),
     )
 
@@ -253,11 +254,37 @@ def _check_no_endless_process(guest: LiveSight, stop: Stop, wanted: str) -> None
     pc = guest.cpu().pc
     for _ in range(_MOST_STEPS):
         if pc < guest.offset and guest.cpu().is_user:
+            if (again := _fault_that_comes_again(guest, wanted)) is not None:
+                raise again
             fail("user-makes-no-progress", wanted, f"{stop.detail}; a process goes on and on, at {pc:#x}")
         step = guest.machine.step()
         if step.kind is not StopKind.STEP or step.pc is None:
             return
         pc = step.pc
+
+
+def _fault_that_comes_again(guest: LiveSight, wanted: str) -> Failure | None:
+    """Returns the failure of a process that the kernel has go on with the instruction that faulted, and that faults again.
+
+    The guest is about to execute an instruction of the process. None if that goes on, or if the tables permit the access.
+    """
+    pc = guest.cpu().pc
+    steps = (guest.machine.step() for _ in range(_MOST_STEPS))
+    ended = next((n for n, step in enumerate(steps) if step.pc is None or step.pc < guest.offset), 0)
+    cpu = guest.cpu()
+    if ended == 0 or cpu.pc != pc or not cpu.is_user:  # not by way of the kernel, or not back to the same instruction
+        return None
+    address, walker = cpu.fault_address, guest.walker()
+    accesses = [Access.EXECUTE] if address == pc else [Access.READ, Access.WRITE]
+    refused = {access: walker.would_fault(address, access.value, user=True) for access in accesses}
+    access = next((access for access, reason in refused.items() if reason is not None), None)
+    if access is None:
+        return None
+    seen = (
+        f"the process faults at {pc:#x}, the kernel returns to it as if the page were there, and it faults again, for ever: "
+        f"{access.value} of {address:#x} ({refused[access]})"
+    )
+    return Failure("fault-comes-again", wanted, seen, guest.walk(address))
 
 
 def _unreported_fault(guest: Sight, cpu: CpuState, wanted: str) -> Failure | None:

@@ -34,8 +34,10 @@ class NotJudged(Exception):
 class Witness:
     """What the plugin writes to while the guest runs, and what it must be told of the kernel."""
 
-    def __init__(self, image: KernelImage, folder: Path = _FOLDER, *, tells_all: bool = False) -> None:
-        """Builds the plugin in `folder` if need be. LadderError if that fails."""
+    def __init__(
+        self, image: KernelImage, folder: Path = _FOLDER, *, tells_all: bool = False, watched: int | None = None
+    ) -> None:
+        """Builds the plugin in `folder` if need be; `watched` is a word whose stores it tells. LadderError if that fails."""
         self._lines, self._counters = memory_file("discipline-lines"), memory_file("discipline-counters")
         self._counters.truncate(COUNTERS_SIZE)
         layout, record = layout_of(image), image.defined.record("FrameRecord")
@@ -46,6 +48,8 @@ class Witness:
             "record": record.size, "shares": record["shares"].offset, "all": int(tells_all),
             "lines": _path_of(self._lines), "counters": _path_of(self._counters),
         }  # fmt: skip
+        if watched is not None:
+            arguments["watched"] = f"{watched:#x}"
         self.library = _library(image.isa, folder)
         self.plugin = ",".join([comma_doubled(self.library), *(f"{name}={value}" for name, value in arguments.items())])
         self.inherited = (self._lines.fileno(), self._counters.fileno())
@@ -83,9 +87,11 @@ def witnessed(recipe: Recipe, tree: Path, *, tells_all: bool = False) -> Iterato
         witness.close()
 
 
-def guest_beside(witness: Witness, recipe: Recipe, tree: Path) -> Guest:
+def guest_beside(
+    witness: Witness, recipe: Recipe, tree: Path, cpu_seconds: float = _CPU_SECONDS, idle_seconds: float = _IDLE_SECONDS
+) -> Guest:
     """Returns a guest that the witness is going to see, not yet started."""
-    machine = machine_of_kind(WitnessedMachine, recipe, _CPU_SECONDS, _IDLE_SECONDS)
+    machine = machine_of_kind(WitnessedMachine, recipe, cpu_seconds, idle_seconds)
     machine.witness = witness
     return Guest.again(recipe, tree, machine)
 

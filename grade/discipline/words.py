@@ -64,6 +64,11 @@ RULES: dict[str, Rule] = {
         "The new process may use the old one's memory.",
         "Invalidate that address space before its number is used again.",
     ),
+    "unfetched": Rule(
+        "user code is executed that instruction fetches are not certain to see",
+        "The CPU may execute what was in the frame before.",
+        "Call UserMode::code_written() after the last store to what a process may execute.",
+    ),
     "unset": Rule(
         "translation begins before a register was written that it needs",
         "What the register holds after a reset is not known.",
@@ -91,6 +96,7 @@ CAUSES_OF_RULES = {
     "replaced": "no-break-before-make",
     "linked": "table-not-yet-seen",
     "unseen": "entry-not-yet-seen",
+    "unfetched": "code-not-yet-seen",
     "unset": "translation-not-prepared",
     "unsynchronised": "translation-not-prepared",
     "unflushed": "translation-not-prepared",
@@ -100,6 +106,9 @@ CAUSES_OF_RULES = {
 _PLUMBING = re.compile(r"kernel/(paging/table_memory\.h|frames/|base/)|arch/[^/]+/(cpu|isa)\.")
 """Files through which everybody goes: who did it is further up."""
 
+_ENGINE = re.compile(r"kernel/(paging|map)/")
+"""Files that write entries for whoever asks, and do not know what is in the pages."""
+
 _STATES = {
     "written": "no barrier has come after that store, so an invalidation does not count yet",
     "left": "no isb has come after the load of the next root, so an invalidation does not count yet",
@@ -108,6 +117,18 @@ _STATES = {
     "forgotten": "it was invalidated, but no isb has followed: an instruction may have been begun before that",
 }
 
+
+_CODE_STATES = {
+    "uncleaned": "it was not cleaned from the data cache",
+    "leaving": "it was cleaned from the data cache, but no dsb has waited for that",
+    "old": "old instructions were not invalidated in the instruction cache after that was complete",
+    "unawaited": "old instructions were invalidated in the instruction cache, but no dsb has waited for that",
+}
+_CODE_INSTEAD = {
+    "leaving": "Wait until what was cleaned has arrived (dsb ish) before you invalidate old instructions.",
+    "old": "Invalidate old instructions (ic iallu) after what was cleaned has arrived (dsb ish).",
+    "unawaited": "Wait until old instructions are gone (dsb ish).",
+}
 
 _INSTEAD = {
     "written": "Wait until the walker sees the store (dsb ishst) before you invalidate.",
@@ -138,7 +159,7 @@ class Teller:
     def __init__(self, image: KernelImage, labs: Sequence[Lab]) -> None:
         self._image = image
         self._labs = list(labs)
-        self._known: dict[tuple[int, ...], SourceCall | None] = {}
+        self._known: dict[tuple[tuple[int, ...], re.Pattern[str] | None], SourceCall | None] = {}
 
     def tell(self, violation: Event) -> Story:
         """Returns what happened, in the order in which it happened."""
@@ -153,21 +174,25 @@ class Teller:
             line is not None and owner_of(self._labs, line.file) is not None,
         )
 
-    def line_of(self, addresses: tuple[int, ...]) -> SourceCall | None:
-        """Returns the line that answers for an instruction and its callers: the innermost in a student's file, or else in any."""
-        if addresses not in self._known:
+    def line_of(self, addresses: tuple[int, ...], beyond: re.Pattern[str] | None = None) -> SourceCall | None:
+        """Returns the line that answers for an instruction and its callers: the innermost in a student's file, or else in any.
+
+        `beyond` are files that do not answer for what they were called for.
+        """
+        if (addresses, beyond) not in self._known:
             pc, *returns = addresses
             calls = self._image.calls([pc, *(address - 1 for address in returns)])
-            ours = [call for call in calls if not call.file.startswith("/")]
+            ours = [call for call in calls if not call.file.startswith("/") and not (beyond and beyond.match(call.file))]
             students = [call for call in ours if owner_of(self._labs, call.file) is not None]
             others = [call for call in ours if not _PLUMBING.match(call.file)]
-            self._known[addresses] = next((_short(call) for call in (*students, *others, *ours)), None)
-        return self._known[addresses]
+            self._known[addresses, beyond] = next((_short(call) for call in (*students, *others, *ours)), None)
+        return self._known[addresses, beyond]
 
     def _before(self, violation: Event) -> list[str]:
         """Returns what was done to the entry that may be remembered, and what was not."""
         if violation.rule in _WRITTEN:
-            return [f"{_WRITTEN[violation.rule](violation)}, {self._by(violation, 'old-at')}"]
+            states = [_CODE_STATES[violation.values["code-state"]]] if violation.rule == "unfetched" else []
+            return [f"{_WRITTEN[violation.rule](violation)}, {self._by(violation, 'old-at')}", *states]
         if "old-state" not in violation.values:
             return []
         was = f"{_old(violation)} was {_gone(violation)}, {self._by(violation, 'old-at')}"
@@ -179,22 +204,31 @@ class Teller:
         return [was, _STATES[state]]
 
     def _by(self, violation: Event, name: str) -> str:
-        return self._said(violation.addresses(name))
+        line = self._answers_for(violation, name)
+        return f"by {line}" if line is not None else f"at {violation.addresses(name)[0]:#x}"
 
     def _said(self, addresses: tuple[int, ...]) -> str:
         line = self.line_of(addresses)
         return f"by {line}" if line is not None else f"at {addresses[0]:#x}"
 
+    def _answers_for(self, violation: Event, name: str) -> SourceCall | None:
+        """Returns the line that answers for an address of the violation: of code, the one that knows of code, and not of entries."""
+        if violation.rule != "unfetched":
+            return self.line_of(violation.addresses(name))
+        return self.line_of(violation.addresses(name), beyond=_ENGINE) if name == "old-at" else None
+
     def _line(self, violation: Event) -> SourceCall | None:
         """Returns the line to look at: a student's, that of the change before that of the use."""
         names = [name for name in ("old-at", "at") if name in violation.values]
-        lines = [line for name in names if (line := self.line_of(violation.addresses(name))) is not None]
+        lines = [line for name in names if (line := self._answers_for(violation, name)) is not None]
         return next((line for line in lines if owner_of(self._labs, line.file) is not None), lines[0] if lines else None)
 
 
 def _instead(violation: Event, rule: Rule) -> str:
     if violation.rule == "unseen" and violation.number("walker-sees"):
         return "Put an isb between the barrier and the code that uses the address."
+    if violation.rule == "unfetched":
+        return _CODE_INSTEAD.get(violation.values["code-state"], rule.instead)
     if "old-state" not in violation.values:
         return rule.instead
     state = _state(violation)
@@ -244,6 +278,11 @@ _WRITTEN: dict[str, Callable[[Event], str]] = {
         + ("isb has followed its barrier" if violation.number("walker-sees") else "barrier has followed")
     ),
     "unsynchronised": lambda violation: f"{violation.values['register']} was written, and no isb has followed",
+    "unfetched": lambda violation: (
+        f"the page of {violation.number('va'):#x}, to which user code has stored, became executable"
+        if violation.number("by-user")
+        else f"{violation.number('pa'):#x} was stored to"
+    ),
 }
 _WHAT: dict[str, Callable[[Event], str]] = {
     "used": _access,
@@ -262,6 +301,7 @@ _WHAT: dict[str, Callable[[Event], str]] = {
     "linked": lambda violation: f"the table {violation.number('table'):#x} becomes that of {violation.number('va'):#x}",
     "unseen": lambda violation: f"{violation.number('va'):#x} is used",
     "space": lambda violation: f"a root gets the number {violation.number('space')}",
+    "unfetched": lambda violation: f"user code at {violation.number('va'):#x} is executed, which is there",
     "unset": lambda violation: f"{violation.values['register']} was never written",
     "unsynchronised": lambda violation: f"{violation.values['register']} is relied on",
     "unflushed": lambda violation: "translation is turned on",

@@ -37,6 +37,8 @@ uint64_t canonical(uint64_t va);
 
 // Whether the walker sees a store only after a barrier, and an invalidation is complete only after one.
 extern const bool kNeedsBarriers;
+// Whether instruction fetches see each store at once.
+extern const bool kFetchesSeeStores;
 
 // --- instructions ----------------------------------------------------------------------------------------------------
 

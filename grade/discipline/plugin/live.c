@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "grade/discipline/plugin/calls.h"
+#include "grade/discipline/plugin/code.h"
 #include "grade/discipline/plugin/guest.h"
 #include "grade/discipline/plugin/remembered.h"
 #include "grade/discipline/plugin/report.h"
@@ -50,7 +51,9 @@ static void count_leaf(Place place, uint64_t entry, int by) {
   FrameState* frame = frame_of(entry_target(entry, place.level));
   if (place.level != 0 || frame == NULL || g_users_end == 0 || !entry_permits(entry, kLoad, true)) return;
   frame->users += by;
-  if (by > 0) frame->user_page = place.va;
+  if (by <= 0) return;
+  frame->user_page = place.va;
+  if (entry_permits(entry, kFetch, true)) code_mapped(entry_target(entry, place.level));
 }
 
 // --- trees that come and go ------------------------------------------------------------------------------------------

@@ -57,6 +57,17 @@ void tell_event(const char* kind, const char* format, ...) {
   va_end(values);
 }
 
+static void tell_value(const char* name, const char* format, ...) {
+  va_list values;
+  va_start(values, format);
+  tell("", name, format, values);
+  va_end(values);
+}
+
+void tell_watched(uint64_t now) {
+  tell_value("watched", "now=%#" PRIx64, now);
+}
+
 bool is_new(const char* rule, uint64_t culprit) {
   ++g_seen->violations;
   if (g_told_count == kMost) stop_judging("there are too many different violations");

@@ -21,6 +21,9 @@ bool open_report(const char* lines, const char* counters);
 __attribute__((format(printf, 2, 3))) void tell_violation(const char* rule, const char* format, ...);
 __attribute__((format(printf, 2, 3))) void tell_event(const char* kind, const char* format, ...);
 
+// Writes a line for a store to the word that is watched, and what it holds now.
+void tell_watched(uint64_t now);
+
 // Counts a violation. True if it is to be told: no other one of that rule was by the same instruction, which is the one
 // that left what may be remembered, where there is one. After many different ones nothing more is judged.
 bool is_new(const char* rule, uint64_t culprit);

@@ -4,7 +4,7 @@
 //
 // Arguments: ram=FILE, size=BYTES, base=ADDRESS, the guest's RAM; users=ADDRESS, the end of user addresses, or 0;
 // frames=ADDRESS, record=BYTES, shares=BYTES, the allocator's records; lines=FILE, counters=FILE, what is written to;
-// all=1, to tell every event.
+// all=1, to tell every event; watched=ADDRESS, a word of RAM whose stores are told.
 //
 // QEMU calls it before an instruction, after a store, and where a block of code begins. The operand of an instruction
 // is read at the first call after it: until then it may be in a register of the host.
@@ -16,6 +16,7 @@
 #include <unistd.h>
 
 #include "grade/discipline/plugin/calls.h"
+#include "grade/discipline/plugin/code.h"
 #include "grade/discipline/plugin/frames.h"
 #include "grade/discipline/plugin/guest.h"
 #include "grade/discipline/plugin/live.h"
@@ -76,6 +77,23 @@ static void begin_block(unsigned cpu, void* pc) {
   judge_access(g_pc, kFetch);
 }
 
+typedef struct {
+  uint64_t first, end;
+} UserBlock;
+
+static void begin_user_block(unsigned cpu, void* argument) {
+  (void)cpu;
+  const UserBlock* block = argument;
+  if (g_seen->judging) judge_code(block->first, block->end);
+}
+
+static uint64_t g_watched = UINT64_MAX;  // a word of RAM
+
+static void watch(uint64_t pa, unsigned size) {
+  const bool overlaps = pa < g_watched + sizeof(uint64_t) && g_watched < pa + size;
+  if (in_ram(g_watched) && overlaps) tell_watched(read_word(g_watched));
+}
+
 static void access_memory(unsigned cpu, qemu_plugin_meminfo_t info, uint64_t va, void* pc) {
   (void)cpu;
   finish_pending();
@@ -94,6 +112,8 @@ static void access_memory(unsigned cpu, qemu_plugin_meminfo_t info, uint64_t va,
   if (!in_ram(pa)) return;
   stored(pa, 1u << qemu_plugin_mem_size_shift(info));
   frames_stored(pa);
+  watch(pa, 1u << qemu_plugin_mem_size_shift(info));
+  code_stored(pa, 1u << qemu_plugin_mem_size_shift(info));
 }
 
 // --- while QEMU translates -------------------------------------------------------------------------------------------
@@ -118,11 +138,21 @@ static void follow_calls(struct qemu_plugin_insn* translated, const Instruction*
   }
 }
 
+static void follow_user_block(struct qemu_plugin_tb* translated) {
+  const struct qemu_plugin_insn* last = qemu_plugin_tb_get_insn(translated, qemu_plugin_tb_n_insns(translated) - 1);
+  UserBlock* block = malloc(sizeof *block);
+  if (block == NULL) return stop_judging("there is no memory left");
+  block->first = qemu_plugin_tb_vaddr(translated);
+  block->end = qemu_plugin_insn_vaddr(last) + qemu_plugin_insn_size(last);
+  qemu_plugin_register_vcpu_tb_exec_cb(translated, begin_user_block, QEMU_PLUGIN_CB_NO_REGS, block);
+}
+
 static void block_translated(qemu_plugin_id_t plugin, struct qemu_plugin_tb* block) {
   (void)plugin;
   qemu_plugin_register_vcpu_tb_exec_cb(block, begin_block, QEMU_PLUGIN_CB_NO_REGS,
                                        (void*)(uintptr_t)qemu_plugin_tb_vaddr(block));
   const bool of_user = qemu_plugin_tb_vaddr(block) < g_users_end && is_user();
+  if (of_user && !kFetchesSeeStores) follow_user_block(block);
   bool follows_special = false;
   for (size_t i = 0; i < qemu_plugin_tb_n_insns(block); ++i) {
     struct qemu_plugin_insn* translated = qemu_plugin_tb_get_insn(block, i);
@@ -170,6 +200,7 @@ static bool take_argument(const char* argument) {
       {"frames", NULL, &g_arguments.frames},
       {"record", NULL, &g_arguments.record},
       {"shares", NULL, &g_arguments.shares},
+      {"watched", NULL, &g_watched},
   };
   for (size_t i = 0; i < sizeof known / sizeof *known; ++i) {
     if (strlen(known[i].name) != length || strncmp(argument, known[i].name, length) != 0) continue;
@@ -205,7 +236,8 @@ __attribute__((visibility("default"))) int qemu_plugin_install(qemu_plugin_id_t 
   }
   if (!open_report(g_arguments.lines, g_arguments.counters)) return refuse("cannot write to ", g_arguments.lines);
   if (!map_ram()) return refuse("cannot read ", g_arguments.ram);
-  if (!prepare_tables() || !prepare_frames(g_arguments.frames, g_arguments.record, g_arguments.shares)) {
+  if (!prepare_tables() || !prepare_code() ||
+      !prepare_frames(g_arguments.frames, g_arguments.record, g_arguments.shares)) {
     return refuse("there is no memory left", "");
   }
   if (!find_register_reader()) {

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "grade/discipline/plugin/calls.h"
+#include "grade/discipline/plugin/code.h"
 #include "grade/discipline/plugin/guest.h"
 #include "grade/discipline/plugin/isa.h"
 #include "grade/discipline/plugin/live.h"
@@ -74,6 +75,7 @@ uint64_t canonical(uint64_t va) {
 }
 
 const bool kNeedsBarriers = true;
+const bool kFetchesSeeStores = false;  // CTR_EL0.IDC and DIC are 0 on QEMU's CPUs (B2.4.4)
 
 // --- system registers ------------------------------------------------------------------------------------------------
 
@@ -143,16 +145,41 @@ static void synchronise(void) {
 
 // --- instructions ----------------------------------------------------------------------------------------------------
 
-enum { kNothing, kDsb, kDmb, kIsb, kReturn, kTlbi, kZeroBlock, kVectors, kRelease, kRegister /* + its number */ };
+enum {
+  kNothing,
+  kDsb,
+  kDmb,
+  kIsb,
+  kReturn,
+  kRelease,
+  kTlbi,  // the first that has an operand, or faults in user code
+  kZeroBlock,
+  kCleanLine,
+  kNewCode,
+  kNewCodeInLine,
+  kVectors,
+  kRegister /* + its number */
+};
 
 static const struct {
   uint32_t word;
   int kind;
 } kMoves[] = {
-    {0xd5182000, kRegister + kLower},   {0xd5182020, kRegister + kUpper},
-    {0xd5182040, kRegister + kControl}, {0xd518a200, kRegister + kAttributes},
-    {0xd5181000, kRegister + kSystem},  {0xd518c000, kVectors},
+    {0xd5182000, kRegister + kLower},
+    {0xd5182020, kRegister + kUpper},
+    {0xd5182040, kRegister + kControl},
+    {0xd518a200, kRegister + kAttributes},
+    {0xd5181000, kRegister + kSystem},
+    {0xd518c000, kVectors},
     {0xd50b7420, kZeroBlock},
+    {0xd50b7a20, kCleanLine},  // DC CVAC, CVAU, CVAP, CVADP, CIVAC: to where instruction fetches see it, or beyond
+    {0xd50b7b20, kCleanLine},
+    {0xd50b7c20, kCleanLine},
+    {0xd50b7d20, kCleanLine},
+    {0xd50b7e20, kCleanLine},
+    {0xd508711f & ~31u, kNewCode},
+    {0xd508751f & ~31u, kNewCode},  // IC IALLUIS, IALLU
+    {0xd50b7520, kNewCodeInLine},   // IC IVAU
 };
 
 // A store that comes after all before it (C3.2.10 and C3.2.12): STLR, STLUR, STLXR, STLXP, CASL, CASPL, SWPL and the
@@ -182,7 +209,7 @@ Instruction decode(const uint8_t* bytes, size_t size, uint64_t pc) {
   memcpy(&instruction.word, bytes, sizeof instruction.word);
   instruction.reg = instruction.word & 31;
   instruction.kind = kind_of(instruction.word);
-  instruction.has_operand = instruction.kind >= kTlbi && instruction.kind != kRelease;
+  instruction.has_operand = instruction.kind >= kTlbi;
   instruction.calls =
       (instruction.word & 0xfc000000) == 0x94000000 || (instruction.word & 0xfffffc1f) == 0xd63f0000;  // BL, BLR
   instruction.returns = (instruction.word & 0xfffffc1f) == 0xd65f0000;                                 // RET
@@ -230,6 +257,21 @@ static void barrier(const Instruction* instruction) {
   }
   stores_are_seen();
   walker_sees_stores();
+  code_complete();
+}
+
+// The physical address that the tables give to an operand; beyond all RAM if they give none.
+static uint64_t of_operand(uint64_t va) {
+  const uint64_t root = g_roots[root_of(va)];
+  const Translation found = root == 0 ? (Translation){0} : walk_from(root, kRootLevel, va);
+  return found.leaf != 0 ? physical(found, va) : UINT64_MAX;
+}
+
+static void zero_block(uint64_t pa) {
+  enum { kBlock = 64 };  // DCZID_EL0.BS is 4
+  if (!in_ram(pa)) return;
+  look_again(pa);
+  code_stored(pa & -(uint64_t)kBlock, kBlock);
 }
 
 void execute(const Instruction* instruction) {
@@ -241,12 +283,10 @@ void execute(const Instruction* instruction) {
     case kReturn: return synchronise();
     case kRelease: return release_begins(instruction->pc);
     case kVectors: g_vectors = operand; return;
-    case kZeroBlock: {
-      const Translation found =
-          g_roots[root_of(operand)] == 0 ? (Translation){0} : walk_from(g_roots[root_of(operand)], kRootLevel, operand);
-      if (found.leaf != 0) look_again(physical(found, operand));
-      return;
-    }
+    case kZeroBlock: return zero_block(of_operand(operand));
+    case kCleanLine: return code_cleaned(of_operand(operand));
+    case kNewCode: return code_invalidated();
+    case kNewCodeInLine: return code_line_invalidated(of_operand(operand));
     case kTlbi: {
       const Invalidation what = invalidation(instruction->word, operand);
       if (what.is_nothing) return;

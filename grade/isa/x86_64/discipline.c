@@ -72,6 +72,7 @@ uint64_t canonical(uint64_t va) {
 }
 
 const bool kNeedsBarriers = false;
+const bool kFetchesSeeStores = true;  // 11.6 and 8.1.3
 
 // --- instructions ----------------------------------------------------------------------------------------------------
 

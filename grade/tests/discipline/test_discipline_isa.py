@@ -94,6 +94,7 @@ SAME: dict[str, tuple[tuple[str, ...], ...]] = {
     "aarch64": (
         ("dsb ish", "dsb sy", "dsb ishst", "dsb nsh", "dsb ishld"), ("dmb ish", "dmb sy"), ("isb",), ("eret",),
         ("tlbi vmalle1is", "tlbi vmalle1", "tlbi vae1is, x5", "tlbi vaale1, x9", "tlbi aside1is, xzr"), ("dc zva, x1",),
+        ("dc cvau, x0", "dc cvac, x0", "dc civac, x30"), ("ic ialluis", "ic iallu"), ("ic ivau, x0",),
         ("stlr x0, [x1]", "stlrb w0, [x1]", "stlxr w2, x0, [x1]", "stlxp w2, x0, x3, [x1]", "stlur x0, [x1, #8]",
          "casl x0, x2, [x1]", "casal x0, x2, [x1]", "swpl x0, x2, [x1]", "swpal x0, x2, [x1]", "caspl x0, x1, x2, x3, [x4]"),
         ("msr vbar_el1, x1",), ("msr ttbr0_el1, x3", "msr ttbr0_el1, xzr"), ("msr ttbr1_el1, x3",),
@@ -105,7 +106,7 @@ SAME: dict[str, tuple[tuple[str, ...], ...]] = {
 OF_NO_INTEREST = {
     "x86_64": ("mov %cr3, %rax", "mov %rax, %cr8", "mov %rax, %cr2", "swapgs", "lgdt (%rax)", "lmsw %ax", "nop", "mov %rax, (%rdi)"),
     "aarch64": (
-        "mrs x0, ttbr0_el1", "ssbb", "pssbb", "dc cvau, x0", "ic ialluis", "str x0, [x1]", "stxr w2, x0, [x1]", "ldar x0, [x1]",
+        "mrs x0, ttbr0_el1", "ssbb", "pssbb", "dc ivac, x0", "dc isw, x0", "str x0, [x1]", "stxr w2, x0, [x1]", "ldar x0, [x1]",
         "cas x0, x2, [x1]", "casa x0, x2, [x1]", "swp x0, x2, [x1]", "ldxr x0, [x1]", "stur x0, [x1, #8]", "msr tpidr_el1, x0",
     ),
 }  # fmt: skip
@@ -123,8 +124,8 @@ def test_the_registers_of_operands() -> None:
     assert [decoded("x86_64", f"mov %{name}, %cr3").reg for name in ("rax", "rbx", "rsi", "r9")] == [RAX, 1, RSI, R9]
     found = decoded("x86_64", "invpcid 8(%r12), %r9")
     assert (found.reg, found.base, found.displacement) == (R9, R12, 8)
-    texts = ("msr ttbr0_el1, x3", "tlbi vae1is, x17", "dc zva, x9", "tlbi aside1is, xzr")
-    assert [decoded("aarch64", text).reg for text in texts] == [3, 17, 9, 31]
+    texts = ("msr ttbr0_el1, x3", "tlbi vae1is, x17", "dc zva, x9", "dc cvau, x9", "tlbi aside1is, xzr")
+    assert [decoded("aarch64", text).reg for text in texts] == [3, 17, 9, 9, 31]
 
 
 CALLS = {

@@ -11,6 +11,7 @@ _ARM = ("aarch64",)
 
 _BOOT_MAP, _BOOT_HIGH = "arch/aarch64/boot_map.cc", "arch/aarch64/boot_high.cc"
 _CPU, _BARRIERS, _REGISTERS = "arch/aarch64/cpu.cc", "arch/aarch64/isa.h", "arch/aarch64/cpu.h"
+_COPY, _CLONE, _USERS = "kernel/space/user_copy.cc", "kernel/space/clone.cc", "arch/aarch64/user_mode.cc"
 
 
 @dataclass(frozen=True)
@@ -29,7 +30,7 @@ class Change:
     @property
     def leads_to_its_file(self) -> bool:
         """Whether the file is a student's, to whom a violation must lead. What all call is not to blame for its callers."""
-        return self.file not in (_CPU, _BARRIERS, _REGISTERS)
+        return self.file not in (_CPU, _BARRIERS, _REGISTERS, _USERS)
 
     def broken_on(self, isa: str) -> tuple[str, ...]:
         """Returns the rules that it breaks on an ISA."""
@@ -48,6 +49,11 @@ _GIVE_SLOT = "  *g_used.lock() &= ~(std::uint64_t{1} << slot_);\n"
 _TAKE_PAGE = "    page.unmap().flush();\n"
 _FREE_PAGE = "    const OwnedFrame freed = OwnedFrame::adopt(Frame::containing(page.mapping().address));\n"
 _PROTECT = "    page.protect(flags_of(protection)).flush();\n"
+_CODE_COPIED = "  if (mapping.flags.execute) UserMode::code_written(window.address(), kPageSize);\n"
+_CODE_BROUGHT = "  if (area.protection.execute) UserMode::code_written(window.address(), kPageSize);\n"
+_CODE_PROTECTED = "    UserMode::code_written(window->address(), kPageSize);\n"
+_CODE_CLONED = "  if (page.flags.execute) UserMode::code_written(to.address(), kPageSize);\n"
+_CLEANED = '  asm volatile("dsb ish; ic ialluis; dsb ish; isb" ::: "memory");\n'
 
 _WINDOW_STAYS = {"aarch64": ("overlap", "released"), "x86_64": ("released", "used")}
 
@@ -96,6 +102,12 @@ CHANGES: dict[int, tuple[Change, ...]] = {
             "  static_cast<volatile Arch::Paging::Entry*>(pointer_to(temp_window_table()))[slot] = (Arch", ("unseen",), _ARM,
         ),
         Change("a barrier, and no isb, after a new entry", _BARRIERS, "dsb ishst; isb", "dsb ishst", ("unseen",), _ARM),
+        Change("code is copied, and fetches do not see it", _COPY, _CODE_COPIED, "", ("unfetched",), _ARM),
+        Change("no barrier after code is cleaned", _USERS, _CLEANED, _CLEANED.replace("dsb ish; ic", "ic"), ("unfetched",), _ARM),
+        Change("the wrong order for new code", _USERS, _CLEANED, _CLEANED.replace("dsb ish; ic ialluis;", "ic ialluis; dsb ish;"), ("unfetched",), _ARM),
+        Change("old instructions stay", _USERS, _CLEANED, _CLEANED.replace("ic ialluis; ", ""), ("unfetched",), _ARM),
+        Change("old instructions of this CPU go", _USERS, _CLEANED, _CLEANED.replace("ialluis", "iallu"), (), _ARM),
+        Change("code is cleaned further than it must be", _USERS, "dc cvau", "dc civac", (), _ARM),
         Change("the slot first: nobody can take it in between", _WINDOW, _CLEAR + _FLUSH + _GIVE_SLOT, _GIVE_SLOT + _CLEAR + _FLUSH, ()),
     ),
     5: (
@@ -114,9 +126,14 @@ CHANGES: dict[int, tuple[Change, ...]] = {
             "the first page is flushed for all", _FAULT, _PROTECT,
             _PROTECT.replace("flush", "root_was_never_loaded") + "    Arch::flush_page(start);\n", ("user",),
         ),
+        Change("code is brought, and fetches do not see it", _FAULT, _CODE_BROUGHT, "", ("unfetched",), _ARM),
+        Change("written pages become code, and fetches do not see it", _FAULT, _CODE_PROTECTED, "", ("unfetched",), _ARM),
         Change("no barrier after an invalidation", _CPU, "tlbi vaae1is, %0; dsb ish; isb", "tlbi vaae1is, %0; isb", ("overlap", "released", "user"), _ARM),
         Change("the wrong barrier after it", _CPU, "tlbi vaae1is, %0; dsb ish; isb", "tlbi vaae1is, %0; dsb ishst; isb", ("overlap", "released", "user"), _ARM),
         Change("no isb after an invalidation, but a later one", _CPU, "tlbi vaae1is, %0; dsb ish; isb", "tlbi vaae1is, %0; dsb ish", (), _ARM),
         Change("one barrier for store and invalidation", _CPU, "dsb ishst; tlbi vaae1is", "tlbi vaae1is", (), _ARM),
+    ),
+    6: (
+        Change("code is cloned, and fetches do not see it", _CLONE, _CODE_CLONED, "", ("unfetched",), _ARM),
     ),
 }  # fmt: skip
