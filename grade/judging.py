@@ -1,12 +1,16 @@
 """How a milestone's test ended: what its outcome says about the student's code."""
 
 from dataclasses import replace
+from functools import partial
 
 from grade.boot.guest import Guest
 from grade.boot.kernel_image import NameTaken
 from grade.boot.user_image import UnknownProgram
 from grade.diagnosis.failure import Failure, NotWritten
+from grade.diagnosis.left_out import file_of_region
+from grade.diagnosis.nonsense import tried
 from grade.diagnosis.process_ends import kill_behind
+from grade.discipline.writer import with_writer
 from grade.ladder.build import BuildError
 from grade.machine.facts import MalformedFact
 from grade.results.result import Status
@@ -23,6 +27,7 @@ def judge(error: BaseException | None, guest: Guest | None, target: Target) -> t
     """Returns status, verdict and failure of a test that ended with `error`, having booted `guest` last."""
     failure = _failure_in(error, guest)
     if failure is not None:
+        failure = _with_file(failure, guest, target)
         last_words = guest.machine.serial().splitlines()[-_LAST_LINES:] if guest is not None else ()
         verdict = verdict_of(failure, target.lab, target.isa)
         return Status.FAILED, replace(verdict, last_words=tuple(last_words)), failure
@@ -55,6 +60,15 @@ def _failure_in(error: BaseException | None, guest: Guest | None) -> Failure | N
             return Failure("wrong-answer", wanted, str(error)) if guest is not None else None
         case _:
             return None
+
+
+def _with_file(failure: Failure, guest: Guest | None, target: Target) -> Failure:
+    """Returns the failure, with the file that the guest's tables, or the same run once more, show to be wrong."""
+    if guest is None or failure.file:
+        return failure
+    if file := tried(partial(file_of_region, failure, guest)):
+        return replace(failure, file=file)
+    return with_writer(failure, guest, target)
 
 
 def _of_build(error: BuildError) -> Verdict:

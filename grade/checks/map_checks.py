@@ -124,10 +124,11 @@ def check_census(guest: Guest, guards: bool = True) -> None:
     check_settings(guest)
     walker, settings = guest.walker(guest.isa.control.unseen(guest.machine)), settings_of(guest)
     mappings = [mapping for mapping in walker.mappings() if mapping.va >= guest.offset]
+    of_types = _file_of_types(guest, mappings)
     for mapping in mappings:
-        _check_leaf(guest, walker, mapping, settings)
+        _check_leaf(guest, walker, mapping, settings, of_types)
     for region, mapping in _by_region(guest, mappings):
-        _check_region_leaf(walker, region, mapping)
+        _check_region_leaf(walker, region, mapping, of_types)
     for mapping in mappings:
         walk = walker.walk(mapping.va)
         check_global(guest, mapping, walk)
@@ -163,13 +164,24 @@ def check_census_on_other_cpus(boot: Callable[..., Guest], isa: Isa, guards: boo
         check_census(guest, guards)
 
 
-def _check_leaf(guest: Guest, walker: RadixWalker, mapping: Mapping, settings: Settings) -> None:
+def _file_of_types(guest: Guest, mappings: list[Mapping]) -> str:
+    """Returns where the registers are set that say what the numbers of memory types mean, if the leaves have their numbers right.
+
+    They have if no device has a number that RAM has as well. '': the leaves themselves may be wrong.
+    """
+    numbers: dict[bool, set[int]] = {True: set(), False: set()}
+    for region, mapping in _by_region(guest, mappings):
+        numbers[region.device].add(guest.isa.paging.memory_number(mapping))
+    return f"arch/{guest.isa.name}/boot_map.cc" if numbers[True].isdisjoint(numbers[False]) else ""
+
+
+def _check_leaf(guest: Guest, walker: RadixWalker, mapping: Mapping, settings: Settings, of_types: str) -> None:
     """Checks what must hold of any page of the kernel."""
     __tracebackhide__ = True
     where = f"{mapping.va:#x}"
     walk = walker.walk(mapping.va)
     if (problem := guest.isa.paging.problem_of_page(mapping, settings)) is not None:
-        fail_for(problem, walk)
+        fail_for(problem, walk, of_types if problem.cause == "wrong-memory-type" else "")
     expect(walk.fault != "access-flag", "access-flag-clear", f"the access flag of {where} is set", "it is clear", walk)
     expect(not mapping.user, "user-access-to-kernel", f"user code may not touch {where}", "it may", walk)
     executable = mapping.kernel_execute or mapping.user_execute
@@ -186,7 +198,7 @@ def _by_region(guest: Guest, mappings: list[Mapping]) -> Iterator[tuple[Region, 
                 yield region, mapping
 
 
-def _check_region_leaf(walker: RadixWalker, region: Region, mapping: Mapping) -> None:
+def _check_region_leaf(walker: RadixWalker, region: Region, mapping: Mapping, of_types: str) -> None:
     """Checks what must hold of a page of this region."""
     __tracebackhide__ = True
     walk = walker.walk(mapping.va)
@@ -196,7 +208,7 @@ def _check_region_leaf(walker: RadixWalker, region: Region, mapping: Mapping) ->
         fail(cause, f"{region.name} is {region.permissions}", f"{mapping.va:#x} is {seen}", walk)
     memory = "device" if region.device else "normal"
     wanted = f"{region.name} is mapped as {memory} memory"
-    expect(mapping.memory == memory, "wrong-memory-type", wanted, f"{mapping.va:#x} is {mapping.memory} memory", walk)
+    expect(mapping.memory == memory, "wrong-memory-type", wanted, f"{mapping.va:#x} is {mapping.memory} memory", walk, of_types)
 
 
 def check_everything_high(guest: Guest) -> None:

@@ -33,11 +33,16 @@ def memory_of(guest: Guest, slot: ProcessSlot, but_contents_of: Set[int] = froze
     )
 
 
-def check_same_memory(guest: Guest, slot: ProcessSlot, before: Memory, now: Memory, cause: str, when: str) -> None:
-    """Checks that the process has what it had: the same areas and pages, and the same bytes in them."""
+def check_same_memory(
+    guest: Guest, slot: ProcessSlot, before: Memory, now: Memory, cause: str, when: str, *, of_promises: str = ""
+) -> None:
+    """Checks that the process has what it had: the same areas and pages, and the same bytes in them.
+
+    `of_promises` is the file in which areas and heap may have been changed, if not that of the cause.
+    """
     __tracebackhide__ = True
     wanted = f"{when} {slot} is promised what it was promised before: {promises_of(before.promised)}"
-    expect(now.promised == before.promised, cause, wanted, promises_of(now.promised))
+    expect(now.promised == before.promised, cause, wanted, promises_of(now.promised), file=of_promises)
     for va in sorted(now.pages.keys() | before.pages.keys()):
         old, new = (memory.contents.get(va, b"") for memory in (before, now))
         wanted, seen = _page_words(before, va), _page_words(now, va)

@@ -25,10 +25,10 @@ def settings_of(guest: Guest, *, has_users: bool = False) -> Settings:
     return Settings(cpu.registers, guest.features, leaf.entry if leaf is not None else None, has_users)
 
 
-def fail_for(problem: Problem, walk: Walk | None = None) -> NoReturn:
-    """Fails for that reason."""
+def fail_for(problem: Problem, walk: Walk | None = None, file: str = "") -> NoReturn:
+    """Fails for that reason. `file` is where to look, if the cause does not say."""
     __tracebackhide__ = True
-    fail(problem.cause, problem.wanted, problem.seen, walk)
+    fail(problem.cause, problem.wanted, problem.seen, walk, file)
 
 
 @contextmanager

@@ -118,6 +118,25 @@ def table(counts: Sequence[Corpus], outcomes: Sequence[Outcome]) -> Table:
     return shown
 
 
+def wrong_plants(outcomes: Iterable[Outcome]) -> list[str]:
+    """Returns a line for each plant of which something is wrong: what, by the titles of the table's columns."""
+    lines = []
+    for outcome in outcomes:
+        wrong = [title for title, kind, field in _COLUMNS if kind is Kind.BUG and getattr(outcome, field) is False]
+        if outcome.kind is Kind.BUG and wrong:
+            lines.append(f"lab {outcome.lab}, {outcome.name} on {outcome.isa}: {', '.join(wrong)}")
+    return sorted(lines)
+
+
+def is_led_well(outcomes: Sequence[Outcome]) -> bool:
+    """Returns whether students are led to the right file often enough, of the plants that were run."""
+    counts = [_count(outcomes, Kind.BUG, field) for field in ("file_is_right", "first_is_right")]
+    return all(right >= ran * _LED_WELL for ran, right in counts)
+
+
+_LED_WELL = 0.95
+"""The share of plants of which the file must be right, and what is named first."""
+
 _COLUMNS = (
     ("caught", Kind.BUG, "is_right"),
     ("cause", Kind.BUG, "cause_is_right"),

@@ -15,8 +15,9 @@ from rich.table import Table
 from grade import grading
 from grade.checks.host_tests import programs_for
 from grade.course.generated_docs import renew
-from grade.course.graded import corpus, read_outcomes, references
+from grade.course.graded import corpus, is_led_well, read_outcomes, references
 from grade.course.graded import table as graded_table
+from grade.course.graded import wrong_plants
 from grade.course.lint import lint
 from grade.grading import GradeOptions
 from grade.isa import ISAS
@@ -94,8 +95,19 @@ def run(console: Console, *, quick: bool, jobs: int | None) -> int:
         table.add_row(step.name, result, f"{time.monotonic() - start:.0f}")
     console.print(table)
     _show_minutes(console, root / MINUTES)
-    console.print(graded_table(corpus(root), read_outcomes(root / OUTCOMES) + references(reference)))
-    return grading.PASSED if passed else grading.FAILED
+    return grading.PASSED if _show_graded(console, root, reference) and passed else grading.FAILED
+
+
+def _show_graded(console: Console, root: Path, reference: Path) -> bool:
+    """Prints how right the grader was, and about which plants it was not; returns whether that is right enough."""
+    outcomes = read_outcomes(root / OUTCOMES)
+    console.print(graded_table(corpus(root), outcomes + references(reference)))
+    for line in wrong_plants(outcomes):
+        console.print(line, markup=False, highlight=False)
+    if is_led_well(outcomes):
+        return True
+    console.print("Too few plants lead to the right file, or have it named first.")
+    return False
 
 
 def renew_documents(console: Console) -> None:

@@ -29,6 +29,10 @@ class Paging(ABC):
         return page.global_
 
     @abstractmethod
+    def memory_number(self, page: Page) -> int:
+        """Returns the number of the memory type that the leaf asks for; what that type is says a register."""
+
+    @abstractmethod
     def problem_of_table_entry(self, step: Step) -> Problem | None:
         """Returns what is wrong with an entry that leads to a table, beyond its permissions; None if nothing is."""
 

@@ -19,6 +19,10 @@ class ArmPaging(Paging):
     read_only = (0, 1 << 7)  # AP[2], Arm ARM D8.4.1
     root_in_gdb = "((unsigned long)$TTBR0_EL1 & 0xfffffffffffe)"  # D17.2.144, BADDR
 
+    def memory_number(self, page: Page) -> int:
+        """Returns AttrIndx, a byte of MAIR_EL1."""
+        return page.entry >> 2 & 7
+
     def problem_of_table_entry(self, step: Step) -> Problem | None:
         """Returns None: TCR_EL1 says how tables are cached, and this kernel never runs in Secure state (NSTable)."""
         del step
@@ -26,7 +30,7 @@ class ArmPaging(Paging):
 
     def problem_of_page(self, page: Page, settings: Settings) -> Problem | None:
         """Returns a problem if accesses to a device may be joined or change places (B2.7.2); the walker sees all others."""
-        number = page.entry >> 2 & 7
+        number = self.memory_number(page)
         kind = _DEVICE[settings.registers["mair_el1"] >> 8 * number + 2 & 3]
         if page.memory == "device" and kind not in _IN_ORDER:
             wanted = f"{page.va:#x} is Device-nGnRnE or -nGnRE: each access reaches the device, in order"

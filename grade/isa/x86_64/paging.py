@@ -25,6 +25,11 @@ class X86Paging(Paging):
         """Returns whether the leaf has bit G, which counts where CR4.PGE is 1."""
         return bool(page.entry & _GLOBAL)
 
+    def memory_number(self, page: Page) -> int:
+        """Returns PAT, PCD and PWT, an entry of IA32_PAT (table 4-18 in 4.9.2)."""
+        pat = page.entry >> (7 if page.level == 0 else 12) & 1
+        return pat << 2 | page.entry >> 3 & 3
+
     def problem_of_table_entry(self, step: Step) -> Problem | None:
         """Returns a problem if the CPU does not read the table below as the kernel writes it: through the caches."""
         if not step.word & _NOT_WRITE_BACK:

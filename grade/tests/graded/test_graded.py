@@ -12,7 +12,17 @@ from rich.console import Console
 
 from grade import grading
 from grade.course import testing
-from grade.course.graded import Corpus, Kind, Outcome, read_outcomes, references, table, write_outcomes
+from grade.course.graded import (
+    Corpus,
+    Kind,
+    Outcome,
+    is_led_well,
+    read_outcomes,
+    references,
+    table,
+    write_outcomes,
+    wrong_plants,
+)
 from grade.grading import GradeOptions
 from grade.ladder.trees import find_root
 from grade.results.files import write_json
@@ -46,6 +56,23 @@ def test_a_bug_in_given_code_has_no_right_file() -> None:
     led = replace(CAUGHT, file_is_right=True, first_is_right=False)
     _, _, all_labs, percentages = shown([led, MISCAUSED])
     assert all_labs[5:7] == ["1/1", "0/1"] and percentages[5:7] == ["100%", "0%"]
+
+
+def test_each_wrong_plant_is_named() -> None:
+    led = replace(CAUGHT, file_is_right=True, first_is_right=True)
+    astray = replace(CAUGHT, name="astray", file_is_right=False, first_is_right=False)
+    assert wrong_plants([led, VARIANT, astray, MISCAUSED, MISSED]) == [
+        "lab 1, astray on x86_64: file, First", "lab 1, one on aarch64: cause", "lab 1, other on x86_64: caught, cause"
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize("field", ["file_is_right", "first_is_right"])
+def test_nineteen_of_twenty_are_led_to_the_right_file(field: str) -> None:
+    """And those of given code do not count."""
+    led = replace(CAUGHT, file_is_right=True, first_is_right=True)
+    astray = replace(led, **{field: False})
+    assert is_led_well([*[led] * 19, astray, *[CAUGHT] * 9]) and is_led_well([])
+    assert not is_led_well([*[led] * 18, astray, *[CAUGHT] * 9])
 
 
 def test_only_all_is_a_hundred_percent() -> None:
