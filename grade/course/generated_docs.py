@@ -4,6 +4,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from grade.course import hole_table
+from grade.course.figures import figures
 from grade.course.graded_page import graded_page
 from grade.gdb import transcripts
 
@@ -11,6 +12,7 @@ _GDB = "docs/gdb.md"
 
 DOCUMENTS: dict[str, Callable[[Path], str]] = {
     "docs/graded.md": graded_page,
+    **figures(),
 }
 """Each document, named from the root of the tree, and the function that makes its text from the tree."""
 
@@ -31,6 +33,7 @@ def renew(root: Path) -> list[str]:
     texts = {name: make(root) for name, make in (DOCUMENTS | MEASURED).items()}
     renewed = [name for name, text in texts.items() if _text(root / name) != text]
     for name in renewed:
+        (root / name).parent.mkdir(exist_ok=True)
         (root / name).write_text(texts[name], encoding="utf-8")
     return renewed
 

@@ -87,6 +87,7 @@ def _settings(tree: Tree, work: Path, inputs: Sequence[str]) -> dict[str, object
         "STRIP_FROM_PATH": sources,
         "STRIP_FROM_INC_PATH": sources,
         "INCLUDE_PATH": sources,
+        **({"IMAGE_PATH": figures} if (figures := tree.root.resolve() / "docs" / "figures").is_dir() else {}),
         "PREDEFINED +": f"PAGEWALK_ISA_{tree.isas[0]}=1",
         "PROJECT_BRIEF": f'"a teaching operating system about paging; call graphs: {tree.isas[0]}"',
         "OUTPUT_DIRECTORY": work / "site",

@@ -86,7 +86,8 @@ def _with_links(line: str, path: str, pages: Mapping[str, str]) -> str:
 
     def to_page(match: re.Match[str]) -> str:
         target, _, name = match[2].partition("#")
-        if _OUTSIDE.match(target):
+        is_image = line[: match.start()].endswith("!")
+        if is_image or _OUTSIDE.match(target):
             return match[0]
         there = posixpath.normpath(posixpath.join(posixpath.dirname(path), target)) if target else path
         if there not in pages:

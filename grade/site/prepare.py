@@ -14,7 +14,7 @@ CONFIGURATION = "docs/Doxyfile"
 _FOLDERS = ("kernel", "arch", "user")
 _PARSED = (".h", ".cc")
 _SOURCES = (*_PARSED, ".S", ".inc")
-_LISTED = re.compile(r"kernel/tests/|user/(hostile/)?[^/]+$")
+_LISTED = re.compile(r"kernel/tests/|user/(?!lib/)")
 """Programs and host tests are only shown: Doxygen matches calls by name, and would take theirs for the kernel's."""
 _FILES = "files.dox"
 
