@@ -26,9 +26,11 @@ _AFTERMATH = ("stack-overflow", "unexpected-fault")
 _OF_ANY_LINE = ("unexpected-fault", "user-pointer-trusted")  # causes that any line of the kernel can bring about
 _OF_USERS = ("not-present", "permission", "alignment", "non-canonical")  # causes of a fault that a user can bring about
 _ACCESSES = tuple(access.value for access in Access)
-# Not the guest's doing: somebody has killed QEMU (a sandbox says so by a status), or this machine had no room for it.
+# Not the guest's doing: somebody has killed QEMU (a sandbox says so by a status), or this machine had no room for it. One
+# that reaches the limit of its own memory aborts.
 _ENDED_FROM_OUTSIDE = re.compile(
-    r"QEMU ended with (?:signal (?:2|9|15)|status (?:130|137|143)):|QEMU closed|.*(?:Cannot allocate memory|No space left)",
+    r"QEMU ended with (?:(?:signal (?:2|9|15)|status (?:130|137|143)):|status 1:.*(?:Cannot allocate memory|No space left))"
+    r"|QEMU closed",
     re.S,
 )
 _SAMPLES = 4

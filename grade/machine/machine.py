@@ -60,6 +60,8 @@ _INSPECTABLE = (State.PAUSED, State.ENDED)
 _STARTED = tuple(state for state in State if state is not State.NEW)
 # A timer that expires just when a step begins makes QEMU 7.2 end the step before the instruction.
 _STEP_TRIES = 8
+# What QEMU may take while the guest runs: a hundred times what it needs. The RAM and room for code it has by then.
+_MORE_MEMORY = 1 << 30
 _RAM_IS_THERE = (State.PAUSED, State.RUNNING, State.ENDED, State.GONE)
 
 
@@ -374,6 +376,7 @@ class Machine:
             with self._using_qemu(State.PAUSED):
                 self._qmp.negotiate()
                 self._gdb.connect()
+                process.limit_memory(_MORE_MEMORY)
         except BaseException:
             broken = self._state is State.BROKEN
             self.close()

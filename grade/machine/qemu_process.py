@@ -9,6 +9,7 @@ clash with another run, and nothing is left over, whichever way we end.
 import json
 import mmap
 import os
+import resource
 import signal
 import socket
 import subprocess
@@ -98,6 +99,13 @@ class QemuProcess:
     def complaints(self) -> str:
         """Returns what QEMU has written to stderr so far."""
         return os.pread(self._errors.fileno(), 4096, 0).decode(errors="replace").strip()
+
+    def limit_memory(self, more: int) -> None:
+        """Lets QEMU take so many bytes of addresses more than it has now; if it asks for yet more, it ends itself."""
+        pages = int(Path(f"/proc/{self.pid}/statm").read_text(encoding="utf-8").split()[0])
+        limit, (_, hard) = pages * mmap.PAGESIZE + more, resource.prlimit(self.pid, resource.RLIMIT_AS)
+        limit = limit if hard == resource.RLIM_INFINITY else min(limit, hard)
+        resource.prlimit(self.pid, resource.RLIMIT_AS, (limit, limit))
 
     def kill(self) -> None:
         """Ends QEMU; what is shared with it stays."""

@@ -114,9 +114,17 @@ class RunWatcher:
             if isinstance(seen, StopReply):
                 return self._explain(seen, None)
             self._gdb.interrupt()
-            return self._explain(self._await_stop_reply(), seen)
+            return self._interrupted(seen)
         except (ConnectionError, ProcessLookupError):
             return self.explain_exit()
+
+    def _interrupted(self, seen: Stop) -> Stop:
+        try:
+            return self._explain(self._await_stop_reply(), seen)
+        except TimeoutError:
+            if (stop := self._stopped_by_itself()) is None:
+                raise
+            return stop
 
     def use_up_budget(self) -> None:
         """Takes away the rest of the CPU time: from now on a wait ends within moments."""
@@ -198,6 +206,11 @@ class RunWatcher:
                 return reply
         raise TimeoutError(f"QEMU did not stop the guest within {ANSWER_TIMEOUT:g} s")
 
+    def _stopped_by_itself(self) -> Stop | None:
+        """Returns the stop of a QEMU that says that the guest does not run, and has told gdb nothing of it."""
+        status = self._qmp.execute("query-status")["status"]
+        return None if status == "running" else Stop(StopKind.PAUSED, None, f"QEMU has paused the guest by itself: {status}")
+
     def _explain(self, reply: StopReply, asked: Stop | None) -> Stop:
         """Names the stop. `asked` is the one we asked for; the guest's own stop may have come first."""
         if reply.exited:
@@ -209,7 +222,9 @@ class RunWatcher:
         if reply.signal == _INTERRUPTED:
             return asked or Stop(StopKind.PAUSED, None, "the caller asked for it")
         if reply.signal != _TRAP:
-            raise GdbError(f"the guest stopped with the unexpected signal {reply.signal}")
+            if (stop := self._stopped_by_itself()) is None:
+                raise GdbError(f"the guest stopped with the unexpected signal {reply.signal}")
+            return stop
         if reply.watched is not None:
             return Stop(StopKind.WATCHPOINT, None, f"a write to {reply.watched:#x}", reply.watched)
         return Stop(StopKind.BREAKPOINT, None, "a breakpoint")

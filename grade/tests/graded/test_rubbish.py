@@ -74,7 +74,13 @@ class _Ended:
 
 
 @pytest.mark.parametrize(
-    "how", ["signal 6: qemu: an assertion", "status 134: it gave no reason", "status 1: qemu: fatal: \x1b[2J"]
+    "how",
+    [
+        "signal 6: qemu: an assertion",
+        "signal 6: Failed to allocate memory: Cannot allocate memory",
+        "status 134: it gave no reason",
+        "status 1: qemu: fatal: \x1b[2J",
+    ],
 )
 def test_a_qemu_that_gives_up(how: str) -> None:
     with pytest.raises(Failure, match="early-exit: .* made QEMU itself give up: ") as failed:

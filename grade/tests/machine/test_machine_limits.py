@@ -9,6 +9,7 @@ import pytest
 from grade.machine import run_watcher
 from grade.machine.circle import circle_of
 from grade.machine.debugged import DebuggedMachine
+from grade.machine.machine import MachineBroken
 from grade.machine.stop import StopKind
 
 
@@ -131,3 +132,31 @@ def test_wall_clock_is_the_last_backstop(start):
     machine, _ = start("spin", wall_backstop=0.2)
     stop = machine.run()
     assert (stop.kind, "within 0.2 s" in stop.detail) == (StopKind.HANG, True)
+
+
+def test_a_qemu_that_has_paused_by_itself_is_a_stop(start, monkeypatch):
+    """One that tells gdb nothing of it: whatever made it pause was in the guest."""
+    machine, _ = start("spin", cpu_budget=0.2)
+    poll, qmp = machine._gdb.poll_stop, machine._qmp
+    monkeypatch.setattr(run_watcher, "ANSWER_TIMEOUT", 0.5)
+    monkeypatch.setattr(machine._gdb, "poll_stop", lambda: poll() and None)
+    monkeypatch.setattr(machine._gdb, "interrupt", lambda: qmp.execute("stop"))
+    stop = machine.run()
+    assert (stop.kind, stop.detail) == (StopKind.PAUSED, "QEMU has paused the guest by itself: paused")
+    assert machine.registers()
+
+
+def test_a_qemu_that_does_not_stop_is_broken(start, monkeypatch):
+    machine, _ = start("spin", cpu_budget=0.2)
+    monkeypatch.setattr(run_watcher, "ANSWER_TIMEOUT", 0.5)
+    monkeypatch.setattr(machine._gdb, "interrupt", lambda: None)
+    with pytest.raises(MachineBroken, match="did not stop the guest"):
+        machine.run()
+
+
+def test_qemu_gets_so_much_memory_and_no_more(start):
+    machine, _ = start("spin", cpu_budget=0.2)
+    assert machine.human_monitor_command("object_add memory-backend-ram,id=small,size=256M").strip() == ""
+    assert "annot allocate memory" in machine.human_monitor_command("object_add memory-backend-ram,id=large,size=2G")
+    assert machine.run().kind is StopKind.HANG
+    assert machine.registers()
