@@ -14,7 +14,7 @@ import random
 import secrets
 from collections.abc import Callable, Generator, Iterator
 from contextlib import ExitStack
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
@@ -27,6 +27,7 @@ from grade.boot.kernel_image import KernelImage
 from grade.building import NOTHING_BUILT, Built
 from grade.checks.discipline import BootWitnessed
 from grade.checks.ran_before import HostTests
+from grade.discipline.roots import watch_roots
 from grade.discipline.witnessed import Witness, guest_beside
 from grade.failed.keep import keep_failure
 from grade.isa import ISAS
@@ -177,6 +178,8 @@ class Boots:
     """The guests that one test started, in order."""
 
     guests: list[Guest]
+    watches: list[Witness] = field(default_factory=list)
+    """Who watches the roots of some of them."""
 
 
 @pytest.fixture
@@ -187,6 +190,8 @@ def boots(request: pytest.FixtureRequest) -> Iterator[Boots]:
     yield started
     for guest in started.guests:
         guest.machine.close()
+    for watch in started.watches:
+        watch.close()
 
 
 @pytest.fixture
@@ -198,7 +203,11 @@ def boot(kernel: Kernel, boots: Boots, target: Target) -> Callable[..., Guest]:
 def _boot(boots: Boots, kernel: Kernel, target: Target, script: str = "", **options: Any) -> Guest:
     target.check_unchanged()
     guest = Guest(kernel, script, **options)
-    guest.machine.sandbox = target.around_qemu(kernel.elf)
+    libraries = []
+    if (watch := watch_roots(guest)) is not None:
+        boots.watches.append(watch)
+        libraries.append(watch.library)
+    guest.machine.sandbox = target.around_qemu(kernel.elf, *libraries)
     boots.guests.append(guest)
     guest.machine.start()
     return guest

@@ -8,7 +8,7 @@ A guest that ends in an unexpected way raises a Failure that says why (grade/dia
 """
 
 import secrets
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from functools import cached_property
@@ -84,6 +84,8 @@ class Guest(LiveSight):
     def _describe(self, recipe: Recipe, tree: Path, machine: Machine) -> None:
         super().__init__(KernelImage(recipe.isa, Path(recipe.elf)), tree, machine, recipe.ram_mib)
         self.recipe = recipe
+        self.stray_root: Callable[[], str] = str
+        """Tells which root was loaded that should not have been; '' if none was, or if nobody watches."""
 
     def __enter__(self) -> Self:
         self.machine.start()

@@ -30,6 +30,7 @@ def check_own_root(guest: Guest) -> None:
     __tracebackhide__ = True
     _check_root(guest)
     check_code(guest)
+    _check_root_stays(guest)
 
 
 def check_between(guest: Guest) -> None:
@@ -62,6 +63,13 @@ def _check_root(guest: Guest) -> None:
         crude = guest.image.pa("boot_page_table")
         seen = f"the crude one at {crude:#x}"
         expect(cpu.roots["kernel"] != crude, "boot-root-still-active", "a root of your own", seen)
+
+
+def _check_root_stays(guest: Guest) -> None:
+    """Checks that no other root was loaded since the monitor began, in kernels that have no reason to."""
+    __tracebackhide__ = True
+    strayed = guest.stray_root()
+    expect(not strayed, "root-strays", "the root that the monitor begins with stays loaded", strayed)
 
 
 def check_all_regions_mapped(guest: Guest) -> None:

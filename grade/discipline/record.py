@@ -20,6 +20,8 @@ class Seen:
     """Frames that were given back."""
     violations: int
     """Also those that are like others before them, and are not told."""
+    settled: int
+    """1 as soon as the monitor of a kernel without processes has begun, after which it loads no other root."""
 
 
 COUNTERS_SIZE = 8 * (len(fields(Seen)) + 1)
@@ -28,6 +30,8 @@ COUNTERS_SIZE = 8 * (len(fields(Seen)) + 1)
 
 TABLES_IN_TWO_PLACES = ("a frame is a table in two places", "a root is a table of another one")
 """Why something could not be judged, in the words of the plugin, where the kernel is to blame."""
+UNREADABLE = "this QEMU does not let a plugin read registers"
+"""The same, where nobody is."""
 
 
 @dataclass(frozen=True)
@@ -64,6 +68,11 @@ class Record:
     def is_kernels_doing(self) -> bool:
         """Whether what could not be judged is something in the kernel's tables that no kernel of these labs has."""
         return self.unjudged in TABLES_IN_TWO_PLACES
+
+    @property
+    def is_of_qemu(self) -> bool:
+        """Whether no kernel could be judged here."""
+        return self.unjudged == UNREADABLE
 
     @property
     def violations(self) -> tuple[Event, ...]:

@@ -8,18 +8,17 @@
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import replace
 from pathlib import Path
 from typing import BinaryIO
 
 import grade.isa as isas
-from grade.boot.guest import Guest, Recipe, machine_of_kind
+from grade.boot.guest import Guest, Recipe, machine_for
 from grade.boot.kernel_image import KernelImage
 from grade.boot.layout import PAGE, layout_of
 from grade.discipline.record import COUNTERS_SIZE, Record, read_record
 from grade.ladder.qemu_plugin import comma_doubled, qemu_plugin
 from grade.machine.machine import Machine
-from grade.machine.qemu_process import GuestSetup, memory_file
+from grade.machine.qemu_process import memory_file
 
 _PLUGIN = Path(__file__).parent / "plugin"
 _FOLDER = Path(__file__).parents[2] / "build" / "discipline"
@@ -35,17 +34,28 @@ class Witness:
     """What the plugin writes to while the guest runs, and what it must be told of the kernel."""
 
     def __init__(
-        self, image: KernelImage, folder: Path = _FOLDER, *, tells_all: bool = False, watched: int | None = None
+        self,
+        image: KernelImage,
+        folder: Path = _FOLDER,
+        *,
+        tells_all: bool = False,
+        watched: int | None = None,
+        roots_only: bool = False,
     ) -> None:
-        """Builds the plugin in `folder` if need be; `watched` is a word whose stores it tells. LadderError if that fails."""
+        """Builds the plugin in `folder` if need be. LadderError if that fails.
+
+        `watched` is a word whose stores it tells. With `roots_only` it judges one rule alone.
+        """
         self._lines, self._counters = memory_file("discipline-lines"), memory_file("discipline-counters")
         self._counters.truncate(COUNTERS_SIZE)
         layout, record = layout_of(image), image.defined.record("FrameRecord")
         users_end = layout.user.end if layout.most_processes else 0
+        monitor = 0 if layout.most_processes else image.function("run_monitor")
         first_frame = -(-image.pa("image_end") // PAGE) * PAGE
         arguments = {
             "users": f"{users_end:#x}", "frames": f"{first_frame:#x}",
             "record": record.size, "shares": record["shares"].offset, "all": int(tells_all),
+            "monitor": f"{monitor:#x}", "roots": int(roots_only),
             "lines": _path_of(self._lines), "counters": _path_of(self._counters),
         }  # fmt: skip
         if watched is not None:
@@ -53,6 +63,10 @@ class Witness:
         self.library = _library(image.isa, folder)
         self.plugin = ",".join([comma_doubled(self.library), *(f"{name}={value}" for name, value in arguments.items())])
         self.inherited = (self._lines.fileno(), self._counters.fileno())
+
+    def attach(self, machine: Machine) -> None:
+        """Has a machine that has not started yet be seen."""
+        machine.plugin, machine.inherited = self.plugin, self.inherited
 
     def record(self) -> Record:
         """Returns what was seen so far."""
@@ -62,18 +76,6 @@ class Witness:
         """Forgets what was seen."""
         self._lines.close()
         self._counters.close()
-
-
-class WitnessedMachine(Machine):
-    """A machine whose QEMU has the witness's plugin."""
-
-    witness: Witness | None = None
-
-    def _setup(self) -> GuestSetup:
-        setup = super()._setup()
-        if self.witness is None:
-            return setup
-        return replace(setup, plugin=self.witness.plugin, inherited=self.witness.inherited)
 
 
 @contextmanager
@@ -91,8 +93,8 @@ def guest_beside(
     witness: Witness, recipe: Recipe, tree: Path, cpu_seconds: float = _CPU_SECONDS, idle_seconds: float = _IDLE_SECONDS
 ) -> Guest:
     """Returns a guest that the witness is going to see, not yet started."""
-    machine = machine_of_kind(WitnessedMachine, recipe, cpu_seconds, idle_seconds)
-    machine.witness = witness
+    machine = machine_for(recipe, cpu_seconds, idle_seconds)
+    witness.attach(machine)
     return Guest.again(recipe, tree, machine)
 
 

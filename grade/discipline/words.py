@@ -84,6 +84,11 @@ RULES: dict[str, Rule] = {
         "What a TLB holds after a reset is not known.",
         "Invalidate everything, and wait until that is complete, before you turn translation on.",
     ),
+    "strayed": Rule(
+        "another root is loaded after the monitor has begun",
+        "This kernel has no process for which it would change roots: what its tables say counts only for some of the time.",
+        "Load the kernel's root once, and leave it loaded.",
+    ),
 }
 
 CAUSES_OF_RULES = {
@@ -100,6 +105,7 @@ CAUSES_OF_RULES = {
     "unset": "translation-not-prepared",
     "unsynchronised": "translation-not-prepared",
     "unflushed": "translation-not-prepared",
+    "strayed": "root-strays",
 }
 """The cause of a failure (grade/diagnosis/causes.py) that each rule stands for."""
 
@@ -305,4 +311,5 @@ _WHAT: dict[str, Callable[[Event], str]] = {
     "unset": lambda violation: f"{violation.values['register']} was never written",
     "unsynchronised": lambda violation: f"{violation.values['register']} is relied on",
     "unflushed": lambda violation: "translation is turned on",
+    "strayed": lambda violation: f"the root {violation.number('root'):#x} is loaded in place of {violation.number('old'):#x}",
 }

@@ -113,7 +113,11 @@ class Machine:
         self.breakpoint_stops: list[int] = []
         """The addresses of the breakpoints at which the guest has stopped, in order."""
         self.sandbox: tuple[str, ...] = ()
-        """What QEMU is started in: GuestSetup.sandbox. To be set before the start."""
+        """What QEMU is started in: GuestSetup.sandbox. To be set before the start, as the next two."""
+        self.plugin = ""
+        """GuestSetup.plugin."""
+        self.inherited: tuple[int, ...] = ()
+        """Descriptors that the plugin's options name."""
         self.deeds = Deeds()
         """What was done to the guest from outside."""
 
@@ -361,6 +365,8 @@ class Machine:
             cpu=self._cpu,
             el2=self._el2,
             options=sandbox_of(binary, binary.stat().st_mtime_ns),
+            plugin=self.plugin,
+            inherited=self.inherited,
             sandbox=self.sandbox,
         )
 

@@ -56,6 +56,17 @@ def sandbox_of(binary: Path, modified_ns: int) -> tuple[str, ...]:
 
 
 @lru_cache
+def takes_plugins(binary: Path, modified_ns: int) -> bool:
+    """Returns whether this QEMU was built with support for plugins."""
+    del modified_ns
+    try:
+        tried = subprocess.run([binary, "-plugin", "any", "--version"], capture_output=True, timeout=60, check=False)
+    except (OSError, subprocess.TimeoutExpired):
+        return False
+    return tried.returncode == 0
+
+
+@lru_cache
 def version_of(binary: Path, modified_ns: int) -> tuple[int, ...] | None:
     """Returns the version that `binary --version` prints, as numbers, or None if it prints none.
 

@@ -9,6 +9,7 @@
 #include "grade/discipline/plugin/guest.h"
 #include "grade/discipline/plugin/remembered.h"
 #include "grade/discipline/plugin/report.h"
+#include "grade/discipline/plugin/settled.h"
 
 // What is known of a frame.
 typedef struct {
@@ -25,7 +26,8 @@ static FrameState* g_frames;
 static uint64_t g_ordered, g_walker_sees;  // the moments of the last barriers
 static uint64_t g_release;                 // the last instruction whose own store comes after all before it
 
-// New entries that an instruction may not see yet. More are not followed: who forgets the barriers forgets these as well.
+// New entries that an instruction may not see yet. More are not followed: who forgets the barriers forgets these as
+// well.
 enum { kMostUnseen = 64 };
 static struct {
   uint64_t va, size, slot;
@@ -181,6 +183,12 @@ void look_again(uint64_t pa) {
 void set_root(unsigned which, uint64_t root, unsigned space) {
   ++g_seen->roots;
   tell_event("root", "which=%u root=%#" PRIx64 " space=%u", which, root, space);
+  judge_root(which, root);
+  if (g_only_roots) {
+    g_roots[which] = root;
+    g_address_space = space;
+    return;
+  }
   const uint64_t former = g_roots[which];
   FrameState *was = former == 0 ? NULL : frame_of(former), *is = root == 0 ? NULL : frame_of(root);
   if (root != former && former != 0 && root != 0) judge_address_space(space, which, root);

@@ -7,6 +7,7 @@
 // What was seen so far, in memory that is shared with the grader: QEMU may be killed at any moment.
 typedef struct {
   uint64_t accesses, entries, invalidations, barriers, roots, releases, violations;
+  uint64_t settled;  // 1 as soon as the monitor has begun, if it was named
   uint64_t judging;  // 1 as long as the witness judges
 } Counters;
 

@@ -3,8 +3,9 @@
 // the CPU might have used what the tables no longer say. Nothing of it runs in the guest. One CPU only.
 //
 // Arguments: ram=FILE, size=BYTES, base=ADDRESS, the guest's RAM; users=ADDRESS, the end of user addresses, or 0;
-// frames=ADDRESS, record=BYTES, shares=BYTES, the allocator's records; lines=FILE, counters=FILE, what is written to;
-// all=1, to tell every event; watched=ADDRESS, a word of RAM whose stores are told.
+// frames=ADDRESS, record=BYTES, shares=BYTES, the allocator's records; monitor=ADDRESS, see settled.h; lines=FILE,
+// counters=FILE, what is written to; all=1, to tell every event; roots=1, to judge the loads of roots alone;
+// watched=ADDRESS, a word of RAM whose stores are told.
 //
 // QEMU calls it before an instruction, after a store, and where a block of code begins. The operand of an instruction
 // is read at the first call after it: until then it may be in a register of the host.
@@ -23,6 +24,7 @@
 #include "grade/discipline/plugin/qemu.h"
 #include "grade/discipline/plugin/remembered.h"
 #include "grade/discipline/plugin/report.h"
+#include "grade/discipline/plugin/settled.h"
 
 __attribute__((visibility("default"))) int qemu_plugin_version = PLUGIN_API;
 
@@ -54,6 +56,12 @@ static void before_special(unsigned cpu, void* argument) {
 static void after_special(unsigned cpu, void* unused) {
   (void)cpu, (void)unused;
   finish_pending();
+}
+
+static void at_monitor(unsigned cpu, void* unused) {
+  (void)cpu, (void)unused;
+  finish_pending();
+  monitor_begins();
 }
 
 static void before_call(unsigned cpu, void* return_address) {
@@ -147,10 +155,20 @@ static void follow_user_block(struct qemu_plugin_tb* translated) {
   qemu_plugin_register_vcpu_tb_exec_cb(translated, begin_user_block, QEMU_PLUGIN_CB_NO_REGS, block);
 }
 
-static void block_translated(qemu_plugin_id_t plugin, struct qemu_plugin_tb* block) {
-  (void)plugin;
+// What matters to roots alone; an operand is read in the next block at the latest.
+static void follow_block(struct qemu_plugin_tb* block) {
+  if (g_only_roots) return qemu_plugin_register_vcpu_tb_exec_cb(block, after_special, QEMU_PLUGIN_CB_NO_REGS, NULL);
   qemu_plugin_register_vcpu_tb_exec_cb(block, begin_block, QEMU_PLUGIN_CB_NO_REGS,
                                        (void*)(uintptr_t)qemu_plugin_tb_vaddr(block));
+}
+
+static bool is_followed(const Instruction* instruction) {
+  return instruction->kind != 0 && (instruction->has_operand || !g_only_roots);
+}
+
+static void block_translated(qemu_plugin_id_t plugin, struct qemu_plugin_tb* block) {
+  (void)plugin;
+  follow_block(block);
   const bool of_user = qemu_plugin_tb_vaddr(block) < g_users_end && is_user();
   if (of_user && !kFetchesSeeStores) follow_user_block(block);
   bool follows_special = false;
@@ -161,13 +179,17 @@ static void block_translated(qemu_plugin_id_t plugin, struct qemu_plugin_tb* blo
       qemu_plugin_register_vcpu_insn_exec_cb(translated, after_special, QEMU_PLUGIN_CB_NO_REGS, NULL);
     }
     follows_special = false;
-    if (instruction.kind != 0) {
+    if (g_monitor != 0 && instruction.pc == g_monitor) {
+      qemu_plugin_register_vcpu_insn_exec_cb(translated, at_monitor, QEMU_PLUGIN_CB_NO_REGS, NULL);
+    }
+    if (is_followed(&instruction)) {
       Instruction* kept = malloc(sizeof *kept);
       if (kept == NULL) return stop_judging("there is no memory left");
       *kept = instruction;
       qemu_plugin_register_vcpu_insn_exec_cb(translated, before_special, QEMU_PLUGIN_CB_NO_REGS, kept);
       follows_special = instruction.has_operand;
     }
+    if (g_only_roots) continue;
     if (!of_user) follow_calls(translated, &instruction);
     qemu_plugin_register_vcpu_mem_cb(translated, access_memory, QEMU_PLUGIN_CB_NO_REGS, QEMU_PLUGIN_MEM_RW,
                                      (void*)(uintptr_t)instruction.pc);
@@ -201,6 +223,7 @@ static bool take_argument(const char* argument) {
       {"record", NULL, &g_arguments.record},
       {"shares", NULL, &g_arguments.shares},
       {"watched", NULL, &g_watched},
+      {"monitor", NULL, &g_monitor},
   };
   for (size_t i = 0; i < sizeof known / sizeof *known; ++i) {
     if (strlen(known[i].name) != length || strncmp(argument, known[i].name, length) != 0) continue;
@@ -209,7 +232,8 @@ static bool take_argument(const char* argument) {
     return true;
   }
   if (strncmp(argument, "all=", 4) == 0) g_tells_all = number != 0;
-  return strncmp(argument, "all=", 4) == 0;
+  if (strncmp(argument, "roots=", 6) == 0) g_only_roots = number != 0;
+  return strncmp(argument, "all=", 4) == 0 || strncmp(argument, "roots=", 6) == 0;
 }
 
 static int refuse(const char* why, const char* what) {
