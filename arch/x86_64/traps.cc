@@ -34,12 +34,8 @@ std::optional<Fault> decode_non_canonical(const TrapFrame& frame) {
   fatal_exception(exception_name(frame.vector), frame.error, VirtAddr{frame.rip}, mode_of(frame));
 }
 
-}  // namespace
-
-extern "C" void handle_trap(TrapFrame& frame) {
-  // @from 3
-  if (mode_of(frame) == Mode::kUser) return handle_user_trap(frame);
-  // @end
+// A function of its own: what it keeps in registers, a system call need not save.
+[[gnu::noinline]] void handle_kernel_trap(TrapFrame& frame) {
   switch (frame.vector) {
     case kTimerVector:
       end_of_interrupt();
@@ -61,4 +57,13 @@ extern "C" void handle_trap(TrapFrame& frame) {
     default: break;
   }
   fatal_exception(exception_name(frame.vector), frame.error, VirtAddr{frame.rip}, mode_of(frame));
+}
+
+}  // namespace
+
+extern "C" void handle_trap(TrapFrame& frame) {
+  // @from 3
+  if (mode_of(frame) == Mode::kUser) return handle_user_trap(frame);
+  // @end
+  handle_kernel_trap(frame);
 }

@@ -11,13 +11,15 @@
 template <PagingFormat F, TableMemory<typename F::Entry> M>
 auto PageTable<F, M>::walk(VirtAddr va, unsigned level) const -> Slot {
   // @lab 1 begin: walk
-  //: Start with the slot of `va` in the root, whose level is F::kLevels - 1. While the slot is above `level` and its
-  //: entry is a table, go on with the slot of `va` in that table, one level below. slot() reads and decodes an entry.
-  Slot here = slot(root_, F::kLevels - 1, va);
-  while (here.level > level && here.decoded.kind == EntryKind::kTable) {
-    here = slot(here.decoded.address, here.level - 1, va);
+  //: Start at the root, whose level is F::kLevels - 1. While you are above `level`, decode the entry of `va`: if it is a
+  //: table, go on with that one, one level below. slot() reads and decodes an entry, and says where it is.
+  PhysAddr table = root_;
+  for (unsigned above = F::kLevels - 1; above > level; --above) {
+    const Decoded entry = F::decode(above, memory_.read(table, table_index<F>(va, above)));
+    if (entry.kind != EntryKind::kTable) return slot(table, above, va);
+    table = entry.address;
   }
-  return here;
+  return slot(table, level, va);
   // @lab 1 end
 }
 

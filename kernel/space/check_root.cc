@@ -36,13 +36,14 @@ bool is_same(PhysAddr one, PhysAddr other, VirtAddr va) {
   return our_table.kind == their_table.kind && our_table.address == their_table.address;
 }
 
-// The entry at which a walk for `va` ends. KernelTable::lookup() says more, and takes twice as long: this runs at each
-// switch.
-Decoded last_entry(PhysAddr root, VirtAddr va) {
+// Whether the kernel may write at `va`, and no user. KernelTable::lookup() says more, and takes twice as long: this
+// runs at each switch.
+bool is_writable(PhysAddr root, VirtAddr va) {
   PhysAddr table = root;
   for (unsigned level = kRootLevel;; --level) {
     const Decoded entry = Format::decode(level, kMemory.read(table, table_index<Format>(va, level)));
-    if (entry.kind != EntryKind::kTable) return entry;
+    if (entry.kind == EntryKind::kLeaf) return entry.flags.write && !entry.flags.user;
+    if (entry.kind != EntryKind::kTable) return false;
     table = entry.address;
   }
 }
@@ -50,12 +51,11 @@ Decoded last_entry(PhysAddr root, VirtAddr va) {
 }  // namespace
 
 void check_root(PhysAddr root, VirtAddr stack_top) {
-  const PhysAddr kernel_half = root_of_kernel_half(root);
+  const PhysAddr kernel_half = root_of_kernel_half(root), master = kernel_root();
   for (const Vital& vital : UserMode::vitals()) {
-    if (!is_same(kernel_half, kernel_root(), vital.address)) report(vital.name, vital.address, root);
+    if (!is_same(kernel_half, master, vital.address)) report(vital.name, vital.address, root);
   }
   // Where the next trap will push: the page at the stack's upper end.
   const VirtAddr trap_page = stack_top - kPageSize;
-  const Decoded page = last_entry(kernel_half, trap_page);
-  if (page.kind != EntryKind::kLeaf || !page.flags.write || page.flags.user) report("kernel-stack", trap_page, root);
+  if (!is_writable(kernel_half, trap_page)) report("kernel-stack", trap_page, root);
 }
