@@ -46,11 +46,11 @@ def ratio_of(figure: Figure, figures: Iterable[Figure]) -> Ratio | None:
 
 _TARGETS: dict[str, dict[str, float]] = {
     "boot_wall_ms": {ALL: 60},
-    "null_syscall_insns": {ALL: 140},
-    "yield_round_trip_insns": {ALL: 900},
-    "spawn_exit_wait_insns": {ALL: 82_000},
-    "fork_exit_wait_insns": {ALL: 53_000},
-    "fork_exec_exit_wait_insns": {ALL: 124_000},
+    "null_syscall_insns": {ALL: 136},
+    "yield_round_trip_insns": {ALL: 790},
+    "spawn_exit_wait_insns": {ALL: 47_000},
+    "fork_exit_wait_insns": {ALL: 38_500},
+    "fork_exec_exit_wait_insns": {ALL: 90_000},
     "grade_lab_warm_s": {ALL: 8},
     "grade_warm_s": {ALL: 45},
     "edit_grade_lab3_wall_s": {ALL: 4},
@@ -74,6 +74,6 @@ _TARGETS: dict[str, dict[str, float]] = {
 }
 
 _RATIOS: dict[str, tuple[str, float]] = {
-    "fork_per_page_insns": ("copy_page_insns", 1.55),
-    "demand_zero_fault_insns": ("zero_page_insns", 2.6),
+    "fork_per_page_insns": ("copy_page_insns", 1.53),
+    "demand_zero_fault_insns": ("zero_page_insns", 2.5),
 }

@@ -34,8 +34,8 @@ def fork(isa: str, value: float) -> Figure:
 
 
 def test_a_figure_is_beside_the_other_of_its_own_isa() -> None:
-    assert ratio_of(fork("x86_64", 1200), COPY) == Ratio("copy_page_insns", 1.2, 1.55)
-    assert ratio_of(fork("aarch64", 1200), COPY) == Ratio("copy_page_insns", 2.4, 1.55)
+    assert ratio_of(fork("x86_64", 1200), COPY) == Ratio("copy_page_insns", 1.2, 1.53)
+    assert ratio_of(fork("aarch64", 1200), COPY) == Ratio("copy_page_insns", 2.4, 1.53)
 
 
 def test_a_figure_is_beside_nothing_if_nothing_was_promised_or_measured() -> None:
@@ -44,9 +44,9 @@ def test_a_figure_is_beside_nothing_if_nothing_was_promised_or_measured() -> Non
 
 
 def test_the_table_shows_what_was_missed() -> None:
-    rows = shown([*COPY, fork("x86_64", 1549), fork("aarch64", 776), Figure("boot_wall_ms", "x86_64", 61, "ms")])
-    assert re.search(r"fork_per_page_insns +\S +x86_64 .* 1.55 x copy_page_insns \S +1.55 x", rows), rows
-    assert re.search(r"fork_per_page_insns +\S +aarch64 .* 1.55 x copy_page_insns \S +missed 1.55 x", rows), rows
+    rows = shown([*COPY, fork("x86_64", 1529), fork("aarch64", 776), Figure("boot_wall_ms", "x86_64", 61, "ms")])
+    assert re.search(r"fork_per_page_insns +\S +x86_64 .* 1.53 x copy_page_insns \S +1.53 x", rows), rows
+    assert re.search(r"fork_per_page_insns +\S +aarch64 .* 1.55 x copy_page_insns \S +missed 1.53 x", rows), rows
     assert re.search(r"boot_wall_ms .* missed 60", rows), rows
 
 
@@ -142,6 +142,14 @@ def test_grading_is_timed_where_it_passes(tmp_path: Path, monkeypatch: pytest.Mo
     monkeypatch.setenv("PYTHONPATH", str(tmp_path))  # the launcher's names this tree
     with pytest.raises(NotMeasured, match="it does not pass"):
         run._grade(Tree(tmp_path), "grade_warm_s", "all")
+
+
+@pytest.mark.parametrize("isa", ISAS)
+def test_no_count_is_above_its_limit(isa: str) -> None:
+    """What was once gained stays: the limits lie a little above what the kernel takes."""
+    counter = Counter(build_kernel(ROOT, isa), ROOT / "build")
+    table = shown([instructions(counter, operation) for operation in OPERATIONS])
+    assert "missed" not in table, table
 
 
 @pytest.mark.parametrize("isa", ISAS)
