@@ -122,9 +122,10 @@ def _panic(guest: Sight, fact: Fact, wanted: str) -> NoReturn:
         fail(cause, wanted, f"{line}, while a window was being closed")
     cause = panic_cause(guest, fact)
     seen = line or f"a CHECK failed at {place}"
-    if cause != "kernel-check-failed" and CAUSES[cause].file:
-        fail(cause, wanted, seen)
     call = students_line(guest)
+    if cause != "kernel-check-failed" and CAUSES[cause].file:
+        is_callers = cause == "root-freed-while-loaded" and call is not None  # who gave it back has also loaded it
+        fail(cause, wanted, seen, file=place_of(call, "") if is_callers else "")
     fail(cause, wanted, seen + by_whom(call, place), file=place_of(call, place))
 
 
