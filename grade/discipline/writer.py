@@ -83,8 +83,15 @@ def _events(guest: Guest, target: Target, watched: int | None) -> tuple[Event, .
 
 
 def _calls(guest: Guest, event: Event) -> list[SourceCall]:
-    pc, *returns = event.addresses("at")
-    return guest.image.calls([pc, *(address - 1 for address in returns)])
+    """Returns the lines that the kernel was in, innermost first; of a function that had ended in a jump, where it begins."""
+    at, *returns = event.addresses("at")
+    found = guest.image.calls([at])
+    for back, called in zip(returns, event.addresses("called"), strict=False):
+        begun = guest.image.calls([called])
+        if begun and found and begun[-1].function != found[-1].function:
+            found += begun[-1:]
+        found += guest.image.calls([back - 1])
+    return found
 
 
 def _answers_for(calls: Sequence[SourceCall], labs: Sequence[Lab], step: Step) -> SourceCall | None:

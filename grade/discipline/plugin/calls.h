@@ -18,6 +18,9 @@ Where where_now(void);
 // As text: the address, then those of the callers, with commas between. The buffer is kWhereText long.
 enum { kWhereText = 20 * (kCallers + 1) };
 const char* where_text(const Where* where, char* buffer);
+// Where the calls went that return to where_now().returns: a function that ends in a jump to another has no call of its
+// own any more. The buffer is as long.
+const char* called_text(char* buffer);
 
 // A call or a return is about to be executed.
 void call_begins(uint64_t return_address);

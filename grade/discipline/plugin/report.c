@@ -65,7 +65,8 @@ static void tell_value(const char* name, const char* format, ...) {
 }
 
 void tell_watched(uint64_t now) {
-  tell_value("watched", "now=%#" PRIx64, now);
+  char text[kWhereText];
+  tell_value("watched", "now=%#" PRIx64 " called=%s", now, called_text(text));
 }
 
 bool is_new(const char* rule, uint64_t culprit) {
