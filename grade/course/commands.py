@@ -21,18 +21,21 @@ from grade.packages import SERVICES
     metavar="N",
     help="Only the memory model's test, with N random examples for each ISA that are others every time.",
 )
+@click.option("--plants", is_flag=True, help="Only the planted bugs, with all milestones of each: this takes hours.")
 @click.option("--renew-docs", is_flag=True, help="Test nothing: write the documents that are made from the tree.")
 @reports_what_is_missing
-def test(quick: bool, jobs: int | None, examples: int | None, renew_docs: bool) -> None:
+def test(quick: bool, jobs: int | None, examples: int | None, plants: bool, renew_docs: bool) -> None:
     """Test everything: host tests, the grader's own tests, starters, planted bugs, variants, the labs themselves."""
     main_tree("test")
-    from grade.course.testing import renew_documents, run, run_examples
+    from grade.course.testing import renew_documents, run, run_examples, run_plants
 
     if renew_docs:
         renew_documents(terminal())
         return
     if examples is not None:
         sys.exit(run_examples(jobs, examples))
+    if plants:
+        sys.exit(run_plants(terminal(), jobs))
     sys.exit(run(terminal(), quick=quick, jobs=jobs))
 
 

@@ -53,6 +53,8 @@ WITHOUT_LONG = [f"--ignore-glob=*/{name}.py" for name in _LONG]
 """What tells pytest to leave them out."""
 EXAMPLES = "PAGEWALK_EXAMPLES"
 """Tells grade/tests/kernel/test_memory_model.py how many examples to try. Without it they are few, and always the same."""
+WHOLE = "PAGEWALK_WHOLE"
+"""Tells the test of the planted bugs to grade all milestones of each, and not only those that must fail."""
 
 
 @dataclass(frozen=True)
@@ -123,6 +125,15 @@ def run_examples(jobs: int | None, examples: int) -> int:
     workers = str(jobs or _cores())
     os.environ[EXAMPLES] = str(examples)
     return grading.PASSED if _pytest(root, [f"{_TESTS}/kernel/test_memory_model.py", "-n", workers]) else grading.FAILED
+
+
+def run_plants(console: Console, jobs: int | None) -> int:
+    """Grades all milestones of every planted bug: only this shows what students are told to look at first. Takes hours."""
+    root = find_root(Path(__file__))
+    os.environ[WHOLE] = "1"
+    _forget(root, root / "build" / "reference.json")
+    passed = _pytest(root, [f"{_TESTS}/graded/test_bugs.py", "-n", str(jobs or _cores())])
+    return grading.PASSED if _show_graded(console, root, root / "build" / "reference.json") and passed else grading.FAILED
 
 
 def _cores() -> int:

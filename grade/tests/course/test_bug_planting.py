@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from grade.course import bugs
 from grade.course.bugs import Finding, check
 from grade.course.patches import plant
 from grade.ladder.trees import Tree, find_root
@@ -135,3 +136,22 @@ def test_a_change_without_effect_is_not_caught(tmp_path: Path) -> None:
 def test_a_milestone_that_does_not_exist_is_missing() -> None:
     verdict = check_one("write-protect-off", Path("invented"), fails=("1.4", "1.99"))
     assert verdict.missing == ("1.99",)
+
+
+def test_a_whole_check_tells_what_is_first_of_all(monkeypatch: pytest.MonkeyPatch) -> None:
+    """And not of those milestones alone that the bug must fail."""
+    bug = next(bug for bug in load_bugs(ROOT) if bug.name == "write-protect-off")
+    failed = {"status": "failed", "cause": bug.causes["x86_64"], "file": min(bug.changed_files()), "message": ""}
+    asked: list[tuple[str, ...]] = []
+
+    def grade(tree: Path, planted: object, milestones: tuple[str, ...]) -> dict[str, dict[str, dict[str, object]]]:
+        asked.append(milestones)
+        elsewhere = {**failed, "cause": "wrong-permission", "file": "kernel/map/map_kernel.cc"}
+        return {"x86_64": {"1.2": elsewhere, **{number: failed for number in bug.fails}}}
+
+    monkeypatch.setattr(bugs, "grade_planted", grade)
+    monkeypatch.setattr(bugs, "_first", lambda results: "1.2")
+    monkeypatch.setattr(bugs.Result, "from_data", lambda data: data)
+    [finding] = check(ROOT, bug, is_whole=True)
+    assert asked == [()] and finding.caught and finding.cause_is_right and finding.file_is_right
+    assert not finding.first_is_right
