@@ -26,7 +26,7 @@ LABS = Tree(ROOT).labs
 NUMBERS = [lab.number for lab in LABS]
 
 RENAMED = {
-    "kernel/paging/page_table_map.h": {"here": "spot", "top": "end_of_walk", "path": "new_tables"},
+    "kernel/paging/page_table_map.h": {"above": "height", "top": "end_of_walk", "path": "new_tables"},
     "kernel/map/map_kernel.cc": {"region": "part"},
     "arch/x86_64/boot_map.cc": {"table": "first_map"},
     "arch/aarch64/boot_map.cc": {"table": "first_map"},
