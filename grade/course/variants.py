@@ -8,10 +8,17 @@ one demands more than the handout does. A header, then a diff that `git apply` t
     ISAs: NAME NAME
     Loses: 1.9                      optional: milestones that it may rightly fail, and must
 
+A folder beside the patches is a whole set: every file that a student writes, up to that lab, by somebody who had the handouts
+alone. Its variant.txt has the header of a patch, and one more field; the files stand below it as they do in the tree.
+
+    Labs: 1 6                       the labs on whose kernels it is graded, each with what is written by then
+
 All milestones that hold on that kernel are run. But host tests take long: those of earlier labs are left out if the
 variant changes no file that they judge, and a milestone of host tests alone is run for the first ISA only.
 """
 
+import shutil
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -21,8 +28,9 @@ from grade.course.patches import grade_planted
 from grade.isa import ISAS
 from grade.ladder.labs import Lab, load_labs
 from grade.milestones import Milestone, milestones_of
-from grade.practice.patch import Patch, patches_in, read_header
+from grade.practice.patch import Patch, PatchError, patches_in, read_header
 from grade.results.result import Status
+from grade.submission.selection import owned_paths
 
 
 @dataclass(frozen=True)
@@ -31,6 +39,22 @@ class Variant(Patch):
 
     sentence: str
     loses: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class WholeSet(Variant):
+    """All that a student writes up to `lab`, in a hand of their own: `path` is a folder with the files."""
+
+    files: tuple[str, ...]
+
+    def changed_files(self) -> set[str]:
+        """Returns the files that it replaces."""
+        return set(self.files)
+
+    def apply(self, into: Path) -> None:
+        """Puts the files in the place of those in `into`."""
+        for name in self.files:
+            shutil.copyfile(self.path / name, into / name)
 
 
 @dataclass(frozen=True)
@@ -45,7 +69,11 @@ class Marks:
 
 def load_variants(tree: Path) -> list[Variant]:
     """Returns all variants of the tree, by lab and name. PatchError if a header is wrong."""
-    return [_read_variant(path, lab) for path, lab in patches_in(tree, "variants")]
+    labs = load_labs(tree)
+    sets = [
+        one for lab in labs for header in sorted((lab.folder / "variants").glob("*/variant.txt")) for one in _sets(header, labs)
+    ]
+    return sorted([*(_read_variant(path, lab) for path, lab in patches_in(tree, "variants")), *sets], key=lambda one: one.lab)
 
 
 def grade(tree: Path, variant: Variant) -> dict[str, Marks]:
@@ -83,3 +111,15 @@ def _read_variant(path: Path, lab: Lab) -> Variant:
         sentence=header.field("Variant"),
         loses=header.milestones("Loses", lab) if "Loses" in header.fields else (),
     )
+
+
+def _sets(file: Path, labs: Sequence[Lab]) -> Iterator[WholeSet]:
+    """Yields the whole set with that header as a variant of each lab that it names. PatchError if a file is not there."""
+    header = read_header(file, ("Variant", "ISAs", "Labs"), has_diff=False)
+    isas = header.words("ISAs", ISAS)
+    for number in header.words("Labs", [str(lab.number) for lab in labs]):
+        files = tuple(owned_paths([lab for lab in labs if lab.number <= int(number)], isas))
+        if missing := [name for name in files if not (file.parent / name).is_file()]:
+            raise PatchError(file, header.lines["Labs"], f"Labs: lab {number} has {missing[0]} written, which is not here")
+        name, sentence = f"{file.parent.name}-{number}", header.field("Variant")
+        yield WholeSet(name, int(number), file.parent, isas, sentence, (), files)

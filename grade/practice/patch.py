@@ -94,8 +94,8 @@ def patches_in(tree: Path, folder: str) -> list[tuple[Path, Lab]]:
     return [(path, lab) for lab in load_labs(tree) for path in sorted((lab.folder / folder).glob("*.patch"))]
 
 
-def read_header(path: Path, names: Sequence[str], text: str | None = None) -> Header:
-    """Reads the header of a patch, whose text is the file's unless it is given.
+def read_header(path: Path, names: Sequence[str], text: str | None = None, *, has_diff: bool = True) -> Header:
+    """Reads the header of a patch, whose text is the file's unless it is given; or a file that is a header and no more.
 
     `names` are the fields that it may have; further lines of a field are indented.
     """
@@ -115,4 +115,6 @@ def read_header(path: Path, names: Sequence[str], text: str | None = None) -> He
             header.fields[last] += " " + line.strip()
         elif line.strip():
             raise PatchError(path, number, f"neither a field ({', '.join(names)}) nor indented")
+    if not has_diff:
+        return header
     raise PatchError(path, 1, "there is no diff after the header")

@@ -79,3 +79,24 @@ def test_host_tests_are_asked_only_where_they_can_tell() -> None:
     assert asked("slots-in-turn") == {"4.1"}, "no host test knows of windows"
     assert asked("freed-without-recursion") == {"3.9"}
     assert asked("registers-first") == {"1.1", "1.3"}
+
+
+def test_a_whole_set_is_graded_on_each_lab_with_what_is_written_by_then(tmp_path: Path) -> None:
+    lab = tmp_path / "labs" / "1-map"
+    mine = lab / "variants" / "mine"
+    mine.mkdir(parents=True)
+    (lab / "lab.toml").write_text(
+        'number = 1\ntitle = "Map"\nowned = ["kernel/x.h"]\nadds = []\nretires = []\n', encoding="utf-8"
+    )
+    (tmp_path / "kernel").mkdir()
+    (tmp_path / "kernel/x.h").write_text("// ours\n", encoding="utf-8")
+    (mine / "variant.txt").write_text("Variant: By hand.\nISAs: x86_64\nLabs: 1\n", encoding="utf-8")
+    with pytest.raises(PatchError, match="variant.txt:3: Labs: lab 1 has kernel/x.h written, which is not here"):
+        load_variants(tmp_path)
+    (mine / "kernel").mkdir()
+    (mine / "kernel/x.h").write_text("// mine\n", encoding="utf-8")
+    [whole] = load_variants(tmp_path)
+    assert (whole.name, whole.lab, whole.changed_files()) == ("mine-1", 1, {"kernel/x.h"})
+    (tmp_path / "into/kernel").mkdir(parents=True)
+    whole.apply(tmp_path / "into")
+    assert (tmp_path / "into/kernel/x.h").read_text(encoding="utf-8") == "// mine\n"
