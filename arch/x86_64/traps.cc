@@ -34,7 +34,7 @@ std::optional<Fault> decode_non_canonical(const TrapFrame& frame) {
   fatal_exception(exception_name(frame.vector), frame.error, VirtAddr{frame.rip}, mode_of(frame));
 }
 
-// A function of its own: what it keeps in registers, a system call need not save.
+// Handles what comes from kernel mode, apart from the rest: what it keeps in registers, a system call need not save.
 [[gnu::noinline]] void handle_kernel_trap(TrapFrame& frame) {
   switch (frame.vector) {
     case kTimerVector:

@@ -34,11 +34,9 @@ bool is_users_doing(std::uint64_t vector) {
          vector != kMachineCheckVector;
 }
 
-void handle(TrapFrame& frame) {
+// Handles all but system calls, apart from them: what it keeps in registers, they need not save.
+[[gnu::noinline]] void handle_interruption(TrapFrame& frame) {
   switch (frame.vector) {
-    case kSystemCallVector:
-      frame.rax = handle_system_call(frame.rax, {frame.rdi, frame.rsi, frame.rdx, frame.r10, frame.r8, frame.r9});
-      return;
     case kTimerVector:
       end_of_interrupt();
       timer_tick();
@@ -56,7 +54,11 @@ void handle(TrapFrame& frame) {
 }  // namespace
 
 void handle_user_trap(TrapFrame& frame) {
-  handle(frame);
+  if (frame.vector == kSystemCallVector) {
+    frame.rax = handle_system_call(frame.rax, {frame.rdi, frame.rsi, frame.rdx, frame.r10, frame.r8, frame.r9});
+  } else {
+    handle_interruption(frame);
+  }
   // Nothing but user mode, with interrupts on, is gone back to.
   CHECK(frame.cs == kUserCodeSelector && (frame.ss & 3) == 3, frame.cs, frame.ss);
   CHECK((frame.rflags & (cpu::kFlagInterrupts | kPrivilegeOfIo)) == cpu::kFlagInterrupts, frame.rflags);

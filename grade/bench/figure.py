@@ -47,7 +47,7 @@ def ratio_of(figure: Figure, figures: Iterable[Figure]) -> Ratio | None:
 _TARGETS: dict[str, dict[str, float]] = {
     "boot_wall_ms": {ALL: 60},
     "null_syscall_insns": {ALL: 136},
-    "yield_round_trip_insns": {ALL: 790},
+    "yield_round_trip_insns": {ALL: 770},
     "spawn_exit_wait_insns": {ALL: 47_000},
     "fork_exit_wait_insns": {ALL: 38_500},
     "fork_exec_exit_wait_insns": {ALL: 90_000},
