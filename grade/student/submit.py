@@ -11,11 +11,15 @@ from grade.ladder.build import BuildError, build_kernel
 from grade.ladder.files import remove_others, update, write_whole
 from grade.ladder.labs import COURSE_FILE, LadderError
 from grade.ladder.trees import Tree, locked, read_course
+from grade.results.result import Result, Status
 from grade.student.archive import pack, refuse_to_overwrite
 from grade.student.given import changed_given_files, find_given, uncommitted
 from grade.student.owned import conflict_line, owned_files, why_not_taken
 from grade.student.packed import remember_packed
 from grade.student.remaining import find_remaining
+from grade.student.standing import Standing, look_at
+
+_MOST_NAMED = 3
 
 
 @dataclass(frozen=True)
@@ -114,5 +118,23 @@ def _remark(tree: Tree, console: Console) -> None:
     lines = [f"changed, and not part of the submission: {path}" for path in changed_given_files(tree)]
     lines += [f"not written yet: {one.function} ({one.place})" for one in find_remaining(tree)]
     lines += [f"not committed yet: {path}" for path in uncommitted(tree)]
+    lines += _since_graded(look_at(tree))
     for line in lines:
         console.print(line, markup=False, soft_wrap=True)
+
+
+def _since_graded(standing: Standing) -> list[str]:
+    """Returns what `status` knows of the last grading: which milestones did not pass, and what has changed since."""
+    graded = {one.isa for one in standing.current}
+    lines = [f"not graded yet on {isa}: ./pagewalk grade" for isa in standing.tree.isas if isa not in graded]
+    for isa in sorted(graded):
+        failed = [result.milestone for one in standing.current for result in one.results if _lost(result, isa)]
+        lines += [f"did not pass when last graded on {isa}: {', '.join(failed)}"] if failed else []
+    if changed := standing.changed:
+        named = ", ".join(changed[:_MOST_NAMED]) + (f" and {len(changed) - _MOST_NAMED} more" if changed[_MOST_NAMED:] else "")
+        lines.append(f"changed since all milestones were graded: {named}: ./pagewalk grade")
+    return lines
+
+
+def _lost(result: Result, isa: str) -> bool:
+    return result.isa == isa and result.status is not Status.PASSED

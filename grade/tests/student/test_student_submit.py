@@ -9,6 +9,7 @@ import subprocess
 import sys
 import tarfile
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -18,13 +19,15 @@ from grade.isa import ISAS
 from grade.ladder.files import write_whole
 from grade.ladder.labs import LadderError
 from grade.ladder.trees import Tree, find_root
+from grade.results.result import Status
 from grade.student.archive import pack
+from grade.student.kept import keep
 from grade.student.owned import MOST_BYTES, owned_files
 from grade.student.submit import submit
 from grade.submission.entries import LARGEST_FILE
 from grade.submission.laid_out import laid_out
 from grade.submission.selection import Claim
-from grade.tests.student.student_trees import course_main, git, student_clone, write_all
+from grade.tests.student.student_trees import course_main, git, result, student_clone, write_all
 
 ROOT = find_root(Path(__file__))
 OWNED_1 = ["arch/aarch64/lab1.S", "arch/x86_64/lab1.S", "kernel/lab1.h"]
@@ -50,6 +53,24 @@ def clone(tmp_path: Path) -> Path:
     write_all(folder, 1)
     git(folder, "commit", "-qam", "Lab 1")
     return folder
+
+
+def since_graded(clone: Path, output: Path) -> list[str]:
+    """What it says of the last grading."""
+    return [line for line in packed(clone, output).splitlines() if "graded" in line]
+
+
+def test_what_status_knows_is_said(clone: Path, tmp_path: Path) -> None:
+    archive = tmp_path / "a.tar.gz"
+    assert since_graded(clone, archive) == [f"not graded yet on {isa}: ./pagewalk grade" for isa in ("x86_64", "aarch64")]
+    passed, failed = result("1.1"), result("1.2", Status.FAILED)
+    keep(Tree(clone), [passed, replace(passed, isa="aarch64")], ("x86_64", "aarch64"), complete=True)
+    assert since_graded(clone, archive) == []
+    keep(Tree(clone), [passed, failed], ("x86_64",), complete=True)
+    assert since_graded(clone, archive) == ["did not pass when last graded on x86_64: 1.2"]
+    with (clone / "kernel/lab1.h").open("a", encoding="utf-8") as file:
+        file.write("// and more\n")
+    assert since_graded(clone, archive)[1:] == ["changed since all milestones were graded: kernel/lab1.h: ./pagewalk grade"]
 
 
 # --- what is in it -----------------------------------------------------------------------------------------
