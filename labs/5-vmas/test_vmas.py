@@ -39,7 +39,8 @@ from grade.checks.host_tests import check_host_tests
 from grade.checks.ledger import check_frames, check_ledger
 from grade.checks.process_checks import live_root, user_mappings, walk_in
 from grade.checks.user_memory import random_letters, read_user, write_user
-from grade.diagnosis.failure import expect, fail
+from grade.diagnosis.failure import Failure, expect, fail
+from grade.diagnosis.process_ends import killed_process
 from grade.isa import isa_called
 from grade.plugin import milestone
 
@@ -77,11 +78,37 @@ def _run_to_end(guest: Guest, name: str) -> ProcessSlot:
     check_areas(guest, slot)
     killed = guest.facts("killed")
     mine = [fact for fact in killed if fact.values["pid"] == f"{slot.pid}"]
-    if mine:
-        fault = guest.fact("fault")
-        walk = walk_in(guest, slot.root or 0, fault.number("address"))
-        fail("page-not-brought", f"{slot} ends by itself", f"{fault.line}, then {mine[-1].line}", walk)
-    return slot
+    if not mine:
+        return slot
+    wanted, faults = f"{slot} ends by itself", guest.facts("fault")
+    _check_bytes_of_the_file(guest, slot, name)  # what is not the program's code does anything
+    if not faults:
+        raise killed_process(guest, wanted, slot.pid) or Failure("process-killed", wanted, mine[-1].line)
+    walk = walk_in(guest, slot.root or 0, faults[-1].number("address"))
+    fail("page-not-brought", wanted, f"{faults[-1].line}, then {mine[-1].line}", walk)
+
+
+def _check_bytes_of_the_file(guest: Guest, slot: ProcessSlot, name: str) -> None:
+    """Checks that the present pages that the program cannot write to hold what its file says."""
+    __tracebackhide__ = True
+    image = _program(guest, name)
+    writable = [segment for segment in image.segments if segment.write]
+    for va, content in loaded_pages(image).items():
+        if not any(va < segment.end and segment.va < va + PAGE for segment in writable):
+            _check_content(guest, slot, name, va, content)
+
+
+def _check_content(guest: Guest, slot: ProcessSlot, name: str, va: int, content: bytes) -> None:
+    """Checks what a page of a program holds, if it is there."""
+    __tracebackhide__ = True
+    walk = walk_in(guest, slot.root or 0, va)
+    if walk.mapping is None:
+        return
+    seen = guest.read_physical(walk.pa, PAGE)
+    at = next((at for at in range(PAGE) if seen[at] != content[at]), None)
+    if at is not None:
+        cause = "wrong-user-bytes" if any(content[at:]) else "user-page-not-cleared"
+        fail(cause, f"{va + at:#x} of {name} is {content[at]:#04x}", f"{seen[at]:#04x}", walk, _FAULT)
 
 
 def _lives(count: int, *before: str) -> str:
@@ -241,13 +268,7 @@ def _check_first_pages(guest: Guest, name: str) -> None:
         is_code = any(segment.execute and va < segment.end for segment in image.segments)
         wanted = f"the page {va:#x}, which {name} has read, is there"
         expect(va in there or is_code, "page-not-brought", wanted, "it is not", walk)
-        if va not in there:
-            continue
-        seen = guest.read_physical(walk.pa, PAGE)
-        at = next((at for at in range(PAGE) if seen[at] != content[at]), None)
-        if at is not None:
-            cause = "wrong-user-bytes" if any(content[at:]) else "user-page-not-cleared"
-            fail(cause, f"{va + at:#x} of {name} is {content[at]:#04x}", f"{seen[at]:#04x}", walk, _FAULT)
+        _check_content(guest, slot, name, va, content)
 
 
 def _check_present(guest: Guest, slot: ProcessSlot, least: set[int], most: set[int], wanted: str) -> None:
