@@ -18,6 +18,13 @@ def check_settings(guest: Guest, *, has_users: bool = False, file: str = "") -> 
         fail(problem.cause, problem.wanted, problem.seen + where, file=file)
 
 
+def check_tables_of_halves(guest: Guest) -> None:
+    """Checks that no half of the addresses is walked whose root register leads to no table."""
+    __tracebackhide__ = True
+    if (problem := guest.isa.control.without_table(Settings(guest.cpu().registers))) is not None:
+        fail_for(problem)
+
+
 def settings_of(guest: Guest, *, has_users: bool = False) -> Settings:
     """Returns the registers as they are now, and what they must fit."""
     cpu = guest.cpu()

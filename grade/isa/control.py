@@ -64,3 +64,8 @@ class Control(ABC):
     @abstractmethod
     def problems(self, settings: Settings) -> Iterator[Problem]:
         """Yields each field that is wrong, with its name, its bits and what they mean."""
+
+    def without_table(self, settings: Settings) -> Problem | None:
+        """Returns the problem of a half that is walked though its root register leads to no table; None if there is none."""
+        del settings
+        return None

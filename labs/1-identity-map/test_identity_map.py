@@ -22,7 +22,7 @@ from grade.checks.map_checks import (
     check_own_root,
     kernel_mappings,
 )
-from grade.checks.settings import check_settings
+from grade.checks.settings import check_settings, check_tables_of_halves
 from grade.diagnosis.defects import cause_in_defect
 from grade.diagnosis.failure import expect, hang_means
 from grade.isa import isa_called
@@ -50,6 +50,7 @@ def test_translation_is_on(boot: Boot) -> None:
     """Translation is on, with your root and not the boot-time one"""
     guest = boot("checkpoint ready\nframes")
     root = guest.run_to("ready").roots["kernel"]
+    check_tables_of_halves(guest)
     check_own_root(guest)
     check_between(guest)
     frames, ram_end = guest.layout.region("frames"), guest.ram_end

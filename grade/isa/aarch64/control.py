@@ -42,6 +42,7 @@ _HALVES = (_Half(0, 0, 7, 8, 14, 0, 37, 41), _Half(1, 16, 23, 24, 30, 2, 38, 42)
 _NUMBERED_BY_UPPER, _LARGE_NUMBERS = 22, 36  # A1, AS
 
 # TTBRn_EL1, D17.2.144: the root's table is a page, so below its address there is only CnP
+_ROOT = 0x0000_FFFF_FFFF_F000
 _BELOW_ROOT, _COMMON, _ADDRESS_SPACE_LOW = 0xFFE, 1 << 0, 48
 
 # ID_AA64MMFR0_EL1.PARange, D17.2.64, and ID_AA64MMFR2_EL1.CnP, D17.2.66
@@ -71,6 +72,23 @@ class ArmControl(Control):
                 yield from _problems_of_root(half, settings)
         if settings.has_users:
             yield from _problems_of_address_space(settings.registers)
+
+    def without_table(self, settings: Settings) -> Problem | None:
+        """Returns the problem of a half without a table that may be walked all the same."""
+        return next((problem for half in _HALVES if (problem := _without_table(half, settings.registers))), None)
+
+
+def _without_table(half: _Half, registers: Mapping[str, int]) -> Problem | None:
+    tcr, root = registers["tcr_el1"], registers[f"ttbr{half.number}_el1"]
+    if tcr >> half.no_walks & 1 or root & _ROOT:
+        return None
+    field = f"TCR_EL1.EPD{half.number} (bit {half.no_walks})"
+    which = "upper" if half.number else "lower"
+    return Problem(
+        "walk-control-wrong",
+        f"{field} is 1, for the {which} half has no table to walk",
+        f"it is 0, and TTBR{half.number}_EL1 holds {root:#x}: TCR_EL1 is {tcr:#x}",
+    )
 
 
 def _problems_of_system(sctlr: int) -> Iterator[Problem]:
