@@ -13,13 +13,16 @@ from grade.walker import Mapping
 _FAULT = "kernel/space/fault.cc"
 
 
-def check_areas(guest: Guest, slot: ProcessSlot) -> MemoryMap:
-    """Checks that the list is sorted, half-open, disjoint and merged, and that every user page follows one of its areas."""
+def check_areas(guest: Guest, slot: ProcessSlot, *, left_pages: str = "") -> MemoryMap:
+    """Checks that the list is sorted, half-open, disjoint and merged, and that every user page follows one of its areas.
+
+    `left_pages` is the file to look at for a page in no area, if the list is known to be right.
+    """
     __tracebackhide__ = True
     areas = memory_map(guest, slot)
     check_list(areas, str(slot), guest.layout.user)
     for mapping in user_mappings(guest, slot.root or 0):
-        _check_page(guest, slot, areas, mapping)
+        _check_page(guest, slot, areas, mapping, left_pages)
     in_use = areas.frame in frame_records(guest).in_use
     expect(in_use, "frame-freed-in-use", f"the frame of the list of {slot} is in use", f"{areas.frame:#x} is free")
     return areas
@@ -59,7 +62,7 @@ def present_pages(guest: Guest, slot: ProcessSlot, area: Area) -> dict[int, Mapp
     return {mapping.va: mapping for mapping in around if mapping.va in area}
 
 
-def _check_page(guest: Guest, slot: ProcessSlot, areas: MemoryMap, mapping: Mapping) -> None:
+def _check_page(guest: Guest, slot: ProcessSlot, areas: MemoryMap, mapping: Mapping, left_pages: str) -> None:
     __tracebackhide__ = True
     area, seen = areas.area_of(mapping.va), permissions(mapping)
     if area is not None and seen == area.protection:
@@ -68,7 +71,9 @@ def _check_page(guest: Guest, slot: ProcessSlot, areas: MemoryMap, mapping: Mapp
     walk = walk_in(guest, slot.root or 0, mapping.va)
     if area is None:
         listed = "; ".join(map(str, areas.areas)) or "none"
-        fail("page-without-vma", f"the page {mapping.va:#x} of {slot} is in an area", f"the areas are {listed}", walk)
+        fail(
+            "page-without-vma", f"the page {mapping.va:#x} of {slot} is in an area", f"the areas are {listed}", walk, left_pages
+        )
     wanted = f"the page {mapping.va:#x} of {slot} is {area.protection}, as its area {area}"
     more = set(seen) - set(area.protection)
     fail("page-exceeds-vma" if more else "page-falls-short-of-vma", wanted, seen, walk)

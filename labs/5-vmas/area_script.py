@@ -152,7 +152,7 @@ class AreaScript:
         """Checks that the list is the model's, that the pages follow it, and that the touched pages are present and right."""
         __tracebackhide__ = True
         check_promised(self.guest, self.slot, self.model.areas, when)
-        memory = check_areas(self.guest, self.slot)
+        memory = check_areas(self.guest, self.slot, left_pages=_FAULT)
         seen = (memory.heap_start, memory.heap_end)
         wanted = (self.model.heap_start, self.model.heap_end)
         words = f"{when}, the heap is {wanted[0]:#x}-{wanted[1]:#x}"

@@ -17,6 +17,7 @@ Step = tuple[str, list[Operation]]
 
 _HUGE = 100 << 40
 """So much that whoever goes over it page by page, or table by table, does not come back."""
+_MANY = 600
 _REPLACE = PRIVATE | ANONYMOUS | FIXED
 _NOREPLACE = PRIVATE | ANONYMOUS | FIXED_NOREPLACE
 
@@ -144,6 +145,19 @@ def far_steps(places: Places) -> list[Step]:
         ("there are as many areas as there can be", [mmap(places.two, 140 * PAGE), *many, load(places.two)]),
         ("the stack grows all the same", [store(places.user.stack_top - 40 * PAGE, 9)]),
         ("all these areas are gone", [munmap(places.two, 140 * PAGE)]),
+    ]
+
+
+def many_steps(places: Places) -> list[Step]:
+    """Returns steps on more pages than whoever goes over them in batches has in one, and than one table has entries."""
+    start = places.far - _MANY // 2 * PAGE
+    last = start + (_MANY - 1) * PAGE
+    return [
+        (f"{_MANY} pages are in use", [mmap(start, _MANY * PAGE), sweep(start, _MANY, 0x55)]),
+        ("mprotect has made all of them read-only", [mprotect(start, _MANY * PAGE, READ), load(last)]),
+        ("mprotect has changed all of them back", [mprotect(start, _MANY * PAGE, READ | WRITE), store(last, 0x56)]),
+        ("munmap has taken all but the last", [munmap(start, (_MANY - 1) * PAGE), load(last)]),
+        ("munmap has taken the last", [munmap(last, PAGE)]),
     ]
 
 

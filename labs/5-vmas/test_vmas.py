@@ -17,6 +17,7 @@ from area_steps import (
     brk_steps,
     code_at,
     far_steps,
+    many_steps,
     mmap_steps,
     mprotect_steps,
     own_steps,
@@ -385,7 +386,8 @@ def test_memory_calls(boot: Boot) -> None:
     script = _life(guest)
     heap = script.model.heap_start
     at = script.places
-    steps = [*mmap_steps(at), *mprotect_steps(at), *brk_steps(at, heap), *far_steps(at), *own_steps(at, script.program, heap)]
+    own = own_steps(at, script.program, heap)
+    steps = [*mmap_steps(at), *mprotect_steps(at), *brk_steps(at, heap), *far_steps(at), *many_steps(at), *own]
     for what, operations in steps:
         before = {mapping.va: mapping.pa for mapping in user_mappings(guest, script.root)}
         script.play(operations, f"when {what}")
