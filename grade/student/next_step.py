@@ -17,9 +17,12 @@ _VAGUE = OF_THE_END | {"kernel-check-failed", "wrong-answer"}
 
 
 def points_line(lab: int, kept: Sequence[Kept]) -> str:
-    """Returns the points so far, ISA by ISA."""
+    """Returns the points so far, ISA by ISA, and what of earlier labs has no points here and must hold all the same."""
     parts = (f"{one.points:g} of {one.most:g} points on {one.isa}" for one in kept)
-    return f"Lab {lab}: {', '.join(parts)}."
+    failed = {result.milestone for one in kept for result in one.results if result.status is Status.FAILED}
+    earlier = [number for number in failed if not number.startswith(f"{lab}.")]
+    broken = ", ".join(sorted(earlier, key=lambda number: [int(part) for part in number.split(".")]))
+    return f"Lab {lab}: {', '.join(parts)}." + (f" Of earlier labs, {broken} must still hold, and does not." if broken else "")
 
 
 def to_put_back(tree: Tree) -> list[str]:
@@ -81,10 +84,11 @@ def _to_write(tree: Tree, result: Result) -> list[str]:
     first = _first_to_write(function, result.isa, find_remaining(tree))
     if first is None:
         return [f"{_name(result)} waited for {function}, which is not a placeholder any more: ./pagewalk grade"]
+    before = f", and then {function}, for which this waits" if first.function != function else ""
     handout = next((f"{lab.prefix}README.md" for lab in tree.labs if lab.number == first.lab), "the handout")
     return [
         f"Next: {_name(result)}.",
-        f"  write {first.function} at {first.place}; what it must do is in the comment there and in {handout}",
+        f"  write {first.function} at {first.place}{before}; what it must do is in the comment there and in {handout}",
     ]
 
 

@@ -3,6 +3,7 @@
 import io
 import json
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -13,8 +14,8 @@ from grade.ladder.labs import LadderError
 from grade.ladder.trees import Tree
 from grade.results.result import Result, Status
 from grade.student.around_grading import after_grading, refuse_conflicts
-from grade.student.kept import keep, load
-from grade.student.next_step import next_steps, urgency
+from grade.student.kept import Kept, keep, load
+from grade.student.next_step import next_steps, points_line, urgency
 from grade.student.remaining import find_remaining
 from grade.student.status import show_status
 from grade.student.submit import submit
@@ -78,7 +79,10 @@ def test_only_the_courses_isas_count(tmp_path: Path) -> None:
 def test_what_is_not_written_is_named_with_its_place(tmp_path: Path) -> None:
     lines = next_steps(Tree(student_clone(tmp_path)), [result("1.2"), NOT_WRITTEN])
     assert lines[0] == "Next: 1.1 on x86_64 (Title of 1.1)."
-    assert "write second1 at kernel/lab1.h:5;" in lines[1] and "labs/1-rung/README.md" in lines[1]
+    assert (
+        "write second1 at kernel/lab1.h:5, and then first1, for which this waits;" in lines[1]
+        and "labs/1-rung/README.md" in lines[1]
+    )
 
 
 def test_an_isas_own_function_is_the_one_to_write(tmp_path: Path) -> None:
@@ -202,6 +206,13 @@ def test_points_are_kept_and_a_partial_run_changes_only_its_milestones(tmp_path:
     assert "Lab 1: 100 of 100 points on x86_64." in text and "./pagewalk submit" in text
     assert "git merge origin/lab2" in status(clone) and "1.1" not in status(clone)
     assert "0 of 50" in graded(clone, failed[:1], ("x86_64",))  # all of them, as it is now: nothing old is left
+
+
+def test_what_does_not_hold_of_earlier_labs_is_said_beside_the_points() -> None:
+    results = [replace(one, lab=2) for one in (result("2.1"), result("1.10", Status.FAILED), result("1.2", Status.FAILED))]
+    line = points_line(2, [Kept(2, "x86_64", "", True, {}, results)])
+    assert line.endswith(" points on x86_64. Of earlier labs, 1.2, 1.10 must still hold, and does not.")
+    assert "earlier" not in points_line(2, [Kept(2, "x86_64", "", True, {}, results[:1])])
 
 
 def test_a_partial_run_alone_is_not_everything(tmp_path: Path) -> None:
