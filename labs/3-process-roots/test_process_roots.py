@@ -35,7 +35,7 @@ from grade.checks.process_checks import (
 )
 from grade.checks.settings import check_settings, on_another_cpu
 from grade.diagnosis import diagnose
-from grade.diagnosis.failure import expect, fail
+from grade.diagnosis.failure import expect, expect_found, fail
 from grade.diagnosis.process_ends import ROOTS
 from grade.isa import Isa
 from grade.ladder.build import Kernel
@@ -285,10 +285,9 @@ def _check_text(guest: Guest, process: Process, image: UserImage) -> None:
         if is_awaited(guest, process.root, text.va + at, "execute"):
             continue
         walk = walk_in(guest, process.root, text.va + at)
-        wanted = text.content[at : at + PAGE]
-        seen = guest.read_physical(walk.pa, len(wanted))
-        what = f"the program's code at {walk.va:#x} of {process}"
-        expect(seen == wanted, "user-page-not-mapped", what, "other bytes", walk)
+        content, what = text.content[at : at + PAGE], f"the program's code at {walk.va:#x} of {process}"
+        pa = expect_found(walk.pa, "user-page-not-mapped", what, "nothing is mapped", walk)
+        expect(guest.read_physical(pa, len(content)) == content, "user-page-not-mapped", what, "other bytes", walk)
 
 
 @milestone("3.7", points=10, witness="KW")
@@ -552,7 +551,9 @@ def test_stack_overflow(boot: Boot) -> None:
         walk = guest.walk(va)
         wanted = f"nothing maps {va:#x}, in the guard below the stack of {victim}"
         expect(walk.mapping is None, "kernel-stack-guard-mapped", wanted, "a page is there", walk)
-    frames = [guest.walk(va).pa for va in neighbour.stack_pages]
+    walks = [guest.walk(va) for va in neighbour.stack_pages]
+    wanted = f"all of the kernel stack of {neighbour} is mapped"
+    frames = [expect_found(walk.pa, "kernel-stack-not-in-root", wanted, f"{walk.va:#x} is not", walk) for walk in walks]
     before = [guest.read_physical(pa, PAGE) for pa in frames]
     _divert(guest, guest.image.va("use_stack"), 64)
     stop = guest.machine.run()

@@ -24,7 +24,7 @@ from grade.checks.window_checks import (
     window_table,
     window_writes,
 )
-from grade.diagnosis.failure import expect, fail
+from grade.diagnosis.failure import expect, expect_found, fail
 from grade.machine.facts import Fact
 from grade.plugin import milestone
 
@@ -189,13 +189,15 @@ def _part_neighbours(guest: Guest, root: int, va: int) -> None:
     Usually they are not, since frames were freed before. The TLB may know the old ones: the program, which reads through
     it at the end, is not asked for its opinion.
     """
-    entries = [walk_in(guest, root, va + number * PAGE).mapping.entry_address for number in range(3)]
+    walks = [walk_in(guest, root, va + number * PAGE) for number in range(3)]
+    wanted = "each of three pages that the program has written to is there"
+    pages = [expect_found(walk.mapping, "user-page-not-mapped", wanted, f"{walk.va:#x} is not", walk) for walk in walks]
+    entries, frames = [page.entry_address for page in pages], [page.pa for page in pages]
     first, second, third = (guest.read_physical(entry, 8) for entry in entries)
-    frames = [walk_in(guest, root, va + number * PAGE).pa for number in range(2)]
     if frames[1] == frames[0] + PAGE:
         guest.machine.write_physical(entries[0], third)
         guest.machine.write_physical(entries[2], first)
-    frames = [walk_in(guest, root, va + number * PAGE).pa for number in range(2)]
+        frames[0] = frames[2]
     if frames[1] == frames[0] + PAGE:
         raise RuntimeError(f"the frames {first!r}, {second!r} and {third!r} cannot be parted")
 
@@ -366,7 +368,10 @@ def _check_half_writable(guest: Guest) -> None:
     _run_into_call(guest, "border", "the call of write")
     root = _run_into_call(guest, "border", "the call of wait4")
     second = _program(guest, "border").va("g_pages") + PAGE
-    page, (clear, add) = walk_in(guest, root, second).mapping, guest.isa.paging.read_only
+    walk, (clear, add) = walk_in(guest, root, second), guest.isa.paging.read_only
+    page = expect_found(
+        walk.mapping, "user-page-not-mapped", f"{second:#x}, which border has written to, is there", "it is not", walk
+    )
     guest.machine.write_physical(page.entry_address, (page.entry & ~clear | add).to_bytes(8, "little"))
     before = read_user(guest, root, second, PAGE)
     result, _ = _run_through_call(guest, "border", "the end of wait4")
@@ -425,7 +430,8 @@ def test_window_is_private(boot: Boot, image: KernelImage) -> None:
         check_private(guest, slot)
     table = window_table(guest)
     place, leaf = table + 8 * last, guest.read_physical(table + 8 * last, 8)
-    shown = guest.walk(va).pa
+    walk, wanted = guest.walk(va), f"the window at {va:#x}, which is open, translates"
+    shown = expect_found(walk.pa, "temp-window-not-in-root", wanted, "it does not", walk)
     marks = _mark(guest, shown, 1)
     before = guest.read_physical(frames, last * PAGE)
     for kind in kinds:
