@@ -79,9 +79,25 @@ def _check_code_is_high(guest: Sight, wanted: str, pc: int | None = None) -> Non
     cpu, text = guest.cpu(), guest.layout.region("text")
     if pc is None:  # in Arm's vectors the pc is theirs; the link register still tells who ran
         pc = cpu.registers.get(guest.isa.registers.link, cpu.pc) if guest.isa.traps.is_at_entrance(guest, cpu) else cpu.pc
-    if guest.offset and cpu.sp >= guest.offset and text.pa <= pc < text.end:
-        seen = f"the stack is high ({cpu.sp:#x}), but the code runs low: at {pc:#x} ({guest.place(pc)})"
-        fail("pc-still-low", wanted, seen, guest.walk(pc))
+    if not guest.offset or not text.pa <= pc < text.end:
+        return
+    where = f"{cpu.sp:#x}" if cpu.sp >= guest.offset else "it ran out, by one fault after the other"
+    if cpu.sp >= guest.offset or _is_on_lost_emergency_stack(guest, cpu):
+        fail(
+            "pc-still-low",
+            wanted,
+            f"the stack is high ({where}), but the code runs low: at {pc:#x} ({guest.place(pc)})",
+            guest.walk(pc),
+        )
+
+
+def _is_on_lost_emergency_stack(guest: Sight, cpu: CpuState) -> bool:
+    """Returns whether low code uses the emergency stack by its low address, which is gone.
+
+    It went there because the stack was full. With the low map gone, only a high stack could be filled.
+    """
+    region = guest.layout.region_at(cpu.sp)
+    return region is not None and region.name == "emergency-stack" and guest.walk(cpu.sp).mapping is None
 
 
 # --- the kernel could still report -----------------------------------------------------------------------------------
