@@ -206,7 +206,7 @@ def _boot(boots: Boots, kernel: Kernel, target: Target, script: str = "", **opti
     libraries = []
     if (watch := watch_roots(guest)) is not None:
         boots.watches.append(watch)
-        libraries.append(watch.library)
+        libraries.append(watch.plugin_file)
     guest.machine.sandbox = target.around_qemu(kernel.elf, *libraries)
     boots.guests.append(guest)
     guest.machine.start()
@@ -225,7 +225,7 @@ def boot_witnessed(kernel: Kernel, boots: Boots, target: Target) -> Iterator[Boo
             witnesses.callback(witness.close)
             recipe = Recipe(kernel.isa, str(kernel.elf), script(image), secrets.randbits(63))
             guest = guest_beside(witness, recipe, kernel.tree)
-            guest.machine.sandbox = target.around_qemu(kernel.elf, witness.library)
+            guest.machine.sandbox = target.around_qemu(kernel.elf, witness.plugin_file)
             boots.guests.append(guest)
             guest.machine.start()
             return guest, witness

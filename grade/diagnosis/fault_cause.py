@@ -56,9 +56,8 @@ def cause_of_fault(guest: Sight, attempt: Attempt) -> str:
         return "wrong-root-loaded" if guest.facts("process") else "boot-map-too-short"
     if offset > 0 and not high and region is not None and walker.walk(pa + guest.layout.offset_of(region)).mapping is not None:
         cause = _cause_still_low(region, attempt)
-        return (
-            "unexpected-fault" if cause == "pointer-still-low" and guest.facts("process") else cause
-        )  # the kernel moved long ago
+        has_long_moved = bool(guest.facts("process"))
+        return "unexpected-fault" if cause == "pointer-still-low" and has_long_moved else cause
     if high and region is not None and len(walk.steps) == 1 and not guest.facts("process"):
         return "upper-half-emptied"  # it ran there
     return _cause_missing(walker, region, (walk.va - pa, pa), attempt.role)

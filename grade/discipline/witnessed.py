@@ -60,8 +60,8 @@ class Witness:
         }  # fmt: skip
         if watched is not None:
             arguments["watched"] = f"{watched:#x}"
-        self.library = _library(image.isa, folder)
-        self.plugin = ",".join([comma_doubled(self.library), *(f"{name}={value}" for name, value in arguments.items())])
+        self.plugin_file = _library(image.isa, folder)
+        self.plugin = ",".join([comma_doubled(self.plugin_file), *(f"{name}={value}" for name, value in arguments.items())])
         self.inherited = (self._lines.fileno(), self._counters.fileno())
 
     def attach(self, machine: Machine) -> None:

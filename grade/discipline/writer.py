@@ -74,7 +74,7 @@ def _events(guest: Guest, target: Target, watched: int | None) -> tuple[Event, .
     witness = Witness(guest.image, tells_all=watched is None, watched=watched)
     try:
         again = guest_beside(witness, guest.recipe, guest.tree, _CPU_SECONDS, _IDLE_SECONDS)
-        again.machine.sandbox = target.around_qemu(guest.image.elf, witness.library)
+        again.machine.sandbox = target.around_qemu(guest.image.elf, witness.plugin_file)
         with again:
             again.machine.run()
             return witness.record().events
