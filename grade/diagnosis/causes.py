@@ -187,7 +187,7 @@ CAUSES: dict[str, Cause] = {
     "user-stack-not-mapped": Cause("The user stack pointer is not in a page of the user's.", _SPACE),
     "user-page-unexpected": Cause("A process's root has a page that nobody has asked for.", _SPACE),
     "user-half-shared": Cause("Two processes have a page or a table of the user half in common.", _SPACE),
-    "wrong-user-permission": Cause("A user page permits more or less than its segment.", _SPACE),
+    "wrong-user-permission": Cause("A user page permits more or less than its segment.", _RIGHTS),
     "user-page-global": Cause("A user page is marked global: its translation outlives the switch of roots.", _RIGHTS),
     "user-makes-no-progress": Cause("The timer does not interrupt user mode, or nothing else goes on there.", ""),
     "process-killed": Cause("A process that did nothing wrong was killed.", _MEMORY),

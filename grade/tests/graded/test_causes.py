@@ -39,3 +39,11 @@ def test_the_kernel_has_each_check_that_has_a_cause() -> None:
     files = [*ROOT.glob("kernel/**/*.cc"), *ROOT.glob("kernel/**/*.h"), *ROOT.glob("arch/**/*.cc")]
     names = {name for file in files for name in re.findall(r'CHECK_NAMED\("([a-z][a-z-]+)"', file.read_text(encoding="utf-8"))}
     assert names == {*CHECKS_OF_FRAMES, *CAUSES_OF_CHECKS}
+
+
+def test_the_rights_of_user_pages_are_this_labs_business() -> None:
+    """From lab 5 on whoever brings a page says what it permits; before, whoever maps it."""
+    cause = CAUSES["wrong-user-permission"]
+    files = [cause.file_in(lab, "x86_64") for lab in (3, 4, 5, 6)]
+    space = "kernel/space/address_space.cc"
+    assert files == [space, space, "kernel/space/fault.cc", "kernel/space/clone.cc"]
