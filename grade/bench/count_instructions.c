@@ -9,10 +9,8 @@
 //   user COUNT NANOSECONDS        the first instruction of a user program
 //   marker ID COUNT NANOSECONDS   a marker: an instruction without effect that nothing else would use
 //
-// COUNT is the number of instructions before this one; NANOSECONDS are those of CLOCK_MONOTONIC. A marker is
-//   x86_64   nopl 0x4d4b0000 + ID(%rax)   0f 1f 80, then four bytes of displacement
-//   aarch64  movz xzr, #ID                0xd280001f + (ID << 5)
-// with an ID from 1 to 0xffff.
+// COUNT is the number of instructions before this one; NANOSECONDS are those of CLOCK_MONOTONIC. Which instruction is a
+// marker says the ISA (marker.h).
 //
 // Distributions ship QEMU without qemu-plugin.h (QEMU's manual, docs/devel/tcg-plugins), so what is used of it is
 // declared here. PLUGIN_API is the version that the build is for: 1 is QEMU 7.2's; 3 is that of 9.1 and later.
@@ -24,6 +22,8 @@
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
+
+#include "grade/bench/marker.h"
 
 // --- QEMU's side -----------------------------------------------------------------------------------------------------
 
@@ -57,39 +57,10 @@ const void* qemu_plugin_insn_data(const struct qemu_plugin_insn*);
 
 __attribute__((visibility("default"))) int qemu_plugin_version = PLUGIN_API;
 
-// --- markers ---------------------------------------------------------------------------------------------------------
-
-enum { kLongest = 7, kIdMask = 0xffff };
-
-typedef struct {
-  size_t size;
-  uint8_t bytes[kLongest];
-} Instruction;
-
-static uint32_t word_at(const uint8_t* bytes) {  // little endian, on any host
-  return bytes[0] | bytes[1] << 8 | bytes[2] << 16 | (uint32_t)bytes[3] << 24;
-}
-
-// The marker's ID, or 0 if it is another instruction.
-
-static unsigned marker_x86_64(const Instruction* instruction) {
-  static const uint8_t kNopWithDisplacement[] = {0x0f, 0x1f, 0x80};
-  if (instruction->size != 7 || memcmp(instruction->bytes, kNopWithDisplacement, 3) != 0) return 0;
-  const uint32_t displacement = word_at(instruction->bytes + 3);
-  return (displacement & ~(uint32_t)kIdMask) == 0x4d4b0000 ? displacement & kIdMask : 0;
-}
-
-static unsigned marker_aarch64(const Instruction* instruction) {
-  if (instruction->size != 4) return 0;
-  const uint32_t word = word_at(instruction->bytes);
-  return (word & ~(kIdMask << 5)) == 0xd280001f ? word >> 5 & kIdMask : 0;
-}
-
 // --- counting --------------------------------------------------------------------------------------------------------
 
 static FILE* g_out;
 static uint64_t g_user_low, g_user_high;  // from low up to, but not including, high
-static unsigned (*g_marker)(const Instruction*);
 static uint64_t g_count;
 static bool g_user_seen;
 
@@ -115,20 +86,20 @@ static void count_marker(unsigned cpu, void* id) {
   count(cpu, id);
 }
 
-static Instruction read_instruction(const struct qemu_plugin_insn* translated) {
-  Instruction instruction = {.size = qemu_plugin_insn_size(translated)};
-  const size_t size = instruction.size < kLongest ? instruction.size : kLongest;
+static unsigned marker_in(const struct qemu_plugin_insn* translated) {
+  const size_t size = qemu_plugin_insn_size(translated);
 #if PLUGIN_API >= 3
-  qemu_plugin_insn_data(translated, instruction.bytes, size);
+  uint8_t bytes[16];
+  if (size > sizeof bytes) return 0;
+  qemu_plugin_insn_data(translated, bytes, size);
 #else
-  memcpy(instruction.bytes, qemu_plugin_insn_data(translated), size);
+  const uint8_t* bytes = qemu_plugin_insn_data(translated);
 #endif
-  return instruction;
+  return marker_id(bytes, size);
 }
 
 static void instrument(struct qemu_plugin_insn* translated) {
-  const Instruction instruction = read_instruction(translated);
-  const unsigned id = g_marker(&instruction);
+  const unsigned id = marker_in(translated);
   const uint64_t address = qemu_plugin_insn_vaddr(translated);
   const bool is_user = address >= g_user_low && address < g_user_high;
   const execution_callback callback = id != 0 ? count_marker : is_user ? count_user : count;
@@ -166,9 +137,7 @@ __attribute__((visibility("default"))) int qemu_plugin_install(qemu_plugin_id_t 
     if (!take_argument(argv[i])) return refuse("there is no argument ", argv[i]);
   }
   if (g_out == NULL) return refuse("out= is missing, or cannot be written to", "");
-  if (strcmp(info->target_name, "x86_64") == 0) g_marker = marker_x86_64;
-  if (strcmp(info->target_name, "aarch64") == 0) g_marker = marker_aarch64;
-  if (g_marker == NULL) return refuse("no marker is known for ", info->target_name);
+  if (strcmp(info->target_name, kTarget) != 0) return refuse("it is not made for ", info->target_name);
   setvbuf(g_out, NULL, _IOLBF, 0);  // QEMU may be killed: each line must be out at once
   qemu_plugin_register_vcpu_tb_trans_cb(plugin, block_translated);
   return 0;

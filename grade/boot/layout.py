@@ -29,6 +29,16 @@ class UserLayout:
         return self.stack_top - self.stack_size
 
     @property
+    def nothing(self) -> int:
+        """An address between programs, with their heaps while these are small, and the stack, however far it grows."""
+        return self.stack_limit // 2 // PAGE * PAGE
+
+    @property
+    def room(self) -> int:
+        """How many bytes there are for mmap."""
+        return self.end - self.map_start
+
+    @property
     def stack(self) -> range:
         """The pages of the stack with which a process begins."""
         return range(self.stack_start, self.stack_top, PAGE)

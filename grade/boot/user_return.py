@@ -30,8 +30,7 @@ class UserReturn:
     @property
     def result(self) -> int:
         """The result of the system call from which it returns, as a signed number."""
-        value = self.registers[self.isa.registers.result]
-        return value - (1 << 64) if value >> 63 else value
+        return self.isa.registers.signed(self.registers[self.isa.registers.result])
 
     @property
     def thread_pointer(self) -> int:

@@ -58,12 +58,13 @@ def window_table(guest: Guest, roots: Iterable[int] = ()) -> int:
 def window_entries(guest: Guest, table: int) -> list[int]:
     """Returns the entries of all slots."""
     data = guest.read_physical(table, _size(guest))
-    return [int.from_bytes(data[at : at + 8], "little") for at in range(0, len(data), 8)]
+    size = guest.isa.paging.walker.entry_bytes
+    return [int.from_bytes(data[at : at + size], "little") for at in range(0, len(data), size)]
 
 
 def _size(guest: Guest) -> int:
     """Returns the size of the part of the table that holds the slots."""
-    return len(guest.layout.temp_slots) * 8
+    return len(guest.layout.temp_slots) * guest.isa.paging.walker.entry_bytes
 
 
 def check_all_slots_empty(guest: Guest, when: str, roots: Iterable[int] = ()) -> None:

@@ -1,9 +1,7 @@
 """Names why the hardware accepts no access by way of an entry, from the entry alone."""
 
+from grade.isa import isa_called
 from grade.walker import RadixWalker, Walk
-
-VIRTUAL = 1 << 46
-"""No RAM is so far up: an address from here on is a virtual one, or what is left of it in an entry."""
 
 
 def cause_in_defect(walker: RadixWalker, walk: Walk) -> str | None:
@@ -17,5 +15,5 @@ def cause_in_bits(walker: RadixWalker, walk: Walk) -> str | None:
         return None
     address = walker.table_address(walk.steps[-1].word)
     if address >> walker.physical_bits:
-        return "virtual-address-as-physical" if address >= VIRTUAL else "address-too-wide"
+        return "virtual-address-as-physical" if address >= isa_called(walker.isa).paging.never_physical else "address-too-wide"
     return "reserved-bit-set"

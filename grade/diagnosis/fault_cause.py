@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 
 from grade.boot.frame_records import is_fill_of_freed
 from grade.boot.sight import Sight
-from grade.diagnosis.defects import VIRTUAL, cause_in_bits
+from grade.diagnosis.defects import cause_in_bits
 from grade.diagnosis.process_ends import cause_in_process_root
 from grade.diagnosis.window_ends import cause_in_window, cause_of_user_pointer
 from grade.isa.board import Region
@@ -47,7 +47,7 @@ def cause_of_fault(guest: Sight, attempt: Attempt) -> str:
         return _cause_in_entry(guest, walker, walk)
     if walk.mapping is not None:
         return _cause_in_permission(walk, attempt.access, offset)
-    if _has_other_levels(walker, walk.va, pa):
+    if _has_other_levels(walker, guest.isa.paging.levels, walk.va, pa):
         return "wrong-level-count"
     if (cause := cause_in_process_root(guest, walk.va, walk.root, attempt.role)) is not None:
         return cause
@@ -94,14 +94,14 @@ def _cause_of_overwriting(guest: Sight, walk: Walk) -> str:
     return "kernel-half-freed" if walk.va >= guest.offset else "frame-freed-in-use"
 
 
-def _has_other_levels(walker: RadixWalker, va: int, pa: int) -> bool:
-    """Returns whether `va` would translate to `pa` if the CPU walked one level less, or one more, from the same root."""
+def _has_other_levels(walker: RadixWalker, most: int, va: int, pa: int) -> bool:
+    """Returns whether `va` would translate to `pa` if the CPU walked one level less, or one more, but not more than `most`, from the same root."""
     for difference in (-1, 1):
         other = copy(walker)
         other.windows = tuple(
-            replace(w, top=w.top + difference, entries=1 << walker.index_bits) for w in walker.windows if w.top < 4
+            replace(w, top=w.top + difference, entries=1 << walker.index_bits) for w in walker.windows if w.top < most
         )
-        if other.windows and other.windows[0].top <= 3 and other.walk(va).pa == pa:
+        if other.windows and other.windows[0].top < most and other.walk(va).pa == pa:
             return True
     return False
 
@@ -110,15 +110,14 @@ def _cause_in_entry(guest: Sight, walker: RadixWalker, walk: Walk) -> str:
     """Names why the hardware did not accept the entry, or the register, at which the walk ended."""
     if walk.fault == "reserved-bit":
         unset = {problem.cause for problem in guest.isa.control.problems(Settings(walker.registers))}
-        no_execute = (walk.steps[-1].entry or 0) >> 63  # the only bit that is reserved while NXE is off, and only then
-        if no_execute and "nx-not-enabled" in unset:
+        if (walk.steps[-1].entry or 0) & guest.isa.paging.reserved_at_first and "nx-not-enabled" in unset:
             return "nx-not-enabled"
     if (cause := cause_in_bits(walker, walk)) is not None:
         return cause
     if walk.fault == "outside-address-size" and is_fill_of_freed(guest, walk.va):
         return "frame-freed-in-use"
     if walk.fault == "table-outside-memory":
-        return "virtual-address-as-physical" if _looks_virtual(walk) else "table-outside-memory"
+        return "virtual-address-as-physical" if _looks_virtual(guest, walk) else "table-outside-memory"
     return {
         "wrong-type": "wrong-descriptor-type",
         "access-flag": "access-flag-clear",
@@ -128,11 +127,11 @@ def _cause_in_entry(guest: Sight, walker: RadixWalker, walk: Walk) -> str:
     }.get(walk.fault or "", "unexpected-fault")
 
 
-def _looks_virtual(walk: Walk) -> bool:
+def _looks_virtual(guest: Sight, walk: Walk) -> bool:
     """Returns whether the table outside memory has address bits that only a virtual address has."""
     last = walk.steps[-1] if walk.steps else None
     address = last.table if last is not None else walk.root or 0
-    return address >= VIRTUAL
+    return address >= guest.isa.paging.never_physical
 
 
 def _cause_in_permission(walk: Walk, access: Access, offset: int) -> str:

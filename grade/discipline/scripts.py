@@ -4,10 +4,9 @@ import random
 
 from grade.boot.kernel_image import KernelImage
 from grade.boot.layout import PAGE, layout_of
-from grade.boot.unused_pages import unused_pages
+from grade.boot.unused_pages import fixed_pages, unused_pages
+from grade.isa import isa_called
 
-_LOW, _BESIDE = 0x5000_0000_0000, 0x6000_0000_0000
-"""User addresses that no process uses, where nobody draws others."""
 _FAILING = 4
 _PROGRAMS = {3: ("hello", "greet", "segments"), 4: ("border 4000 100",), 5: ("vmatest",), 6: ("family", "forktest")}
 """What runs from each lab on."""
@@ -17,7 +16,8 @@ _TOGETHER = ("tag 1 20", "tag 2 20")
 
 def script_for(image: KernelImage, lab: int, chance: random.Random | None = None) -> str:
     """Returns lines for the monitor of that lab's kernel, without the end; with `chance` pages are at drawn addresses."""
-    low, beside = unused_pages(chance, 2) if chance is not None else (_LOW, _BESIDE)
+    isa = isa_called(image.isa)
+    low, beside = unused_pages(isa, chance, 2) if chance is not None else fixed_pages(isa)
     frame = layout_of(image).region("frames").end  # RAM that the window does not have
     lines = [f"map {low:#x} {frame:#x} w", f"poke {low:#x} 1", "breakpoint", "peek 0", "ticks 5"]
     if lab >= 3:

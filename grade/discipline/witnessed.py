@@ -101,8 +101,9 @@ def guest_beside(
 def _library(isa: str, folder: Path) -> Path:
     first = _PLUGIN / "witness.c"
     others = [source for source in sorted(_PLUGIN.glob("*.c")) if source != first]
-    of_isa = Path(str(isas.__file__)).parent / isa / "discipline.c"
-    return qemu_plugin(isa, folder, first, *others, of_isa, headers=tuple(sorted(_PLUGIN.glob("*.h"))))
+    of_isa = Path(str(isas.__file__)).parent / isa
+    headers = (*sorted(_PLUGIN.glob("*.h")), of_isa / "tables.h")
+    return qemu_plugin(isa, folder, first, *others, of_isa / "discipline.c", headers=headers)
 
 
 def _path_of(file: BinaryIO) -> str:

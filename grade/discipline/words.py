@@ -2,10 +2,11 @@
 
 import re
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 
 from grade.boot.kernel_image import KernelImage, SourceCall
 from grade.discipline.record import Event
+from grade.isa import isa_called
 from grade.ladder.labs import Lab, owner_of
 
 
@@ -77,7 +78,7 @@ RULES: dict[str, Rule] = {
     "unsynchronised": Rule(
         "translation relies on a register before its new value is certain to count",
         "The CPU may still use the old value.",
-        "Put an isb between the write to the register and what relies on it.",
+        "Put an {instructions} between the write to the register and what relies on it.",
     ),
     "unflushed": Rule(
         "translation is turned on before the TLB was invalidated",
@@ -117,32 +118,35 @@ _ENGINE = re.compile(r"kernel/(paging|map)/")
 
 _STATES = {
     "written": "no barrier has come after that store, so an invalidation does not count yet",
-    "left": "no isb has come after the load of the next root, so an invalidation does not count yet",
+    "left": "no {instructions} has come after the load of the next root, so an invalidation does not count yet",
     "seen": "nothing has invalidated it since",
     "invalidated": "it was invalidated, but no barrier has waited for that to be complete",
-    "forgotten": "it was invalidated, but no isb has followed: an instruction may have been begun before that",
+    "forgotten": "it was invalidated, but no {instructions} has followed: an instruction may have been begun before that",
 }
 
 
 _CODE_STATES = {
     "uncleaned": "it was not cleaned from the data cache",
-    "leaving": "it was cleaned from the data cache, but no dsb has waited for that",
+    "leaving": "it was cleaned from the data cache, but nothing has waited for that",
     "old": "old instructions were not invalidated in the instruction cache after that was complete",
-    "unawaited": "old instructions were invalidated in the instruction cache, but no dsb has waited for that",
+    "unawaited": "old instructions were invalidated in the instruction cache, but nothing has waited for that",
 }
 _CODE_INSTEAD = {
-    "leaving": "Wait until what was cleaned has arrived (dsb ish) before you invalidate old instructions.",
-    "old": "Invalidate old instructions (ic iallu) after what was cleaned has arrived (dsb ish).",
-    "unawaited": "Wait until old instructions are gone (dsb ish).",
+    "leaving": "Wait until what was cleaned has arrived ({cleaned}) before you invalidate old instructions.",
+    "old": "Invalidate old instructions ({old_code}) after what was cleaned has arrived ({cleaned}).",
+    "unawaited": "Wait until old instructions are gone ({invalidation}).",
 }
 
 _INSTEAD = {
-    "written": "Wait until the walker sees the store (dsb ishst) before you invalidate.",
-    "left": "Put an isb between the load of the root and the invalidation.",
-    "invalidated": "Wait until the invalidation is complete (dsb ish) before you rely on it.",
-    "forgotten": "Put an isb between the invalidation and the code that relies on it.",
+    "written": "Wait until the walker sees the store ({tables}) before you invalidate.",
+    "left": "Put an {instructions} between the load of the root and the invalidation.",
+    "invalidated": "Wait until the invalidation is complete ({invalidation}) before you rely on it.",
+    "forgotten": "Put an {instructions} between the invalidation and the code that relies on it.",
 }
-"""What to do instead where nothing but a barrier was missing, by the state of what is remembered."""
+"""What to do instead where nothing but a barrier was missing, by the state of what is remembered.
+
+What is in braces, here and above, is an instruction of the ISA's (grade/isa/barriers.py).
+"""
 
 
 @dataclass(frozen=True)
@@ -165,6 +169,7 @@ class Teller:
     def __init__(self, image: KernelImage, labs: Sequence[Lab]) -> None:
         self._image = image
         self._labs = list(labs)
+        self._barriers = asdict(isa_called(image.isa).barriers)
         self._known: dict[tuple[tuple[int, ...], re.Pattern[str] | None], SourceCall | None] = {}
 
     def tell(self, violation: Event) -> Story:
@@ -175,7 +180,7 @@ class Teller:
         return Story(
             rule,
             tuple(lines),
-            _instead(violation, rule),
+            self._of_isa(_instead(violation, rule)),
             line,
             line is not None and owner_of(self._labs, line.file) is not None,
         )
@@ -198,16 +203,21 @@ class Teller:
         """Returns what was done to the entry that may be remembered, and what was not."""
         if violation.rule in _WRITTEN:
             states = [_CODE_STATES[violation.values["code-state"]]] if violation.rule == "unfetched" else []
-            return [f"{_WRITTEN[violation.rule](violation)}, {self._by(violation, 'old-at')}", *states]
+            return [f"{self._of_isa(_WRITTEN[violation.rule](violation))}, {self._by(violation, 'old-at')}", *states]
         if "old-state" not in violation.values:
             return []
         was = f"{_old(violation)} was {_gone(violation)}, {self._by(violation, 'old-at')}"
         state, early, before = _state(violation), violation.addresses("early-at"), violation.addresses("before-at")
         if early[0]:
-            return [was, f"it was invalidated too early, {self._said(early)}: {_STATES[_first_state(violation)]}"]
+            return [was, f"it was invalidated too early, {self._said(early)}: {self._of_isa(_STATES[_first_state(violation)])}"]
         if state not in ("invalidated", "forgotten") and before[0]:
-            return [was, f"{_STATES[state]}; the last invalidation of this address came before, {self._said(before)}"]
-        return [was, _STATES[state]]
+            unfinished = self._of_isa(_STATES[state])
+            return [was, f"{unfinished}; the last invalidation of this address came before, {self._said(before)}"]
+        return [was, self._of_isa(_STATES[state])]
+
+    def _of_isa(self, words: str) -> str:
+        """Returns the words with the instructions of the kernel's ISA."""
+        return words.format(**self._barriers)
 
     def _by(self, violation: Event, name: str) -> str:
         line = self._answers_for(violation, name)
@@ -232,7 +242,7 @@ class Teller:
 
 def _instead(violation: Event, rule: Rule) -> str:
     if violation.rule == "unseen" and violation.number("walker-sees"):
-        return "Put an isb between the barrier and the code that uses the address."
+        return "Put an {instructions} between the barrier and the code that uses the address."
     if violation.rule == "unfetched":
         return _CODE_INSTEAD.get(violation.values["code-state"], rule.instead)
     if "old-state" not in violation.values:
@@ -281,9 +291,9 @@ def _access(violation: Event) -> str:
 _WRITTEN: dict[str, Callable[[Event], str]] = {
     "unseen": lambda violation: (
         f"the entry of {violation.number('va'):#x} at {violation.number('slot'):#x} was written, and no "
-        + ("isb has followed its barrier" if violation.number("walker-sees") else "barrier has followed")
+        + ("{instructions} has followed its barrier" if violation.number("walker-sees") else "barrier has followed")
     ),
-    "unsynchronised": lambda violation: f"{violation.values['register']} was written, and no isb has followed",
+    "unsynchronised": lambda violation: f"{violation.values['register']} was written, and no {{instructions}} has followed",
     "unfetched": lambda violation: (
         f"the page of {violation.number('va'):#x}, to which user code has stored, became executable"
         if violation.number("by-user")

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from re import Pattern
 
+from grade.isa.barriers import Barriers
 from grade.isa.board import Board
 from grade.isa.code import Code
 from grade.isa.control import Control
@@ -24,6 +25,7 @@ class Isa:
     control: Control
     traps: Traps
     code: Code
+    barriers: Barriers
     exception_reader: Callable[[], ExceptionReader]
     """Makes a reader of QEMU's log of the exceptions that the CPU takes."""
     recorded_on: Pattern[str]

@@ -13,6 +13,8 @@ class Paging(ABC):
     walker: type[RadixWalker]
     user_end: int
     """Where the lower half of the address space ends."""
+    never_physical: int
+    """No RAM and no device is so far up: an address from here on is a virtual one, or what is left of it in an entry."""
     levels: int
     """How many levels of tables the kernel uses."""
     largest_leaf: int
@@ -21,8 +23,23 @@ class Paging(ABC):
     """Bits of any entry that the CPU sets by itself."""
     read_only: tuple[int, int]
     """The bits to clear and to set in a leaf that nobody may write to any longer."""
+    reserved_at_first: int = 0
+    """The bit of an entry that is reserved until a register turns on what it says; 0 if there is none."""
     root_in_gdb: str
     """The root of the lower half, as a GDB expression."""
+
+    @property
+    def table_span(self) -> int:
+        """How many bytes of addresses a table of pages translates."""
+        return 1 << self.walker.shift(1)
+
+    def encoded(self, entry: int) -> bytes:
+        """Returns an entry as it is in a table."""
+        return entry.to_bytes(self.walker.entry_bytes, "little")
+
+    @abstractmethod
+    def entry_of_table(self, pa: int) -> int:
+        """Returns an entry that leads to the table at `pa`."""
 
     def marks_global(self, page: Page) -> bool:
         """Returns whether the leaf says that it is global, also where the CPU has no global pages."""

@@ -45,6 +45,8 @@ class Bits:
 class Registers(ABC):
     """The names are QEMU's, in lower case."""
 
+    word_bytes: int
+    """The size of a general register, and so of a pointer."""
     pc: str
     sp: str
     general: tuple[str, ...]
@@ -74,6 +76,10 @@ class Registers(ABC):
     frame_pc: str
     frame_sp: str
     """The names that `struct TrapFrame` gives them (arch/<isa>/trap_frame.h)."""
+
+    def signed(self, value: int) -> int:
+        """Returns the number in a general register, read as two's complement."""
+        return value - (1 << 8 * self.word_bytes) if value >> 8 * self.word_bytes - 1 else value
 
     @abstractmethod
     def state(self, registers: dict[str, int], ask_qemu: Callable[[str], str]) -> CpuState:

@@ -16,7 +16,7 @@ _ROOT = Path(__file__).parents[2]
 
 @cache
 def qemu_plugin(isa: str, folder: Path, source: Path, *others: Path, headers: Sequence[Path] = ()) -> Path:
-    """Returns the sources as a shared library in `folder`, built if need be.
+    """Returns the sources as a shared library in `folder`, built if need be. They may include what is in the folder of the ISA.
 
     LadderError if there is no C compiler, or if they do not compile. ToolMissing, ToolTooOld: there is no QEMU.
     """
@@ -24,7 +24,7 @@ def qemu_plugin(isa: str, folder: Path, source: Path, *others: Path, headers: Se
     if compiler is None:
         names = ", ".join(_COMPILERS)
         raise LadderError(f"{source.stem} needs a C compiler of this machine, and none of {names} is on PATH")
-    command = [compiler, *_OPTIONS, f"-I{_ROOT}", f"-DPLUGIN_API={api_of(isa)}"]
+    command = [compiler, *_OPTIONS, f"-I{_ROOT}", f"-iquote{_ROOT}/grade/isa/{isa}", f"-DPLUGIN_API={api_of(isa)}"]
     return shared_library(command, source, folder, *others, headers=headers)
 
 

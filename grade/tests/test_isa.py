@@ -18,13 +18,22 @@ OF_ONE = re.compile(
 """A name of an ISA, or of a register that only one has."""
 
 
-GEOMETRY = re.compile(r"(?:<<|>>) *(?:39|47|48)\b|range\(256, 512\)|\b512 if\b|\bRSP0\b|the (?:IDT|GDT|TSS)\b")
-"""Where one format has its halves and its root's entries, and what only one ISA has in memory for the CPU."""
+INSTRUCTION = re.compile(
+    r"\b(?:[di]sb|dmb|ishst?|eret|svc|hvc|[wy]f[ie]|tlbi|msr|mrs|movz|brk #|dc [ci]\w+|ic i\w+|sfence|fence\.i|[ms]ret|ecall|csr[rwsc]\w*"
+    r"|invlpg|iretq?|hlt|l[gi]dt|swapgs|rdmsr|wrmsr|int3|ud2|nopl?\b|cpuid)\b"
+)
+"""An instruction that only one ISA has."""
+
+GEOMETRY = re.compile(
+    r"(?:<<|>>) *(?:3[3-9]|4\d|5\d|63)\b|\b0x[\da-f]{3,4}(?:_?[\da-f]{4}){2,3}\b|\brange\(256, 512\)|\b512 (?:if\b|\*)|\* 512\b"
+    r"|\b(?:entry|leaf)\b.*to_bytes\(8|kIndexBits *=|\bRSP0\b|the (?:IDT|GDT|TSS)\b"
+)
+"""Where one format has its halves, how wide its tables and entries are, and what only one ISA has in memory for the CPU."""
 
 
 def _modules() -> list[Path]:
-    everything = [*(ROOT / "grade").rglob("*.py"), *(ROOT / "labs").glob("*/*.py")]
-    return [path for path in everything if "tests" not in path.parts]
+    here = [path for kind in ("*.py", "*.c", "*.h") for path in (ROOT / "grade").rglob(kind)]
+    return [path for path in (*here, *(ROOT / "labs").glob("*/*.py")) if "tests" not in path.parts]
 
 
 def _lines_with(pattern: re.Pattern[str], own: set[Path]) -> list[str]:
@@ -48,12 +57,15 @@ def test_no_module_names_an_isa_but_its_own() -> None:
     assert (found := _lines_with(OF_ONE, own)) == [], "\n".join(found)
 
 
-def test_no_module_knows_the_geometry_of_one_format() -> None:
-    """Where the user half ends, and which entries of a root are for it, is asked of Paging and of the walker.
+def test_no_module_knows_an_instruction_of_one_isa() -> None:
+    """What to wait with, and what marks a place in a program, is asked of the ISA."""
+    own = {ROOT / "grade/isa" / name for name in ISAS}
+    assert (found := _lines_with(INSTRUCTION, own)) == [], "\n".join(found)
 
-    What milestones draw are addresses that are the user's on each ISA of today.
-    """
-    own = {ROOT / "grade/isa", ROOT / "grade/walker", ROOT / "grade/boot/unused_pages.py"}
+
+def test_no_module_knows_the_geometry_of_one_format() -> None:
+    """Where the user half ends, and which entries of a root are for it, is asked of Paging, of the walker and of the kernel."""
+    own = {ROOT / "grade/isa", ROOT / "grade/walker"}
     assert (found := _lines_with(GEOMETRY, own)) == [], "\n".join(found)
 
 

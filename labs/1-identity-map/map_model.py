@@ -13,8 +13,6 @@ from grade.isa import Isa
 if TYPE_CHECKING:
     from grade.boot.guest import Guest
 
-# Where user roots begin: the lower half of the address space, above what any lab's identity map uses.
-_LOW = 1 << 40
 _FLAGS = ("r", "w", "x", "wu", "xu", "ru")
 
 
@@ -26,9 +24,14 @@ class MapModel:
     random: random.Random
     pages: dict[int, tuple[int, str]] = field(default_factory=dict)
 
+    @property
+    def low(self) -> int:
+        """Where maps begin: in the lower half of the address space, above what any lab's identity map uses."""
+        return self.isa.paging.user_end // 8
+
     def commands(self, count: int) -> Iterator[tuple[str, dict[str, str]]]:
         """Yields monitor commands, each with the values that the answer must have."""
-        bases = [_LOW, self.isa.paging.user_end - 64 * PAGE, *(self._page() for _ in range(3))]
+        bases = [self.low, self.isa.paging.user_end - 64 * PAGE, *(self._page() for _ in range(3))]
         for _ in range(count):
             va = self.random.choice(bases) + self.random.randrange(64) * PAGE
             if self.random.random() < 0.5:
@@ -37,7 +40,7 @@ class MapModel:
                 yield self.lookup(va + self.random.randrange(PAGE))
 
     def _page(self) -> int:
-        return self.random.randrange(_LOW, self.isa.paging.user_end - 64 * PAGE) // PAGE * PAGE
+        return self.random.randrange(self.low, self.isa.paging.user_end - 64 * PAGE) // PAGE * PAGE
 
     def _map(self, va: int) -> tuple[str, dict[str, str]]:
         pa = self.isa.board.ram_base + (64 << 20) + self.random.randrange(4096) * PAGE
@@ -85,7 +88,7 @@ def _check_tables_are_asked(guest: "Guest", pages: Sequence[int]) -> None:
     __tracebackhide__ = True
     first, second, third = (guest.walk(va).steps[-1] for va in pages)
     for step, entry in ((first, second.word), (second, first.word), (third, 0)):
-        guest.machine.write_physical(step.entry_address, entry.to_bytes(8, "little"))
+        guest.machine.write_physical(step.entry_address, guest.isa.paging.encoded(entry))
     guest.run_to("asked")
     for va, answer in zip(pages, guest.facts("lookup")[-len(pages) :], strict=True):
         walk = guest.walk(va)
@@ -103,7 +106,7 @@ def _shown(pa: int | None) -> str:
 def _check_tables(guest: "Guest", model: MapModel) -> None:
     __tracebackhide__ = True
     walker = guest.walker()
-    found = {m.va: m for m in walker.mappings(low=_LOW, high=model.isa.paging.user_end)}
+    found = {m.va: m for m in walker.mappings(low=model.low, high=model.isa.paging.user_end)}
     for va, (pa, flags) in model.pages.items():
         mapping = found.get(va)
         wanted = f"{va:#x} maps {pa:#x} with {flags}"

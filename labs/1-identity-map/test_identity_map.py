@@ -55,7 +55,7 @@ def test_translation_is_on(boot: Boot) -> None:
     check_between(guest)
     frames, ram_end = guest.layout.region("frames"), guest.ram_end
     cause = "table-outside-window" if guest.isa.board.ram_base <= root < ram_end else "table-outside-memory"
-    cause = "virtual-address-as-physical" if root >= 1 << 46 else cause
+    cause = "virtual-address-as-physical" if root >= guest.isa.paging.never_physical else cause
     expect(frames.pa <= root < frames.end, cause, "the root is a frame of the window", f"it is at {root:#x}")
 
 

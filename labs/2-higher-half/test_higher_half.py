@@ -24,6 +24,7 @@ from grade.checks.map_checks import (
 from grade.checks.settings import check_settings
 from grade.diagnosis.defects import cause_in_defect
 from grade.diagnosis.failure import expect, hang_means
+from grade.isa import isa_called
 from grade.isa.traps import Event
 from grade.plugin import milestone
 from grade.walker import Access
@@ -146,7 +147,7 @@ def test_census(boot: Boot) -> None:
 @milestone("2.7", points=10, witness="W")
 def test_ram_sizes(boot: Boot, image: KernelImage, chance: random.Random) -> None:
     """It holds for 64 MiB, 256 MiB and 2 GiB of RAM"""
-    for ram_mib, low_page in zip((64, 256, 2048), unused_pages(chance, 3), strict=True):
+    for ram_mib, low_page in zip((64, 256, 2048), unused_pages(isa_called(image.isa), chance, 3), strict=True):
         last = layout_of(image).ram_base + (ram_mib << 20) - PAGE
         lines = [f"map {low_page:#x} {last:#x} w", f"poke {low_page:#x} {ram_mib}", "frames", "checkpoint ready"]
         guest = boot("\n".join(lines), ram_mib=ram_mib)
@@ -164,7 +165,7 @@ def test_ram_sizes(boot: Boot, image: KernelImage, chance: random.Random) -> Non
 def test_kernel_root_is_settled(boot: Boot, image: KernelImage, chance: random.Random) -> None:
     """The kernel's root stays as it is after the move, and the two halves share no table"""
     frame = layout_of(image).region("frames").end  # the first frame beyond the window
-    (low_page,) = unused_pages(chance, 1)
+    (low_page,) = unused_pages(isa_called(image.isa), chance, 1)
     guest = boot(
         f"map {low_page:#x} {frame:#x} w\nbreakpoint\ncheckpoint before\nticks 20\ncheckpoint after", idle_backstop=_PATIENCE
     )

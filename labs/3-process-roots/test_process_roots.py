@@ -14,7 +14,7 @@ from grade.boot.layout import PAGE, layout_of
 from grade.boot.processes import Process, processes
 from grade.boot.promises import is_awaited
 from grade.boot.trapped import result_register, run_to_system_call, run_to_undefined_instruction, run_to_user_tick
-from grade.boot.unused_pages import unused_pages
+from grade.boot.unused_pages import distance_to_other_tables, unused_pages
 from grade.boot.user_image import UserImage, user_image
 from grade.checks.discipline import BootWitnessed, check_discipline
 from grade.checks.host_tests import check_host_tests
@@ -37,7 +37,7 @@ from grade.checks.settings import check_settings, on_another_cpu
 from grade.diagnosis import diagnose
 from grade.diagnosis.failure import expect, expect_found, fail
 from grade.diagnosis.process_ends import ROOTS
-from grade.isa import Isa
+from grade.isa import Isa, isa_called
 from grade.ladder.build import Kernel
 from grade.machine.stop import Stop, StopKind
 from grade.plugin import milestone
@@ -89,7 +89,7 @@ def _check_ends(guest: Guest, wanted: dict[int, int]) -> None:
 
 
 _CROWD = 80
-"""So many that their stacks lie on both sides of a multiple of 1 GiB, and of one of 2 MiB (kernel/map/kernel_half.h)."""
+"""So many that their stacks lie on both sides of a border of tables (kernel/map/kernel_half.h)."""
 
 
 @milestone("3.2", points=10, witness="W")
@@ -99,7 +99,8 @@ def test_kernel_stacks_in_every_root(boot: Boot) -> None:
     guest = boot("\n".join(script), cpu_budget=6.0, idle_backstop=_PATIENCE)
     master = guest.run_to("all").roots["kernel"]
     crowd = living(guest, _CROWD)
-    for size in (2 << 20, 1 << 30):
+    for level in range(1, min(3, guest.isa.paging.levels)):
+        size = 1 << guest.isa.paging.walker.shift(level)
         apart = {process.stack // size for process in crowd}
         expect(len(apart) > 1, "wrong-answer", f"stacks on both sides of a multiple of {size:#x}", "on one side only")
     check_kernel_stacks(guest, master, _roots_to_walk(guest, crowd), crowd)
@@ -216,7 +217,7 @@ def test_two_processes(boot: Boot, kernel: Kernel, chance: random.Random) -> Non
     tags = _tags(chance, 2)
     # The kernel has a page of its own down there: a process that also had it would share the tables that lead to it.
     frame = layout_of(KernelImage(kernel.isa, kernel.elf)).region("frames").end
-    (low_page,) = unused_pages(chance, 1)
+    (low_page,) = unused_pages(isa_called(kernel.isa), chance, 1)
     guest = boot(f"map {low_page:#x} {frame:#x} w\n{_two_at_rest(tags)}")
     guest.run_to("one")
     guest.run_to("young")
@@ -268,9 +269,11 @@ _DIRTY_FRAMES = 64  # more than a process has tables
 def _dirty_fresh_frames(guest: Guest) -> None:
     """Fills unused RAM, whose content is arbitrary, with entries that lead to tables far away, except the first."""
     window, _ = frame_records(guest).never_used
-    entries = b"".join(((1 << 40) + i * PAGE | 0b11).to_bytes(8, "little") for i in range(1, PAGE // 8))
+    paging, size = guest.isa.paging, guest.isa.paging.walker.entry_bytes
+    far = [guest.ram_end + i * PAGE for i in range(1, PAGE // size)]
+    entries = b"".join(paging.encoded(paging.entry_of_table(pa)) for pa in far)
     for frame in window[:_DIRTY_FRAMES]:
-        guest.machine.write_physical(frame + 8, entries)
+        guest.machine.write_physical(frame + size, entries)
 
 
 def _check_text(guest: Guest, process: Process, image: UserImage) -> None:
@@ -407,8 +410,11 @@ def test_nothing_stale(
 ) -> None:
     """After a switch, an unmap and a tightened protection the old translation is not used"""
     check_host_tests(host_tests, "PageTableUnmap*", tmp_path)
-    (low_page,) = unused_pages(chance, 1)
-    _check_unmap_and_protect(boot, low_page, layout_of(KernelImage(kernel.isa, kernel.elf)).region("frames").end)
+    isa = isa_called(kernel.isa)
+    (low_page,) = unused_pages(isa, chance, 1)
+    third = low_page + distance_to_other_tables(isa)
+    frame = layout_of(KernelImage(kernel.isa, kernel.elf)).region("frames").end
+    _check_unmap_and_protect(boot, (low_page, low_page + PAGE, third), frame)
     program = _program(kernel, "tag")
     script = [f"start tag {tag} 30" for tag in _tags(chance, 3)] + ["wait", *(f"run tag {tag} 2" for tag in _tags(chance, 3))]
     guest = boot("\n".join(["checkpoint ready", *script, "checkpoint after", "poweroff"]))
@@ -422,10 +428,10 @@ def test_nothing_stale(
     _check_ends(guest, {0: 6})
 
 
-def _check_unmap_and_protect(boot: Boot, low_page: int, frame: int) -> None:
+def _check_unmap_and_protect(boot: Boot, pages: tuple[int, int, int], frame: int) -> None:
     """Checks through the monitor that CPU and tables agree that a page is gone, or read-only, or another one."""
     __tracebackhide__ = True
-    first, second, third = (f"{low_page + i * PAGE:#x}" for i in (0, 1, 512 * 512))  # the third needs tables of its own
+    first, second, third = (f"{page:#x}" for page in pages)  # the third needs tables of its own
     one, two = f"{frame:#x}", f"{frame + PAGE:#x}"
     gone = [f"map {first} {one} w", f"poke {first} 0x11", f"unmap {first}", f"peek {first}", "checkpoint gone"]
     tight = [f"map {second} {two} w", f"poke {second} 0x22", f"protect {second} r", f"poke {second} 0x33"]

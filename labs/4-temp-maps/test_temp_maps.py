@@ -87,11 +87,7 @@ def _run_through_call(guest: Guest, program: str, what: str) -> tuple[int, str]:
     __tracebackhide__ = True
     before = len(guest.machine.serial())
     cpu = guest.run_to_address(_program(guest, program).va("call_returned"), what)
-    return _signed(cpu.first_argument), guest.machine.serial()[before:]
-
-
-def _signed(value: int) -> int:
-    return value - (1 << 64) if value >> 63 else value
+    return guest.isa.registers.signed(cpu.first_argument), guest.machine.serial()[before:]
 
 
 def _cause_of_refusal(result: int, otherwise: str) -> str:
@@ -372,7 +368,7 @@ def _check_half_writable(guest: Guest) -> None:
     page = expect_found(
         walk.mapping, "user-page-not-mapped", f"{second:#x}, which border has written to, is there", "it is not", walk
     )
-    guest.machine.write_physical(page.entry_address, (page.entry & ~clear | add).to_bytes(8, "little"))
+    guest.machine.write_physical(page.entry_address, guest.isa.paging.encoded(page.entry & ~clear | add))
     before = read_user(guest, root, second, PAGE)
     result, _ = _run_through_call(guest, "border", "the end of wait4")
     walk = walk_in(guest, root, second)
@@ -428,8 +424,9 @@ def test_window_is_private(boot: Boot, image: KernelImage) -> None:
     _windows(guest)
     for slot in range(len(slots)):
         check_private(guest, slot)
-    table = window_table(guest)
-    place, leaf = table + 8 * last, guest.read_physical(table + 8 * last, 8)
+    size = guest.isa.paging.walker.entry_bytes
+    place = window_table(guest) + size * last
+    leaf = guest.read_physical(place, size)
     walk, wanted = guest.walk(va), f"the window at {va:#x}, which is open, translates"
     shown = expect_found(walk.pa, "temp-window-not-in-root", wanted, "it does not", walk)
     marks = _mark(guest, shown, 1)
@@ -553,7 +550,7 @@ def test_older_root(boot: Boot) -> None:
             opened.append(walk.pa)
     wanted = f"during write, under the root {process.root:#x}, a window onto the text's frame {frame:#x}"
     seen = ", ".join(f"{pa or 0:#x}" for pa in opened) or "no window was opened"
-    result = _signed(guest.cpu().first_argument)
+    result = guest.isa.registers.signed(guest.cpu().first_argument)
     cause = _cause_of_refusal(result, "wrong-frame" if opened else "wrong-answer")
     expect(frame in opened, cause, wanted, seen)
     _check_printed((result, guest.machine.serial()[before:]), text)
@@ -615,7 +612,7 @@ def _check_one_call(guest: Guest) -> None:
         if write.entry
     ]
     seen = f"windows onto {[hex(pa or 0) for pa in opened]}"
-    result = _signed(guest.cpu().first_argument)
+    result = guest.isa.registers.signed(guest.cpu().first_argument)
     cause = _cause_of_refusal(result, "user-copy-not-split")
     expect(pages <= set(opened), cause, f"windows onto both pages, {[hex(pa) for pa in pages]}", seen)
     printed = guest.machine.serial()[before:]

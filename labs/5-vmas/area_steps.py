@@ -15,8 +15,6 @@ from grade.isa import Isa
 Step = tuple[str, list[Operation]]
 """The operations, and what has happened after them."""
 
-_HUGE = 100 << 40
-"""So much that whoever goes over it page by page, or table by table, does not come back."""
 _MANY = 600
 _REPLACE = PRIVATE | ANONYMOUS | FIXED
 _NOREPLACE = PRIVATE | ANONYMOUS | FIXED_NOREPLACE
@@ -44,6 +42,11 @@ class Places:
         """An address that needs tables of its own at every level."""
         paging = self.isa.paging
         return self.one + sum(1 << paging.walker.shift(level) for level in range(1, paging.levels))
+
+    @property
+    def huge(self) -> int:
+        """So many bytes that whoever goes over them page by page, or table by table, does not come back."""
+        return 3 * self.user.room // 4 // PAGE * PAGE
 
     @property
     def under_stack(self) -> int:
@@ -134,14 +137,14 @@ def far_steps(places: Places) -> list[Step]:
         ("mprotect has come to it", [mprotect(2 * places.far - 3 * PAGE, 6 * PAGE, READ), load(2 * places.far)]),
         ("munmap has come to it", [munmap(2 * places.far - 3 * PAGE, 6 * PAGE)]),
         (
-            "a hundred terabytes are promised",
-            [mmap(places.one, _HUGE), store(places.far + 2 * PAGE, 7), store(places.one + _HUGE - PAGE, 8)],
+            "most of all addresses are promised",
+            [mmap(places.one, places.huge), store(places.far + 2 * PAGE, 7), store(places.one + places.huge - PAGE, 8)],
         ),
         (
             "they are read-only",
-            [mprotect(places.one, _HUGE, READ), load(places.far + 2 * PAGE), load(places.one + _HUGE - PAGE)],
+            [mprotect(places.one, places.huge, READ), load(places.far + 2 * PAGE), load(places.one + places.huge - PAGE)],
         ),
-        ("they are gone", [munmap(places.one, _HUGE + (1 << 40))]),
+        ("they are gone", [munmap(places.one, places.huge + places.huge // 8)]),
         ("there are as many areas as there can be", [mmap(places.two, 140 * PAGE), *many, load(places.two)]),
         ("the stack grows all the same", [store(places.user.stack_top - 40 * PAGE, 9)]),
         ("all these areas are gone", [munmap(places.two, 140 * PAGE)]),
@@ -216,7 +219,10 @@ def refused_accesses(places: Places, kernel_image: KernelImage, image: UserImage
         Refused(load(places.one + 2 * PAGE), (pages,)),
         *(Refused(operation) for operation in (load(0), store(8, 1), call(0), load(PAGE - 8))),
         *(Refused(operation) for operation in (load(kernel), store(high, 1), call(kernel))),
-        *(Refused(operation) for operation in (load(above), store(below - 8, 1), call(1 << 29), load(places.user.end))),
+        *(
+            Refused(operation)
+            for operation in (load(above), store(below - 8, 1), call(places.user.nothing), load(places.user.end))
+        ),
         *(Refused(operation) for operation in (store(text, 1), store(constants, 1), call(variables), call(constants))),
         Refused(call(places.user.stack_top - 2 * PAGE)),
         Refused(call(places.one), (pages,)),

@@ -8,22 +8,21 @@ from area_model import AreaModel, Operation, brk, load, mmap, mprotect, munmap, 
 
 from grade.boot.layout import PAGE, UserLayout
 from grade.boot.memory_options import ANONYMOUS, EXECUTE, FIXED, FIXED_NOREPLACE, PRIVATE, READ, WRITE
+from grade.isa import Isa
 
 _PROTECTIONS = (READ | WRITE, READ | WRITE, READ, 0, READ | EXECUTE, WRITE, READ | WRITE | EXECUTE)
 _FLAGS = (0, 0, FIXED, FIXED, FIXED_NOREPLACE)
 _ARENA = 48
 """The size of the arena in pages: few, so that operations meet."""
 
-_BORDER = 512 * PAGE
-"""How many bytes one table of pages translates: the arena lies on both sides of such a border."""
-
 
 class RandomAreas:
     """Makes operations by chance. None of them gets the process killed."""
 
-    def __init__(self, chance: random.Random, user: UserLayout) -> None:
+    def __init__(self, chance: random.Random, user: UserLayout, isa: Isa) -> None:
         self._random, self._user = chance, user
-        self._arenas = [user.map_start, user.map_start + 8 * _BORDER - _ARENA // 2 * PAGE, user.end - _ARENA * PAGE]
+        border = user.map_start + 8 * isa.paging.table_span  # between two tables of pages
+        self._arenas = [user.map_start, border - _ARENA // 2 * PAGE, user.end - _ARENA * PAGE]
 
     def operations(self, model: AreaModel, count: int) -> Iterator[Operation]:
         """Yields `count` operations for a process like `model`, which stays as it is."""

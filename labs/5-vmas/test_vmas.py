@@ -604,7 +604,8 @@ def _use_memory(script: AreaScript) -> None:
 def _check_bad_executes(script: AreaScript) -> None:
     """Checks that each is refused with its error, and that nothing has changed."""
     __tracebackhide__ = True
-    strings, hole, kernel = script.program.va("g_strings"), 1 << 29, script.guest.image.va("image_start")
+    strings, kernel = script.program.va("g_strings"), script.guest.image.va("image_start")
+    hole = script.guest.layout.user.nothing
     pointers, many = strings + POINTERS, [b"x"] * 17
     tries: list[tuple[str, bytes, list[bytes], tuple[int, int], int]] = [
         ("execve of a program that there is not", b"no-such-program", [b"x"], (strings, pointers), _NO_ENTRY),
@@ -723,7 +724,7 @@ def test_random_operations(boot: Boot, chance: random.Random) -> None:
     guest = boot(_lives(2), cpu_budget=6.0)
     guest.run_to("ready")
     for number in range(2):
-        script, areas = _life(guest), RandomAreas(chance, guest.layout.user)
+        script, areas = _life(guest), RandomAreas(chance, guest.layout.user, guest.isa)
         for batch in range(10):
             operations = list(areas.operations(script.model, 100))
             script.play(operations, f"after batch {batch}")

@@ -601,8 +601,7 @@ def _result_of_round(guest: Guest, program: UserImage, parent: ProcessSlot) -> i
     __tracebackhide__ = True
     slot = _run_to_stop(guest, program, "call_returned", "the end of a fork")
     _expect_turn(guest, slot, parent.pid, f"{parent} comes back from fork")
-    value = guest.cpu().first_argument
-    return value - (1 << 64) if value >> 63 else value
+    return guest.isa.registers.signed(guest.cpu().first_argument)
 
 
 _FORKS = 1000
@@ -659,8 +658,7 @@ def _run_to_refusal(guest: Guest, result: int) -> list[int]:
         expect(len(children) < most, "process-number-wrong", f"{most} processes at most", f"{children}")
         parent = _run_to_stop(guest, program, "call_comes", f"fork {len(children) + 1} of multitude")
         guest.run_to_address(program.va("call_returned"), f"the end of fork {len(children) + 1}")
-        value = guest.cpu().first_argument
-        returned = value - (1 << 64) if value >> 63 else value
+        returned = guest.isa.registers.signed(guest.cpu().first_argument)
         if returned > 0:
             children.append(returned)
     wanted = f"with {len(children)} children, one more fork returns {result}"

@@ -12,10 +12,10 @@ from grade.checks.user_memory import write_user
 
 PROGRAM = "vmascript"
 _SOURCE = "user/tests/vmascript.cc"
-_MANY, _LARGE, _FAR = 3 << 40, 4 << 40, 110 << 40
-"""Places for many areas, for a large one, and for one that is far from all others."""
-_LARGE_SIZE = 100 << 40
-"""So much that whoever looks at each page of it, or at each table of pages, does not come back."""
+_MANY, _LARGE, _FAR = 3, 4, 110
+"""Places for many areas, for a large one, and for one that is far from all others, in 128ths of mmap's room."""
+_LARGE_SIZE = 100
+"""So much of it that whoever looks at each page, or at each table of pages, does not come back."""
 _HEAP_SIZE = 20 << 20
 _OTHERS = 4  # the areas below that are not among the many
 
@@ -43,13 +43,16 @@ def have_it_fork(guest: Guest, parent: ProcessSlot) -> int:
 def _operations(guest: Guest, parent: ProcessSlot, most: int) -> Iterator[Operation]:
     memory, last = memory_map(guest, parent), guest.layout.user.end - PAGE
     pages = most - _OTHERS - len(memory.areas)
-    yield from _mapped(_MANY, pages * PAGE)
-    yield "kSweep", (_MANY, pages, 0x51)
+    start = guest.layout.user.map_start
+    many, large, far = (start + _part(guest, place) for place in (_MANY, _LARGE, _FAR))
+    large_size = _part(guest, _LARGE_SIZE)
+    yield from _mapped(many, pages * PAGE)
+    yield "kSweep", (many, pages, 0x51)
     for page in range(1, pages, 2):  # its neighbours keep their rights: each is an area of its own
-        yield "mprotect", (_MANY + page * PAGE, PAGE, READ)
+        yield "mprotect", (many + page * PAGE, PAGE, READ)
     for start, size, touched in (
-        (_LARGE, _LARGE_SIZE, (0, _LARGE_SIZE // 2, _LARGE_SIZE - PAGE)),
-        (_FAR, 3 * PAGE, (PAGE,)),
+        (large, large_size, (0, large_size // 2, large_size - PAGE)),
+        (far, 3 * PAGE, (PAGE,)),
         (last, PAGE, (0,)),
     ):
         yield from _mapped(start, size)
@@ -59,6 +62,12 @@ def _operations(guest: Guest, parent: ProcessSlot, most: int) -> Iterator[Operat
     yield "kStore", (memory.heap_start, 0x52)
     yield "kStore", (memory.heap_start + _HEAP_SIZE - PAGE, 0x53)
     yield "fork", ()
+
+
+def _part(guest: Guest, share: int) -> int:
+    """Returns so many 128ths of mmap's room, in whole tables of pages."""
+    span = guest.isa.paging.table_span
+    return guest.layout.user.room * share // 128 // span * span
 
 
 def _mapped(start: int, size: int) -> Iterator[Operation]:

@@ -16,6 +16,12 @@ uint64_t read_word(uint64_t pa) {
   return word;
 }
 
+Entry read_entry(uint64_t pa) {
+  Entry entry;
+  memcpy(&entry, g_ram + (pa - g_ram_base), sizeof entry);
+  return entry_as_written(entry);
+}
+
 uint64_t frame_number(uint64_t pa) {
   return (pa - g_ram_base) >> kPageBits;
 }
@@ -58,7 +64,7 @@ Translation walk_from(uint64_t table, unsigned level, uint64_t va) {
   for (;;) {
     if (!in_ram(table)) return (Translation){0};
     const uint64_t index = va >> (kPageBits + kIndexBits * level) & (kEntriesPerTable - 1);
-    const uint64_t entry = entry_as_written(read_word(table + index * sizeof entry));
+    const Entry entry = read_entry(table + index * sizeof entry);
     if (!entry_is_valid(entry)) return (Translation){0};
     if (!entry_is_table(entry, level)) return (Translation){entry, level};
     table = entry_target(entry, level);

@@ -18,6 +18,8 @@ extern uint64_t g_pc, g_moment;
 
 bool in_ram(uint64_t pa);
 uint64_t read_word(uint64_t pa);
+// An entry of a table, without the bits that the CPU sets by itself.
+Entry read_entry(uint64_t pa);
 // The number of the frame in RAM.
 uint64_t frame_number(uint64_t pa);
 uint64_t size_of_level(unsigned level);

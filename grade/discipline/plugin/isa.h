@@ -5,9 +5,11 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "tables.h"  // of grade/isa/<ISA>/: Entry, kIndexBits, kRootLevel
+
 // --- entries; level 0 is that of the pages ---------------------------------------------------------------------------
 
-enum { kEntriesPerTable = 512, kPageBits = 12, kIndexBits = 9, kRootLevel = 3 };
+enum { kPageBits = 12, kEntriesPerTable = 1 << kIndexBits };
 
 typedef enum { kLoad, kStore, kFetch } Access;
 

@@ -13,7 +13,7 @@
 
 // What is known of a frame.
 typedef struct {
-  uint64_t* entries;   // of a live table: as they were when last looked at
+  Entry* entries;      // of a live table: as they were when last looked at
   uint64_t base;       // of a live table: the first address that it translates
   uint64_t user_page;  // a user's address that leads to it
   uint64_t stored;     // the moment of the last store
@@ -95,7 +95,7 @@ static void attach(uint64_t table, unsigned level, uint64_t base, bool linked) {
   frame->level = level;
   frame->base = base;
   for (unsigned i = 0; i < kEntriesPerTable; ++i) {
-    frame->entries[i] = entry_as_written(read_word(table + i * sizeof *frame->entries));
+    frame->entries[i] = read_entry(table + i * sizeof *frame->entries);
     const Place place = {table + i * sizeof *frame->entries, va_of(base, level, i), level};
     if (linked && entry_is_valid(frame->entries[i])) judge_new_entry(place, frame->entries[i]);
     come(place, frame->entries[i], linked);
@@ -157,7 +157,7 @@ static void compare(uint64_t pa, unsigned first, unsigned last) {
   FrameState* frame = frame_of(pa);
   for (unsigned i = first; i <= last && frame->live; ++i) {
     const uint64_t slot = (pa & -(uint64_t)kPage) + i * sizeof *frame->entries;
-    const uint64_t old = frame->entries[i], now = entry_as_written(read_word(slot));
+    const Entry old = frame->entries[i], now = read_entry(slot);
     frame->entries[i] = now;
     if (old != now) entry_changed((Place){slot, va_of(frame->base, frame->level, i), frame->level}, old, now);
   }
@@ -197,10 +197,9 @@ void set_root(unsigned which, uint64_t root, unsigned space) {
     g_address_space = space;
     return;
   }
-  uint64_t old[kEntriesPerTable] = {0}, now[kEntriesPerTable] = {0};
+  Entry old[kEntriesPerTable] = {0}, now[kEntriesPerTable] = {0};
   if (was != NULL && was->live) memcpy(old, was->entries, sizeof old);
-  for (unsigned i = 0; is != NULL && i < kEntriesPerTable; ++i)
-    now[i] = entry_as_written(read_word(root + i * sizeof *now));
+  for (unsigned i = 0; is != NULL && i < kEntriesPerTable; ++i) now[i] = read_entry(root + i * sizeof *now);
   for (unsigned i = 0; i < kEntriesPerTable; ++i) {  // what both have stays as it is
     if (old[i] != now[i])
       go((Place){former + i * sizeof *old, va_of(root_base(which), kRootLevel, i), kRootLevel}, old[i], true);

@@ -7,6 +7,7 @@ from grade.isa.aarch64.exceptions import ArmExceptions
 from grade.isa.aarch64.paging import ArmPaging
 from grade.isa.aarch64.registers import ArmRegisters
 from grade.isa.aarch64.traps import ArmTraps
+from grade.isa.barriers import Barriers
 from grade.isa.board import Board, device
 from grade.isa.code import Code, rounded_up
 from grade.isa.isa import Isa
@@ -54,6 +55,9 @@ ISA = Isa(
     control=ArmControl(),
     traps=ArmTraps(),
     code=Code(returning_42=0xD65F_03C0_5280_0540, thread_block=_thread_block),  # mov w0, #42; ret
+    barriers=Barriers(  # D8.13, B2.4.4
+        tables="dsb ishst", invalidation="dsb ish", instructions="isb", cleaned="dsb ish", old_code="ic iallu"
+    ),
     exception_reader=ArmExceptions,
     recorded_on=re.compile(r"(?<!--isa )aarch64|\b(?:TTBR|VBAR|ELR|SCTLR|x\d+ =)|0xffff0[0-9a-f]{11}|0x4[0-7][0-9a-f]{6}\b"),
 )

@@ -7,6 +7,7 @@ from grade.walker import Aarch64Walker, Step
 # A byte of MAIR_EL1 for device memory, D17.2.97: its bits 3:2
 _DEVICE = ("nGnRnE", "nGnRE", "nGRE", "GRE")
 _IN_ORDER = ("nGnRnE", "nGnRE")
+_TABLE = 0b11  # bits 1:0 of a table descriptor, D8.3.1
 
 
 class ArmPaging(Paging):
@@ -14,10 +15,15 @@ class ArmPaging(Paging):
 
     walker = Aarch64Walker
     user_end = 1 << 48
+    never_physical = 1 << 46
     levels = 4
     largest_leaf = 2
     read_only = (0, 1 << 7)  # AP[2], Arm ARM D8.4.1
     root_in_gdb = "((unsigned long)$TTBR0_EL1 & 0xfffffffffffe)"  # D17.2.144, BADDR
+
+    def entry_of_table(self, pa: int) -> int:
+        """Returns an entry that takes no rights (D8.3.1)."""
+        return pa | _TABLE
 
     def memory_number(self, page: Page) -> int:
         """Returns AttrIndx, a byte of MAIR_EL1."""

@@ -13,6 +13,7 @@ _ROOT = 0x0000_FFFF_FFFF_FFFE  # TTBRn_EL1.BADDR, D17.2.144
 class ArmRegisters(Registers):
     """Arguments follow the Procedure Call Standard, AAPCS64, 6.8.2, and kernel/calls/system_call_numbers.h."""
 
+    word_bytes = 8
     pc = "pc"
     sp = "sp"
     general = tuple(f"x{i}" for i in range(31))

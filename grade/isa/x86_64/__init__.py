@@ -2,6 +2,7 @@
 
 import re
 
+from grade.isa.barriers import Barriers
 from grade.isa.board import Board, device
 from grade.isa.code import Code, rounded_up
 from grade.isa.isa import Isa
@@ -44,6 +45,7 @@ ISA = Isa(
         thread_block=_thread_block,
         below_stack_pointer=re.compile(r"-0x[0-9a-f]+\(%rsp[,)]"),
     ),
+    barriers=Barriers(),  # stores and invalidations count at once, 4.10.4 and 11.6
     exception_reader=X86Exceptions,
     recorded_on=re.compile(r"(?<!--isa )x86_64|\b(?:[re][abcd]x|[re][is]p|cr[0234]|PML4E)\b|0xffff8[0-9a-f]{11}"),
 )

@@ -5,6 +5,7 @@ from grade.isa.paging import Page, Paging
 from grade.isa.x86_64.control import GIB_PAGES
 from grade.walker import Step, X86_64Walker
 
+_PRESENT, _WRITABLE = 1 << 0, 1 << 1
 _NOT_WRITE_BACK = 1 << 3 | 1 << 4  # PWT, PCD: the type of memory in which the table is, 4.9.2
 _GLOBAL = 1 << 8
 _PAGE_SIZE = 1 << 7  # in an entry of a higher table; in the table of pages the same bit is PAT (table 4-19)
@@ -15,11 +16,17 @@ class X86Paging(Paging):
 
     walker = X86_64Walker
     user_end = 1 << 47
+    never_physical = 1 << 46
     levels = 4
     largest_leaf = 1
     set_by_cpu = 0x60  # accessed, dirty: Intel SDM vol. 3, 4.8
-    read_only = (1 << 1, 0)  # R/W
+    read_only = (_WRITABLE, 0)
+    reserved_at_first = 1 << 63  # XD, by EFER.NXE: 4.6
     root_in_gdb = "((unsigned long)$cr3 & 0xffffffffff000)"  # 4.5.2
+
+    def entry_of_table(self, pa: int) -> int:
+        """Returns an entry that takes no rights but those of users (table 4-15)."""
+        return pa | _PRESENT | _WRITABLE
 
     def marks_global(self, page: Page) -> bool:
         """Returns whether the leaf has bit G, which counts where CR4.PGE is 1."""

@@ -15,6 +15,7 @@ _USER = 3  # CPL, the low bits of CS, 5.5
 class X86Registers(Registers):
     """Arguments follow the System V ABI for AMD64, 3.2.3, and kernel/calls/system_call_numbers.h."""
 
+    word_bytes = 8
     pc = "rip"
     sp = "rsp"
     general = ("rax", "rbx", "rcx", "rdx", "rsi", "rdi", "rbp", *(f"r{i}" for i in range(8, 16)))

@@ -32,10 +32,12 @@ class Instruction(ctypes.Structure):
 @cache
 def library(isa: str) -> ctypes.CDLL:
     """The plugin without what QEMU calls."""
-    sources = [*(path for path in PLUGIN.glob("*.c") if path.name != "witness.c"), ROOT / f"grade/isa/{isa}/discipline.c"]
+    of_isa = ROOT / "grade/isa" / isa
+    sources = [*(path for path in PLUGIN.glob("*.c") if path.name != "witness.c"), of_isa / "discipline.c"]
     with TemporaryDirectory(prefix="pagewalk-discipline-") as folder:
         made = Path(folder) / "isa.so"
-        subprocess.run(["cc", "-std=c17", "-D_GNU_SOURCE", "-fPIC", "-shared", f"-I{ROOT}", *sources, "-o", made], check=True)
+        options = ["-std=c17", "-D_GNU_SOURCE", "-fPIC", "-shared", f"-I{ROOT}", f"-I{of_isa}"]
+        subprocess.run(["cc", *options, *sources, "-o", made], check=True)
         loaded = ctypes.CDLL(str(made))
     loaded.decode.restype = Instruction
     loaded.decode.argtypes = [ctypes.c_char_p, ctypes.c_size_t, ctypes.c_uint64]

@@ -10,9 +10,10 @@ from pathlib import Path
 import pytest
 
 from grade.boot.layout import PAGE
-from grade.boot.unused_pages import unused_pages
+from grade.boot.unused_pages import distance_to_other_tables, fixed_pages, unused_pages
 from grade.course.cutter import cut
 from grade.grading import GradeOptions, _pytest_arguments
+from grade.isa import ISAS, Isa, isa_called
 from grade.ladder.trees import Tree, find_root
 from grade.practice.milestones import run_milestones
 from grade.run_plan import plan
@@ -73,17 +74,19 @@ def test_grade_says_whether_a_seed_was_asked_for() -> None:
         assert "--seed=5" in arguments and ("--seed-is-new" in arguments) is is_new
 
 
-def test_pages_at_drawn_addresses() -> None:
-    """Each is a user address on each ISA, no program uses it, and what must follow it has room below the same entries."""
-    seen = set()
+@pytest.mark.parametrize("isa", [isa_called(name) for name in ISAS], ids=str)
+def test_pages_at_drawn_addresses(isa: Isa) -> None:
+    """Each is a user address, no program uses it, and what must follow it has room below the same entries."""
+    seen, end, root = set(), isa.paging.user_end, isa.paging.walker.shift(isa.paging.levels - 1)
+    far, span = distance_to_other_tables(isa), isa.paging.table_span
     for seed in range(500):
-        pages = unused_pages(random.Random(seed), 2)
+        pages = unused_pages(isa, random.Random(seed), 2)
         seen |= {*pages}
         for page in pages:
-            assert page % PAGE == 0 and 0x3000_0000_0000 <= page < 0x7000_0000_0000
-            assert page >> 21 == page + PAGE >> 21 and page >> 39 == page + (1 << 30) >> 39
-        assert pages[0] >> 39 != pages[1] >> 39
-    assert len(seen) > 990
+            assert page % PAGE == 0 and end // 4 < page < end - end // 8
+            assert page // span == (page + PAGE) // span != (page + far) // span and page >> root == page + far >> root
+        assert pages[0] >> root != pages[1] >> root
+    assert len(seen) > 990 and seen.isdisjoint(fixed_pages(isa))
 
 
 KNOWN = """
