@@ -1,5 +1,6 @@
 """The point where the kernel kills a process: all that the process has is still there."""
 
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 
@@ -11,7 +12,6 @@ from grade.machine.machine import Machine, MachineError
 from grade.machine.stop import Stop, StopKind
 
 _END_OF_A_PROCESS = "end_current"  # kernel/process/process.h
-_SIGNAL = 0x7F  # of a status; 0 if the process called exit
 
 
 def end_of_a_process(image: KernelImage) -> int | None:
@@ -26,7 +26,7 @@ def go_to_kill(machine: Machine, image: KernelImage, pid: int) -> Stop:
     if at is not None:
         machine.insert_breakpoint(at)
     while (stop := machine.run()).kind is StopKind.BREAKPOINT:
-        killed = bool(machine.read_register(machine.isa.registers.arguments[0]) & _SIGNAL)
+        killed = os.WIFSIGNALED(machine.read_register(machine.isa.registers.arguments[0]) & 0xFFFF)
         if killed and last_killed(machine).get("pid") == str(pid):
             machine.remove_breakpoint(stop.address)
             break

@@ -18,7 +18,6 @@ from grade.walker import RadixWalker
 _SIZE = 8
 _MOST_FRAMES = 6
 _MARKS = ("A", "D", "AF")
-_OF_WINDOWS = "_ZN7TempMap"  # begins the functions of class TempMap, kernel/map/
 
 
 @dataclass(frozen=True)

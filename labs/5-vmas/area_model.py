@@ -12,13 +12,12 @@ from itertools import pairwise
 
 from grade.boot.kernel_image import KernelImage
 from grade.boot.layout import PAGE, UserLayout, layout_of
-from grade.boot.memory_options import ANONYMOUS, EXECUTE, FIXED, FIXED_NOREPLACE, PRIVATE, READ, SHARED, WRITE
+from grade.boot.memory_options import ANONYMOUS, EXECUTE, FIXED, FIXED_NOREPLACE, PRIVATE, READ, SHARED, TYPE_MASK, WRITE
 from grade.boot.process_slots import Area, MemoryMap
 
 LOAD, STORE, CALL, SWEEP = DEEDS = "load", "store", "call", "sweep"
 """What the program does by itself; everything else is a system call."""
 
-_TYPE_MASK = 0xF
 _MASK = (1 << 64) - 1
 
 _NAMES = ("EPERM", "EBADF", "ENOMEM", "EACCES", "EEXIST", "ENODEV", "EINVAL", "EOPNOTSUPP")
@@ -176,7 +175,7 @@ class AreaModel:
             case "load":
                 self._touch(a)
                 word = self.word(a)
-                return word if word is None or word < 1 << 63 else word - (1 << 64)
+                return word if word is None or word <= _MASK // 2 else word - _MASK - 1
             case "store":
                 self._touch(a)
                 self.words[a] = b & _MASK
@@ -231,8 +230,8 @@ class AreaModel:
             return ENODEV if file & 0xFFFF_FFFF in (0, 1, 2) else EBADF
         if size == 0:
             return EINVAL
-        if flags & _TYPE_MASK != PRIVATE:
-            return EOPNOTSUPP if flags & _TYPE_MASK == SHARED else EINVAL
+        if flags & TYPE_MASK != PRIVATE:
+            return EOPNOTSUPP if flags & TYPE_MASK == SHARED else EINVAL
         if protection & WRITE and protection & EXECUTE:
             return EACCES
         if flags & (FIXED | FIXED_NOREPLACE):

@@ -1,5 +1,6 @@
 """Layouts and constants are read out of the debug information, as the compiler has them."""
 
+import errno
 import json
 import subprocess
 from dataclasses import asdict
@@ -15,6 +16,7 @@ from grade.isa import ISAS
 from grade.ladder.build import Kernel
 from grade.ladder.labs import load_labs, owner_of
 from grade.ladder.trees import find_root
+from grade.machine.boot_parameters import AREA_BYTES, BootParameters
 
 ROOT = find_root(Path(__file__))
 
@@ -174,9 +176,27 @@ def test_what_is_said_to_mmap_is_what_the_kernel_understands(kernel: Kernel) -> 
     constants = KernelImage(kernel.isa, kernel.elf).defined.constants
     names = {"kProtRead": "READ", "kProtWrite": "WRITE", "kProtExec": "EXECUTE"}
     names |= {f"kMap{name}": name.upper() for name in ("Shared", "Private", "Fixed", "Anonymous")}
-    names |= {"kMapFixedNoReplace": "FIXED_NOREPLACE"}
+    names |= {"kMapFixedNoReplace": "FIXED_NOREPLACE", "kMapTypeMask": "TYPE_MASK"}
     wanted = {name: getattr(memory_options, here) for name, here in names.items()}
     assert {name: constants[f"memory_options::{name}"] for name in names} == wanted
+
+
+def test_errors_have_linux_numbers(kernel: Kernel) -> None:
+    """So that the grader can call them by Python's names."""
+    prefix = "error_numbers::k"
+    constants = KernelImage(kernel.isa, kernel.elf).defined.constants
+    errors = {name.removeprefix(prefix): value for name, value in constants.items() if name.startswith(prefix)}
+    assert len(errors) > 10 and errors == {name: getattr(errno, name) for name in errors}
+
+
+def test_parameters_are_where_the_kernel_looks_for_them(kernel: Kernel) -> None:
+    """The machine writes them for any kernel, so it has the layout by itself."""
+    defined = KernelImage(kernel.isa, kernel.elf).defined
+    layout, encoded = defined.record("BootParameters"), BootParameters(2, 3, "ps\n", 4).encode()
+    assert AREA_BYTES == defined.constant("kBootParametersSize") and encoded[layout.size :] == b"ps\n"
+    read = {name: field.read(encoded) for name, field in layout.fields.items()}
+    magic = defined.constant("kBootParametersMagic")
+    assert read == {"magic": magic, "nonce": 2, "ram_bytes": 3, "fail_allocation": 4, "script_bytes": 3}
 
 
 def test_what_the_monitor_prints_is_what_is_awaited() -> None:
