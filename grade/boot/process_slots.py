@@ -54,6 +54,12 @@ class ProcessSlot:
     stack_top: int
     program: str
 
+    @property
+    def own_root(self) -> int:
+        """The root of a process that lives; a Failure if it has no address space."""
+        __tracebackhide__ = True
+        return expect_found(self.root, "user-page-not-mapped", f"{self} has an address space", "it has none")
+
     def __str__(self) -> str:
         return f"process {self.pid} ({self.program})"
 

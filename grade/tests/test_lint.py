@@ -39,8 +39,8 @@ def tree(tmp_path: Path) -> Path:
     """A tree in which nothing is wrong."""
     for name in ("pyproject.toml", ".flake8"):
         shutil.copy(ROOT / name, tmp_path / name)
-    for name in ("grade/a.py", "labs/a.py"):
-        (tmp_path / name).parent.mkdir(exist_ok=True)
+    for name in ("grade/a.py", "labs/a.py", "labs/1-first/first.py"):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / name).write_text("x = 1\n")
     (shellcheck,) = (linter for linter in LINTERS if linter.name == "shellcheck")
     for name in shellcheck.arguments:
@@ -85,6 +85,13 @@ def test_what_is_wrong_is_shown(tree: Path, linter: Linter) -> None:
     (tree / file).write_text(text)
     passed, said = told(tree, linter)
     assert not passed and said.startswith(f"{linter.name} finds:\n") and Path(file).name in said
+
+
+def test_a_wrong_type_in_what_serves_a_lab_is_shown(tree: Path) -> None:
+    mypy = next(linter for linter in LINTERS if linter.name == "mypy")
+    skip_unless_asked(tree, mypy)
+    (tree / "labs/1-first/b.py").write_text("from first import x\n\ny: str = x\n")
+    assert "labs/1-first/b.py:3: error: Incompatible types" in told(tree, mypy)[1]
 
 
 def test_what_is_wrong_in_a_header_is_shown_once(tree: Path) -> None:

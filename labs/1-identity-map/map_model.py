@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING
 
 from grade.boot.layout import PAGE
 from grade.checks.map_checks import check_own_root
-from grade.diagnosis.failure import expect
+from grade.diagnosis.failure import expect, expect_found
 from grade.isa import Isa
+from grade.walker import Mapping, RadixWalker
 
 if TYPE_CHECKING:
     from grade.boot.guest import Guest
@@ -108,9 +109,8 @@ def _check_tables(guest: "Guest", model: MapModel) -> None:
     walker = guest.walker()
     found = {m.va: m for m in walker.mappings(low=model.low, high=model.isa.paging.user_end)}
     for va, (pa, flags) in model.pages.items():
-        mapping = found.get(va)
         wanted = f"{va:#x} maps {pa:#x} with {flags}"
-        expect(mapping is not None, "map-lookup-wrong", wanted, "nothing is mapped there", walker.walk(va))
+        mapping = expect_found(found.get(va), "map-lookup-wrong", wanted, "nothing is mapped there", walker.walk(va))
         expect(mapping.pa == pa, "wrong-frame", wanted, f"it maps {mapping.pa:#x}", walker.walk(va))
         _check_flags(mapping, flags, wanted, walker)
     extra = sorted(set(found) - set(model.pages))
@@ -118,7 +118,7 @@ def _check_tables(guest: "Guest", model: MapModel) -> None:
     expect(not extra, "map-lookup-wrong", "no page that was not asked for", f"{[hex(va) for va in extra[:4]]}", walk)
 
 
-def _check_flags(mapping, flags: str, wanted: str, walker) -> None:
+def _check_flags(mapping: Mapping, flags: str, wanted: str, walker: RadixWalker) -> None:
     __tracebackhide__ = True
     walk = walker.walk(mapping.va)
     user = "u" in flags

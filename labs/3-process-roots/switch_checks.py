@@ -12,7 +12,7 @@ from grade.boot.promises import is_awaited
 from grade.boot.trapped import Trap, trap_frame_of
 from grade.checks.process_checks import check_loaded, live_root
 from grade.diagnosis.defects import cause_in_bits
-from grade.diagnosis.failure import expect, fail
+from grade.diagnosis.failure import expect, expect_found, fail
 from grade.diagnosis.process_ends import ROOTS
 from grade.isa.registers import CpuState
 from grade.isa.traps import Need
@@ -53,8 +53,8 @@ def _run_to_trap_return(guest: Guest, what: str) -> tuple[CpuState, int, int]:
     cpu = guest.run_to_address(guest.image.va("trap_return"), what)
     walk = guest.walk(cpu.sp)
     wanted = "the registers to load are on a stack that is in the root"
-    expect(walk.pa is not None, "kernel-stack-not-in-root", wanted, f"{cpu.sp:#x} is not mapped", walk)
-    return cpu, guest.read_word(walk.pa + frame.pc_at), guest.read_word(walk.pa + frame.sp_at)
+    pa = expect_found(walk.pa, "kernel-stack-not-in-root", wanted, f"{cpu.sp:#x} is not mapped", walk)
+    return cpu, guest.read_word(pa + frame.pc_at), guest.read_word(pa + frame.sp_at)
 
 
 def _check_user_can(guest: Guest, process: Process, va: int, access: Access) -> None:
@@ -76,8 +76,8 @@ def _check_trap_stack(guest: Guest, cpu: CpuState, process: Process) -> None:
         return
     walk, name = guest.walk(at), guest.isa.traps.name_of_stack
     cause = "vectors-not-in-root" if at >= guest.offset else "descriptor-tables-still-low"
-    expect(walk.pa is not None, cause, f"{name} at {at:#x} is mapped", "it is not", walk)
-    seen = guest.read_word(walk.pa)
+    pa = expect_found(walk.pa, cause, f"{name} at {at:#x} is mapped", "it is not", walk)
+    seen = guest.read_word(pa)
     wanted = f"the next trap of {process} lands on its own kernel stack, {name} = {process.stack:#x}"
     expect(seen == process.stack, "trap-stack-not-set", wanted, f"{name} = {seen:#x}")
 
@@ -107,7 +107,7 @@ def _check_need(now: RadixWalker, then: RadixWalker, need: Need, root: int) -> N
     cause, file = (defect, ROOTS) if defect is not None else (need.cause, "")
     expect(refused is None, cause, wanted, f"it does not: {refused}", walk, file)
     alone = f"{name} at {va:#x} is the kernel's alone"
-    expect(not walk.mapping.user, "user-access-to-kernel", alone, "it is not", walk)
+    expect(not walk.page.user, "user-access-to-kernel", alone, "it is not", walk)
     before = now.walk(va)
     wanted, seen = f"{name} at {va:#x} stays in the same frame", f"{before.pa or 0:#x} becomes {walk.pa:#x}"
     expect(before.pa in (None, walk.pa), "kernel-half-differs", wanted, seen, walk)

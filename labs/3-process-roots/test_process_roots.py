@@ -109,8 +109,8 @@ def test_kernel_stacks_in_every_root(boot: Boot) -> None:
     check_kernel_stacks(guest, master, _roots_to_walk(guest, left), left)
     for number in range(6):
         trap = run_to_user_tick(guest, f"tick {number + 1} in user mode")
-        own = next((process for process in left if process.root == live_root(guest)), None)
-        expect(own is not None, "wrong-root-loaded", "a root that @process names is loaded", f"{live_root(guest):#x}")
+        found = next((process for process in left if process.root == live_root(guest)), None)
+        own = expect_found(found, "wrong-root-loaded", "a root that @process names is loaded", f"{live_root(guest):#x}")
         wanted = f"the tick lands on the kernel stack of {own}, at {own.stack:#x}"
         expect(trap.stack == own.stack, "trap-stack-not-set", wanted, f"at {trap.stack:#x}")
 
@@ -200,7 +200,7 @@ def _poke_user(guest: Guest, va: int, value: int) -> None:
     """Writes to a word of the running process."""
     __tracebackhide__ = True
     user_word(guest, live_root(guest), va)
-    guest.machine.write_physical(guest.walk(va).pa, value.to_bytes(8, "little"))
+    guest.machine.write_physical(guest.walk(va).page.pa_of(va), value.to_bytes(8, "little"))
 
 
 _MANY_TURNS = 1_000_000
@@ -444,9 +444,9 @@ def _check_unmap_and_protect(boot: Boot, pages: tuple[int, int, int], frame: int
     _check_page(guest, int(second, 0), frame + PAGE)
     walk = guest.walk(int(second, 0))
     wanted = f"protect takes the right to write {second}"
-    expect(not walk.mapping.write, "protect-wrong", wanted, "the tables still grant it", walk)
-    seen = guest.read_word(frame + PAGE, 4)
-    expect(seen == 0x22, "stale-tlb", f"after protect a write to {second} faults, and 0x22 stays", f"{seen:#x}")
+    expect(not walk.page.write, "protect-wrong", wanted, "the tables still grant it", walk)
+    stays = guest.read_word(frame + PAGE, 4)
+    expect(stays == 0x22, "stale-tlb", f"after protect a write to {second} faults, and 0x22 stays", f"{stays:#x}")
     guest.run_to("other")
     _check_page(guest, int(third, 0), frame + PAGE)
     reads = [fact.number("value") for fact in guest.facts("peek")]
@@ -506,7 +506,7 @@ def _move_up(guest: Guest, process: Process) -> None:
     walker = guest.walker()
     size, last = walker.entry_bytes, max(walker.root_slots(walker.windows[0]))
     for step, slot in ((top, last), (below, (1 << walker.index_bits) - 2)):
-        guest.machine.write_physical(step.table + size * slot, step.entry.to_bytes(size, "little"))
+        guest.machine.write_physical(step.table + size * slot, guest.isa.paging.encoded(step.word))
         guest.machine.write_physical(step.table + size * step.index, bytes(size))
 
 
@@ -518,7 +518,8 @@ def _check_not_loaded(guest: Guest, what: str) -> None:
     """Checks that the next root to be freed is not the one that the CPU walks. The root is the first member of its object."""
     __tracebackhide__ = True
     cpu = guest.run_to_address(guest.image.destructor("AddressSpace"), what)
-    root, live = guest.read_word(guest.walk(cpu.first_argument).pa), live_root(guest)
+    place = guest.walk(cpu.first_argument).page.pa_of(cpu.first_argument)
+    root, live = guest.read_word(place), live_root(guest)
     expect(root != live, "root-freed-while-loaded", "the root that goes is not the loaded one", f"{root:#x} is both")
 
 

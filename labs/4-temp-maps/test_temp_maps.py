@@ -541,7 +541,7 @@ def test_older_root(boot: Boot) -> None:
     root = _run_into_call(guest, "greet", "the greeting")
     program, text = _program(guest, "greet"), random_letters(_GREETING_SIZE)
     write_user(guest, root, program.va("g_greeting"), text)
-    frame = walk_in(guest, root, program.va("g_greeting")).pa // PAGE * PAGE
+    frame = walk_in(guest, root, program.va("g_greeting")).page.pa_of(program.va("g_greeting")) // PAGE * PAGE
     before, opened = len(guest.machine.serial()), []
     for write in window_writes(guest, table, program.va("call_returned"), "the end of write"):
         walk = guest.walk(slot_address(guest, write.slot))
@@ -604,7 +604,8 @@ def _check_one_call(guest: Guest) -> None:
     root = _run_into_call(guest, "border", "the call of write")
     program, text = _program(guest, "border"), random_letters(4 * PAGE)
     write_user(guest, root, program.va("g_pages"), text)
-    pages = {walk_in(guest, root, program.va("g_pages") + at).pa for at in (0, PAGE)}
+    places = [program.va("g_pages") + at for at in (0, PAGE)]
+    pages = {walk_in(guest, root, va).page.pa_of(va) for va in places}
     table, before = window_table(guest), len(guest.machine.serial())
     opened = [
         guest.walk(slot_address(guest, write.slot)).pa
@@ -666,8 +667,8 @@ def test_frames_beyond_the_window(boot: Boot) -> None:
 def _check_beyond(guest: Guest, programs: tuple[str, ...]) -> None:
     """Checks that no two of the programs' pages are one frame, and that no frame is in the window."""
     __tracebackhide__ = True
-    start, owners = _beyond(guest.image), {}
-    end = guest.ram_end
+    start, end = _beyond(guest.image), guest.ram_end
+    owners: dict[int, str] = {}
     for program in programs:
         process = _started(guest, program)
         _check_ways_beyond(guest, process)

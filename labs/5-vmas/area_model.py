@@ -20,8 +20,8 @@ LOAD, STORE, CALL, SWEEP = DEEDS = "load", "store", "call", "sweep"
 
 _MASK = (1 << 64) - 1
 
-_NAMES = ("EPERM", "EBADF", "ENOMEM", "EACCES", "EEXIST", "ENODEV", "EINVAL", "EOPNOTSUPP")
-EPERM, EBADF, ENOMEM, EACCES, EEXIST, ENODEV, EINVAL, EOPNOTSUPP = (-getattr(errno, name) for name in _NAMES)  # Linux's
+EPERM, EBADF, ENOMEM, EACCES = -errno.EPERM, -errno.EBADF, -errno.ENOMEM, -errno.EACCES  # Linux's
+EEXIST, ENODEV, EINVAL, EOPNOTSUPP = -errno.EEXIST, -errno.ENODEV, -errno.EINVAL, -errno.EOPNOTSUPP
 
 NO_AREA, NOT_PERMITTED, TOO_MANY_AREAS = "no-area", "not-permitted", "too-many-areas"
 """Why an access gets a process killed, as @killed says."""

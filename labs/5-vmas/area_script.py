@@ -207,7 +207,7 @@ class AreaScript:
             if (word := self.model.words.get(va)) is not None:
                 wanted[va - page : va - page + 8] = word.to_bytes(8, "little")
         walk = walk_in(self.guest, self.root, page)
-        seen = self.guest.read_physical(walk.pa, PAGE)
+        seen = self.guest.read_physical(walk.page.pa, PAGE)
         at = next((at for at in range(0, PAGE, 8) if seen[at : at + 8] != wanted[at : at + 8]), None)
         if at is None:
             return

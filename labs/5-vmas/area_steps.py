@@ -242,7 +242,7 @@ def _in_use(places: Places, pages: int) -> list[Operation]:
     return [mmap(places.one, pages * PAGE), sweep(places.one, pages, 1)]
 
 
-TIGHTENED: list[Callable[[Places, str, int], list[Operation]]] = [
+TIGHTENED: list[Callable[[Places, Isa, int], list[Operation]]] = [
     lambda places, isa, heap: [*_in_use(places, 1), mprotect(places.one, PAGE, READ), load(places.one), store(places.one, 2)],
     lambda places, isa, heap: [
         *_in_use(places, 3),

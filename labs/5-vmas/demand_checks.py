@@ -10,7 +10,7 @@ from grade.boot.user_image import UserImage
 from grade.checks.area_checks import check_list
 from grade.checks.process_checks import live_root, user_mappings, walk_in
 from grade.diagnosis import diagnose
-from grade.diagnosis.failure import expect, fail
+from grade.diagnosis.failure import expect, expect_found, fail
 from grade.isa import Isa
 from grade.isa.code import rounded_up
 from grade.isa.registers import CpuState
@@ -42,8 +42,8 @@ def running_slot(guest: Guest) -> ProcessSlot:
     """Returns the process that has the CPU, whose root is loaded."""
     __tracebackhide__ = True
     root = live_root(guest)
-    running = next((slot for slot in process_slots(guest) if slot.state == "running"), None)
-    expect(running is not None, "wrong-answer", "a process of the kernel's table runs", "none does")
+    found = next((slot for slot in process_slots(guest) if slot.state == "running"), None)
+    running = expect_found(found, "wrong-answer", "a process of the kernel's table runs", "none does")
     wanted = f"the record of {running} has the root that is loaded, {root:#x}"
     expect(running.root == root, "root-not-recorded", wanted, f"it has {running.root or 0:#x}")
     return running

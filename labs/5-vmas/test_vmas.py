@@ -40,7 +40,7 @@ from grade.checks.host_tests import check_host_tests
 from grade.checks.ledger import check_frames, check_ledger
 from grade.checks.process_checks import live_root, user_mappings, walk_in
 from grade.checks.user_memory import random_letters, read_user, write_user
-from grade.diagnosis.failure import Failure, expect, fail
+from grade.diagnosis.failure import Failure, expect, expect_found, fail
 from grade.diagnosis.process_ends import killed_process
 from grade.isa import isa_called
 from grade.plugin import milestone
@@ -105,7 +105,7 @@ def _check_content(guest: Guest, slot: ProcessSlot, name: str, va: int, content:
     walk = walk_in(guest, slot.root or 0, va)
     if walk.mapping is None:
         return
-    seen = guest.read_physical(walk.pa, PAGE)
+    seen = guest.read_physical(walk.mapping.pa_of(va), PAGE)
     at = next((at for at in range(PAGE) if seen[at] != content[at]), None)
     if at is not None:
         cause = "wrong-user-bytes" if any(content[at:]) else "user-page-not-cleared"
@@ -210,10 +210,10 @@ def _check_file_pages(guest: Guest, slot: ProcessSlot, image: UserImage) -> None
             word = int.from_bytes(wanted[at - va : at - va + 8], "little") + 1 & (1 << 64) - 1
             wanted[at - va : at - va + 8] = word.to_bytes(8, "little")
         seen = guest.read_physical(walk.pa, PAGE)
-        at = next((at for at in range(0, PAGE, 8) if seen[at : at + 8] != wanted[at : at + 8]), None)
-        if at is not None:
-            words = f"{va + at:#x} of {slot} holds {wanted[at : at + 8].hex()}, as in the file"
-            fail("wrong-user-bytes", words, seen[at : at + 8].hex(), walk, _FAULT)
+        wrong = next((at for at in range(0, PAGE, 8) if seen[at : at + 8] != wanted[at : at + 8]), None)
+        if wrong is not None:
+            words = f"{va + wrong:#x} of {slot} holds {wanted[wrong : wrong + 8].hex()}, as in the file"
+            fail("wrong-user-bytes", words, seen[wrong : wrong + 8].hex(), walk, _FAULT)
 
 
 # --- pages on demand -------------------------------------------------------------------------------------------------
@@ -346,9 +346,10 @@ def _check_others(guest: Guest) -> None:
     """Checks after others were killed that the sleeper still sleeps, that hello runs afterwards, and that no frame is lost."""
     __tracebackhide__ = True
     guest.run_to("over")
-    sleeper = next((slot for slot in process_slots(guest) if slot.program == "sleep"), None)
-    asleep = sleeper is not None and sleeper.state == "sleeping"
-    expect(asleep, "process-killed", "the process that slept meanwhile still does", f"{sleeper}")
+    found = next((slot for slot in process_slots(guest) if slot.program == "sleep"), None)
+    wanted = "the process that slept meanwhile still does"
+    sleeper = expect_found(found, "process-killed", wanted, "it is gone")
+    expect(sleeper.state == "sleeping", "process-killed", wanted, f"{sleeper} is {sleeper.state}")
     check_promised(
         guest, sleeper, promised_areas(_program(guest, "sleep"), guest.isa, guest.layout.user), "after others were killed"
     )

@@ -13,7 +13,7 @@ from grade.boot.user_return import UserReturn, go_to_user_mode, run_to_turn, tra
 from grade.checks.area_checks import permissions
 from grade.checks.memory_state import Memory, check_same_memory, memory_of, promises_of
 from grade.checks.process_checks import live_root, user_mappings, user_tables, walk_in
-from grade.diagnosis.failure import expect, fail
+from grade.diagnosis.failure import expect, expect_found, fail
 from grade.isa.registers import Registers
 from grade.walker import Mapping
 
@@ -48,17 +48,16 @@ def running(guest: Guest) -> ProcessSlot:
     __tracebackhide__ = True
     root = live_root(guest)
     found = next((slot for slot in process_slots(guest) if slot.root == root), None)
-    expect(found is not None, "wrong-root-loaded", "the root of a process is loaded", f"{root:#x} is nobody's")
-    return found
+    return expect_found(found, "wrong-root-loaded", "the root of a process is loaded", f"{root:#x} is nobody's")
 
 
 def run_to_birth(guest: Guest, what: str) -> Birth:
     """Runs to the next fork and through it, until a process is about to come back to user mode."""
     __tracebackhide__ = True
     call = run_to_system_call(guest, "fork", what)
-    registers = guest.isa.registers
-    if registers.result != registers.call_number:  # then it holds no argument of fork: a 0 would be no witness
-        guest.machine.write_register(registers.result, secrets.randbits(63) | 1)
+    names = guest.isa.registers
+    if names.result != names.call_number:  # then it holds no argument of fork: a 0 would be no witness
+        guest.machine.write_register(names.result, secrets.randbits(63) | 1)
     parent = running(guest)
     registers, memory = trapped_registers(guest, call.trap), memory_of(guest, parent)
     before = {slot.pid for slot in process_slots(guest)}
@@ -102,9 +101,9 @@ def _check_complete(parent: ProcessSlot, child: ProcessSlot, stack_size: int) ->
     wanted = f"{child} has the name of {parent}"
     expect(child.program == parent.program, "fork-incomplete", wanted, f"it is called {child.program}")
     slots = child.number - parent.number
-    wanted = parent.stack_top + slots * 2 * stack_size
-    words = f"the kernel stack of {child} ends at {wanted:#x}, {slots} slots from that of {parent}"
-    expect(child.stack_top == wanted, "child-frame-misplaced", words, f"at {child.stack_top:#x}")
+    stack_top = parent.stack_top + slots * 2 * stack_size
+    wanted = f"the kernel stack of {child} ends at {stack_top:#x}, {slots} slots from that of {parent}"
+    expect(child.stack_top == stack_top, "child-frame-misplaced", wanted, f"at {child.stack_top:#x}")
 
 
 def run_to_both(guest: Guest, birth: Birth) -> tuple[UserReturn, UserReturn]:
@@ -142,12 +141,12 @@ def check_copy(guest: Guest, parent: ProcessSlot, child: ProcessSlot) -> int:
     check_same_promises(guest, parent, child)
     wanted = f"the child {child} has a root of its own"
     expect(child.root != parent.root, "fork-page-shared", wanted, f"it has that of {parent}, {parent.root:#x}")
-    theirs = {mapping.va: mapping for mapping in user_mappings(guest, parent.root)}
-    ours = {mapping.va: mapping for mapping in user_mappings(guest, child.root)}
+    theirs = {mapping.va: mapping for mapping in user_mappings(guest, parent.own_root)}
+    ours = {mapping.va: mapping for mapping in user_mappings(guest, child.own_root)}
     areas = memory_map(guest, parent)
     for va, page in theirs.items():
         area = f"the page {va:#x} of the area {areas.area_of(va)}"
-        walk = walk_in(guest, child.root, va)
+        walk = walk_in(guest, child.own_root, va)
         wanted = f"the child {child} has {area}, which {parent} has"
         expect(va in ours, "fork-page-missing", wanted, "nothing is mapped there", walk)
         shared = ours[va].pa == page.pa
@@ -156,7 +155,7 @@ def check_copy(guest: Guest, parent: ProcessSlot, child: ProcessSlot) -> int:
         wanted, seen = f"the child {child} has {area} as {_rights(page)}", _rights(ours[va])
         expect(seen == _rights(page), "fork-page-permission", wanted, seen, walk)
     for va, page in ours.items():
-        walk = walk_in(guest, child.root, va)
+        walk = walk_in(guest, child.own_root, va)
         seen = f"it maps {page.pa:#x}"
         wanted = f"the child {child} has no page at {va:#x}, as {parent} has none"
         expect(va in theirs, "fork-page-unexpected", wanted, seen, walk)
@@ -197,18 +196,19 @@ def _check_bytes(
             continue
         at = next(at for at in range(PAGE) if right[at] != seen[at])
         wanted = f"at {va + at:#x}, the child {child} finds what {parent} has: {right[at : at + _SHOWN].hex()}"
-        fail("fork-bytes-differ", wanted, seen[at : at + _SHOWN].hex(), walk_in(guest, child.root, va))
+        fail("fork-bytes-differ", wanted, seen[at : at + _SHOWN].hex(), walk_in(guest, child.own_root, va))
 
 
 def _check_frames(guest: Guest, parent: ProcessSlot, child: ProcessSlot, ours: dict[int, Mapping]) -> None:
     """Checks that the child's frames, including its tables, are its own and from beyond the window."""
     __tracebackhide__ = True
-    tables = user_tables(guest, parent.root) & user_tables(guest, child.root)
+    tables = user_tables(guest, parent.own_root) & user_tables(guest, child.own_root)
     wanted = f"{parent} and {child} have no table of the lower half in common"
     expect(not tables, "fork-page-shared", wanted, f"the table at {min(tables, default=0):#x} is in both roots")
-    shares, beyond, users = frame_records(guest).shares, guest.layout.region("frames").end, {}
+    shares, beyond = frame_records(guest).shares, guest.layout.region("frames").end
+    users: dict[int, int] = {}
     for va, page in ours.items():
-        walk = walk_in(guest, child.root, va)
+        walk = walk_in(guest, child.own_root, va)
         held = shares.get(page.pa, 0)
         wanted = f"one share of the frame of {va:#x} of {child} is held: its own"
         cause = "frames-leaked" if held > 1 else "frame-freed-in-use"
@@ -254,9 +254,9 @@ def check_same_registers(birth: Birth, parent: UserReturn, child: UserReturn) ->
     kept = {name: value for name, value in birth.registers.items() if name != parent.isa.registers.result}
     for back in (child, parent):
         for name, value in kept.items():
-            seen = back.registers[name]
+            now = back.registers[name]
             cause = _cause_of_register(back.isa.registers, name) if back is child else "registers-not-kept"
-            expect(seen == value, cause, f"{back.slot} has in {name} what fork was called with, {value:#x}", f"{seen:#x}")
+            expect(now == value, cause, f"{back.slot} has in {name} what fork was called with, {value:#x}", f"{now:#x}")
 
 
 def _cause_of_register(registers: Registers, name: str) -> str:

@@ -105,11 +105,11 @@ def test_fork_returns_twice(boot: Boot) -> None:
     guest.run_to("ready")
     program = _program(guest, "offspring")
     slot = _run_to_stop(guest, program, "call_comes", "the first fork of offspring")
-    _put(guest, slot.root, program.va("g_pause"), 1)
+    _put(guest, slot.own_root, program.va("g_pause"), 1)
     birth = run_to_birth(guest, "the first fork of offspring")
     parent, child = birth.parent, birth.child
     check_results(birth, *run_to_both(guest, birth))
-    _put(guest, parent.root, program.va("g_pause"), 0)
+    _put(guest, parent.own_root, program.va("g_pause"), 0)
     _run_to_stop(guest, program, "call_comes", "the call of wait4")
     call = run_to_system_call(guest, "wait4", "the call of wait4")
     turn = run_to_turn(guest, "the end of wait4", {parent.pid})
@@ -120,7 +120,7 @@ def test_fork_returns_twice(boot: Boot) -> None:
     wanted = f"{child} lives until it exits with 42"
     if (failure := killed_process(guest, wanted)) is not None:
         raise failure
-    status = _word(guest, parent.root, program.va("g_status"), 4)
+    status = _word(guest, parent.own_root, program.va("g_status"), 4)
     expect(status == 42 << 8, "status-not-delivered", f"the status {42 << 8:#x}: exit code 42", f"{status:#x}")
     left = [slot.pid for slot in process_slots(guest)]
     expect(child.pid not in left, "process-slot-lost", f"{child} is gone once it was waited for", f"there are {left}")
@@ -143,7 +143,7 @@ def test_copied_memory(boot: Boot) -> None:
     pages = check_copy(guest, birth.parent, birth.child)
     check_parent_kept(guest, birth)
     check_areas(guest, birth.child)
-    check_all_slots_empty(guest, "after fork", [birth.parent.root, birth.child.root])
+    check_all_slots_empty(guest, "after fork", [birth.parent.own_root, birth.child.own_root])
     check_frames(guest)
     told = guest.fact("fork").values
     wanted = {"parent": parent.pid, "child": birth.child.pid, "areas": 8, "pages": pages}
@@ -172,7 +172,7 @@ def _check_wide_copy(boot: Boot) -> None:
 def _check_size(guest: Guest, parent: ProcessSlot) -> None:
     """Checks that there is as much to copy as in the history behind this lab. Lab 5 sees to that."""
     __tracebackhide__ = True
-    areas, pages = check_areas(guest, parent).areas, user_mappings(guest, parent.root)
+    areas, pages = check_areas(guest, parent).areas, user_mappings(guest, parent.own_root)
     size = (len(areas), len(pages))
     wanted = f"{parent} has 8 areas and 426 pages"
     expect(size == (8, 426), "wrong-answer", wanted, f"{size}", file="kernel/space/fault.cc")
@@ -184,16 +184,15 @@ def _check_promises_kept(guest: Guest, birth: Birth, program: UserImage) -> None
     parent, child = birth.parent, birth.child
     before = memory_map(guest, parent)
     for what in ("its own writes", "its use of what was promised"):
-        slot = None
-        while slot is None or slot.pid != child.pid:
-            slot = _run_to_stop(guest, program, "call_comes", f"the child, after {what}")
+        while _run_to_stop(guest, program, "call_comes", f"the child, after {what}").pid != child.pid:
+            pass
     for name in ("g_constants", "g_variables"):
         va = program.va(name)
         for page in range(va, va + 3 * PAGE, PAGE):
-            right, seen = loaded_pages(program)[page], read_user(guest, child.root, page, PAGE)
+            right, seen = loaded_pages(program)[page], read_user(guest, child.own_root, page, PAGE)
             wanted = f"{page:#x}, which {child} was the first to touch, holds what is in the program's file"
-            expect(seen == right, "fork-areas-differ", wanted, "it does not", walk_in(guest, child.root, page))
-    heap_end, area = (_word(guest, child.root, program.va(name)) for name in ("g_heap_end", "g_new_area"))
+            expect(seen == right, "fork-areas-differ", wanted, "it does not", walk_in(guest, child.own_root, page))
+    heap_end, area = (_word(guest, child.own_root, program.va(name)) for name in ("g_heap_end", "g_new_area"))
     wanted = f"the heap of {child} ends where its parent's does, at {before.heap_end:#x}"
     expect(heap_end == before.heap_end, "fork-areas-differ", wanted, f"{heap_end:#x}")
     taken = before.area_of(area)
@@ -221,7 +220,7 @@ def test_isolation(boot: Boot, chance: random.Random) -> None:
     guest.run_to("ready")
     program = _program(guest, "twin")
     parent = _run_to_stop(guest, program, "call_comes", "the fork of twin")
-    _put(guest, parent.root, program.va("g_go"), 0)
+    _put(guest, parent.own_root, program.va("g_go"), 0)
     ranges = _ranges(guest, program, parent)
     birth = run_to_birth(guest, "the fork of twin")
     both = birth.parent, birth.child
@@ -236,7 +235,7 @@ def _ranges(guest: Guest, program: UserImage, parent: ProcessSlot) -> dict[str, 
     """Returns start and size of each range, before there is a child."""
     __tracebackhide__ = True
     first = program.va("g_ranges")
-    words = [_word(guest, parent.root, first + 8 * number) for number in range(2 * len(_RANGES))]
+    words = [_word(guest, parent.own_root, first + 8 * number) for number in range(2 * len(_RANGES))]
     return dict(zip(_RANGES, zip(words[::2], words[1::2], strict=True), strict=True))
 
 
@@ -247,25 +246,25 @@ def _check_own_writes(
     __tracebackhide__ = True
     writer, other = both
     words = b"".join(va.to_bytes(8, "little") + value.to_bytes(8, "little") for va, (_, value) in orders.items())
-    write_user(guest, writer.root, program.va("g_orders"), words)
-    _put(guest, writer.root, program.va("g_order_count"), len(orders))
-    before = {va: read_user(guest, other.root, va, 8) for va in orders}
-    _put(guest, writer.root, program.va("g_go"), 1)
+    write_user(guest, writer.own_root, program.va("g_orders"), words)
+    _put(guest, writer.own_root, program.va("g_order_count"), len(orders))
+    before = {va: read_user(guest, other.own_root, va, 8) for va in orders}
+    _put(guest, writer.own_root, program.va("g_go"), 1)
     seen = _run_to_stop(guest, program, "call_comes", f"the end of what {writer} writes")
     for va, (where, value) in orders.items():
-        now, walk = read_user(guest, other.root, va, 8), walk_in(guest, other.root, va)
+        now, walk = read_user(guest, other.own_root, va, 8), walk_in(guest, other.own_root, va)
         wanted = f"{va:#x}, in the {where}, stays {before[va].hex()} in {other} when {writer} writes to it"
         expect(now == before[va], _cause_of_leak(guest, writer, other, va), wanted, now.hex(), walk)
     wanted = f"{writer} goes on, which was told to; {other} was not"
     expect(seen.pid == writer.pid, "fork-page-shared", wanted, f"{seen} did")
     for va, (where, value) in orders.items():
-        now = _word(guest, writer.root, va)
+        word = _word(guest, writer.own_root, va)
         wanted = f"{va:#x}, in the {where}, is {value:#x} in {writer}, as it wrote it"
-        expect(now == value, "wrong-user-bytes", wanted, f"{now:#x}", walk_in(guest, writer.root, va))
+        expect(word == value, "wrong-user-bytes", wanted, f"{word:#x}", walk_in(guest, writer.own_root, va))
 
 
 def _cause_of_leak(guest: Guest, one: ProcessSlot, other: ProcessSlot, va: int) -> str:
-    same = walk_in(guest, one.root, va).pa == walk_in(guest, other.root, va).pa
+    same = walk_in(guest, one.own_root, va).pa == walk_in(guest, other.own_root, va).pa
     return "fork-page-shared" if same else "fork-not-isolated"
 
 
@@ -278,11 +277,11 @@ def _orders(
     """
     __tracebackhide__ = True
     orders: dict[int, tuple[str, int]] = {}
-    there = {mapping.va for mapping in user_mappings(guest, writer.root)}
+    there = {mapping.va for mapping in user_mappings(guest, writer.own_root)}
     for name, (start, size) in ranges.items():
         pages = [page for page in range(start & -PAGE, start + size, PAGE) if page in there]
         wanted = f"{writer} has pages in its {name}, at {start:#x}"
-        expect(bool(pages), "fork-page-missing", wanted, "it has none", walk_in(guest, writer.root, start))
+        expect(bool(pages), "fork-page-missing", wanted, "it has none", walk_in(guest, writer.own_root, start))
         some = {pages[0], pages[-1], *chance.sample(pages, min(len(pages), 6))}
         for page in some:
             first, last = max(page, start + 7 & -8), min(page + PAGE, start + size) - 8
@@ -295,26 +294,26 @@ def _check_writes_of_the_kernel(guest: Guest, program: UserImage, parent: Proces
     __tracebackhide__ = True
     _run_to_stop(guest, program, "call_comes", "the child, before its system calls")
     places = {name: program.va(name) for name in ("g_status", "g_typed")}
-    before = {name: read_user(guest, parent.root, va, PAGE) for name, va in places.items()}
+    before = {name: read_user(guest, parent.own_root, va, PAGE) for name, va in places.items()}
     text = random_letters(40)
     guest.machine.send(text.decode() + "\n")
     slot = _run_to_stop(guest, program, "call_returned", "the child's system calls")
     _expect_turn(guest, slot, child.pid, f"{child} comes back from read")
     for name, va in places.items():
-        now, walk = read_user(guest, parent.root, va, PAGE), walk_in(guest, parent.root, va)
+        now, walk = read_user(guest, parent.own_root, va, PAGE), walk_in(guest, parent.own_root, va)
         wanted = f"{va:#x} stays as it is in {parent} when the kernel writes there for {child}"
         cause = _cause_of_leak(guest, parent, child, va)
         file = _USER_COPY if cause == "fork-not-isolated" else ""  # the frames are distinct: the kernel took the wrong one
         expect(now == before[name], cause, wanted, now[:8].hex(), walk, file)
-    status = _word(guest, child.root, places["g_status"], 4)
+    status = _word(guest, child.own_root, places["g_status"], 4)
     wanted = f"wait4 has put {0x5A << 8:#x} at {places['g_status']:#x} in {child}"
-    walk = walk_in(guest, child.root, places["g_status"])
+    walk = walk_in(guest, child.own_root, places["g_status"])
     expect(status == 0x5A << 8, "status-not-delivered", wanted, f"{status:#x}", walk)
     count = guest.cpu().first_argument
-    seen = read_user(guest, child.root, places["g_typed"], min(count, PAGE))
+    seen = read_user(guest, child.own_root, places["g_typed"], min(count, PAGE))
     wanted = f"read has put what was typed, {text!r}, at {places['g_typed']:#x} in {child}"
     right = 0 < count <= len(text) + 1 and (text + b"\n").startswith(seen)
-    walk = walk_in(guest, child.root, places["g_typed"])
+    walk = walk_in(guest, child.own_root, places["g_typed"])
     expect(right, "wrong-user-bytes", wanted, f"{count} bytes: {seen[:40]!r}", walk)
 
 
@@ -329,7 +328,7 @@ def test_first_registers(boot: Boot, chance: random.Random) -> None:
     guest.run_to("ready")
     program = _program(guest, "mirror")
     slot = _run_to_stop(guest, program, "call_comes", "the fork of mirror")
-    _put(guest, slot.root, program.va("g_seed"), chance.getrandbits(63))
+    _put(guest, slot.own_root, program.va("g_seed"), chance.getrandbits(63))
     birth = run_to_birth(guest, "the fork of mirror")
     check_same_registers(birth, *run_to_both(guest, birth))
 
@@ -353,12 +352,12 @@ def test_first_root(boot: Boot) -> None:
     master = guest.run_to("ready").roots["kernel"]
     program = _program(guest, "offspring")
     slot = _run_to_stop(guest, program, "call_comes", "the first fork of offspring")
-    _put(guest, slot.root, program.va("g_go"), 0)
-    _put(guest, slot.root, program.va("g_pause"), 1)
+    _put(guest, slot.own_root, program.va("g_go"), 0)
+    _put(guest, slot.own_root, program.va("g_pause"), 1)
     births = [run_to_birth(guest, "the first fork of offspring")]
     for back in run_to_both(guest, births[0]):
         check_own_root(back)
-    _put(guest, slot.root, program.va("g_pause"), 0)
+    _put(guest, slot.own_root, program.va("g_pause"), 0)
     births.append(run_to_birth(guest, "the second fork of offspring"))
     family = [_as_process(guest, birth.child) for birth in births] + [_as_process(guest, slot)]
     for process in family:
@@ -371,13 +370,13 @@ def test_first_root(boot: Boot) -> None:
     for number in range(12):
         check_own_root(go_to_user_mode(guest, run_to_turn(guest, f"return {number + 1} to user mode")))
     for birth in births:
-        _put(guest, birth.child.root, program.va("g_go"), 1)
+        _put(guest, birth.child.own_root, program.va("g_go"), 1)
     guest.run_to("end")
     _check_end(guest, slot.pid, "it has waited for both children")
 
 
 def _as_process(guest: Guest, slot: ProcessSlot) -> Process:
-    return Process(slot.pid, slot.root, slot.stack_top, guest.layout.stack_size, slot.program)
+    return Process(slot.pid, slot.own_root, slot.stack_top, guest.layout.stack_size, slot.program)
 
 
 # --- many processes --------------------------------------------------------------------------------------------------
@@ -403,7 +402,7 @@ def _check_family(guest: Guest, children: int, generations: int, end: str) -> in
     program = _program(guest, "dynasty")
     first = _run_to_stop(guest, program, "call_comes", "the first fork of dynasty")
     word = random_letters(12)
-    write_user(guest, first.root, program.va("g_word"), word + b"\0")
+    write_user(guest, first.own_root, program.va("g_word"), word + b"\0")
     total = sum(children**generation for generation in range(1, generations + 1))
     parents: dict[int, int] = {}
     for number in range(total):
@@ -443,8 +442,8 @@ def test_blocked_parent(boot: Boot, chance: random.Random) -> None:
     program = _program(guest, "offspring")
     parent = _run_to_stop(guest, program, "call_comes", "the first fork of offspring")
     code, go, status = chance.randint(1, 254), program.va("g_go"), program.va("g_status")
-    _put(guest, parent.root, go, 0)
-    _put(guest, parent.root, program.va("g_code"), code)
+    _put(guest, parent.own_root, go, 0)
+    _put(guest, parent.own_root, program.va("g_code"), code)
     _run_to_stop(guest, program, "call_comes", "the call of wait4")
     children = [slot for slot in process_slots(guest) if slot.parent == parent.pid and slot.root is not None]
     expect(len(children) == 2, "child-never-runs", f"{parent} has two children, who wait", f"{len(children)} live")
@@ -452,8 +451,8 @@ def test_blocked_parent(boot: Boot, chance: random.Random) -> None:
     family = {slot.pid: slot for slot in (parent, first, second)}
     marks = {pid: chance.getrandbits(31) | 0x80 for pid in family}  # none of them is a status
     for pid, slot in family.items():
-        _put(guest, slot.root, status, marks[pid], 4)
-    frames = {pid: walk_in(guest, slot.root, status).pa for pid, slot in family.items()}
+        _put(guest, slot.own_root, status, marks[pid], 4)
+    frames = {pid: walk_in(guest, slot.own_root, status).page.pa_of(status) for pid, slot in family.items()}
     seen = ", ".join(f"{frames[pid]:#x} in {slot}" for pid, slot in family.items())
     expect(len(set(frames.values())) == 3, "fork-page-shared", f"{status:#x} is another frame in each process", seen)
 
@@ -461,7 +460,7 @@ def test_blocked_parent(boot: Boot, chance: random.Random) -> None:
     run_to_turn(guest, "the turn of a child, while its parent waits", {first.pid, second.pid})
     state = slot_of(guest, parent.pid).state
     expect(state == "waiting", "wrong-result", f"wait4 blocks {parent}, whose child lives", f"it is {state}")
-    _put(guest, first.root, go, 1)
+    _put(guest, first.own_root, go, 1)
     run_to_system_call(guest, "exit", f"the end of {first}")
     expect(live_root(guest) == first.root, "wrong-root-loaded", f"{first} ends on its own root", f"{running(guest)}")
     turn = run_to_turn_on_own_root(guest, "the end of wait4", parent.pid)
@@ -470,10 +469,10 @@ def test_blocked_parent(boot: Boot, chance: random.Random) -> None:
     expect(back.result == first.pid, "wrong-result", f"wait4 returns {first.pid}", f"{back.result}")
     _check_status(guest, parent, (status, code << 8))
     for pid in (first.pid, second.pid):
-        seen = guest.read_word(frames[pid], 4)
+        word = guest.read_word(frames[pid], 4)
         wanted = f"the frame {frames[pid]:#x}, where {family[pid]} has {status:#x}, stays as it is: {marks[pid]:#x}"
-        expect(seen == marks[pid], "status-not-delivered", wanted, f"{seen:#x}")
-    _put(guest, second.root, go, 1)
+        expect(word == marks[pid], "status-not-delivered", wanted, f"{word:#x}")
+    _put(guest, second.own_root, go, 1)
     run_to_system_call(guest, "exit", f"the end of {second}")
     run_to_turn_on_own_root(guest, "the end of the second wait4", parent.pid)
     guest.run_to("end")
@@ -484,7 +483,7 @@ def _check_status(guest: Guest, parent: ProcessSlot, wanted: tuple[int, int]) ->
     """Checks that the status is where the parent wants it, by the parent's own root."""
     __tracebackhide__ = True
     va, status = wanted
-    seen, walk = _word(guest, parent.root, va, 4), walk_in(guest, parent.root, va)
+    seen, walk = _word(guest, parent.own_root, va, 4), walk_in(guest, parent.own_root, va)
     words = f"{va:#x} of {parent} holds the status {status:#x}"
     expect(seen == status, "status-not-delivered", words, f"{seen:#x}", walk)
 
@@ -500,13 +499,14 @@ def test_thread_variables(boot: Boot, chance: random.Random) -> None:
     guest.run_to("ready")
     before = holdings(guest)
     program = _program(guest, "heirloom")
+    assert program.thread is not None, "user/tests/heirloom.cc has thread-local variables"
     fresh = int.from_bytes(program.thread.content, "little"), 0  # t_initial and t_zero in user/tests/heirloom.cc
     parent = _check_variables(guest, program, "a program that begins", fresh)
     inherited = chance.getrandbits(62), chance.getrandbits(62) + 1
-    places = [_word(guest, parent.root, program.va(name)) for name in ("g_initial", "g_zero")]
+    places = [_word(guest, parent.own_root, program.va(name)) for name in ("g_initial", "g_zero")]
     pointer = thread_pointer(guest)
     for va, value in zip(places, inherited, strict=True):
-        _put(guest, parent.root, va, value)
+        _put(guest, parent.own_root, va, value)
 
     child = _check_variables(guest, program, "a child that was forked", inherited)
     expect(child.parent == parent.pid, "wrong-answer", f"{child} is the child of {parent}", f"of {child.parent}")
@@ -514,9 +514,9 @@ def test_thread_variables(boot: Boot, chance: random.Random) -> None:
     expect(seen == pointer, "child-spare-registers-wrong", f"its parent's thread pointer, {pointer}", f"{seen}")
     _check_variables(guest, program, "a child that has changed them", (inherited[0] + 1, inherited[1] - 1), child.pid)
     for va, value in zip(places, inherited, strict=True):
-        seen, walk = _word(guest, parent.root, va), walk_in(guest, parent.root, va)
+        word, walk = _word(guest, parent.own_root, va), walk_in(guest, parent.own_root, va)
         wanted = f"{va:#x} stays {value:#x} in {parent} when {child} writes to it"
-        expect(seen == value, _cause_of_leak(guest, parent, child, va), wanted, f"{seen:#x}", walk)
+        expect(word == value, _cause_of_leak(guest, parent, child, va), wanted, f"{word:#x}", walk)
     new = _check_variables(guest, program, "a program that execve has begun", fresh, child.pid)
     expect(new.root != child.root, "wrong-root-loaded", "execve begins in a new root", "it is the old one")
     _check_variables(guest, program, "the parent, at last", inherited, parent.pid)
@@ -536,17 +536,17 @@ def _check_variables(
         _expect_turn(guest, slot, pid, f"process {pid} comes next: {who}")
     areas = memory_map(guest, slot)
     for name, value in zip(("g_initial", "g_zero"), values, strict=True):
-        va = _word(guest, slot.root, program.va(name))
+        va = _word(guest, slot.own_root, program.va(name))
         area = areas.area_of(va)
         is_own = area is not None and area.kind == "thread"
         wanted = f"{who}, {slot}, has its variables in its thread block"
         expect(is_own, "thread-variables-wrong", wanted, f"{va:#x} is in {area or 'no area'}")
         for how, seen in (
-            ("in memory", _word(guest, slot.root, va)),
-            ("by its thread pointer", _word(guest, slot.root, program.va(f"{name}_seen"))),
+            ("in memory", _word(guest, slot.own_root, va)),
+            ("by its thread pointer", _word(guest, slot.own_root, program.va(f"{name}_seen"))),
         ):
             wanted = f"{who}, {slot}, finds {value:#x} {how}, at {va:#x}"
-            expect(seen == value, "thread-variables-wrong", wanted, f"{seen:#x}", walk_in(guest, slot.root, va))
+            expect(seen == value, "thread-variables-wrong", wanted, f"{seen:#x}", walk_in(guest, slot.own_root, va))
     return slot
 
 
@@ -566,7 +566,7 @@ def test_failed_allocations(boot: Boot) -> None:
     parent = _run_to_stop(guest, program, "call_comes", "the first fork of multiply")
     result = _result_of_round(guest, program, parent)
     expect(result > 0, "fork-refused", "the first fork works", f"it returned {result}")
-    pages, needed = len(user_mappings(guest, parent.root)), 0
+    pages, needed = len(user_mappings(guest, parent.own_root)), 0
     for k in range(1, _MOST_ALLOCATIONS):
         _run_to_stop(guest, program, "call_comes", f"fork {k + 1} of multiply")
         before = holdings(guest)
@@ -581,7 +581,7 @@ def test_failed_allocations(boot: Boot) -> None:
             check_holdings(guest, before, when)
             undone_by = "kernel/process/fork.cc"  # the copy has its parent const
             check_same_memory(guest, parent, memory, memory_of(guest, parent), "parent-changed", when, of_promises=undone_by)
-            check_all_slots_empty(guest, when, [parent.root])
+            check_all_slots_empty(guest, when, [parent.own_root])
         result = _result_of_round(guest, program, parent)
         check_holdings(guest, before, f"when fork {k + 1} and the end of its child are over")
         if left:
@@ -653,7 +653,8 @@ def _run_to_refusal(guest: Guest, result: int) -> list[int]:
     """Runs until fork refuses for the intended reason, with nothing lost; returns the children that exist."""
     __tracebackhide__ = True
     program = _program(guest, "multitude")
-    returned, children, most = 1, [], guest.layout.most_processes
+    returned, most = 1, guest.layout.most_processes
+    children: list[int] = []
     while returned > 0:
         expect(len(children) < most, "process-number-wrong", f"{most} processes at most", f"{children}")
         parent = _run_to_stop(guest, program, "call_comes", f"fork {len(children) + 1} of multitude")
@@ -664,12 +665,12 @@ def _run_to_refusal(guest: Guest, result: int) -> list[int]:
     wanted = f"with {len(children)} children, one more fork returns {result}"
     expect(returned == result, "wrong-result", wanted, f"{returned}", file="kernel/process/fork.cc")
     check_frames(guest)  # and not compared with before: a tick may have let a child run, and touch a page
-    check_all_slots_empty(guest, "after a fork that was refused", [parent.root])
+    check_all_slots_empty(guest, "after a fork that was refused", [parent.own_root])
     slots = {slot.pid for slot in process_slots(guest)}
     wanted = f"all {len(children)} children are there"
     expect(slots == {0, parent.pid, *children}, "process-slot-lost", wanted, f"{sorted(slots)}")
     free = frame_records(guest).free[1] if result == _NO_MEMORY else most - len(slots)
-    needed = len(user_mappings(guest, parent.root)) if result == _NO_MEMORY else 1
+    needed = len(user_mappings(guest, parent.own_root)) if result == _NO_MEMORY else 1
     what = "frames beyond the window" if result == _NO_MEMORY else "slots"
     wanted = f"fork refuses only when fewer {what} are free than the {needed} that it needs"
     expect(free < needed, "fork-refused", wanted, f"{free} are")

@@ -35,8 +35,8 @@ def have_it_fork(guest: Guest, parent: ProcessSlot) -> int:
         number = deeds[kind] if kind in deeds else guest.image.system_call(kind)
         data += struct.pack("<8Q", number, *arguments, *[0] * (6 - len(arguments)), 0)
     assert len(data) == size * len(operations)
-    write_user(guest, parent.root or 0, program.va("g_operations"), data)
-    write_user(guest, parent.root or 0, program.va("g_count"), len(operations).to_bytes(8, "little"))
+    write_user(guest, parent.own_root, program.va("g_operations"), data)
+    write_user(guest, parent.own_root, program.va("g_count"), len(operations).to_bytes(8, "little"))
     return most
 
 
