@@ -13,7 +13,6 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from grade.boot.definitions import DEBUG_ROOT
 from grade.boot.guest import CHECKPOINT, Recipe, machine_of_kind
 from grade.boot.kernel_image import KernelImage
 from grade.failed.choice import check_unchanged, choose_failed
@@ -23,6 +22,7 @@ from grade.failed.kill_point import at_kill
 from grade.failed.way import Way
 from grade.gdb.facts import RecordingFacts, write_facts
 from grade.interactive import kernel_to_run
+from grade.ladder.build_errors import DEBUG_ROOT
 from grade.ladder.labs import LadderError
 from grade.ladder.trees import Tree
 from grade.machine.debugged import DebuggedMachine, Recording, RecordMode

@@ -5,8 +5,8 @@ from grade.boot.frame_records import frame_records
 from grade.boot.guest import Guest
 from grade.boot.processes import Process, processes
 from grade.checks.process_checks import user_mappings, user_tables
-from grade.diagnosis.failure import Failure
 from grade.ladder.build import Kernel
+from grade.results.failure import Failure
 
 # Programs run while the monitor waits for one of them. Before lab 5 there is no command vmas, and nothing to report.
 _SCRIPT = """run nothing

@@ -19,11 +19,11 @@ from grade.boot.guest import CHECKPOINT, Guest
 from grade.checks.area_checks import check_all_areas
 from grade.checks.ledger import check_frames
 from grade.diagnosis.diagnose import unexpected_end
-from grade.diagnosis.failure import Failure, expect
 from grade.ladder.build import Kernel, build_kernel
 from grade.ladder.labs import LadderError
 from grade.ladder.trees import Tree, prepare
 from grade.machine.stop import StopKind
+from grade.results.failure import Failure, expect
 
 _LAST_PID, _TICKS = ("kernel/process/process.cc", "g_last_pid"), ("kernel/base/clock.cc", "g_ticks")
 _FORK = 6  # the lab that brings user/bench/stress.cc

@@ -20,8 +20,6 @@ if TYPE_CHECKING:
     from elftools.dwarf.die import DIE
     from elftools.dwarf.dwarfinfo import DWARFInfo
 
-DEBUG_ROOT = "/pagewalk"
-"""The name that the debug information gives the folder of the tree (CMakeLists.txt)."""
 KERNEL_DEFINITIONS = "kernel/definitions.cc"
 
 # The parts of a compile unit that are read without pyelftools: DWARF 5, 7.5.

@@ -18,7 +18,6 @@ from typing import Any, Self, TypeVar
 from grade.boot.kernel_image import KernelImage
 from grade.boot.sight import LiveSight
 from grade.diagnosis import diagnose
-from grade.diagnosis.failure import expect, fail
 from grade.isa.registers import CpuState
 from grade.isa.traps import Event, Unmapped
 from grade.ladder.build import Kernel
@@ -26,6 +25,7 @@ from grade.machine.boot_parameters import BootParameters
 from grade.machine.facts import Fact
 from grade.machine.machine import Machine
 from grade.machine.stop import StopKind
+from grade.results.failure import expect, fail
 
 SomeMachine = TypeVar("SomeMachine", bound=Machine)
 

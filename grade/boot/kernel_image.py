@@ -6,8 +6,9 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
-from grade.boot.definitions import DEBUG_ROOT, KERNEL_DEFINITIONS, Definitions, definitions_in
+from grade.boot.definitions import KERNEL_DEFINITIONS, Definitions, definitions_in
 from grade.boot.once_per_file import once_per_file
+from grade.ladder.build_errors import DEBUG_ROOT
 
 _SECONDS = 20
 _EXECUTABLE, _WRITABLE = 1, 2  # PF_X, PF_W (System V ABI, 5)

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from grade.boot.layout import PAGE
 from grade.boot.sight import Sight
-from grade.diagnosis.failure import expect, expect_found
+from grade.results.failure import expect, expect_found
 
 _SLOTS = ("kernel/process/process.cc", "g_slots")
 

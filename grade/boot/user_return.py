@@ -9,9 +9,9 @@ from dataclasses import dataclass
 from grade.boot.guest import Guest
 from grade.boot.process_slots import ProcessSlot, process_slots
 from grade.boot.trapped import Trap, trap_frame_of
-from grade.diagnosis.failure import expect, expect_found, fail
 from grade.isa import Isa
 from grade.isa.registers import CpuState
+from grade.results.failure import expect, expect_found, fail
 
 _MOST_STEPS = 64  # twice as many as trap_return has instructions
 

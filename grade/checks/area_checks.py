@@ -7,7 +7,7 @@ from grade.boot.guest import Guest
 from grade.boot.layout import PAGE, UserLayout
 from grade.boot.process_slots import Area, MemoryMap, ProcessSlot, memory_map, process_slots
 from grade.checks.process_checks import user_mappings, walk_in
-from grade.diagnosis.failure import expect, fail
+from grade.results.failure import expect, fail
 from grade.walker import Mapping
 
 _FAULT = "kernel/space/fault.cc"

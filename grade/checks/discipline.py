@@ -6,13 +6,13 @@ from pathlib import Path
 
 from grade.boot.guest import Guest
 from grade.boot.kernel_image import KernelImage
-from grade.diagnosis.failure import Failure, fail
 from grade.discipline.record import Event
 from grade.discipline.scripts import script_for
 from grade.discipline.witnessed import NotJudged, Witness
 from grade.discipline.words import CAUSES_OF_RULES, Teller
 from grade.ladder.labs import load_labs
 from grade.ladder.trees import find_root
+from grade.results.failure import Failure, fail
 
 BootWitnessed = Callable[[Callable[[KernelImage], str]], tuple[Guest, Witness]]
 """Starts a guest with the witness beside it; the script is made for its kernel."""

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from grade.boot.frame_records import allocator_place, first_frame, record_address
 from grade.boot.layout import PAGE
 from grade.boot.sight import Sight
-from grade.diagnosis.failure import expect
+from grade.results.failure import expect
 
 _CAUSE = "frame-records-changed"
 

@@ -12,9 +12,9 @@ from pathlib import Path
 from typing import BinaryIO
 
 from grade.checks.ran_before import HostTests, Printed, has_hung, note_hang, run_once
-from grade.diagnosis.failure import Failure, NotWritten, expect, fail
 from grade.ladder.build import engine_of
 from grade.ladder.files import need_room
+from grade.results.failure import Failure, NotWritten, expect, fail
 from grade.tied import while_we_live
 
 _SECONDS = 20.0

@@ -7,8 +7,8 @@ from collections.abc import Iterable, Sequence
 from typing import NoReturn
 
 from grade.boot.guest import Guest
-from grade.diagnosis.failure import expect, fail
 from grade.isa.board import Region
+from grade.results.failure import expect, fail
 from grade.walker import Mapping, RadixWalker, Range, Walk, coalesce
 
 Span = tuple[int, int]

@@ -9,7 +9,7 @@ from grade.boot.process_slots import ProcessSlot, has_areas, process_slots
 from grade.boot.sight import Sight
 from grade.checks.free_frames import check_free_frames, check_zones
 from grade.checks.process_checks import live_root
-from grade.diagnosis.failure import expect
+from grade.results.failure import expect
 from grade.walker import RadixWalker
 
 _SHOWN = 4  # of the frames that a report speaks of

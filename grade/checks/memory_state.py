@@ -8,7 +8,7 @@ from grade.boot.layout import PAGE
 from grade.boot.process_slots import MemoryMap, ProcessSlot, memory_map
 from grade.checks.area_checks import permissions
 from grade.checks.process_checks import user_mappings, walk_in
-from grade.diagnosis.failure import expect, fail
+from grade.results.failure import expect, fail
 
 _SHOWN = 8  # bytes of a page that a report shows
 

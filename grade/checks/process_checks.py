@@ -11,8 +11,8 @@ from grade.boot.user_image import UserImage
 from grade.checks.leaf_checks import check_global, check_nothing_else
 from grade.checks.map_checks import check_tables_above
 from grade.diagnosis.defects import cause_in_bits
-from grade.diagnosis.failure import expect, fail
 from grade.diagnosis.process_ends import ROOTS, killed_process, refused_start
+from grade.results.failure import expect, fail
 from grade.walker import Mapping, Walk
 
 _STACKS = "kernel/map/kernel_stack.cc"

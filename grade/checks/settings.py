@@ -5,8 +5,8 @@ from contextlib import contextmanager
 from typing import NoReturn
 
 from grade.boot.guest import Guest
-from grade.diagnosis.failure import Failure, fail
 from grade.isa.control import Problem, Settings
+from grade.results.failure import Failure, fail
 from grade.walker import Walk
 
 

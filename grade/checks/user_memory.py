@@ -7,7 +7,7 @@ from grade.boot.guest import Guest
 from grade.boot.layout import PAGE
 from grade.boot.promises import awaited_page
 from grade.checks.process_checks import live_root, walk_in
-from grade.diagnosis.failure import expect_found
+from grade.results.failure import expect_found
 
 
 def read_user(guest: Guest, root: int, va: int, size: int) -> bytes:

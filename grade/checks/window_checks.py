@@ -7,8 +7,8 @@ from grade.boot.guest import Guest
 from grade.boot.layout import PAGE
 from grade.checks.leaf_checks import check_global
 from grade.diagnosis.diagnose import unexpected_end
-from grade.diagnosis.failure import expect, expect_found, fail
 from grade.machine.stop import StopKind
+from grade.results.failure import expect, expect_found, fail
 from grade.walker import RadixWalker
 
 _TEMP_MAP = "kernel/map/temp_map.cc"

@@ -11,9 +11,9 @@ from typing import Any
 
 from grade.classroom import pages
 from grade.classroom.store import Outcome, Standing, Store
-from grade.diagnosis.causes import CAUSES
 from grade.ladder.files import write_whole
 from grade.ladder.labs import load_labs
+from grade.results.causes import CAUSES
 from grade.results.report import table_text
 from grade.results.result import Result, Status
 from grade.version import PAGEWALK

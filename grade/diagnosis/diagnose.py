@@ -9,8 +9,6 @@ from typing import NoReturn
 
 from grade.boot.sight import LiveSight, Sight
 from grade.diagnosis.blame import by_whom, place_of, students_line, system_call_of
-from grade.diagnosis.causes import CAUSES
-from grade.diagnosis.failure import Failure, NotWritten, fail
 from grade.diagnosis.fault_cause import Attempt, cause_of_fault
 from grade.diagnosis.process_ends import killed_process, missing_in_root, panic_cause, trap_without_stack
 from grade.diagnosis.window_ends import file_in_window, panic_while_closing
@@ -18,6 +16,8 @@ from grade.isa.registers import CpuState
 from grade.isa.traps import Role
 from grade.machine.facts import Fact, MalformedFact
 from grade.machine.stop import AT_PROMPT, Stop, StopKind
+from grade.results.causes import CAUSES
+from grade.results.failure import Failure, NotWritten, fail
 from grade.visible import visible
 from grade.walker import Access
 

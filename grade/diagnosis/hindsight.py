@@ -5,8 +5,6 @@ from functools import partial
 
 from grade.boot.process_slots import MemoryMap, has_areas, memory_map
 from grade.boot.sight import Sight
-from grade.diagnosis.causes import OF_THE_END
-from grade.diagnosis.failure import Failure
 from grade.diagnosis.fault_cause import Attempt, cause_of_fault
 from grade.diagnosis.nonsense import tried
 from grade.inspect.frames import frame_findings
@@ -14,6 +12,8 @@ from grade.inspect.lint import has_unpromised_pages
 from grade.inspect.names import is_users
 from grade.inspect.spaces import Space, live_root, spaces, walker_of
 from grade.isa.exceptions import Taken
+from grade.results.causes import OF_THE_END
+from grade.results.failure import Failure
 from grade.walker import Access
 
 LETTERS = {Access.READ: "r", Access.WRITE: "w", Access.EXECUTE: "x"}

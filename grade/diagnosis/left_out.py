@@ -1,7 +1,7 @@
 """Where to look for what is missing from the kernel's map: one loop maps all regions, and each lab calls it once."""
 
 from grade.boot.sight import Sight
-from grade.diagnosis.failure import Failure
+from grade.results.failure import Failure
 
 _LOOP = "kernel/map/map_kernel.cc"
 _OF_REGIONS = frozenset({

@@ -4,8 +4,8 @@ import struct
 from collections.abc import Callable
 from typing import TypeVar
 
-from grade.diagnosis.failure import Failure
 from grade.machine.machine import MachineError
+from grade.results.failure import Failure
 from grade.walker import TooManyTables
 from grade.walker.memory import OutsideMemory
 

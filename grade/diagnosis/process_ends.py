@@ -9,10 +9,10 @@ from grade.boot.sight import Sight
 from grade.boot.user_image import user_image
 from grade.diagnosis import programs
 from grade.diagnosis.defects import cause_in_bits
-from grade.diagnosis.failure import Failure, Kill
 from grade.isa.registers import CpuState
 from grade.isa.traps import Role
 from grade.machine.facts import Fact
+from grade.results.failure import Failure, Kill
 from grade.walker import Walk
 
 _IN_ROOT = {

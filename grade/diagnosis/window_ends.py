@@ -4,9 +4,9 @@ from grade.boot.layout import PAGE
 from grade.boot.process_slots import has_windows
 from grade.boot.processes import processes
 from grade.boot.sight import Sight
-from grade.diagnosis.causes import CAUSES
 from grade.diagnosis.process_ends import CHECKS_OF_FRAMES
 from grade.machine.facts import Fact
+from grade.results.causes import CAUSES
 from grade.walker import Walk
 
 _DEEP = 1024

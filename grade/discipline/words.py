@@ -108,7 +108,7 @@ CAUSES_OF_RULES = {
     "unflushed": "translation-not-prepared",
     "strayed": "root-strays",
 }
-"""The cause of a failure (grade/diagnosis/causes.py) that each rule stands for."""
+"""The cause of a failure (grade/results/causes.py) that each rule stands for."""
 
 _PLUMBING = re.compile(r"kernel/(paging/table_memory\.h|frames/|base/)|arch/[^/]+/(cpu|isa)\.")
 """Files through which everybody goes: who did it is further up."""

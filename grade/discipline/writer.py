@@ -6,13 +6,13 @@ from pathlib import Path
 
 from grade.boot.guest import Guest
 from grade.boot.kernel_image import SourceCall
-from grade.diagnosis.failure import Failure
 from grade.discipline.record import Event
 from grade.discipline.witnessed import Witness, guest_beside
 from grade.discipline.words import Teller
 from grade.ladder.labs import Lab, LadderError, load_labs, owner_of
 from grade.ladder.trees import find_root
 from grade.machine.machine import MachineError
+from grade.results.failure import Failure
 from grade.run_plan import Target
 from grade.walker import Step
 

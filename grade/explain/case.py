@@ -5,13 +5,13 @@ from pathlib import Path
 
 from grade.boot.guest import Recipe
 from grade.boot.sight import Sight
-from grade.diagnosis.failure import Failure
 from grade.failed.choice import check_unchanged, choose_failed
 from grade.failed.failed_run import FailedRun, command_for
 from grade.failed.way import Way
 from grade.ladder.build import build_kernel
 from grade.ladder.trees import Tree, prepare
 from grade.machine.stop import StopKind
+from grade.results.failure import Failure
 
 _NONCE = 0x50414745  # any: nothing asks for it here
 

@@ -7,9 +7,7 @@ from functools import partial
 from grade.boot.guest import Guest
 from grade.boot.process_slots import process_slots
 from grade.boot.sight import Sight
-from grade.diagnosis.causes import CAUSES
 from grade.diagnosis.diagnose import unexpected_end
-from grade.diagnosis.failure import Failure, NotWritten
 from grade.diagnosis.hindsight import Unexpected, cause_in_hindsight, is_own_doing
 from grade.diagnosis.nonsense import NONSENSE, tried
 from grade.diagnosis.process_ends import killed_process
@@ -25,6 +23,8 @@ from grade.explain.script_ends import WAY_IN, goes_on_and_on, in_a_storm, refuse
 from grade.inspect.frames import frame_findings
 from grade.inspect.lint import lint
 from grade.machine.stop import Stop, StopKind
+from grade.results.causes import CAUSES
+from grade.results.failure import Failure, NotWritten
 from grade.visible import visible
 from grade.walker import TooManyTables
 

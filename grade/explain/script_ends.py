@@ -2,10 +2,10 @@
 
 from grade.boot.process_slots import process_slots
 from grade.boot.sight import Sight
-from grade.diagnosis.failure import Failure
 from grade.explain.exception_log import ExceptionLog
 from grade.isa.exceptions import Kind
 from grade.ladder.labs import LadderError
+from grade.results.failure import Failure
 from grade.visible import visible
 
 _TICKS = 3  # a timer that is never set again interrupts once...

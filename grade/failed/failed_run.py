@@ -16,12 +16,12 @@ from pathlib import Path
 
 from grade.boot.guest import Guest, Recipe
 from grade.boot.snapshot import SavedGuest, load_snapshot, save_snapshot
-from grade.diagnosis.failure import Failure
 from grade.failed.way import Way
 from grade.isa import ISAS
 from grade.ladder.trees import find_root
 from grade.machine.machine import MachineError
 from grade.machine.stop import StopKind
+from grade.results.failure import Failure
 from grade.run_plan import Target
 
 ELSEWHERE = "PAGEWALK_FAILED"

@@ -7,8 +7,8 @@ from pathlib import Path
 
 from grade.boot.guest import Guest
 from grade.boot.sight import Sight
-from grade.diagnosis.failure import Failure
 from grade.failed.failed_run import FailedRun, command_for, forget, load, save
+from grade.results.failure import Failure
 from grade.results.result import Result, Status
 from grade.results.verdict import Verdict
 from grade.run_plan import Target

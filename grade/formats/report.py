@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from grade.diagnosis.causes import CAUSES
+from grade.results.causes import CAUSES
 from grade.results.result import Result, Status
 from grade.visible import visible
 

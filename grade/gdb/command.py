@@ -8,10 +8,10 @@ from collections.abc import Sequence
 import gdb
 
 from grade.boot.sight import Sight
-from grade.diagnosis.failure import Failure
 from grade.gdb.guest import GdbGuest, NotStopped
 from grade.inspect.spaces import NoSuchSpace, spaces
 from grade.machine.machine import MachineError
+from grade.results.failure import Failure
 from grade.walker import TooManyTables
 from grade.walker.memory import OutsideMemory
 

@@ -5,10 +5,10 @@ from collections.abc import Iterable, Iterator
 from grade.boot.layout import PAGE
 from grade.boot.process_slots import MemoryMap, memory_map
 from grade.boot.sight import Sight
-from grade.diagnosis.failure import Failure
 from grade.inspect.frames import frame_findings
 from grade.inspect.map_text import AddressSpaceMap, map_of
 from grade.inspect.spaces import Space, spaces, walker_of
+from grade.results.failure import Failure
 from grade.walker import Mapping, TooManyTables
 
 _MOST = 8  # findings of one kind that are shown for one space

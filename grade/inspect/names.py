@@ -3,8 +3,8 @@
 from grade.boot.layout import PAGE
 from grade.boot.process_slots import MemoryMap, has_areas, memory_map, process_slots
 from grade.boot.sight import Sight
-from grade.diagnosis.failure import Failure
 from grade.inspect.spaces import Space
+from grade.results.failure import Failure
 from grade.walker import Mapping
 
 

@@ -5,9 +5,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from grade.boot.definitions import DEBUG_ROOT
 from grade.ladder.too_large import largest_in, source_of
 
+DEBUG_ROOT = "/pagewalk"
+"""The name that debug information and messages give the folder of the tree (CMakeLists.txt)."""
 _LONGEST_SHOWN = 400
 _FAILED = re.compile(r"FAILED: (\S+)")
 _BETWEEN = re.compile(r"/cc\w{6}\.s$")

@@ -14,10 +14,10 @@ The header of such a patch says what must come of it; the diff after it is one t
 from dataclasses import dataclass
 from pathlib import Path
 
-from grade.diagnosis.causes import CAUSES
 from grade.isa import ISAS
 from grade.ladder.labs import Lab
 from grade.practice.patch import Header, Patch, PatchError, read_header
+from grade.results.causes import CAUSES
 
 _FIELDS = ("Symptom", "ISAs", "Fails", "Cause", *(f"Cause-{isa}" for isa in ISAS), "Also", "From")
 
@@ -76,4 +76,4 @@ def _also(header: Header, fails: tuple[str, ...]) -> dict[str, str]:
 
 def _refuse_unknown(header: Header, field: str, cause: str) -> None:
     if cause not in CAUSES:
-        raise PatchError(header.path, header.lines[field], f"{field}: {cause} is not in grade/diagnosis/causes.py")
+        raise PatchError(header.path, header.lines[field], f"{field}: {cause} is not in grade/results/causes.py")

@@ -6,7 +6,6 @@ from dataclasses import replace
 from rich.console import Console
 from rich.table import Table
 
-from grade.diagnosis.causes import CAUSES
 from grade.explain.case import case_of
 from grade.explain.show import show_explanation
 from grade.failed.failed_run import load
@@ -16,6 +15,7 @@ from grade.practice.bug import Bug
 from grade.practice.milestones import run_milestones
 from grade.practice.planting import planted_tree
 from grade.practice.solved import bugs_to_practise
+from grade.results.causes import CAUSES
 
 _DIGITS = 4
 _FOLDER = "practice"

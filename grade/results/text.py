@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from grade.diagnosis.causes import CAUSES
+from grade.results.causes import CAUSES
 from grade.results.verdict import Verdict
 from grade.visible import visible
 from grade.walker import explain

@@ -4,8 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, Self
 
-from grade.diagnosis.causes import CAUSES
-from grade.diagnosis.failure import Failure, Kill
+from grade.results.causes import CAUSES
+from grade.results.failure import Failure, Kill
 from grade.walker import Walk
 from grade.walker.data import walk_as_data, walk_from_data
 

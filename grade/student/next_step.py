@@ -2,9 +2,9 @@
 
 from collections.abc import Sequence
 
-from grade.diagnosis.causes import OF_THE_END
 from grade.ladder.git import GitError, Repository
 from grade.ladder.trees import Tree
+from grade.results.causes import OF_THE_END
 from grade.results.result import Result, Status
 from grade.student.kept import Kept
 from grade.student.owned import missing_files

@@ -16,13 +16,13 @@ from functools import partial
 from pathlib import Path
 from typing import Protocol
 
-from grade.diagnosis.failure import Failure
 from grade.ladder.build import BuildError, Caution, Kernel, Manner, Step, build_host_tests, build_kernel, engine_of
 from grade.ladder.build_errors import Diagnostic, with_culprit
 from grade.ladder.files import need_room
 from grade.ladder.labs import LadderError, load_labs
 from grade.ladder.plain_file import LARGEST_TEXT, read_plain
 from grade.ladder.trees import locked
+from grade.results.failure import Failure
 from grade.submission.digests import check_digests, digests_of
 from grade.submission.include_graph import files_that_reach
 from grade.submission.opened_files import ToolRun, build_library, environment, tool_runs

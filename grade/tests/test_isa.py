@@ -53,7 +53,7 @@ def test_no_module_names_an_isa_but_its_own() -> None:
     The walker stands without the rest, what a mistake is called may name a register, and GDB has names of its own for ISAs.
     """
     own = {ROOT / "grade/isa" / name for name in (*ISAS, "__init__.py")}
-    own |= {ROOT / "grade/walker", ROOT / "grade/diagnosis/causes.py", ROOT / "grade/machine/gdb_remote.py"}
+    own |= {ROOT / "grade/walker", ROOT / "grade/results/causes.py", ROOT / "grade/machine/gdb_remote.py"}
     assert (found := _lines_with(OF_ONE, own)) == [], "\n".join(found)
 
 

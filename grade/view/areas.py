@@ -6,9 +6,9 @@ from itertools import islice
 from grade.boot.layout import PAGE
 from grade.boot.process_slots import Area, MemoryMap, ProcessSlot, memory_map
 from grade.boot.sight import Sight
-from grade.diagnosis.failure import Failure
 from grade.inspect.lint import more_than
 from grade.inspect.spaces import Space, walker_of
+from grade.results.failure import Failure
 from grade.view.ranges import MOST_PAGES, label_of
 from grade.visible import visible
 from grade.walker import Mapping, TooManyTables

@@ -8,7 +8,6 @@ from rich.console import Console
 from grade.boot.guest import CHECKPOINT, Guest
 from grade.boot.sight import Sight
 from grade.diagnosis import diagnose
-from grade.diagnosis.failure import Failure, NotWritten
 from grade.failed.choice import check_unchanged, choose_failed
 from grade.failed.failed_run import FailedRun, command_for
 from grade.failed.kill_point import at_kill, end_of_a_process
@@ -17,6 +16,7 @@ from grade.ladder.files import need_folder_of
 from grade.ladder.labs import LadderError
 from grade.ladder.trees import Tree
 from grade.machine.stop import StopKind
+from grade.results.failure import Failure, NotWritten
 from grade.run_plan import Target
 from grade.view.page import write_page
 from grade.view.picture import Subject, first_walk, picture_of

@@ -12,13 +12,13 @@ from typing import TypeVar
 from grade.boot.layout import PAGE
 from grade.boot.sight import Sight
 from grade.boot.trapped import trap_frame_of
-from grade.diagnosis.causes import CAUSES
-from grade.diagnosis.failure import Failure
 from grade.diagnosis.nonsense import NONSENSE
 from grade.inspect.lint import lint
 from grade.inspect.spaces import Space, live_root, spaces
 from grade.inspect.trap_frame import frame_at
 from grade.machine.stop import StopKind
+from grade.results.causes import CAUSES
+from grade.results.failure import Failure
 from grade.view.areas import ProcessAreas, areas_of
 from grade.view.ram import RamMap, ram_map
 from grade.view.ranges import PictureSpace, RangeReader, Ranges, label_of

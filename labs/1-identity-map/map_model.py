@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 from grade.boot.layout import PAGE
 from grade.checks.map_checks import check_own_root
-from grade.diagnosis.failure import expect, expect_found
 from grade.isa import Isa
+from grade.results.failure import expect, expect_found
 from grade.walker import Mapping, RadixWalker
 
 if TYPE_CHECKING:

@@ -24,10 +24,10 @@ from grade.checks.map_checks import (
 )
 from grade.checks.settings import check_settings, check_tables_of_halves
 from grade.diagnosis.defects import cause_in_defect
-from grade.diagnosis.failure import expect, hang_means
 from grade.isa import isa_called
 from grade.isa.traps import Event
 from grade.plugin import milestone
+from grade.results.failure import expect, hang_means
 from grade.run_plan import Target
 
 Boot = Callable[..., Guest]

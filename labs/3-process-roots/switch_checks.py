@@ -12,10 +12,10 @@ from grade.boot.promises import is_awaited
 from grade.boot.trapped import Trap, trap_frame_of
 from grade.checks.process_checks import check_loaded, live_root
 from grade.diagnosis.defects import cause_in_bits
-from grade.diagnosis.failure import expect, expect_found, fail
 from grade.diagnosis.process_ends import ROOTS
 from grade.isa.registers import CpuState
 from grade.isa.traps import Need
+from grade.results.failure import expect, expect_found, fail
 from grade.walker import Access, RadixWalker
 
 

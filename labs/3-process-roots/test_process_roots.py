@@ -35,12 +35,12 @@ from grade.checks.process_checks import (
 )
 from grade.checks.settings import check_settings, on_another_cpu
 from grade.diagnosis import diagnose
-from grade.diagnosis.failure import expect, expect_found, fail
 from grade.diagnosis.process_ends import ROOTS
 from grade.isa import Isa, isa_called
 from grade.ladder.build import Kernel
 from grade.machine.stop import Stop, StopKind
 from grade.plugin import milestone
+from grade.results.failure import expect, expect_found, fail
 
 Boot = Callable[..., Guest]
 

@@ -24,9 +24,9 @@ from grade.checks.window_checks import (
     window_table,
     window_writes,
 )
-from grade.diagnosis.failure import expect, expect_found, fail
 from grade.machine.facts import Fact
 from grade.plugin import milestone
+from grade.results.failure import expect, expect_found, fail
 
 Boot = Callable[..., Guest]
 

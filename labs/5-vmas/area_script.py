@@ -15,8 +15,8 @@ from grade.boot.user_image import loaded_pages, user_image
 from grade.checks.area_checks import check_areas, permissions, present_pages
 from grade.checks.process_checks import walk_in
 from grade.checks.user_memory import read_user, write_user
-from grade.diagnosis.failure import expect, fail
 from grade.machine.facts import Fact
+from grade.results.failure import expect, fail
 
 PROGRAM = "vmascript"
 _SOURCE = "user/tests/vmascript.cc"

@@ -10,11 +10,11 @@ from grade.boot.user_image import UserImage
 from grade.checks.area_checks import check_list
 from grade.checks.process_checks import live_root, user_mappings, walk_in
 from grade.diagnosis import diagnose
-from grade.diagnosis.failure import expect, expect_found, fail
 from grade.isa import Isa
 from grade.isa.code import rounded_up
 from grade.isa.registers import CpuState
 from grade.machine.stop import StopKind
+from grade.results.failure import expect, expect_found, fail
 
 _WORD = 8
 

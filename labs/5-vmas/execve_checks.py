@@ -15,8 +15,8 @@ from grade.checks.memory_state import Memory, check_same_memory, memory_of
 from grade.checks.process_checks import live_root
 from grade.checks.user_memory import write_user
 from grade.diagnosis.diagnose import unexpected_end
-from grade.diagnosis.failure import expect, fail
 from grade.machine.stop import StopKind
+from grade.results.failure import expect, fail
 
 _FAULT = "kernel/space/fault.cc"
 POINTERS = 256

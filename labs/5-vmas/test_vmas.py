@@ -40,10 +40,10 @@ from grade.checks.host_tests import check_host_tests
 from grade.checks.ledger import check_frames, check_ledger
 from grade.checks.process_checks import live_root, user_mappings, walk_in
 from grade.checks.user_memory import random_letters, read_user, write_user
-from grade.diagnosis.failure import Failure, expect, expect_found, fail
 from grade.diagnosis.process_ends import killed_process
 from grade.isa import isa_called
 from grade.plugin import milestone
+from grade.results.failure import Failure, expect, expect_found, fail
 
 Boot = Callable[..., Guest]
 

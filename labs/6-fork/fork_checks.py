@@ -13,8 +13,8 @@ from grade.boot.user_return import UserReturn, go_to_user_mode, run_to_turn, tra
 from grade.checks.area_checks import permissions
 from grade.checks.memory_state import Memory, check_same_memory, memory_of, promises_of
 from grade.checks.process_checks import live_root, user_mappings, user_tables, walk_in
-from grade.diagnosis.failure import expect, expect_found, fail
 from grade.isa.registers import Registers
+from grade.results.failure import expect, expect_found, fail
 from grade.walker import Mapping
 
 _FORK_FILE = "kernel/process/fork.cc"

@@ -36,9 +36,9 @@ from grade.checks.memory_state import check_same_memory, memory_of
 from grade.checks.process_checks import check_kernel_half, check_kernel_stacks, live_root, user_mappings, walk_in
 from grade.checks.user_memory import random_letters, read_user, write_user
 from grade.checks.window_checks import check_all_slots_empty, window_table
-from grade.diagnosis.failure import expect, fail
 from grade.diagnosis.process_ends import killed_process
 from grade.plugin import milestone
+from grade.results.failure import expect, fail
 
 Boot = Callable[..., Guest]
 

@@ -12,11 +12,11 @@ import pytest
 
 from grade.cli import ONLY_IN_MAIN
 from grade.course.cutter import holes, render
-from grade.diagnosis.causes import CAUSES
 from grade.isa import ISAS
 from grade.ladder.labs import loans_of
 from grade.ladder.trees import Tree, find_root
 from grade.milestones import milestones_of
+from grade.results.causes import CAUSES
 from grade.site.documents import anchors, links
 from grade.student.remaining import place_in_handout
 

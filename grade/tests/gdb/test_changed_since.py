@@ -7,11 +7,11 @@ from pathlib import Path
 import pytest
 
 from grade.boot.guest import Recipe
-from grade.diagnosis.failure import Failure
 from grade.failed.choice import check_unchanged
 from grade.failed.failed_run import FailedRun
 from grade.failed.way import Way
 from grade.ladder.labs import LadderError
+from grade.results.failure import Failure
 
 BUILT = 1_000_000
 FILES = (

@@ -7,7 +7,6 @@ import pytest
 
 from grade.boot.frame_records import fill_of_freed
 from grade.boot.guest import Guest
-from grade.diagnosis.failure import Failure, Kill
 from grade.diagnosis.process_ends import kill_behind, killed_process
 from grade.diagnosis.programs import meant_to_die
 from grade.failed import failed_run
@@ -17,6 +16,7 @@ from grade.failed.kill_point import at_kill
 from grade.gdb_session import run_last_failure_under_gdb
 from grade.ladder.trees import Tree, find_root
 from grade.machine.facts import Fact
+from grade.results.failure import Failure, Kill
 from grade.results.verdict import Verdict
 from grade.run_plan import Target
 from grade.walker import Step, Walk

@@ -6,12 +6,12 @@ import pytest
 
 from grade.course.cutter import cut
 from grade.diagnosis.diagnose import unexpected_end
-from grade.diagnosis.failure import Failure
 from grade.isa import ISAS
 from grade.ladder.trees import find_root
 from grade.machine.facts import Fact, MalformedFact, parse_facts
 from grade.machine.stop import Stop, StopKind
 from grade.practice.milestones import run_milestones
+from grade.results.failure import Failure
 from grade.tests.graded.test_twins import ASSEMBLY, LOCAL, STUDENTS
 
 ROOT = find_root(Path(__file__))

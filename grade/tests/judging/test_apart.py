@@ -16,9 +16,9 @@ import pytest
 from grade.checks import host_tests
 from grade.checks.host_tests import check_host_tests
 from grade.checks.ran_before import HostTests
-from grade.diagnosis.failure import Failure, NotWritten
 from grade.ladder.build import build_host_tests, engine_of
 from grade.ladder.trees import Tree, find_root, prepare
+from grade.results.failure import Failure, NotWritten
 
 ROOT = find_root(Path(__file__))
 TESTS = {"PageTableMap*": "page_table_tests", "PageTableUnmap*": "page_table_tests", "Vma*": "vma_tests"}

@@ -13,8 +13,8 @@ import pytest
 from grade.checks import ran_before
 from grade.checks.host_tests import check_host_tests
 from grade.checks.ran_before import HostTests
-from grade.diagnosis.failure import Failure, NotWritten
 from grade.ladder.trees import find_root
+from grade.results.failure import Failure, NotWritten
 from grade.run_plan import Target
 
 ROOT = find_root(Path(__file__))

@@ -9,7 +9,7 @@ from area_model import AreaModel, Operation, store
 
 from grade.boot.frame_records import allocations_to_failure, fail_allocation
 from grade.boot.process_slots import memory_map
-from grade.diagnosis.failure import expect
+from grade.results.failure import expect
 from grade.tests.kernel.census import take_census
 from grade.tests.kernel.puppets import Puppet
 

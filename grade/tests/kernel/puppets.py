@@ -16,9 +16,9 @@ from grade.boot.process_slots import ProcessSlot, process_slots
 from grade.boot.user_image import user_image
 from grade.checks.user_memory import read_user, write_user
 from grade.diagnosis.diagnose import unexpected_end
-from grade.diagnosis.failure import expect
 from grade.ladder.build import Kernel
 from grade.machine.stop import StopKind
+from grade.results.failure import expect
 from grade.tests.kernel.census import take_census
 
 PROGRAM = "vmascript"

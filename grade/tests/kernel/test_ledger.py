@@ -13,9 +13,9 @@ from grade.boot.process_slots import has_areas, process_slots, slot_of
 from grade.boot.trapped import run_to_system_call
 from grade.checks.ledger import check_frames, check_ledger
 from grade.checks.process_checks import user_mappings
-from grade.diagnosis.failure import Failure
 from grade.ladder.build import Kernel
 from grade.ladder.trees import find_root
+from grade.results.failure import Failure
 
 ROOT = find_root(Path(__file__))
 

@@ -8,11 +8,11 @@ import pytest
 
 from grade.boot.guest import MONITOR_PROMPT, Guest
 from grade.boot.layout import PAGE
-from grade.diagnosis.failure import Failure
 from grade.isa import ISAS
 from grade.ladder.build import Kernel, build_kernel
 from grade.ladder.trees import find_root
 from grade.machine.stop import AT_PROMPT, Stop, StopKind
+from grade.results.failure import Failure
 
 ROOT = find_root(Path(__file__))
 LOW = 0x5000_0000_0000

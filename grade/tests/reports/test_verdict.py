@@ -6,10 +6,10 @@ from dataclasses import replace
 from pathlib import Path
 
 from grade.boot.guest import Guest
-from grade.diagnosis.failure import Failure, Kill
 from grade.judging import judge
 from grade.ladder.build import BuildError
 from grade.ladder.build_errors import Diagnostic
+from grade.results.failure import Failure, Kill
 from grade.results.files import write_json
 from grade.results.report import table_text
 from grade.results.result import Result, Status

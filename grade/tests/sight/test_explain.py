@@ -14,7 +14,6 @@ from grade.boot.kernel_image import KernelImage
 from grade.boot.process_slots import memory_map, slot_of
 from grade.boot.trapped import run_to_system_call
 from grade.course.cutter import cut
-from grade.diagnosis.failure import Failure
 from grade.diagnosis.hindsight import Unexpected, cause_in_hindsight
 from grade.explain.case import Case, case_of, scripted
 from grade.explain.explanation import Explanation, explain
@@ -31,6 +30,7 @@ from grade.practice.bug import read_bug
 from grade.practice.bugs import Bug, load_bugs
 from grade.practice.command import code_of, find_bug, plant_bug
 from grade.practice.milestones import run_milestones
+from grade.results.failure import Failure
 from grade.walker import Access
 
 ROOT = find_root(Path(__file__))

@@ -7,9 +7,9 @@ import pytest
 from grade.boot.guest import Guest
 from grade.boot.user_image import user_image
 from grade.diagnosis.diagnose import unexpected_end
-from grade.diagnosis.failure import Failure
 from grade.isa.traps import Event
 from grade.machine.stop import Stop, StopKind
+from grade.results.failure import Failure
 
 
 def test_code_that_is_not_there_yet_is_no_stop(boot: Callable[..., Guest]) -> None:

@@ -8,13 +8,13 @@ from pathlib import Path
 import pytest
 from fork_checks import run_to_birth
 
-from grade.boot.definitions import DEBUG_ROOT
 from grade.boot.frame_records import record_address
 from grade.boot.guest import Guest
 from grade.boot.layout import PAGE
 from grade.boot.process_slots import memory_map, slot_of
 from grade.boot.trapped import run_to_system_call, trap_frame_of
 from grade.checks.process_checks import walk_in
+from grade.gdb.why import last_fault, why_lines
 from grade.inspect.diff import diff_lines
 from grade.inspect.frames import frame_use, frames_lines, places_of
 from grade.inspect.lint import lint
@@ -23,8 +23,8 @@ from grade.inspect.names import Names
 from grade.inspect.spaces import NoSuchSpace, live_space, space_called, spaces, walker_of
 from grade.inspect.trap_frame import TrapFrame, frame_at
 from grade.inspect.walk_text import walk_lines
-from grade.inspect.why import last_fault, why_lines
 from grade.ladder.build import Kernel
+from grade.ladder.build_errors import DEBUG_ROOT
 from grade.ladder.trees import find_root
 
 ROOT = find_root(Path(__file__))

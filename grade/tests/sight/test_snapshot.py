@@ -9,11 +9,11 @@ import pytest
 
 from grade.boot.guest import Guest
 from grade.boot.snapshot import load_snapshot, save_snapshot
+from grade.gdb.why import why_lines
 from grade.inspect.frames import frames_lines
 from grade.inspect.lint import lint
 from grade.inspect.map_text import map_lines, map_of
 from grade.inspect.spaces import spaces
-from grade.inspect.why import why_lines
 from grade.machine.machine import MachineError
 from grade.machine.sparse_file import copy_sparse
 from grade.walker.memory import OutsideMemory

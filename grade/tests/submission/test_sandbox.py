@@ -13,8 +13,8 @@ import pytest
 from grade.checks.host_tests import check_host_tests
 from grade.checks.ran_before import HostTests
 from grade.course.cutter import cut
-from grade.diagnosis.failure import Failure
 from grade.ladder.trees import Tree, find_root
+from grade.results.failure import Failure
 from grade.submission import sandbox
 from grade.submission.keeper import LIMIT_REACHED
 from grade.submission.laid_out import laid_out, tree_in

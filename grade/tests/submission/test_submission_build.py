@@ -15,11 +15,11 @@ import pytest
 
 from grade.checks.host_tests import programs_for
 from grade.course.cutter import cut
-from grade.diagnosis.failure import Failure
 from grade.isa import ISAS
 from grade.ladder.build import BuildError, build_host_tests, build_kernel
 from grade.ladder.labs import LadderError, load_labs
 from grade.ladder.trees import Tree, find_root, prepare
+from grade.results.failure import Failure
 from grade.submission import watched_build
 from grade.submission.digests import NotAsBuilt, check_digests, digests_of
 from grade.submission.include_graph import files_that_reach

@@ -16,11 +16,11 @@ from grade.boot.layout import PAGE
 from grade.boot.process_slots import memory_map, slot_of
 from grade.boot.snapshot import load_snapshot, save_snapshot
 from grade.boot.trapped import run_to_system_call
-from grade.diagnosis.failure import Failure
 from grade.inspect.frames import uses_of
 from grade.inspect.lint import lint
 from grade.inspect.map_text import map_of
 from grade.inspect.spaces import spaces, walker_of
+from grade.results.failure import Failure
 from grade.view.page import page_text, write_page
 from grade.view.picture import Picture, Subject, first_walk, picture_of
 from grade.view.ram import DANGLING, FREE, IMAGE, LOST, STACK, TABLE, TWICE, USER, RamMap

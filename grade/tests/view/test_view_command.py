@@ -11,13 +11,13 @@ from click.testing import CliRunner, Result
 
 from grade.boot.guest import Guest
 from grade.cli import pagewalk
-from grade.diagnosis.failure import Failure
 from grade.failed import failed_run
 from grade.failed.keep import keep_failure
 from grade.isa import ISAS
 from grade.ladder.files import write_whole
 from grade.ladder.labs import LadderError
 from grade.ladder.trees import find_root
+from grade.results.failure import Failure
 from grade.results.text import verdict_text
 from grade.results.verdict import Verdict, verdict_of
 from grade.run_plan import Target

@@ -3,9 +3,7 @@
 from grade.boot.layout import PAGE
 from grade.boot.process_slots import memory_map
 from grade.boot.sight import Sight
-from grade.diagnosis.causes import CAUSES
 from grade.diagnosis.diagnose import unreachable_handler
-from grade.diagnosis.failure import Failure
 from grade.diagnosis.fault_cause import Attempt, cause_of_fault
 from grade.inspect.names import is_users
 from grade.inspect.spaces import live_space, walker_of
@@ -13,6 +11,8 @@ from grade.inspect.trap_frame import TrapFrame
 from grade.inspect.walk_text import access_lines
 from grade.isa.exceptions import LastFault
 from grade.isa.registers import CpuState
+from grade.results.causes import CAUSES
+from grade.results.failure import Failure
 from grade.walker import Access, explain
 
 

@@ -5,7 +5,7 @@ from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from typing import Any, NoReturn, Self, TypeVar
 
-from grade.diagnosis.causes import CAUSES
+from grade.results.causes import CAUSES
 from grade.walker import Walk, explain
 from grade.walker.data import walk_as_data, walk_from_data
 
@@ -54,7 +54,7 @@ class Failure(AssertionError):
 
     def __post_init__(self) -> None:
         if self.cause not in CAUSES:
-            raise KeyError(f"{self.cause} is not in grade/diagnosis/causes.py")
+            raise KeyError(f"{self.cause} is not in grade/results/causes.py")
         super().__init__(str(self))
 
     def __str__(self) -> str:
