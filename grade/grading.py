@@ -133,8 +133,8 @@ class Judging:
 def _judge(options: GradeOptions, console: Console, submission: Path | None, judging: Judging) -> int:
     import pytest  # only now, with all that needs it: see above
 
-    from grade.failed.keep import draw_first
     from grade.front import Front
+    from grade.kept_failure import draw_first
     from grade.progress import ProgressLine
 
     tests, targets = Tree(find_root(Path(__file__))), judging.targets

@@ -9,8 +9,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import IO
 
-from grade.boot.guest import Recipe
-from grade.boot.plain_qemu import command_line, parameters_file
+from grade.guest.guest import Recipe
+from grade.guest.plain_qemu import command_line, parameters_file
 from grade.ladder.build import Kernel, build_kernel
 from grade.ladder.trees import Tree, prepare
 from grade.pipes import output_of

@@ -3,13 +3,13 @@
 from dataclasses import replace
 from functools import partial
 
-from grade.boot.guest import Guest
 from grade.boot.kernel_image import NameTaken
 from grade.boot.user_image import UnknownProgram
 from grade.diagnosis.left_out import file_of_region
 from grade.diagnosis.nonsense import tried
 from grade.diagnosis.process_ends import kill_behind
 from grade.discipline.writer import with_writer
+from grade.guest.guest import Guest
 from grade.ladder.build import BuildError
 from grade.machine.facts import MalformedFact
 from grade.results.failure import Failure, NotWritten

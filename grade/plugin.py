@@ -22,16 +22,16 @@ from typing import TYPE_CHECKING, Any, Protocol
 import pytest
 
 from grade import run_plan
-from grade.boot.guest import Guest, Recipe
 from grade.boot.kernel_image import KernelImage
 from grade.building import NOTHING_BUILT, Built
 from grade.checks.discipline import BootWitnessed
 from grade.checks.ran_before import HostTests
 from grade.discipline.roots import watch_roots
 from grade.discipline.witnessed import Witness, guest_beside
-from grade.failed.keep import keep_failure
+from grade.guest.guest import Guest, Recipe
 from grade.isa import ISAS
 from grade.judging import judge
+from grade.kept_failure import keep_failure
 from grade.ladder.build import Kernel
 from grade.ladder.labs import LadderError
 from grade.ladder.trees import Tree, find_root

@@ -9,8 +9,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 
 from grade.bench.figure import NotMeasured
-from grade.boot.guest import Recipe
-from grade.boot.plain_qemu import command_line, parameters_file
+from grade.guest.guest import Recipe
+from grade.guest.plain_qemu import command_line, parameters_file
 from grade.ladder.build import Kernel
 from grade.machine.facts import parse_facts
 from grade.pipes import output_of

@@ -2,9 +2,9 @@
 
 from grade.bench.figure import Figure, NotMeasured
 from grade.boot.frame_records import frame_records
-from grade.boot.guest import Guest
 from grade.boot.processes import Process, processes
 from grade.checks.process_checks import user_mappings, user_tables
+from grade.guest.guest import Guest
 from grade.ladder.build import Kernel
 from grade.results.failure import Failure
 

@@ -22,7 +22,7 @@ from grade.bench import operations, waiting
 from grade.bench.counting import Counter
 from grade.bench.figure import ALL, Figure, NotMeasured, ratio_of
 from grade.bench.idle_process import idle_process
-from grade.boot.guest import CHECKPOINT, Guest
+from grade.guest.guest import CHECKPOINT, Guest
 from grade.isa import ISAS
 from grade.ladder.build import Kernel, build_kernel
 from grade.ladder.trees import Tree, prepare

@@ -15,10 +15,10 @@ from typing import Self
 from rich.console import Console
 from rich.table import Table
 
-from grade.boot.guest import CHECKPOINT, Guest
 from grade.checks.area_checks import check_all_areas
 from grade.checks.ledger import check_frames
 from grade.diagnosis.diagnose import unexpected_end
+from grade.guest.guest import CHECKPOINT, Guest
 from grade.ladder.build import Kernel, build_kernel
 from grade.ladder.labs import LadderError
 from grade.ladder.trees import Tree, prepare

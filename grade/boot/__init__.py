@@ -1,1 +1,1 @@
-"""A booted kernel, seen from outside: the guest, its registers, its image and what its map must hold."""
+"""A stopped machine that runs a known kernel: its image, its records in RAM, and what its map must hold."""

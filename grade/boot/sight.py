@@ -1,7 +1,7 @@
 """A stopped machine that runs a known kernel, seen from outside: everything that the grader concludes is derived from it.
 
 There are four sources: a guest that runs and was stopped (guest.py), one that was kept in files (snapshot.py),
-one under GDB (grade/gdb/guest.py), and one that was booted again to go the same way (grade/explain/reboot.py).
+one under GDB (grade/gdb/guest.py), and one that was booted again to go the same way (grade/failed/reboot.py).
 """
 
 from collections.abc import Mapping

@@ -3,10 +3,10 @@
 from itertools import pairwise
 
 from grade.boot.frame_records import frame_records
-from grade.boot.guest import Guest
 from grade.boot.layout import PAGE, UserLayout
 from grade.boot.process_slots import Area, MemoryMap, ProcessSlot, memory_map, process_slots
 from grade.checks.process_checks import user_mappings, walk_in
+from grade.guest.guest import Guest
 from grade.results.failure import expect, fail
 from grade.walker import Mapping
 

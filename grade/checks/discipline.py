@@ -4,12 +4,12 @@ import random
 from collections.abc import Callable
 from pathlib import Path
 
-from grade.boot.guest import Guest
 from grade.boot.kernel_image import KernelImage
 from grade.discipline.record import Event
 from grade.discipline.scripts import script_for
 from grade.discipline.witnessed import NotJudged, Witness
 from grade.discipline.words import CAUSES_OF_RULES, Teller
+from grade.guest.guest import Guest
 from grade.ladder.labs import load_labs
 from grade.ladder.trees import find_root
 from grade.results.failure import Failure, fail

@@ -6,7 +6,7 @@ That all of it is mapped is the business of map_checks.py; here the question is 
 from collections.abc import Iterable, Sequence
 from typing import NoReturn
 
-from grade.boot.guest import Guest
+from grade.guest.guest import Guest
 from grade.isa.board import Region
 from grade.results.failure import expect, fail
 from grade.walker import Mapping, RadixWalker, Range, Walk, coalesce

@@ -3,13 +3,13 @@
 from collections.abc import Callable, Iterator
 
 from grade.boot.frame_records import frame_records
-from grade.boot.guest import Guest
 from grade.boot.layout import PAGE
 from grade.checks.free_frames import check_free_frames, check_zones
 from grade.checks.leaf_checks import cause_of_second_mapping, check_global, check_nothing_else
 from grade.checks.settings import check_settings, fail_for, on_another_cpu, settings_of
 from grade.diagnosis.defects import cause_in_defect
 from grade.diagnosis.fault_cause import Attempt, cause_of_fault, cause_of_hole
+from grade.guest.guest import Guest
 from grade.isa import Isa
 from grade.isa.board import Region
 from grade.isa.control import Settings

@@ -3,11 +3,11 @@
 from collections.abc import Set
 from dataclasses import dataclass
 
-from grade.boot.guest import Guest
 from grade.boot.layout import PAGE
 from grade.boot.process_slots import MemoryMap, ProcessSlot, memory_map
 from grade.checks.area_checks import permissions
 from grade.checks.process_checks import user_mappings, walk_in
+from grade.guest.guest import Guest
 from grade.results.failure import expect, fail
 
 _SHOWN = 8  # bytes of a page that a report shows

@@ -2,7 +2,6 @@
 
 from collections.abc import Iterable
 
-from grade.boot.guest import Guest
 from grade.boot.layout import PAGE, UserLayout
 from grade.boot.processes import Process, processes
 from grade.boot.promises import awaited_page, promised_pages
@@ -12,6 +11,8 @@ from grade.checks.leaf_checks import check_global, check_nothing_else
 from grade.checks.map_checks import check_tables_above
 from grade.diagnosis.defects import cause_in_bits
 from grade.diagnosis.process_ends import ROOTS, killed_process, refused_start
+from grade.guest.guest import Guest
+from grade.inspect.spaces import live_root
 from grade.results.failure import expect, fail
 from grade.walker import Mapping, Walk
 
@@ -30,12 +31,6 @@ def living(guest: Guest, at_least: int) -> list[Process]:
 
 
 # --- walks in a root of one's choice ---------------------------------------------------------------------------------
-
-
-def live_root(guest: Sight) -> int:
-    """Returns the root that the CPU uses now for user addresses."""
-    roots = guest.cpu().roots
-    return roots.get("user", roots["kernel"])
 
 
 def walk_in(guest: Sight, root: int, va: int) -> Walk:

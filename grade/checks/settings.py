@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import NoReturn
 
-from grade.boot.guest import Guest
+from grade.guest.guest import Guest
 from grade.isa.control import Problem, Settings
 from grade.results.failure import Failure, fail
 from grade.walker import Walk

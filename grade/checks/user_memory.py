@@ -3,10 +3,10 @@
 import random
 import string
 
-from grade.boot.guest import Guest
 from grade.boot.layout import PAGE
 from grade.boot.promises import awaited_page
 from grade.checks.process_checks import live_root, walk_in
+from grade.guest.guest import Guest
 from grade.results.failure import expect_found
 
 

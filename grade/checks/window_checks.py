@@ -3,10 +3,10 @@
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
-from grade.boot.guest import Guest
 from grade.boot.layout import PAGE
 from grade.checks.leaf_checks import check_global
 from grade.diagnosis.diagnose import unexpected_end
+from grade.guest.guest import Guest
 from grade.machine.stop import StopKind
 from grade.results.failure import expect, expect_found, fail
 from grade.walker import RadixWalker

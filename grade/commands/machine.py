@@ -59,7 +59,7 @@ def gdb(
 
     Commands about paging are there: `help pt`, and docs/gdb.md. With --record, `who-wrote` and `reverse-continue` as well.
     """
-    from grade.gdb_session import Editor, run_last_failure_under_gdb, run_under_gdb
+    from grade.failed.gdb_session import Editor, run_last_failure_under_gdb, run_under_gdb
 
     if failed:
         if what or script or lab is not None:
@@ -157,7 +157,7 @@ def bug_command(
 
     In a handed-out tree the bug is planted into a copy of your own kernel, and only labs that are done have bugs.
     """
-    from grade.gdb_session import run_under_gdb
+    from grade.failed.gdb_session import run_under_gdb
     from grade.interactive import Setting, run_on_terminal
     from grade.practice.command import check_options, code_of, explain_bug, find_bug, list_bugs, plant_bug, reveal
 

@@ -3,12 +3,12 @@
 from rich.console import Console
 from rich.text import Text
 
-from grade.boot.guest import Recipe
 from grade.boot.kernel_image import KernelImage
 from grade.discipline.record import Event, Record
 from grade.discipline.scripts import script_for
 from grade.discipline.witnessed import witnessed
 from grade.discipline.words import Teller
+from grade.guest.guest import Recipe
 from grade.ladder.build import build_kernel
 from grade.ladder.trees import Tree, prepare
 from grade.machine.stop import StopKind

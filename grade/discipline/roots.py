@@ -4,10 +4,10 @@ A kernel could otherwise show right tables where it is stopped, and run on other
 comes before and after the place. The watch is the witness of the discipline, which then follows no access and costs little.
 """
 
-from grade.boot.guest import Guest
 from grade.boot.layout import layout_of
 from grade.discipline.record import Event
 from grade.discipline.witnessed import Witness
+from grade.guest.guest import Guest
 from grade.ladder.labs import LadderError
 from grade.machine.qemu_version import require, takes_plugins
 

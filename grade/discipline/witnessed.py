@@ -12,10 +12,10 @@ from pathlib import Path
 from typing import BinaryIO
 
 import grade.isa as isas
-from grade.boot.guest import Guest, Recipe, machine_for
 from grade.boot.kernel_image import KernelImage
 from grade.boot.layout import PAGE, layout_of
 from grade.discipline.record import COUNTERS_SIZE, Record, read_record
+from grade.guest.guest import Guest, Recipe, machine_for
 from grade.ladder.qemu_plugin import comma_doubled, qemu_plugin
 from grade.machine.machine import Machine
 from grade.machine.qemu_process import memory_file

@@ -4,11 +4,11 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from grade.boot.guest import Guest
 from grade.boot.kernel_image import SourceCall
 from grade.discipline.record import Event
 from grade.discipline.witnessed import Witness, guest_beside
 from grade.discipline.words import Teller
+from grade.guest.guest import Guest
 from grade.ladder.labs import Lab, LadderError, load_labs, owner_of
 from grade.ladder.trees import find_root
 from grade.machine.machine import MachineError

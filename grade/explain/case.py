@@ -3,11 +3,11 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-from grade.boot.guest import Recipe
 from grade.boot.sight import Sight
 from grade.failed.choice import check_unchanged, choose_failed
 from grade.failed.failed_run import FailedRun, command_for
 from grade.failed.way import Way
+from grade.guest.guest import Recipe
 from grade.ladder.build import build_kernel
 from grade.ladder.trees import Tree, prepare
 from grade.machine.stop import StopKind

@@ -2,8 +2,8 @@
 
 from grade.boot.sight import Sight
 from grade.diagnosis.process_ends import unmeant_kills
-from grade.explain.exception_log import ExceptionLog
 from grade.isa.exceptions import Kind, Taken
+from grade.machine.exception_log import ExceptionLog
 from grade.machine.facts import Fact
 from grade.machine.stop import StopKind
 

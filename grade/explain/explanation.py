@@ -4,7 +4,6 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 
-from grade.boot.guest import Guest
 from grade.boot.process_slots import process_slots
 from grade.boot.sight import Sight
 from grade.diagnosis.diagnose import unexpected_end
@@ -12,16 +11,17 @@ from grade.diagnosis.hindsight import Unexpected, cause_in_hindsight, is_own_doi
 from grade.diagnosis.nonsense import NONSENSE, tried
 from grade.diagnosis.process_ends import killed_process
 from grade.explain.case import Case
-from grade.explain.exception_log import ExceptionLog
 from grade.explain.expected import first_unexpected, kills_by_fault, last_words
 from grade.explain.first import describe_first, walk_of
 from grade.explain.freed import freed_lines
 from grade.explain.histories import history_of, link_to
 from grade.explain.promised import promise_lines
-from grade.explain.reboot import at_exception, follow, rebooted
 from grade.explain.script_ends import WAY_IN, goes_on_and_on, in_a_storm, refuse_misuse
+from grade.failed.reboot import at_exception, follow, rebooted
+from grade.guest.guest import Guest
 from grade.inspect.frames import frame_findings
 from grade.inspect.lint import lint
+from grade.machine.exception_log import ExceptionLog
 from grade.machine.stop import Stop, StopKind
 from grade.results.causes import CAUSES
 from grade.results.failure import Failure, NotWritten

@@ -2,11 +2,11 @@
 
 from grade.boot.sight import Sight
 from grade.diagnosis.hindsight import Unexpected
-from grade.explain.exception_log import ExceptionLog
 from grade.explain.expected import ENDLESS, passed_before
 from grade.inspect.names import Names
 from grade.inspect.spaces import walker_of
 from grade.isa.exceptions import Kind, Taken
+from grade.machine.exception_log import ExceptionLog
 from grade.walker import explain
 
 _SHOWN = 4  # exceptions, from the first on

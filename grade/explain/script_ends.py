@@ -2,9 +2,9 @@
 
 from grade.boot.process_slots import process_slots
 from grade.boot.sight import Sight
-from grade.explain.exception_log import ExceptionLog
 from grade.isa.exceptions import Kind
 from grade.ladder.labs import LadderError
+from grade.machine.exception_log import ExceptionLog
 from grade.results.failure import Failure
 from grade.visible import visible
 

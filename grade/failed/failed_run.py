@@ -1,7 +1,7 @@
 """Remembers how a milestone failed, so that a student can go back to that point and examine the machine as it was.
 
 build/failed/ has a folder for each milestone that has failed with a machine running: how to boot the same guest again, what
-the milestone said, and the machine's RAM and registers at the end (grade/boot/snapshot.py). For tests that run
+the milestone said, and the machine's RAM and registers at the end (grade/guest/snapshot.py). For tests that run
 concurrently, PAGEWALK_FAILED names another folder.
 """
 
@@ -14,9 +14,9 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from grade.boot.guest import Guest, Recipe
-from grade.boot.snapshot import SavedGuest, load_snapshot, save_snapshot
 from grade.failed.way import Way
+from grade.guest.guest import Guest, Recipe
+from grade.guest.snapshot import SavedGuest, load_snapshot, save_snapshot
 from grade.isa import ISAS
 from grade.ladder.trees import find_root
 from grade.machine.machine import MachineError

@@ -4,10 +4,10 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 
-from grade.boot.guest import Guest
 from grade.boot.kernel_image import KernelImage
-from grade.explain.reboot import booted_again
 from grade.failed.failed_run import FailedRun
+from grade.failed.reboot import booted_again
+from grade.guest.guest import Guest
 from grade.machine.machine import Machine, MachineError
 from grade.machine.stop import Stop, StopKind
 

@@ -8,11 +8,11 @@ from pathlib import Path
 
 import gdb
 
-from grade.boot.guest import Recipe, machine_of_kind
 from grade.gdb.command import address
 from grade.gdb.facts import RecordingFacts
 from grade.gdb.follow import Follower
 from grade.gdb.guest import answer
+from grade.guest.guest import Recipe, machine_of_kind
 from grade.machine.debugged import DebuggedMachine, Recording, RecordMode
 from grade.machine.machine import MachineError
 

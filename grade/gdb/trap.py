@@ -5,9 +5,9 @@ from collections.abc import Sequence
 import gdb
 
 from grade.boot.sight import Sight
-from grade.boot.trapped import trap_frame_of
 from grade.gdb.command import PagingCommand, address, usage
 from grade.gdb.why import why_lines
+from grade.guest.trapped import trap_frame_of
 from grade.inspect.spaces import live_space
 from grade.inspect.trap_frame import TrapFrame, frame_at
 

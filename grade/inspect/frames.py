@@ -7,7 +7,7 @@ from grade.boot.frame_records import frame_records
 from grade.boot.layout import PAGE
 from grade.boot.process_slots import process_slots
 from grade.boot.sight import Sight
-from grade.checks.ledger import Ledger, ledger_of
+from grade.inspect.ledger import Ledger, ledger_of
 from grade.inspect.spaces import Space, spaces, walker_of
 from grade.walker import TooManyTables
 

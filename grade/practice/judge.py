@@ -16,8 +16,8 @@ from typing import NoReturn
 import pytest
 import xdist.plugin  # noqa: F401
 
+from grade import kept_failure  # noqa: F401
 from grade.checks import host_tests, map_checks, memory_state, window_checks  # noqa: F401
-from grade.failed import keep  # noqa: F401
 from grade.results import files, report  # noqa: F401
 
 

@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from grade.boot.guest import Guest
 from grade.course.graded import Outcome, outcome_from, write_outcomes
 from grade.course.testing import MINUTES, OUTCOMES
 from grade.failed.failed_run import ELSEWHERE
+from grade.guest.guest import Guest
 from grade.isa import ISAS
 from grade.ladder.build import Kernel, build_kernel
 from grade.ladder.trees import find_root

@@ -5,12 +5,12 @@ from pathlib import Path
 
 from rich.console import Console
 
-from grade.boot.guest import CHECKPOINT, Guest
 from grade.boot.sight import Sight
 from grade.diagnosis import diagnose
 from grade.failed.choice import check_unchanged, choose_failed
 from grade.failed.failed_run import FailedRun, command_for
 from grade.failed.kill_point import at_kill, end_of_a_process
+from grade.guest.guest import CHECKPOINT, Guest
 from grade.interactive import Setting
 from grade.ladder.files import need_folder_of
 from grade.ladder.labs import LadderError

@@ -11,8 +11,8 @@ from typing import TypeVar
 
 from grade.boot.layout import PAGE
 from grade.boot.sight import Sight
-from grade.boot.trapped import trap_frame_of
 from grade.diagnosis.nonsense import NONSENSE
+from grade.guest.trapped import trap_frame_of
 from grade.inspect.lint import lint
 from grade.inspect.spaces import Space, live_root, spaces
 from grade.inspect.trap_frame import frame_at

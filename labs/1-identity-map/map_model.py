@@ -12,7 +12,7 @@ from grade.results.failure import expect, expect_found
 from grade.walker import Mapping, RadixWalker
 
 if TYPE_CHECKING:
-    from grade.boot.guest import Guest
+    from grade.guest.guest import Guest
 
 _FLAGS = ("r", "w", "x", "wu", "xu", "ru")
 

@@ -7,7 +7,6 @@ from pathlib import Path
 from map_model import MapModel, play
 from table_budget import tables_needed
 
-from grade.boot.guest import Guest
 from grade.boot.kernel_image import KernelImage
 from grade.boot.layout import PAGE, layout_of
 from grade.checks.discipline import BootWitnessed, check_discipline
@@ -24,6 +23,7 @@ from grade.checks.map_checks import (
 )
 from grade.checks.settings import check_settings, check_tables_of_halves
 from grade.diagnosis.defects import cause_in_defect
+from grade.guest.guest import Guest
 from grade.isa import isa_called
 from grade.isa.traps import Event
 from grade.plugin import milestone

@@ -3,7 +3,6 @@
 import random
 from collections.abc import Callable
 
-from grade.boot.guest import Guest
 from grade.boot.kernel_image import KernelImage
 from grade.boot.layout import PAGE, layout_of
 from grade.boot.unused_pages import unused_pages
@@ -23,6 +22,7 @@ from grade.checks.map_checks import (
 )
 from grade.checks.settings import check_settings
 from grade.diagnosis.defects import cause_in_defect
+from grade.guest.guest import Guest
 from grade.isa import isa_called
 from grade.isa.traps import Event
 from grade.plugin import milestone

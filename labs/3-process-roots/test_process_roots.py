@@ -8,12 +8,10 @@ from signal import SIGILL, SIGSEGV
 from switch_checks import check_next_root, check_no_red_zone, check_registers_kept, check_root_of_parent, run_into_user_mode
 
 from grade.boot.frame_records import frame_records
-from grade.boot.guest import Guest
 from grade.boot.kernel_image import KernelImage
 from grade.boot.layout import PAGE, layout_of
 from grade.boot.processes import Process, processes
 from grade.boot.promises import is_awaited
-from grade.boot.trapped import result_register, run_to_system_call, run_to_undefined_instruction, run_to_user_tick
 from grade.boot.unused_pages import distance_to_other_tables, unused_pages
 from grade.boot.user_image import UserImage, user_image
 from grade.checks.discipline import BootWitnessed, check_discipline
@@ -36,6 +34,8 @@ from grade.checks.process_checks import (
 from grade.checks.settings import check_settings, on_another_cpu
 from grade.diagnosis import diagnose
 from grade.diagnosis.process_ends import ROOTS
+from grade.guest.guest import Guest
+from grade.guest.trapped import result_register, run_to_system_call, run_to_undefined_instruction, run_to_user_tick
 from grade.isa import Isa, isa_called
 from grade.ladder.build import Kernel
 from grade.machine.stop import Stop, StopKind

@@ -5,7 +5,6 @@ import random
 from collections.abc import Callable
 from signal import SIGSEGV
 
-from grade.boot.guest import Guest
 from grade.boot.kernel_image import KernelImage
 from grade.boot.layout import PAGE, layout_of
 from grade.boot.processes import Process, processes
@@ -24,6 +23,7 @@ from grade.checks.window_checks import (
     window_table,
     window_writes,
 )
+from grade.guest.guest import Guest
 from grade.machine.facts import Fact
 from grade.plugin import milestone
 from grade.results.failure import expect, expect_found, fail

@@ -8,13 +8,13 @@ from area_steps import Places
 from demand_checks import check_promised, run_or_end, running_slot
 
 from grade.boot.frame_records import frame_records
-from grade.boot.guest import Guest
 from grade.boot.layout import PAGE
 from grade.boot.process_slots import Area, memory_map
 from grade.boot.user_image import loaded_pages, user_image
 from grade.checks.area_checks import check_areas, permissions, present_pages
 from grade.checks.process_checks import walk_in
 from grade.checks.user_memory import read_user, write_user
+from grade.guest.guest import Guest
 from grade.machine.facts import Fact
 from grade.results.failure import expect, fail
 

@@ -3,13 +3,13 @@
 from collections.abc import Iterable
 from itertools import pairwise
 
-from grade.boot.guest import Guest
 from grade.boot.layout import PAGE, UserLayout
 from grade.boot.process_slots import Area, ProcessSlot, memory_map, process_slots
 from grade.boot.user_image import UserImage
 from grade.checks.area_checks import check_list
 from grade.checks.process_checks import live_root, user_mappings, walk_in
 from grade.diagnosis import diagnose
+from grade.guest.guest import Guest
 from grade.isa import Isa
 from grade.isa.code import rounded_up
 from grade.isa.registers import CpuState

@@ -28,7 +28,6 @@ from execve_checks import POINTERS, State, check_unchanged, execute, file_in_arc
 from random_areas import RandomAreas
 
 from grade.boot.frame_records import allocations_to_failure, fail_allocation, frame_records
-from grade.boot.guest import Guest
 from grade.boot.kernel_image import KernelImage
 from grade.boot.layout import PAGE, layout_of
 from grade.boot.memory_options import READ
@@ -41,6 +40,7 @@ from grade.checks.ledger import check_frames, check_ledger
 from grade.checks.process_checks import live_root, user_mappings, walk_in
 from grade.checks.user_memory import random_letters, read_user, write_user
 from grade.diagnosis.process_ends import killed_process
+from grade.guest.guest import Guest
 from grade.isa import isa_called
 from grade.plugin import milestone
 from grade.results.failure import Failure, expect, expect_found, fail

@@ -22,13 +22,10 @@ from fork_checks import (
 )
 
 from grade.boot.frame_records import allocations_to_failure, fail_allocation, frame_records
-from grade.boot.guest import Guest
 from grade.boot.layout import PAGE
 from grade.boot.process_slots import ProcessSlot, memory_map, process_slots, slot_of
 from grade.boot.processes import Process
-from grade.boot.trapped import run_to_system_call
 from grade.boot.user_image import UserImage, loaded_pages, user_image
-from grade.boot.user_return import go_to_user_mode, run_to_turn, thread_pointer
 from grade.checks.area_checks import check_areas
 from grade.checks.discipline import BootWitnessed, check_discipline
 from grade.checks.ledger import check_frames, check_ledger
@@ -37,6 +34,9 @@ from grade.checks.process_checks import check_kernel_half, check_kernel_stacks, 
 from grade.checks.user_memory import random_letters, read_user, write_user
 from grade.checks.window_checks import check_all_slots_empty, window_table
 from grade.diagnosis.process_ends import killed_process
+from grade.guest.guest import Guest
+from grade.guest.trapped import run_to_system_call
+from grade.guest.user_return import go_to_user_mode, run_to_turn, thread_pointer
 from grade.plugin import milestone
 from grade.results.failure import expect, fail
 

@@ -3,12 +3,12 @@
 import struct
 from collections.abc import Iterator
 
-from grade.boot.guest import Guest
 from grade.boot.layout import PAGE
 from grade.boot.memory_options import ANONYMOUS, FIXED, PRIVATE, READ, WRITE
 from grade.boot.process_slots import ProcessSlot, memory_map
 from grade.boot.user_image import user_image
 from grade.checks.user_memory import write_user
+from grade.guest.guest import Guest
 
 PROGRAM = "vmascript"
 _SOURCE = "user/tests/vmascript.cc"

@@ -8,13 +8,13 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
-from grade.boot.guest import Recipe
 from grade.boot.kernel_image import KernelImage
 from grade.commands.machine import discipline_command
 from grade.discipline.record import COUNTERS_SIZE, Event, Record, read_record
 from grade.discipline.scripts import script_for
 from grade.discipline.witnessed import witnessed
 from grade.discipline.words import RULES, Story, Teller
+from grade.guest.guest import Recipe
 from grade.isa import ISAS
 from grade.ladder.build import Kernel, build_kernel
 from grade.ladder.trees import Tree, find_root, prepare

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from grade.boot.guest import Guest
 from grade.cli import pagewalk
 from grade.course.cutter import render
+from grade.guest.guest import Guest
 from grade.isa import ISAS
 from grade.ladder.trees import Tree, find_root
 from grade.milestones import read_milestones

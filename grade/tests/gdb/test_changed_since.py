@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from grade.boot.guest import Recipe
 from grade.failed.choice import check_unchanged
 from grade.failed.failed_run import FailedRun
 from grade.failed.way import Way
+from grade.guest.guest import Recipe
 from grade.ladder.labs import LadderError
 from grade.results.failure import Failure
 

@@ -12,12 +12,12 @@ from pathlib import Path
 
 import pytest
 
-from grade.boot.guest import Recipe
 from grade.course.cutter import cut
 from grade.course.patches import plant
 from grade.failed import failed_run
 from grade.failed.choice import choose_failed
-from grade.gdb_session import run_last_failure_under_gdb
+from grade.failed.gdb_session import run_last_failure_under_gdb
+from grade.guest.guest import Recipe
 from grade.isa import ISAS
 from grade.ladder.build import build_kernel
 from grade.ladder.labs import LadderError

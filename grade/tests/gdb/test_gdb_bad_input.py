@@ -12,8 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from grade import gdb_session
-from grade.boot.guest import MONITOR_PROMPT, Recipe
+from grade.failed import gdb_session
+from grade.guest.guest import MONITOR_PROMPT, Recipe
 from grade.isa import ISAS
 from grade.ladder.build import build_kernel
 from grade.ladder.labs import LadderError

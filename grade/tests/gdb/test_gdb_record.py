@@ -7,13 +7,13 @@ from pathlib import Path
 
 import pytest
 
-from grade import gdb_session
-from grade.boot.guest import Recipe, machine_of_kind
 from grade.boot.sight import cpu_of
 from grade.boot.user_image import UserImage
 from grade.course.patches import plant
+from grade.failed import gdb_session
 from grade.failed.failing_point import is_unreachable
 from grade.gdb.transcripts import transcript
+from grade.guest.guest import Recipe, machine_of_kind
 from grade.isa import ISAS
 from grade.ladder.build import build_kernel
 from grade.ladder.labs import LadderError

@@ -6,14 +6,14 @@ from pathlib import Path
 import pytest
 
 from grade.boot.frame_records import fill_of_freed
-from grade.boot.guest import Guest
 from grade.diagnosis.process_ends import kill_behind, killed_process
 from grade.diagnosis.programs import meant_to_die
 from grade.failed import failed_run
 from grade.failed.failed_run import FailedRun
-from grade.failed.keep import keep_failure
+from grade.failed.gdb_session import run_last_failure_under_gdb
 from grade.failed.kill_point import at_kill
-from grade.gdb_session import run_last_failure_under_gdb
+from grade.guest.guest import Guest
+from grade.kept_failure import keep_failure
 from grade.ladder.trees import Tree, find_root
 from grade.machine.facts import Fact
 from grade.results.failure import Failure, Kill

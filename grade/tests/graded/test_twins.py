@@ -7,10 +7,10 @@ from pathlib import Path
 import pytest
 
 from grade.boot.frame_records import _ALLOCATOR
-from grade.boot.guest import Guest
 from grade.boot.kernel_image import KernelImage, NameTaken
 from grade.boot.process_slots import _SLOTS
 from grade.course.cutter import cut
+from grade.guest.guest import Guest
 from grade.isa import ISAS
 from grade.ladder.build import BuildError, build_kernel
 from grade.ladder.trees import find_root

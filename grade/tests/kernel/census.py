@@ -2,11 +2,11 @@
 
 from dataclasses import dataclass
 
-from grade.boot.guest import Guest
 from grade.boot.process_slots import process_slots
 from grade.checks.area_checks import check_all_areas
 from grade.checks.ledger import check_frames
 from grade.checks.window_checks import check_all_slots_empty
+from grade.guest.guest import Guest
 
 _WINDOWS_IN_USE = "_ZN12_GLOBAL__N_16g_usedE"  # g_used in kernel/map/temp_map.cc, 8 bytes after its lock
 

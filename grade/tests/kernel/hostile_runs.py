@@ -6,9 +6,9 @@ from collections.abc import Callable
 
 import pytest
 
-from grade.boot.guest import Guest
 from grade.boot.kernel_image import KernelImage
 from grade.boot.layout import PAGE
+from grade.guest.guest import Guest
 
 Attack = Callable[..., Guest]
 

@@ -5,7 +5,7 @@ import struct
 import tarfile
 from dataclasses import dataclass
 
-from grade.boot.guest import Guest
+from grade.guest.guest import Guest
 
 MACHINES = {"x86_64": 62, "aarch64": 183}
 TEXT = 0x400000

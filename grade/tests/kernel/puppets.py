@@ -11,11 +11,11 @@ from area_model import AreaModel, Operation
 from area_script import AreaScript
 
 from grade.boot.frame_records import fail_allocation, frame_records
-from grade.boot.guest import Guest
 from grade.boot.process_slots import ProcessSlot, process_slots
 from grade.boot.user_image import user_image
 from grade.checks.user_memory import read_user, write_user
 from grade.diagnosis.diagnose import unexpected_end
+from grade.guest.guest import Guest
 from grade.ladder.build import Kernel
 from grade.machine.stop import StopKind
 from grade.results.failure import expect

@@ -8,7 +8,7 @@ from signal import SIGINT, SIGKILL
 
 import pytest
 
-from grade.boot.guest import Guest
+from grade.guest.guest import Guest
 from grade.machine.stop import StopKind
 from grade.tests.kernel.hostile_runs import Attack, attack, check_alive, check_nothing_is_left, killed, said
 

@@ -8,9 +8,9 @@ from signal import SIGBUS, SIGFPE, SIGILL, SIGSEGV, SIGTRAP
 
 import pytest
 
-from grade.boot.guest import Guest
 from grade.boot.kernel_image import KernelImage
 from grade.boot.layout import PAGE
+from grade.guest.guest import Guest
 from grade.ladder.build import Kernel, build_kernel
 from grade.ladder.trees import find_root
 from grade.machine.stop import StopKind

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from grade.boot.guest import Guest
 from grade.course.cutter import cut
+from grade.guest.guest import Guest
 from grade.isa import ISAS
 from grade.ladder.build import BuildError, Kernel, build_kernel
 from grade.ladder.trees import find_root

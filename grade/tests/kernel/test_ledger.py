@@ -6,13 +6,13 @@ from pathlib import Path
 import pytest
 
 from grade.boot.frame_records import allocator_place, frame_records, record_address
-from grade.boot.guest import Guest
 from grade.boot.kernel_image import KernelImage
 from grade.boot.layout import PAGE, layout_of
 from grade.boot.process_slots import has_areas, process_slots, slot_of
-from grade.boot.trapped import run_to_system_call
 from grade.checks.ledger import check_frames, check_ledger
 from grade.checks.process_checks import user_mappings
+from grade.guest.guest import Guest
+from grade.guest.trapped import run_to_system_call
 from grade.ladder.build import Kernel
 from grade.ladder.trees import find_root
 from grade.results.failure import Failure

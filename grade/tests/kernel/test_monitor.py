@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from grade.boot.guest import MONITOR_PROMPT, Guest
 from grade.boot.layout import PAGE
+from grade.guest.guest import MONITOR_PROMPT, Guest
 from grade.isa import ISAS
 from grade.ladder.build import Kernel, build_kernel
 from grade.ladder.trees import find_root

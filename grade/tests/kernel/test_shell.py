@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from grade.boot.guest import MONITOR_PROMPT, Guest
+from grade.guest.guest import MONITOR_PROMPT, Guest
 from grade.ladder.build import Kernel
 from grade.ladder.trees import find_root
 from grade.machine.stop import StopKind

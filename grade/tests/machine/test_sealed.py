@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from grade.boot.guest import Guest
+from grade.guest.guest import Guest
 from grade.ladder.build import build_kernel
 from grade.ladder.trees import find_root
 from grade.machine.machine import MachineBroken

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
-from grade.boot.guest import Guest
+from grade.guest.guest import Guest
 from grade.judging import judge
 from grade.ladder.build import BuildError
 from grade.ladder.build_errors import Diagnostic

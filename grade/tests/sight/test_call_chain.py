@@ -4,11 +4,11 @@ from collections.abc import Callable
 
 import pytest
 
-from grade.boot.guest import Guest
 from grade.boot.kernel_image import SourceCall
 from grade.diagnosis import blame
 from grade.diagnosis.blame import by_whom, place_of, students_line
 from grade.diagnosis.call_chain import activations, lines_of_calls
+from grade.guest.guest import Guest
 
 Boot = Callable[..., Guest]
 ABOVE = ["run_line", "run_monitor", "kernel_main"]

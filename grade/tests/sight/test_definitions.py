@@ -10,8 +10,8 @@ import pytest
 
 from grade.boot import memory_options
 from grade.boot.definitions import KERNEL_DEFINITIONS, Definitions, definitions_in
-from grade.boot.guest import MONITOR_PROMPT
 from grade.boot.kernel_image import KernelImage
+from grade.guest.guest import MONITOR_PROMPT
 from grade.isa import ISAS
 from grade.ladder.build import Kernel
 from grade.ladder.labs import load_labs, owner_of

@@ -5,11 +5,11 @@ from pathlib import Path
 
 import pytest
 
-from grade.explain.exception_log import ExceptionLog
 from grade.isa import isa_called
 from grade.isa.aarch64.exceptions import ArmExceptions
 from grade.isa.exceptions import Kind, Taken
 from grade.isa.x86_64.exceptions import X86Exceptions
+from grade.machine.exception_log import ExceptionLog
 from grade.walker import Access
 
 X86_FAULT = """\

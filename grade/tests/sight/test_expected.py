@@ -4,10 +4,10 @@ from types import SimpleNamespace
 
 import pytest
 
-from grade.explain.exception_log import Repeated
 from grade.explain.expected import first_unexpected, last_words
 from grade.explain.histories import HISTORIES
 from grade.isa.exceptions import Kind, Taken
+from grade.machine.exception_log import Repeated
 from grade.machine.facts import parse_facts
 
 PROBED = "@fault address=0x1000 access=read cause=not-present pc=0x20 mode=kernel fatal=no\n"

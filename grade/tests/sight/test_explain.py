@@ -9,10 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from grade.boot.guest import Guest
 from grade.boot.kernel_image import KernelImage
 from grade.boot.process_slots import memory_map, slot_of
-from grade.boot.trapped import run_to_system_call
 from grade.course.cutter import cut
 from grade.diagnosis.hindsight import Unexpected, cause_in_hindsight
 from grade.explain.case import Case, case_of, scripted
@@ -21,6 +19,8 @@ from grade.explain.histories import HISTORIES, history_of, link_to
 from grade.explain.promised import promise_lines
 from grade.failed.failed_run import load
 from grade.failed.way import Way
+from grade.guest.guest import Guest
+from grade.guest.trapped import run_to_system_call
 from grade.isa import ISAS
 from grade.isa.exceptions import Kind, Taken
 from grade.ladder.build import Kernel
@@ -243,14 +243,14 @@ def test_the_command() -> None:
 
 @pytest.mark.parametrize("isa", Tree(ROOT).isas)
 def test_a_program_without_an_end_is_not_the_kernels_fault(isa: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("grade.explain.reboot._CPU_SECONDS", 2.0)
+    monkeypatch.setattr("grade.failed.reboot._CPU_SECONDS", 2.0)
     explanation = explain(scripted(Tree(ROOT), isa, None, "run spin"))
     assert explanation.is_well and explanation.cause is None, text_of(explanation)
     assert "The program goes on and on" in text_of(explanation)
 
 
 def test_a_timer_that_interrupts_once_is_the_kernels_fault(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("grade.explain.reboot._CPU_SECONDS", 2.0)
+    monkeypatch.setattr("grade.failed.reboot._CPU_SECONDS", 2.0)
     bug = find_bug(Tree(ROOT), "timer-not-rearmed")
     isa = bug.isas[0]
     explanation = explain(scripted(plant_bug(Tree(ROOT), bug, isa), isa, None, "run spin"))

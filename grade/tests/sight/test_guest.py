@@ -4,9 +4,9 @@ from collections.abc import Callable
 
 import pytest
 
-from grade.boot.guest import Guest
 from grade.boot.user_image import user_image
 from grade.diagnosis.diagnose import unexpected_end
+from grade.guest.guest import Guest
 from grade.isa.traps import Event
 from grade.machine.stop import Stop, StopKind
 from grade.results.failure import Failure

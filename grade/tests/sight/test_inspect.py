@@ -9,12 +9,12 @@ import pytest
 from fork_checks import run_to_birth
 
 from grade.boot.frame_records import record_address
-from grade.boot.guest import Guest
 from grade.boot.layout import PAGE
 from grade.boot.process_slots import memory_map, slot_of
-from grade.boot.trapped import run_to_system_call, trap_frame_of
 from grade.checks.process_checks import walk_in
 from grade.gdb.why import last_fault, why_lines
+from grade.guest.guest import Guest
+from grade.guest.trapped import run_to_system_call, trap_frame_of
 from grade.inspect.diff import diff_lines
 from grade.inspect.frames import frame_use, frames_lines, places_of
 from grade.inspect.lint import lint

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from grade.boot.guest import Guest
-from grade.boot.snapshot import load_snapshot, save_snapshot
 from grade.gdb.why import why_lines
+from grade.guest.guest import Guest
+from grade.guest.snapshot import load_snapshot, save_snapshot
 from grade.inspect.frames import frames_lines
 from grade.inspect.lint import lint
 from grade.inspect.map_text import map_lines, map_of

@@ -15,8 +15,8 @@ from threading import Thread
 
 import pytest
 
-from grade.boot.guest import MONITOR_PROMPT
 from grade.course.cutter import render
+from grade.guest.guest import MONITOR_PROMPT
 from grade.isa import ISAS
 from grade.ladder.build import build_kernel
 from grade.ladder.trees import find_root

@@ -11,11 +11,11 @@ import pytest
 from rich.console import Console
 
 from grade.boot.frame_records import frame_records, record_address
-from grade.boot.guest import Guest
 from grade.boot.layout import PAGE
 from grade.boot.process_slots import memory_map, slot_of
-from grade.boot.snapshot import load_snapshot, save_snapshot
-from grade.boot.trapped import run_to_system_call
+from grade.guest.guest import Guest
+from grade.guest.snapshot import load_snapshot, save_snapshot
+from grade.guest.trapped import run_to_system_call
 from grade.inspect.frames import uses_of
 from grade.inspect.lint import lint
 from grade.inspect.map_text import map_of

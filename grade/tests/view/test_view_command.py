@@ -9,11 +9,11 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner, Result
 
-from grade.boot.guest import Guest
 from grade.cli import pagewalk
 from grade.failed import failed_run
-from grade.failed.keep import keep_failure
+from grade.guest.guest import Guest
 from grade.isa import ISAS
+from grade.kept_failure import keep_failure
 from grade.ladder.files import write_whole
 from grade.ladder.labs import LadderError
 from grade.ladder.trees import find_root

@@ -9,12 +9,12 @@ from selenium.webdriver.common.action_chains import ActionChains
 from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
 
-from grade.boot.guest import Guest
 from grade.boot.layout import PAGE
-from grade.boot.trapped import run_to_system_call
 from grade.classroom import report
 from grade.classroom.report import Entry
 from grade.classroom.store import Outcome, Store
+from grade.guest.guest import Guest
+from grade.guest.trapped import run_to_system_call
 from grade.inspect.diff import diff_lines
 from grade.inspect.frames import frame_use
 from grade.inspect.map_text import map_of

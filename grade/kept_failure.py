@@ -5,9 +5,9 @@ from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
-from grade.boot.guest import Guest
 from grade.boot.sight import Sight
 from grade.failed.failed_run import FailedRun, command_for, forget, load, save
+from grade.guest.guest import Guest
 from grade.results.failure import Failure
 from grade.results.result import Result, Status
 from grade.results.verdict import Verdict

@@ -9,11 +9,11 @@ from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
-from grade.boot.guest import Guest, Recipe, machine_of_kind
-from grade.explain.exception_log import ExceptionLog
 from grade.failed.way import Way
+from grade.guest.guest import Guest, Recipe, machine_of_kind
 from grade.isa import isa_called
 from grade.isa.exceptions import Taken
+from grade.machine.exception_log import ExceptionLog
 from grade.machine.machine import Machine
 from grade.machine.qemu_process import GuestSetup
 from grade.machine.stop import Stop, StopKind

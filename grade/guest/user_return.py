@@ -6,9 +6,9 @@ and then stepped, instruction by instruction, until it is in user mode and nothi
 
 from dataclasses import dataclass
 
-from grade.boot.guest import Guest
 from grade.boot.process_slots import ProcessSlot, process_slots
-from grade.boot.trapped import Trap, trap_frame_of
+from grade.guest.guest import Guest
+from grade.guest.trapped import Trap, trap_frame_of
 from grade.isa import Isa
 from grade.isa.registers import CpuState
 from grade.results.failure import expect, expect_found, fail

@@ -5,8 +5,8 @@ The guest is stopped at the first instruction of the handler, before the kernel 
 
 from dataclasses import dataclass
 
-from grade.boot.guest import Guest
 from grade.boot.sight import Sight
+from grade.guest.guest import Guest
 from grade.isa.registers import CpuState
 from grade.isa.traps import Event
 

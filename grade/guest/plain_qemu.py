@@ -3,7 +3,7 @@
 import os
 from typing import BinaryIO
 
-from grade.boot.guest import Recipe
+from grade.guest.guest import Recipe
 from grade.isa import isa_called
 from grade.machine.boot_parameters import BootParameters
 from grade.machine.qemu_process import board_options, memory_file

@@ -13,7 +13,6 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from grade.boot.guest import CHECKPOINT, Recipe, machine_of_kind
 from grade.boot.kernel_image import KernelImage
 from grade.failed.choice import check_unchanged, choose_failed
 from grade.failed.failed_run import FailedRun
@@ -21,6 +20,7 @@ from grade.failed.failing_point import Death, death_at, go_before, go_to_failure
 from grade.failed.kill_point import at_kill
 from grade.failed.way import Way
 from grade.gdb.facts import RecordingFacts, write_facts
+from grade.guest.guest import CHECKPOINT, Recipe, machine_of_kind
 from grade.interactive import kernel_to_run
 from grade.ladder.build_errors import DEBUG_ROOT
 from grade.ladder.labs import LadderError
@@ -29,7 +29,7 @@ from grade.machine.debugged import DebuggedMachine, Recording, RecordMode
 from grade.machine.machine import MachineError, State
 
 _SCREEN = 1
-_COMMANDS = Path(__file__).parent / "gdb" / "start.py"
+_COMMANDS = Path(__file__).parents[1] / "gdb" / "start.py"
 _CPU_BUDGET, _IDLE_BACKSTOP = 3.0, 2.0  # as for the guests of milestones
 _RECORDED_CPU_BUDGET = 10.0
 _LAST_LINE = "checkpoint recorded"

@@ -10,9 +10,9 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from grade.boot.guest import Guest, Recipe
 from grade.boot.kernel_image import KernelImage
 from grade.boot.sight import Sight
+from grade.guest.guest import Guest, Recipe
 from grade.isa import isa_called
 from grade.machine.facts import Fact, parse_facts
 from grade.machine.machine import MachineError

@@ -1,0 +1,1 @@
+"""A booted kernel that can be run on, seen from outside."""
