@@ -6,8 +6,8 @@ once and built once: the grading uses the results, and ignores what may have bee
 
 import os
 import time
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, field
 from pathlib import Path
 from queue import Empty, SimpleQueue
 from threading import Condition, Lock, Thread
@@ -80,8 +80,8 @@ Event = Step | Said | Ended
 class Built:
     """The results: what was built, or the exception that says why it was not."""
 
-    kernels: Mapping[Target, Kernel | Exception]
-    programs: Mapping[tuple[Path, int, str], Path | Exception]
+    kernels: dict[Target, Kernel | Exception] = field(default_factory=dict)
+    programs: dict[tuple[Path, int, str], Path | Exception] = field(default_factory=dict)
     """By the tree, the lab and the program's name."""
 
     def kernel(self, target: Target) -> Kernel:
@@ -89,18 +89,20 @@ class Built:
         return _given(self.kernels[target]) if target in self.kernels else target.kernel()
 
     def host_tests(self, target: Target, program: str) -> Path:
-        """Returns one of the target's programs of host tests, in the same way."""
+        """Returns one of the target's programs of host tests, in the same way. It is the same for all ISAs: built once."""
         key = (target.root, target.lab, program)
-        return _given(self.programs[key]) if key in self.programs else target.host_tests(program)
+        if key not in self.programs:
+            try:
+                self.programs[key] = target.host_tests(program)
+            except BuildError as error:
+                self.programs[key] = error
+        return _given(self.programs[key])
 
     def loss(self, target: Target, needs: Needs) -> Exception | None:
         """Returns why a milestone with these needs cannot be judged on the target, or None."""
         programs = [self.programs.get((target.root, target.lab, program)) for program in needs.programs]
         came = [self.kernels.get(target) if needs.kernel else None, *programs]  # as a test asks for them
         return next((one for one in came if isinstance(one, Exception)), None)
-
-
-NOTHING_BUILT = Built({}, {})
 
 
 def orders_for(plan: Plan, needs: Needs) -> list[Order]:

@@ -23,7 +23,7 @@ import pytest
 
 from grade import run_plan
 from grade.boot.kernel_image import KernelImage
-from grade.building import NOTHING_BUILT, Built
+from grade.building import Built
 from grade.checks.discipline import BootWitnessed
 from grade.checks.ran_before import HostTests
 from grade.discipline.roots import watch_roots
@@ -138,9 +138,15 @@ def _made_plan(config: pytest.Config) -> run_plan.Plan:
 
 
 @pytest.fixture(scope="session")
-def kernel(target: Target, pytestconfig: pytest.Config) -> Kernel:
+def built(pytestconfig: pytest.Config) -> Built:
+    """Returns what was built before the first test, and is told what is built later."""
+    return pytestconfig.stash.get(BUILT, Built())
+
+
+@pytest.fixture(scope="session")
+def kernel(target: Target, built: Built) -> Kernel:
     """Returns the kernel of the target, built if it was not built before."""
-    return pytestconfig.stash.get(BUILT, NOTHING_BUILT).kernel(target)
+    return built.kernel(target)
 
 
 @pytest.fixture(scope="session")
@@ -151,9 +157,8 @@ def image(kernel: Kernel, target: Target) -> KernelImage:
 
 
 @pytest.fixture
-def host_tests(target: Target, pytestconfig: pytest.Config) -> HostTests:
+def host_tests(target: Target, built: Built, pytestconfig: pytest.Config) -> HostTests:
     """Returns the target's programs of host tests, by their names; each is built when it is asked for."""
-    built = pytestconfig.stash.get(BUILT, NOTHING_BUILT)
 
     def build(program: str) -> Path:
         path = built.host_tests(target, program)

@@ -25,7 +25,7 @@ from functools import lru_cache, partial
 from pathlib import Path, PurePosixPath
 
 from grade.course.bug_packs import bug_packs, lines_of
-from grade.course.markers import COMMENTS, FromPart, HolePart, Marker, MarkerError, Parser, Part, flat
+from grade.course.markers import COMMENTS, FromPart, HolePart, Marker, MarkerError, Parser, Part, flat, may_hold_markers
 from grade.course.one_isa import with_commands_for
 from grade.isa import ISAS
 from grade.ladder.files import KEPT, remove_others, update
@@ -278,7 +278,7 @@ def _without_markers(tree: Path, path: str, request: _Request, content: bytes) -
 def _parts_of(content: bytes, path: str, owner: Lab | None) -> list[Part]:
     """Returns the file as plain lines, holes and from-blocks, checked; nothing for a file that has no markers."""
     comment = next((key for key, suffixes in COMMENTS.items() if PurePosixPath(path).suffix in suffixes), None)
-    if not path.startswith(_MARKED) or comment is None or b"\0" in content:
+    if not path.startswith(_MARKED) or comment is None or b"\0" in content or not may_hold_markers(content):
         return []
     parts = Parser(path, content.decode(errors="surrogateescape"), comment).parse()
     for part in flat(parts):

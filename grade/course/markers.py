@@ -15,6 +15,12 @@ COMMENTS = {
 }
 _CLOSING = {"//": "", "#": "", "<!--": "-->", "/*": r"\*/"}
 """How a comment with this beginning ends."""
+_LIKE_A_MARKER = re.compile(rb"@(lab|from|main|end)|//:")
+
+
+def may_hold_markers(content: bytes) -> bool:
+    """Returns whether there is anything to parse: most files hold no marker, and no hint line, nor what looks like one."""
+    return _LIKE_A_MARKER.search(content) is not None
 
 
 class MarkerError(LadderError):

@@ -81,6 +81,16 @@ def test_host_tests_are_asked_only_where_they_can_tell() -> None:
     assert asked("registers-first") == {"1.1", "1.3"}
 
 
+def test_milestones_are_asked_that_can_meet_the_change() -> None:
+    """What forks are made with is met by lab 6 alone, what processes are made with by labs 3 to 6, all else by every lab."""
+    variants = {variant.name: variant for variant in VARIANTS}
+    met = {name: {number.split(".")[0] for number in asked_of(ROOT, variants[name])} for name in variants}
+    assert met["pages-one-by-one"] == {"6"}
+    assert met["slots-in-turn"] == set("34") and met["list-rebuilt"] - {"1"} == set("345")
+    assert met["helper-in-the-first-header"] == set("123")
+    assert met["nothing-where-it-was"] == met["labs-in-another-style"] | set("12") == set("123456")
+
+
 def test_a_whole_set_is_graded_on_each_lab_with_what_is_written_by_then(tmp_path: Path) -> None:
     lab = tmp_path / "labs" / "1-map"
     mine = lab / "variants" / "mine"
