@@ -17,8 +17,9 @@ from typing import Self, TypeVar
 from grade.ladder.build import BuildError, Kernel, Manner
 from grade.ladder.build_errors import Diagnostic
 from grade.ladder.stopper import Stopper
-from grade.ladder.trees import Tree, prepare, waits_for_lock
+from grade.ladder.trees import Tree, waits_for_lock
 from grade.needs import Needs
+from grade.prepare import prepare
 from grade.run_plan import Plan, Target
 
 T = TypeVar("T")

@@ -12,8 +12,9 @@ from typing import IO
 from grade.guest.guest import Recipe
 from grade.guest.plain_qemu import command_line, parameters_file
 from grade.ladder.build import Kernel, build_kernel
-from grade.ladder.trees import Tree, prepare
+from grade.ladder.trees import Tree
 from grade.pipes import output_of
+from grade.prepare import prepare
 from grade.program_run import ProgramWatch, script_line
 from grade.tied import while_we_live
 

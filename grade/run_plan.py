@@ -8,9 +8,10 @@ from pathlib import Path
 from grade.isa import ISAS
 from grade.ladder.build import Kernel, Manner, build_all_host_tests, build_host_tests, build_kernel
 from grade.ladder.labs import LadderError
-from grade.ladder.trees import Tree, find_root, place_of, prepare, with_tests_of
+from grade.ladder.trees import Tree, find_root, place_of, with_tests_of
 from grade.machine.qemu_version import require
 from grade.milestones import milestones_of
+from grade.prepare import prepare
 
 Prepare = Callable[[Tree, int], Path]
 """Brings the folder in which a lab is built up to date, as prepare() does."""

@@ -25,7 +25,8 @@ from grade.bench.idle_process import idle_process
 from grade.guest.guest import CHECKPOINT, Guest
 from grade.isa import ISAS
 from grade.ladder.build import Kernel, build_kernel
-from grade.ladder.trees import Tree, prepare
+from grade.ladder.trees import Tree
+from grade.prepare import prepare
 from grade.run_plan import graded_labs
 
 Measure = Callable[[], Figure | list[Figure]]

@@ -21,8 +21,9 @@ from grade.diagnosis.diagnose import unexpected_end
 from grade.guest.guest import CHECKPOINT, Guest
 from grade.ladder.build import Kernel, build_kernel
 from grade.ladder.labs import LadderError
-from grade.ladder.trees import Tree, prepare
+from grade.ladder.trees import Tree
 from grade.machine.stop import StopKind
+from grade.prepare import prepare
 from grade.results.failure import Failure, expect
 
 _LAST_PID, _TICKS = ("kernel/process/process.cc", "g_last_pid"), ("kernel/base/clock.cc", "g_ticks")

@@ -10,13 +10,13 @@ from collections.abc import Callable, Iterator, Mapping
 from itertools import chain, cycle, islice
 from pathlib import Path
 
-from grade.course.cutter import render
-from grade.course.patches import changed
 from grade.course.variants import load_variants
+from grade.cutting.cutter import render
+from grade.cutting.planted import changed
 from grade.ladder.labs import COURSE_FILE
 from grade.ladder.trees import Tree, find_root
-from grade.practice.bugs import load_bugs
-from grade.practice.patch import Patch
+from grade.patches.bugs import load_bugs
+from grade.patches.patch import Patch
 from grade.student.archive import pack
 from grade.submission.selection import owned_paths
 

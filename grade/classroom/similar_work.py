@@ -7,7 +7,7 @@ from typing import Any
 
 from grade.classroom import pages
 from grade.classroom.similarity import HINT, Similarity, side_by_side, similar_pairs
-from grade.course.cutter import render
+from grade.cutting.cutter import render
 from grade.isa import ISAS
 from grade.ladder.files import write_whole
 from grade.ladder.labs import LadderError

@@ -1,7 +1,7 @@
 """Planted bugs: the examination of the grader itself.
 
 labs/N-name/bugs/*.patch are changes of main that break the kernel of lab N the way students break it
-(grade/practice/bug.py has their form). Each must make its milestones fail, and the first must name the cause.
+(grade/patches/bug.py has their form). Each must make its milestones fail, and the first must name the cause.
 """
 
 from dataclasses import dataclass
@@ -10,7 +10,7 @@ from typing import Any
 
 from grade.course.patches import grade_planted
 from grade.ladder.labs import load_labs, owner_of
-from grade.practice.bug import Bug
+from grade.patches.bug import Bug
 from grade.results.result import Result, Status
 from grade.student.next_step import urgency
 

@@ -17,7 +17,7 @@ from rich.console import Console
 from grade.ladder.files import write_whole
 from grade.ladder.git import Repository
 from grade.ladder.labs import LadderError
-from grade.practice.patch import Patch, PatchError, patches_in
+from grade.patches.patch import Patch, PatchError, patches_in
 
 _KINDS = ("bugs", "variants")
 

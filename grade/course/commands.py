@@ -74,7 +74,7 @@ def carry(since: str) -> None:
 def cut_command(lab: int, into: Path, solved: int | None, with_grader: bool, isas: tuple[str, ...]) -> None:
     """Write the tree of LAB, as a student gets it, to the folder INTO."""
     tree = main_tree("cut")
-    from grade.course.cutter import cut
+    from grade.cutting.cutter import cut
 
     if lab not in [known.number for known in tree.labs]:
         raise LadderError(f"there is no lab {lab}; there are labs 1 to {tree.lab}")

@@ -16,7 +16,7 @@ from rich.table import Table
 from grade.course.variants import load_variants
 from grade.isa import ISAS
 from grade.ladder.trees import Tree
-from grade.practice.bugs import load_bugs
+from grade.patches.bugs import load_bugs
 from grade.results.result import Status
 from grade.run_plan import graded_labs
 

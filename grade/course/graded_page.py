@@ -8,8 +8,8 @@ from grade.course.graded import Corpus, corpus
 from grade.course.variants import load_variants
 from grade.isa import ISAS
 from grade.ladder.labs import Lab, load_labs
-from grade.practice.bug import Bug
-from grade.practice.bugs import load_bugs
+from grade.patches.bug import Bug
+from grade.patches.bugs import load_bugs
 
 _INTRODUCTION = """\
 # The grader graded

@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from grade.course.cutter import render
+from grade.cutting.cutter import render
 from grade.isa import ISAS
 from grade.ladder.git import GitError, Repository
 from grade.ladder.labs import COURSE_FILE, LadderError, owner_of

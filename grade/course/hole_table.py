@@ -13,7 +13,7 @@ from pathlib import Path
 from threading import current_thread
 from typing import Any
 
-from grade.course.cutter import cut, holes
+from grade.cutting.cutter import cut, holes
 from grade.isa import ISAS
 from grade.ladder.labs import Lab, LadderError, load_labs
 from grade.ladder.trees import locked

@@ -29,7 +29,7 @@ from grade.course.patches import grade_planted
 from grade.isa import ISAS
 from grade.ladder.labs import Lab, load_labs, owner_of
 from grade.milestones import Milestone, milestones_of
-from grade.practice.patch import Patch, PatchError, patches_in, read_header
+from grade.patches.patch import Patch, PatchError, patches_in, read_header
 from grade.results.result import Status
 from grade.submission.selection import owned_paths
 

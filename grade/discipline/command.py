@@ -10,8 +10,9 @@ from grade.discipline.witnessed import witnessed
 from grade.discipline.words import Teller
 from grade.guest.guest import Recipe
 from grade.ladder.build import build_kernel
-from grade.ladder.trees import Tree, prepare
+from grade.ladder.trees import Tree
 from grade.machine.stop import StopKind
+from grade.prepare import prepare
 from grade.visible import visible
 
 _NONCE = 0x50414745  # any: nothing asks for it here

@@ -9,8 +9,9 @@ from grade.failed.failed_run import FailedRun, command_for
 from grade.failed.way import Way
 from grade.guest.guest import Recipe
 from grade.ladder.build import build_kernel
-from grade.ladder.trees import Tree, prepare
+from grade.ladder.trees import Tree
 from grade.machine.stop import StopKind
+from grade.prepare import prepare
 from grade.results.failure import Failure
 
 _NONCE = 0x50414745  # any: nothing asks for it here

@@ -6,8 +6,9 @@ import sys
 from grade.checks.host_tests import program_of
 from grade.failed.failed_run import FailedRun, changed_since_built, command_for, latest, load, most_basic
 from grade.ladder.labs import LadderError
-from grade.ladder.trees import Tree, prepare
+from grade.ladder.trees import Tree
 from grade.milestones import milestones_of
+from grade.prepare import prepare
 from grade.run_plan import all_milestones, milestones_for, plan
 
 _MOST_NAMED = 3

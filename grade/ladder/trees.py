@@ -1,8 +1,4 @@
-"""The tree that is graded: main with all its labs, or the handed-out tree of one lab.
-
-Main itself is never graded: lab N is graded on a cut of lab N, kept up to date in build/cut/lab-N.
-A handed-out tree says in labs/course.toml what it is, and is graded as the student left it.
-"""
+"""A tree of the project: main with all its labs, or the handed-out tree of one lab, which says so in labs/course.toml."""
 
 import fcntl
 import hashlib
@@ -79,24 +75,6 @@ def find_root(start: Path) -> Path:
         if (folder / "pagewalk").is_file() and (folder / "kernel").is_dir():
             return folder
     raise LadderError(f"{start} is not in a Pagewalk tree (no folder above it holds pagewalk and kernel/)")
-
-
-def prepare(tree: Tree, lab: int) -> Path:
-    """Returns the folder in which to build and grade lab `lab`.
-
-    For main this is the cut of that lab with labs 1..`lab` solved, brought up to date; several processes may ask at
-    once. A handed-out tree is graded as it stands, for its own lab and all earlier ones.
-    """
-    if not 1 <= lab <= tree.lab:
-        raise LadderError(f"there is no lab {lab} here: this tree goes up to lab {tree.lab}")
-    if tree.course is not None:
-        return tree.root
-    from grade.course.cutter import cut  # only main has it
-
-    into = tree.root / "build" / "cut" / f"lab-{lab}"
-    with locked(into.with_suffix(".lock")):
-        cut(tree.root, lab, lab, into, tree.isas)
-    return into
 
 
 def with_tests_of(reference: Path, tree: Path, into: Path) -> Path:

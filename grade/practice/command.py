@@ -11,7 +11,7 @@ from grade.explain.show import show_explanation
 from grade.failed.failed_run import load
 from grade.ladder.labs import LadderError
 from grade.ladder.trees import Tree
-from grade.practice.bug import Bug
+from grade.patches.bug import Bug
 from grade.practice.milestones import run_milestones
 from grade.practice.planting import planted_tree
 from grade.practice.solved import bugs_to_practise

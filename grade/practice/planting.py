@@ -8,8 +8,8 @@ from tempfile import TemporaryDirectory
 from grade.ladder.files import remove_others, update
 from grade.ladder.labs import LadderError
 from grade.ladder.trees import Tree, locked
-from grade.practice.bug import Bug
-from grade.practice.patch import PatchError
+from grade.patches.bug import Bug
+from grade.patches.patch import PatchError
 
 _NOT_COPIED = ("build", "grade", "docs")
 
@@ -18,7 +18,7 @@ def planted_tree(tree: Tree, bug: Bug, into: Path) -> Tree:
     """Returns the tree with the bug in it: in main the solved tree of the bug's lab. LadderError if it does not fit."""
     if tree.course is not None:
         return Tree(_plant_in_copy(tree, bug, into))
-    from grade.course.patches import plant  # only main has it
+    from grade.cutting.planted import plant  # only main has it
 
     return Tree(plant(tree.root, bug, into))
 

@@ -1,8 +1,8 @@
 """Which bugs may be shown: those of completed labs, so that nobody sees the end of a lab before its beginning."""
 
 from grade.ladder.trees import Tree
-from grade.practice.bug import Bug
-from grade.practice.bugs import load_bugs
+from grade.patches.bug import Bug
+from grade.patches.bugs import load_bugs
 from grade.results.result import Status
 from grade.student.kept import load
 from grade.student.remaining import find_remaining

@@ -11,7 +11,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from grade.course.cutter import cut, render
+from grade.cutting.cutter import cut, render
 from grade.isa import ISAS
 from grade.ladder.files import update
 from grade.ladder.labs import COURSE_FILE, LadderError

@@ -14,10 +14,11 @@ from grade.bench.counting import Counter
 from grade.bench.figure import Figure, NotMeasured, Ratio, ratio_of
 from grade.bench.idle_process import idle_process
 from grade.bench.operations import OPERATIONS, TIMED_OPERATIONS, Operation, instructions
-from grade.course.cutter import cut
+from grade.cutting.cutter import cut
 from grade.isa import ISAS
 from grade.ladder.build import Kernel, build_kernel
-from grade.ladder.trees import Tree, find_root, prepare
+from grade.ladder.trees import Tree, find_root
+from grade.prepare import prepare
 
 ROOT = find_root(Path(__file__))
 COPY = [Figure("copy_page_insns", isa, value, "instructions") for isa, value in (("x86_64", 1000), ("aarch64", 500))]

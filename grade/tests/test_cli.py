@@ -14,7 +14,7 @@ from click.testing import CliRunner
 from click.testing import Result as CliResult
 
 from grade import cli, grading
-from grade.course.cutter import cut
+from grade.cutting.cutter import cut
 from grade.grading import CANNOT_RUN, FAILED, PASSED, _exit_status
 from grade.isa import ISAS
 from grade.ladder.trees import find_root

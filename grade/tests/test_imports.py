@@ -38,6 +38,26 @@ def test_no_module_imports_itself_by_way_of_others() -> None:
         raise AssertionError("a circle: " + " -> ".join(reversed(error.args[1]))) from None
 
 
+def test_no_folder_imports_itself_by_way_of_others() -> None:
+    """So that folders are floors as well. A module at the top of grade/ is one by itself."""
+    known = modules()
+    graph: dict[str, set[str]] = {}
+    for module, path in known.items():
+        found = [[name for name in names if name in known] for names in imported(module, path)]
+        below = {floor(names[-1]) for names in found if names and names[-1] != "grade"}
+        graph.setdefault(floor(module), set()).update(below - {floor(module)})
+    assert graph["guest"] >= {"boot", "diagnosis"}
+    try:
+        TopologicalSorter(graph).prepare()
+    except CycleError as error:
+        raise AssertionError("a circle: " + " -> ".join(reversed(error.args[1]))) from None
+
+
+def floor(module: str) -> str:
+    """Returns the folder of grade/ in which a module is, or the module's own name if it is in none."""
+    return module.split(".")[1] if "." in module else module
+
+
 def test_no_import_is_relative() -> None:
     found = [
         f"{path.relative_to(ROOT)}:{node.lineno}"

@@ -14,7 +14,7 @@ import pytest
 
 from grade import building
 from grade.building import Building, Built, Ended, Said, Step, orders_for
-from grade.course.cutter import cut
+from grade.cutting.cutter import cut
 from grade.ladder.build import BuildError, Manner
 from grade.ladder.labs import LadderError
 from grade.ladder.trees import locked

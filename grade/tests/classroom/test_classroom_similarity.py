@@ -11,7 +11,7 @@ import pytest
 from grade.classroom import sim_runs
 from grade.classroom.own_code import own_code
 from grade.classroom.similarity import HINT, Similarity, side_by_side, similar_pairs
-from grade.course.cutter import render
+from grade.cutting.cutter import render
 from grade.ladder.labs import LadderError
 
 _ROOT = Path(__file__).parents[3]

@@ -7,11 +7,11 @@ import pytest
 
 from grade.course import bugs
 from grade.course.bugs import Finding, check
-from grade.course.patches import plant
+from grade.cutting.planted import plant
 from grade.ladder.trees import Tree, find_root
-from grade.practice.bug import Bug
-from grade.practice.bugs import load_bugs
-from grade.practice.patch import PatchError
+from grade.patches.bug import Bug
+from grade.patches.bugs import load_bugs
+from grade.patches.patch import PatchError
 
 ROOT = find_root(Path(__file__))
 HEADER = """\

@@ -8,7 +8,7 @@ from rich.console import Console
 
 from grade.course.carry import Outcome, carried, carry_over
 from grade.ladder.labs import LadderError
-from grade.practice.patch import apply
+from grade.patches.patch import apply
 
 LINES = [f"line {number}" for number in range(1, 21)]
 HEADER = "Symptom: none.\nISAs: x86_64\nFails: 1.1\nCause: hang\nFrom: own\n\n"

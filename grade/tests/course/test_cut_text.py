@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from grade.course import cutter
-from grade.course.cutter import Hole, cut, holes, render
-from grade.course.markers import MarkerError
+from grade.cutting import cutter
+from grade.cutting.cutter import Hole, cut, holes, render
+from grade.cutting.markers import MarkerError
 from grade.tests.course.small_course import MAIN_CC, MAP_H, SWITCH_S, into, main, write
 
 _ = main, into  # the fixtures
@@ -216,7 +216,7 @@ def test_what_a_student_writes_for_another_isa_is_left_out(main: Path) -> None:
 
 
 def test_what_only_main_can_do_is_left_out(main: Path) -> None:
-    files = ("grade/course/cutter.py", "grade/submission/sources.py", "grade/ladder/labs.py")
+    files = ("grade/cutting/cutter.py", "grade/submission/sources.py", "grade/ladder/labs.py")
     write(main, dict.fromkeys(files, ""))
     assert set(files) & set(render(main, 1, 0, with_grader=True)) == {"grade/ladder/labs.py"}
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from grade.course.cutter import Hole, holes, render
+from grade.cutting.cutter import Hole, holes, render
 from grade.isa import ISAS
 from grade.ladder.labs import load_labs
 from grade.ladder.trees import find_root

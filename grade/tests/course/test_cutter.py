@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from grade.course.cutter import cut, holes
-from grade.course.markers import MarkerError
+from grade.cutting.cutter import cut, holes
+from grade.cutting.markers import MarkerError
 from grade.ladder.labs import LadderError, load_labs, owner_of
 from grade.tests.course.small_course import MAIN_CC, MAIN_FILES, into, lab_toml, listing, main, write
 

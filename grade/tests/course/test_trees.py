@@ -6,9 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from grade.course.cutter import cut
+from grade.cutting.cutter import cut
 from grade.ladder.labs import LadderError
-from grade.ladder.trees import Course, Tree, find_root, locked, prepare
+from grade.ladder.trees import Course, Tree, find_root, locked
+from grade.prepare import prepare
 
 LAB = 'number = {0}\ntitle = "Lab {0}"\nowned = ["kernel/lab{0}.h"]\nadds = []\nretires = []\n'
 
@@ -91,7 +92,10 @@ def test_a_handout_is_graded_as_it_stands(main: Path, tmp_path: Path) -> None:
         prepare(Tree(handout), 3)
 
 
-PREPARE = "import sys, pathlib, grade.ladder.trees as t; t.prepare(t.Tree(pathlib.Path(sys.argv[1])), 1)"
+PREPARE = (
+    "import sys, pathlib; from grade.ladder.trees import Tree; from grade.prepare import prepare; "
+    "prepare(Tree(pathlib.Path(sys.argv[1])), 1)"
+)
 
 
 def test_only_one_process_prepares_a_lab_at_a_time(main: Path) -> None:

@@ -17,8 +17,9 @@ from grade.discipline.words import RULES, Story, Teller
 from grade.guest.guest import Recipe
 from grade.isa import ISAS
 from grade.ladder.build import Kernel, build_kernel
-from grade.ladder.trees import Tree, find_root, prepare
+from grade.ladder.trees import Tree, find_root
 from grade.machine.stop import StopKind
+from grade.prepare import prepare
 from grade.tests.discipline.undisciplined import CHANGES
 
 ROOT = find_root(Path(__file__))

@@ -6,7 +6,7 @@ import pytest
 
 from grade.course.bugs import check
 from grade.ladder.trees import find_root
-from grade.practice.bugs import load_bugs
+from grade.patches.bugs import load_bugs
 
 ROOT = find_root(Path(__file__))
 BUGS = {bug.name: bug for bug in load_bugs(ROOT)}

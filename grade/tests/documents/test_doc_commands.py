@@ -9,12 +9,12 @@ from pathlib import Path
 import pytest
 
 from grade.cli import pagewalk
-from grade.course.cutter import render
+from grade.cutting.cutter import render
 from grade.guest.guest import Guest
 from grade.isa import ISAS
 from grade.ladder.trees import Tree, find_root
 from grade.milestones import read_milestones
-from grade.practice.bugs import load_bugs
+from grade.patches.bugs import load_bugs
 from grade.practice.command import code_of
 from grade.tests.documents.doc_commands import Shown, Surroundings, problem, shown_commands
 from grade.tests.kernel.test_shell import PROMPT, Console

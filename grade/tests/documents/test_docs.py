@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from grade.cli import ONLY_IN_MAIN
-from grade.course.cutter import holes, render
+from grade.cutting.cutter import holes, render
 from grade.isa import ISAS
 from grade.ladder.labs import loans_of
 from grade.ladder.trees import Tree, find_root

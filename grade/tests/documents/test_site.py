@@ -15,7 +15,7 @@ from urllib.parse import unquote
 import pytest
 from rich.console import Console
 
-from grade.course.cutter import cut
+from grade.cutting.cutter import cut
 from grade.isa import ISAS
 from grade.ladder.labs import LadderError
 from grade.ladder.trees import Tree, find_root

@@ -12,8 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from grade.course.cutter import cut
-from grade.course.patches import plant
+from grade.cutting.cutter import cut
+from grade.cutting.planted import plant
 from grade.failed import failed_run
 from grade.failed.choice import choose_failed
 from grade.failed.gdb_session import run_last_failure_under_gdb
@@ -22,7 +22,7 @@ from grade.isa import ISAS
 from grade.ladder.build import build_kernel
 from grade.ladder.labs import LadderError
 from grade.ladder.trees import Tree, find_root
-from grade.practice.bugs import load_bugs
+from grade.patches.bugs import load_bugs
 
 ROOT = find_root(Path(__file__))
 CHECK_FIRST = '#include "kernel/base/check.h"\nvoid run_monitor() {\n  CHECK(0 == 1);\n'

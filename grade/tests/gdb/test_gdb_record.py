@@ -9,7 +9,7 @@ import pytest
 
 from grade.boot.sight import cpu_of
 from grade.boot.user_image import UserImage
-from grade.course.patches import plant
+from grade.cutting.planted import plant
 from grade.failed import gdb_session
 from grade.failed.failing_point import is_unreachable
 from grade.gdb.transcripts import transcript
@@ -19,7 +19,7 @@ from grade.ladder.build import build_kernel
 from grade.ladder.labs import LadderError
 from grade.ladder.trees import Tree, find_root
 from grade.machine.debugged import DebuggedMachine, Recording
-from grade.practice.bugs import load_bugs
+from grade.patches.bugs import load_bugs
 
 ROOT = find_root(Path(__file__))
 BUG = "frame-filled-too-far"

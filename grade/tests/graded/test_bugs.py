@@ -12,8 +12,8 @@ from grade.course.testing import WHOLE
 from grade.ladder.labs import load_labs
 from grade.ladder.trees import find_root
 from grade.milestones import milestones_of
-from grade.practice.bug import Bug
-from grade.practice.bugs import load_bugs
+from grade.patches.bug import Bug
+from grade.patches.bugs import load_bugs
 
 ROOT = find_root(Path(__file__))
 BUGS = load_bugs(ROOT)

@@ -7,7 +7,7 @@ from test_liars import ENDS
 
 from grade.diagnosis.process_ends import CAUSES_OF_CHECKS, CHECKS_OF_FRAMES
 from grade.ladder.trees import find_root
-from grade.practice.bugs import load_bugs
+from grade.patches.bugs import load_bugs
 from grade.results.causes import CAUSES
 
 ROOT = find_root(Path(__file__))

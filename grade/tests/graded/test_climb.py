@@ -14,12 +14,12 @@ from tempfile import mkdtemp
 
 import pytest
 
-from grade.course.cutter import render
+from grade.cutting.cutter import render
 from grade.isa import ISAS
 from grade.ladder.labs import COURSE_FILE
 from grade.ladder.trees import Tree, find_root
 from grade.milestones import milestones_of
-from grade.practice.packed import NAME as PACK
+from grade.patches.packed import NAME as PACK
 
 ROOT = find_root(Path(__file__))
 LABS = Tree(ROOT).labs

@@ -8,9 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from grade.course.cutter import cut
+from grade.cutting.cutter import cut
 from grade.ladder.build import build_kernel
-from grade.ladder.trees import Tree, find_root, prepare
+from grade.ladder.trees import Tree, find_root
+from grade.prepare import prepare
 from grade.tests.submission.submission_trees import SEALED
 
 ROOT = find_root(Path(__file__))

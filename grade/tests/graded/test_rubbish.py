@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from grade.course.cutter import cut
+from grade.cutting.cutter import cut
 from grade.diagnosis.diagnose import unexpected_end
 from grade.isa import ISAS
 from grade.ladder.trees import find_root

@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from grade.checks.host_tests import programs_for
-from grade.course.cutter import cut
 from grade.course.graded import Kind, Outcome
+from grade.cutting.cutter import cut
 from grade.isa import ISAS
 from grade.ladder.build import build_host_tests, build_kernel
 from grade.ladder.trees import Tree, find_root, locked

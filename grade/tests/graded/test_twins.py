@@ -9,7 +9,7 @@ import pytest
 from grade.boot.frame_records import _ALLOCATOR
 from grade.boot.kernel_image import KernelImage, NameTaken
 from grade.boot.process_slots import _SLOTS
-from grade.course.cutter import cut
+from grade.cutting.cutter import cut
 from grade.guest.guest import Guest
 from grade.isa import ISAS
 from grade.ladder.build import BuildError, build_kernel

@@ -10,7 +10,7 @@ from grade.course.graded import Kind, Outcome
 from grade.course.variants import Variant, asked_of, grade, load_variants
 from grade.isa import ISAS
 from grade.ladder.trees import Tree, find_root
-from grade.practice.patch import PatchError
+from grade.patches.patch import PatchError
 from grade.run_plan import graded_labs
 
 ROOT = find_root(Path(__file__))

@@ -17,7 +17,8 @@ from grade.checks import host_tests
 from grade.checks.host_tests import check_host_tests
 from grade.checks.ran_before import HostTests
 from grade.ladder.build import build_host_tests, engine_of
-from grade.ladder.trees import Tree, find_root, prepare
+from grade.ladder.trees import Tree, find_root
+from grade.prepare import prepare
 from grade.results.failure import Failure, NotWritten
 
 ROOT = find_root(Path(__file__))

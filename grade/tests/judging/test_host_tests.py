@@ -14,11 +14,12 @@ from xml.sax.saxutils import quoteattr
 import pytest
 
 from grade.checks.host_tests import check_host_tests, program_of, programs_for
-from grade.course.cutter import cut
+from grade.cutting.cutter import cut
 from grade.ladder import files
 from grade.ladder.build import BuildError, build_all_host_tests, build_host_tests
 from grade.ladder.labs import LadderError
-from grade.ladder.trees import Tree, find_root, prepare
+from grade.ladder.trees import Tree, find_root
+from grade.prepare import prepare
 from grade.results.failure import Failure
 from grade.submission.include_graph import files_that_reach
 from grade.submission.watched_build import _is_part, _units

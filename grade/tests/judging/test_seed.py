@@ -11,7 +11,7 @@ import pytest
 
 from grade.boot.layout import PAGE
 from grade.boot.unused_pages import distance_to_other_tables, fixed_pages, unused_pages
-from grade.course.cutter import cut
+from grade.cutting.cutter import cut
 from grade.grading import GradeOptions, _pytest_arguments
 from grade.isa import ISAS, Isa, isa_called
 from grade.ladder.trees import Tree, find_root

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from grade.course.cutter import cut
+from grade.cutting.cutter import cut
 from grade.ladder.trees import find_root
 from grade.tests.submission.submission_trees import SEALED
 from grade.tests.submission.test_submission_build import GREEDY, main

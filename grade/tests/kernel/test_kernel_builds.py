@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from grade.course.cutter import cut
+from grade.cutting.cutter import cut
 from grade.guest.guest import Guest
 from grade.isa import ISAS
 from grade.ladder.build import BuildError, Kernel, build_kernel

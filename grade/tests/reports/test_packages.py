@@ -124,7 +124,7 @@ def test_bad_input_makes_nothing(tmp_path: Path, arguments: tuple[str, ...], mes
 
 def test_a_handed_out_tree_makes_none() -> None:
     from grade.cli import ONLY_IN_MAIN
-    from grade.course.cutter import render
+    from grade.cutting.cutter import render
 
     assert "package" in ONLY_IN_MAIN
     assert not [path for path in render(ROOT, 1, 0, with_grader=True) if path.startswith("grade/packages")]
@@ -322,7 +322,7 @@ def test_there_is_a_package_for_each_service(tmp_path: Path) -> None:
 
 def test_a_handed_out_grader_grades_another_tree(tmp_path: Path) -> None:
     """As the workflow does: with the handout's tests, the student's tree, and no boot."""
-    from grade.course.cutter import cut
+    from grade.cutting.cutter import cut
 
     cut(ROOT, 1, 0, tmp_path / "handout", with_grader=True)
     cut(ROOT, 1, 1, tmp_path / "student", with_grader=True)

@@ -11,7 +11,7 @@ import pytest
 
 from grade.boot.kernel_image import KernelImage
 from grade.boot.process_slots import memory_map, slot_of
-from grade.course.cutter import cut
+from grade.cutting.cutter import cut
 from grade.diagnosis.hindsight import Unexpected, cause_in_hindsight
 from grade.explain.case import Case, case_of, scripted
 from grade.explain.explanation import Explanation, explain
@@ -26,8 +26,8 @@ from grade.isa.exceptions import Kind, Taken
 from grade.ladder.build import Kernel
 from grade.ladder.labs import LadderError
 from grade.ladder.trees import Tree, find_root
-from grade.practice.bug import read_bug
-from grade.practice.bugs import Bug, load_bugs
+from grade.patches.bug import read_bug
+from grade.patches.bugs import Bug, load_bugs
 from grade.practice.command import code_of, find_bug, plant_bug
 from grade.practice.milestones import run_milestones
 from grade.results.failure import Failure

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from grade.course.bugs import check
 from grade.ladder.trees import find_root
-from grade.practice.bugs import load_bugs
+from grade.patches.bugs import load_bugs
 
 ROOT = find_root(Path(__file__))
 

@@ -15,7 +15,7 @@ from threading import Thread
 
 import pytest
 
-from grade.course.cutter import render
+from grade.cutting.cutter import render
 from grade.guest.guest import MONITOR_PROMPT
 from grade.isa import ISAS
 from grade.ladder.build import build_kernel

@@ -8,7 +8,7 @@ import pytest
 
 from grade.ladder.labs import LadderError
 from grade.ladder.trees import Tree, find_root
-from grade.practice.bugs import load_bugs
+from grade.patches.bugs import load_bugs
 from grade.practice.command import code_of, find_bug
 
 ROOT = find_root(Path(__file__))

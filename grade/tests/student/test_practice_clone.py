@@ -8,14 +8,14 @@ from pathlib import Path
 
 import pytest
 
-from grade.course.cutter import cut, holes, render
+from grade.cutting.cutter import cut, holes, render
 from grade.isa import ISAS
 from grade.ladder.files import update
 from grade.ladder.labs import LadderError, load_labs, owner_of
 from grade.ladder.trees import Tree, find_root
-from grade.practice.bugs import load_bugs
+from grade.patches.bugs import load_bugs
+from grade.patches.packed import NAME, packed_bugs
 from grade.practice.command import code_of, find_bug, plant_bug
-from grade.practice.packed import NAME, packed_bugs
 from grade.practice.solved import bugs_to_practise
 from grade.results.result import Result, Status
 from grade.results.verdict import Verdict

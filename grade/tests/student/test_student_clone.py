@@ -10,7 +10,7 @@ from tempfile import TemporaryDirectory
 
 import pytest
 
-from grade.course.cutter import cut, render
+from grade.cutting.cutter import cut, render
 from grade.ladder.trees import find_root
 from grade.tests.student.student_trees import git
 

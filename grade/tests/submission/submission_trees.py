@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from grade.course.cutter import cut
+from grade.cutting.cutter import cut
 from grade.ladder.trees import Tree
 from grade.submission.laid_out import LaidOut, laid_out, tree_in
 from grade.submission.sandbox import refusal

@@ -12,7 +12,7 @@ import pytest
 
 from grade.checks.host_tests import check_host_tests
 from grade.checks.ran_before import HostTests
-from grade.course.cutter import cut
+from grade.cutting.cutter import cut
 from grade.ladder.trees import Tree, find_root
 from grade.results.failure import Failure
 from grade.submission import sandbox

@@ -14,11 +14,12 @@ from types import SimpleNamespace
 import pytest
 
 from grade.checks.host_tests import programs_for
-from grade.course.cutter import cut
+from grade.cutting.cutter import cut
 from grade.isa import ISAS
 from grade.ladder.build import BuildError, build_host_tests, build_kernel
 from grade.ladder.labs import LadderError, load_labs
-from grade.ladder.trees import Tree, find_root, prepare
+from grade.ladder.trees import Tree, find_root
+from grade.prepare import prepare
 from grade.results.failure import Failure
 from grade.submission import watched_build
 from grade.submission.digests import NotAsBuilt, check_digests, digests_of

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
-from grade.course.cutter import cut
+from grade.cutting.cutter import cut
 from grade.ladder.labs import load_labs
 from grade.ladder.trees import find_root
 from grade.milestones import milestones_of

@@ -6,7 +6,7 @@ import textwrap
 from collections.abc import Sequence
 
 from grade.ladder.labs import Lab, LadderError
-from grade.practice.bug import Bug, read_bug
+from grade.patches.bug import Bug, read_bug
 
 NAME = "bugs.packed"
 """The name of the file in the lab's folder."""

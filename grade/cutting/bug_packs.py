@@ -11,10 +11,10 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from grade.ladder.labs import Lab, load_labs, owner_of
-from grade.practice.bug import Bug
-from grade.practice.bugs import load_bugs
-from grade.practice.packed import NAME, pack
-from grade.practice.patch import apply
+from grade.patches.bug import Bug
+from grade.patches.bugs import load_bugs
+from grade.patches.packed import NAME, pack
+from grade.patches.patch import apply
 
 _TELLS = 12  # characters
 _Cut = Callable[[str, bytes], bytes]

@@ -24,9 +24,9 @@ from dataclasses import dataclass, field
 from functools import lru_cache, partial
 from pathlib import Path, PurePosixPath
 
-from grade.course.bug_packs import bug_packs, lines_of
-from grade.course.markers import COMMENTS, FromPart, HolePart, Marker, MarkerError, Parser, Part, flat, may_hold_markers
-from grade.course.one_isa import with_commands_for
+from grade.cutting.bug_packs import bug_packs, lines_of
+from grade.cutting.markers import COMMENTS, FromPart, HolePart, Marker, MarkerError, Parser, Part, flat, may_hold_markers
+from grade.cutting.one_isa import with_commands_for
 from grade.isa import ISAS
 from grade.ladder.files import KEPT, remove_others, update
 from grade.ladder.git import Repository
@@ -48,6 +48,7 @@ _NEVER_CUT = (
     "docs/instructor.md",
     "grade/classroom/",  # what only main can do
     "grade/course/",
+    "grade/cutting/",
     "grade/packages/",
     "grade/submission/",
     "grade/tests/",

@@ -3,9 +3,9 @@
 from pathlib import Path
 
 from grade.ladder.labs import load_labs
-from grade.practice.bug import Bug, read_bug
-from grade.practice.packed import packed_bugs
-from grade.practice.patch import patches_in
+from grade.patches.bug import Bug, read_bug
+from grade.patches.packed import packed_bugs
+from grade.patches.patch import patches_in
 
 
 def load_bugs(tree: Path) -> list[Bug]:

@@ -16,7 +16,7 @@ from pathlib import Path
 
 from grade.isa import ISAS
 from grade.ladder.labs import Lab
-from grade.practice.patch import Header, Patch, PatchError, read_header
+from grade.patches.patch import Header, Patch, PatchError, read_header
 from grade.results.causes import CAUSES
 
 _FIELDS = ("Symptom", "ISAs", "Fails", "Cause", *(f"Cause-{isa}" for isa in ISAS), "Also", "From")

@@ -1,0 +1,1 @@
+"""The trees of labs, cut out of main. Only main has this folder."""
