@@ -33,7 +33,6 @@ from grade.patches.patch import Patch, PatchError, patches_in, read_header
 from grade.results.result import Status
 from grade.submission.selection import owned_paths
 
-
 _ENGINE = "kernel/paging/"
 """Every root is made with it."""
 _MET_FROM = {3: 3, 4: 3, 5: 3, 6: 6}
