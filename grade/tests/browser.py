@@ -11,7 +11,7 @@ _OPTIONS = ("--headless=new", "--no-sandbox", "--disable-gpu", "--disable-dev-sh
 
 @pytest.fixture(scope="module")
 def browser() -> Iterator[webdriver.Chrome]:
-    """Chromium without a window; what a page writes to the console is kept."""
+    """Yields Chromium without a window; what a page writes to the console is kept."""
     options = webdriver.ChromeOptions()
     for option in _OPTIONS:
         options.add_argument(option)

@@ -6,7 +6,7 @@ import pytest
 
 
 def pseudo_terminal() -> tuple[int, int]:
-    """Two descriptors: what a person has, keyboard and screen, and the terminal of the program. Skips the test if there is none."""
+    """Returns two descriptors: what a person has, keyboard and screen, and the terminal of the program. Skips the test if there is none."""
     try:
         return os.openpty()
     except OSError as error:

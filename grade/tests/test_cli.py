@@ -207,7 +207,7 @@ def test_a_tree_can_be_graded_by_another(tmp_path: Path) -> None:
 
 
 def result(**changes: object) -> Result:
-    """A failed result."""
+    """Returns a failed result."""
     fields = {
         "lab": 1, "isa": "x86_64", "milestone": "1.3", "title": "t", "points": 0, "max": 15, "status": Status.FAILED,
         "verdict": Verdict("wrong-frame", "a", "\x1b[31mb\x00"), "duration": 0.5,
@@ -297,7 +297,7 @@ def test_a_tree_cannot_retire_its_own_milestones(tmp_path: Path) -> None:
 
 
 def changed_cut(tmp_path: Path, file: str, old: str, new: str) -> Path:
-    """Lab 1, solved, with one text in one file replaced."""
+    """Returns lab 1, solved, with one text in one file replaced."""
     tree = tmp_path / "tree"
     cut(ROOT, 1, 1, tree)
     text = (tree / file).read_text()

@@ -14,7 +14,7 @@ def modules() -> dict[str, Path]:
 
 
 def imported(module: str, path: Path) -> Iterator[list[str]]:
-    """The names that each import may stand for, the longest last. Imports for annotations alone are among them."""
+    """Yields the names that each import may stand for, the longest last. Imports for annotations alone are among them."""
     package = module.split(".") if path.name == "__init__.py" else module.split(".")[:-1]
     for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
         if isinstance(node, ast.Import):

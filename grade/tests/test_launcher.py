@@ -118,7 +118,7 @@ def world(tmp_path: Path) -> World:
 
 @pytest.fixture
 def debian(world: World) -> World:
-    """Root on Debian, where apt-get installs qemu-system-x86 when asked to."""
+    """Returns root on Debian, where apt-get installs qemu-system-x86 when asked to."""
     world.program("id", "echo 0")
     working = f'case "$*" in *" qemu-system-x86"*) ln -s "{world.bin}/ninja" "{world.bin}/qemu-system-x86_64" ;; esac'
     world.program("apt-get", f"echo from-apt $DEBIAN_FRONTEND\n{working}")

@@ -36,7 +36,7 @@ add_library(kernel kernel/main.cc kernel/again.cc arch/${ISA}/cpu.cc)
 
 @pytest.fixture
 def tree(tmp_path: Path) -> Path:
-    """A tree in which nothing is wrong."""
+    """Returns a tree in which nothing is wrong."""
     for name in ("pyproject.toml", ".flake8"):
         shutil.copy(ROOT / name, tmp_path / name)
     for name in ("grade/a.py", "labs/a.py", "labs/1-first/first.py"):
@@ -51,7 +51,7 @@ def tree(tmp_path: Path) -> Path:
 
 
 def lay_out_cpp(tree: Path) -> None:
-    """A kernel that is built as main's is, with a file for each ISA that no other may read."""
+    """Lays out a kernel that is built as main's is, with a file for each ISA that no other may read."""
     shutil.copy(ROOT / ".clang-tidy", tree)
     shutil.copy(ROOT / "CMakePresets.json", tree)
     (tree / "CMakeLists.txt").write_text(CMAKE)

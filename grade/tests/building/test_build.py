@@ -146,7 +146,7 @@ def start_build(tree: Path) -> subprocess.Popen[str]:
 
 
 def obey_interrupts() -> None:
-    """A shell starts what it runs in the background with SIGINT ignored, and so would be all that comes from it."""
+    """Makes SIGINT count: what a shell starts in the background, and all that comes from it, would ignore it."""
     signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
@@ -216,7 +216,7 @@ THREE = "add_library(shared OBJECT kernel/answer.cc)\n" + "".join(
 
 @pytest.fixture
 def programs(tree: Path) -> Path:
-    """A tree with three programs that share an object."""
+    """Returns a tree with three programs that share an object."""
     host_tests = "add_executable(host_tests kernel/answer.cc kernel/host.cc)\n"
     write(
         tree,

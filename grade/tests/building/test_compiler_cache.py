@@ -49,12 +49,12 @@ def tiny_tree(folder: Path) -> Path:
 
 
 def said_by(tree: Path) -> str:
-    """What the kernel, built now, prints."""
+    """Returns what the kernel, built now, prints."""
     return subprocess.run([build_kernel(tree, "x86_64").elf], capture_output=True, text=True, check=True).stdout
 
 
 def hits(cache: Path) -> int:
-    """How many compilations the cache has saved."""
+    """Returns how many compilations the cache has saved."""
     environment = os.environ | {"CCACHE_DIR": str(cache)}
     printed = subprocess.run(["ccache", "--print-stats"], env=environment, capture_output=True, text=True, check=True).stdout
     counts = dict(line.split("\t") for line in printed.splitlines())
@@ -63,7 +63,7 @@ def hits(cache: Path) -> int:
 
 @pytest.fixture
 def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A cache that has all of a tiny tree's objects, in use by everything that is built now."""
+    """Returns a cache that has all of a tiny tree's objects, in use by everything that is built now."""
     folder = tmp_path / "cache"
     monkeypatch.setenv("CCACHE_DIR", str(folder))
     assert said_by(tiny_tree(tmp_path / "first")) == "right\n"

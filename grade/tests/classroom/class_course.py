@@ -37,14 +37,14 @@ class Course:
             (self.submissions / f"{name}.tar.gz").write_bytes(pack("lab1-submission", files))
 
     def command(self, *options: str) -> list[str]:
-        """The command line."""
+        """Returns the command line."""
         sealed = [] if SEALED else ["--unsealed"]
         places = [str(self.submissions), "-o", str(self.graded), "--isa", "x86_64"]
         return [sys.executable, str(DRIVER), str(self.main.root), "class", *places, *sealed, *options]
 
     @property
     def environment(self) -> dict[str, str]:
-        """What the command is run with."""
+        """Returns what the command is run with."""
         return {**os.environ, "PAGEWALK_LOG": str(self.log), "TMPDIR": str(self.temporary)}
 
     def run(self, *options: str) -> subprocess.CompletedProcess[str]:
@@ -58,16 +58,16 @@ class Course:
         )
 
     def gradings(self) -> list[str]:
-        """Whose grading was begun, in order."""
+        """Returns whose grading was begun, in order."""
         return self.log.read_text(encoding="utf-8").split()
 
     def grades(self) -> dict[str, str]:
-        """The points in grades.csv, by submission."""
+        """Returns the points in grades.csv, by submission."""
         text = (self.graded / "grades.csv").read_text(encoding="utf-8")
         return {row["submission"]: row["points"] for row in csv.DictReader(io.StringIO(text))}
 
     def processes(self) -> list[int]:
-        """What still runs of this course."""
+        """Returns what still runs of this course."""
         found, mark = [], f"PAGEWALK_LOG={self.log}".encode()
         for entry in Path("/proc").glob("[0-9]*"):
             try:
@@ -78,19 +78,19 @@ class Course:
         return found
 
     def left_over(self) -> list[str]:
-        """Temporary files, and unfinished ones beside the results."""
+        """Returns temporary files, and unfinished ones beside the results."""
         beside = [path.name for path in (self.graded / "results").glob(".*")]
         return beside + [path.name for path in self.temporary.iterdir()]
 
 
 @pytest.fixture
 def course(tmp_path: Path) -> Course:
-    """A class whose gradings are pretended."""
+    """Returns a class whose gradings are pretended."""
     return Course(tmp_path)
 
 
 def results_of(course: Course) -> list[str]:
-    """Whose outcomes are there."""
+    """Returns whose outcomes are there."""
     return sorted(path.stem for path in (course.graded / "results").glob("[a-z]*.json"))
 
 

@@ -80,7 +80,7 @@ def main() -> None:
 
 
 def work_for_dask(main_tree: Path, address: str) -> None:
-    """Is a worker with one thread, until it is killed."""
+    """Works for Dask, with one thread, until it is killed."""
     pretend(main_tree)
     from distributed.cli import dask_worker
 

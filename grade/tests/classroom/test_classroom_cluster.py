@@ -37,7 +37,7 @@ def test_two_workers_of_dask_one_of_which_is_killed(course: Course) -> None:
 
 @contextmanager
 def ended_at_last(command: list[str], course: Course) -> Iterator[subprocess.Popen[bytes]]:
-    """A process that is killed at the end."""
+    """Yields a process that is killed at the end."""
     with subprocess.Popen(
         command, env=course.environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, cwd=course.temporary.parent
     ) as process:

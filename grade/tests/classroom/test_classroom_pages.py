@@ -51,7 +51,7 @@ def test_the_page_of_the_class_in_a_browser(course: Course, browser: webdriver.C
 
 
 def _expect_quiet(browser: webdriver.Chrome) -> None:
-    """Nothing was fetched, and nothing was refused either."""
+    """Checks that nothing was fetched, and that nothing was refused either."""
     assert browser.execute_script("return performance.getEntriesByType('resource').map((one) => one.name)") == []
     assert browser.get_log("browser") == []
 

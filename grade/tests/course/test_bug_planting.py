@@ -37,7 +37,7 @@ diff --git a/{FILE} b/{FILE}
 
 
 def read(folder: Path, text: str) -> Bug:
-    """The one bug of a tree that has one lab and this patch."""
+    """Returns the one bug of a tree that has one lab and this patch."""
     lab = folder / "labs" / "1-map"
     (lab / "bugs").mkdir(parents=True)
     (lab / "lab.toml").write_text('number = 1\ntitle = "Map"\nowned = []\nadds = []\nretires = []\n', encoding="utf-8")
@@ -110,7 +110,7 @@ def test_planting_again_touches_no_file(tmp_path: Path) -> None:
 
 
 def check_one(name: str, folder: Path, **changes: object) -> Finding:
-    """What is found of a bug of the course, with another header, built apart from it."""
+    """Returns what is found of a bug of the course, with another header, built apart from it."""
     bug = next(bug for bug in load_bugs(ROOT) if bug.name == name)
     [finding] = check(ROOT, replace(bug, name=f"{bug.name}-{folder.name}", isas=("x86_64",), **changes))
     return finding

@@ -39,7 +39,7 @@ def write(tree: Path, lines: list[str]) -> None:
 
 @pytest.fixture
 def main(tmp_path: Path) -> Path:
-    """A repository with one lab, one file and one bug in it."""
+    """Returns a repository with one lab, one file and one bug in it."""
     lab = tmp_path / "labs" / "1-map"
     (lab / "bugs").mkdir(parents=True)
     (lab / "lab.toml").write_text('number = 1\ntitle = "Map"\nowned = []\nadds = []\nretires = []\n', encoding="utf-8")

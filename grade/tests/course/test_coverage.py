@@ -35,7 +35,7 @@ TESTS = "int sign(int);\nint main() { return sign(4) - 1; }\n"
 
 @pytest.fixture
 def tree(tmp_path: Path) -> Path:
-    """A tree with a lab, one file of the grader's and one of a student's, and a test of each."""
+    """Returns a tree with a lab, one file of the grader's and one of a student's, and a test of each."""
     files = {
         "CMakeLists.txt": CMAKE,
         "kernel/paging/own.cc": OWN,

@@ -70,7 +70,7 @@ def test_a_file_that_is_cut_is_formatted(main: Path, into: Path) -> None:
 
 @pytest.fixture
 def counted_formatter(main: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
-    """A clang-format that notes each run in a file, which is returned; each test begins without what was remembered."""
+    """Yields the file in which a clang-format notes each of its runs; each test begins without what was remembered."""
     program, runs = tmp_path / "bin/clang-format", tmp_path / "runs"
     write(tmp_path, {"bin/clang-format": f"#!/bin/sh\necho run >> {runs}\nsed s/return/RETURN/\n"})
     program.chmod(0o755)
@@ -82,7 +82,7 @@ def counted_formatter(main: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatc
 
 
 def cut_anew(main: Path, into: Path) -> str:
-    """A file of the cut, as another process would make it: one that remembers nothing."""
+    """Returns a file of the cut, as another process would make it: one that remembers nothing."""
     cutter._by_clang_format.cache_clear()
     cut(main, 1, 1, into)
     return (into / "kernel/map.h").read_text()

@@ -27,14 +27,14 @@ NOT_SHARED = re.compile(r"labs/[^/]+/(bugs|variants|lent)/|docs/(instructor|grad
 
 @cache
 def cut_text(lab: int, solved: int) -> dict[str, str]:
-    """The text of each file of a cut, by path."""
+    """Returns the text of each file of a cut, by path."""
     files = render(ROOT, lab, solved, with_grader=True)
     return {path: content.decode(errors="replace") for path, (content, _) in files.items()}
 
 
 @cache
 def main_text() -> dict[str, str]:
-    """The same of main."""
+    """Returns the same of main."""
     command = ["git", "ls-files", "-co", "--exclude-standard"]
     listed = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True).stdout.splitlines()
     files = {name: ROOT / name for name in listed if (ROOT / name).is_file()}
@@ -42,13 +42,13 @@ def main_text() -> dict[str, str]:
 
 
 def squeezed(text: str) -> str:
-    """With one space wherever there is any white space."""
+    """Returns the text with one space wherever there is any white space."""
     return " ".join(text.split())
 
 
 @cache
 def solution(hole: Hole) -> list[str]:
-    """The lines of its code that give something away: they are of some length, and stand nowhere else in main."""
+    """Returns the lines of its code that give something away: they are of some length, and stand nowhere else in main."""
     lines = main_text()[hole.file].split("\n")[hole.line :]
     end = next(number for number, line in enumerate(lines) if line.strip() == f"// @lab {hole.lab} end")
     body = (squeezed(line) for line in lines[:end] if not line.strip().startswith("//:"))
@@ -57,7 +57,7 @@ def solution(hole: Hole) -> list[str]:
 
 @cache
 def outside_of_holes() -> str:
-    """All of main that is no student's to write, and that students may see."""
+    """Returns all of main that is no student's to write, and that students may see."""
     texts = "\n".join(text for path, text in main_text().items() if not NOT_SHARED.match(path))
     hole = re.compile(r"^[ \t]*// @lab (\d+) begin: .*?^[ \t]*// @lab \1 end$", re.MULTILINE | re.DOTALL)
     return squeezed(hole.sub("", texts))
@@ -115,7 +115,7 @@ def test_nothing_of_a_later_lab_is_left(lab: int, solved: int) -> None:
 
 
 def with_folders(paths: Iterable[str]) -> set[str]:
-    """Them, and all folders in which they are."""
+    """Returns them, and all folders in which they are."""
     paths = set(paths)
     return paths | {str(folder) for path in paths for folder in Path(path).parents}
 

@@ -195,7 +195,7 @@ LAB_3_TOML = lab_toml(3, more=TAKES_BACK)
 
 @pytest.fixture
 def lender(main: Path) -> Path:
-    """Main, where lab 1 lends a file and lab 3 takes it back."""
+    """Returns main, where lab 1 lends a file and lab 3 takes it back."""
     text = "int copy();\n// @from 2\nint two();\n// @end\n"
     return write(main, {"labs/1-map/lab.toml": LAB_1_TOML, "labs/3-copy/lab.toml": LAB_3_TOML, IN_FOLDER + LENT: text})
 

@@ -204,7 +204,7 @@ def test_check_names_the_branches_that_differ(main: Tree, repo: Path) -> None:
 
 
 def refused(main: Tree, repo: Path, message: str, wishes: Wishes = NOW) -> None:
-    """Publishing is refused, and changes nothing."""
+    """Checks that publishing is refused, and changes nothing."""
     before = tips(repo) if (repo / ".git").exists() else None
     files = {path: path.read_bytes() for path in repo.rglob("*") if path.is_file() and ".git" not in path.parts}
     with pytest.raises(LadderError) as caught:

@@ -17,7 +17,7 @@ _LEAK = "    path[below] = TRY(memory_.allocate());\n"
 
 @pytest.fixture(scope="module")
 def main_with_milestone(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A copy of main with the page's milestone."""
+    """Returns a copy of main with the page's milestone."""
     copy = tmp_path_factory.mktemp("recipes") / "main"
     for arguments in (["clone", "-q", "--shared", str(ROOT), str(copy)], ["-C", str(copy), "config", "user.name", "I"]):
         subprocess.run(["git", *arguments], check=True)

@@ -89,7 +89,7 @@ def test_every_rule_has_words_and_every_word_a_rule() -> None:
 
 @pytest.fixture
 def broken(tmp_path: Path) -> Iterator[Kernel]:
-    """Lab 4's kernel, whose windows are flushed before they are cleared."""
+    """Yields lab 4's kernel, whose windows are flushed before they are cleared."""
     change = CHANGES[4][0]
     tree = tmp_path / "tree"
     shutil.copytree(prepare(Tree(ROOT), 4), tree, ignore=shutil.ignore_patterns("build"))

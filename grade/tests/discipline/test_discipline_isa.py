@@ -31,7 +31,7 @@ class Instruction(ctypes.Structure):
 
 @cache
 def library(isa: str) -> ctypes.CDLL:
-    """The plugin without what QEMU calls."""
+    """Returns the plugin without what QEMU calls."""
     of_isa = ROOT / "grade/isa" / isa
     sources = [*(path for path in PLUGIN.glob("*.c") if path.name != "witness.c"), of_isa / "discipline.c"]
     with TemporaryDirectory(prefix="pagewalk-discipline-") as folder:
@@ -53,7 +53,7 @@ def library(isa: str) -> ctypes.CDLL:
 
 
 def decoded(isa: str, text: str) -> Instruction:
-    """The instruction that the assembler makes of the text, as the witness reads it; it is at PC."""
+    """Returns the instruction that the assembler makes of the text, as the witness reads it; it is at PC."""
     with TemporaryDirectory(prefix="pagewalk-discipline-") as folder:
         made, bare = Path(folder) / "one.o", Path(folder) / "one"
         newest = ["-march=armv8.5-a"] if isa == "aarch64" else []
@@ -182,7 +182,7 @@ def test_entries_mean_what_the_walker_says(isa: str) -> None:
 
 
 def _may_come_near(isa: str, grants: int, access: int, is_user: bool) -> bool:
-    """Whether a user may do anything there; on Arm the right to execute does not depend on it."""
+    """Returns whether a user may do anything there; on Arm the right to execute does not depend on it."""
     return not is_user or bool(grants & USER) or (isa == "aarch64" and access == 2)
 
 

@@ -29,7 +29,7 @@ class Change:
 
     @property
     def leads_to_its_file(self) -> bool:
-        """Whether the file is a student's, to whom a violation must lead. What all call is not to blame for its callers."""
+        """Returns whether the file is a student's, to whom a violation must lead. What all call is not to blame for its callers."""
         return self.file not in (_CPU, _BARRIERS, _REGISTERS, _USERS)
 
     def broken_on(self, isa: str) -> tuple[str, ...]:

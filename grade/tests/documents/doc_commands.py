@@ -39,7 +39,7 @@ class Shown:
 
 
 def shown_commands(text: str) -> Iterator[Shown]:
-    """All of them, in order: in fences that begin with one or with a prompt, and in backticks."""
+    """Yields all of them, in order: in fences that begin with one or with a prompt, and in backticks."""
     block: list[tuple[int, str]] = []
     language = ""
     for number, (line, is_text) in enumerate([*outside_fences(text), ("", True)], 1):
@@ -99,31 +99,31 @@ class Surroundings:
 
     @property
     def programs(self) -> set[str]:
-        """The user programs."""
+        """Returns the user programs."""
         paths = (Path(path) for path in self.files if re.fullmatch(r"user/((bench|hostile|tests)/)?[^/]+\.cc", path))
         return {path.stem for path in paths}
 
     @property
     def host_tests(self) -> set[str]:
-        """Suite and name of each."""
+        """Returns suite and name of each."""
         sources = (text for path, text in self.files.items() if path.startswith("kernel/tests/"))
         found = (re.findall(r"^\w*TEST(?:_[FP])?\((\w+),\s*(\w+)\)", text, re.MULTILINE) for text in sources)
         return {f"{suite}.{name}" for tests in found for suite, name in tests}
 
     @property
     def monitor(self) -> set[str]:
-        """The commands of the monitor, out of its sources."""
+        """Returns the commands of the monitor, out of its sources."""
         sources = (text for path, text in self.files.items() if path.startswith("kernel/monitor/"))
         return {name for text in sources for name in re.findall(r'^    \{"(\w+)", "', text, re.MULTILINE)}
 
     @property
     def shell(self) -> set[str]:
-        """What the shell knows by itself."""
+        """Returns what the shell knows by itself."""
         return {"exit", "wait", "help", "nonsense"} | self.programs
 
 
 def problem(shown: Shown, around: Surroundings) -> str | None:
-    """Why the command would not work, or None."""
+    """Returns why the command would not work, or None."""
     try:
         words = shlex.split(shown.text, comments=True)
     except ValueError as error:
@@ -179,7 +179,7 @@ def _problem_of_ours(words: list[str], around: Surroundings) -> str | None:
 
 
 def _placeholders_filled(words: list[str], around: Surroundings) -> Iterator[str]:
-    """`[LAB]... [--isa ISA]` as `1 --isa aarch64`: every option of a synopsis, with a value."""
+    """Yields `[LAB]... [--isa ISA]` as `1 --isa aarch64`: every option of a synopsis, with a value."""
     for word in words:
         bare = word.replace("[", "").replace("]", "").replace("...", "")
         if bare == "ISA":

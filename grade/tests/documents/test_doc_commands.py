@@ -30,13 +30,13 @@ DOCUMENTS = [
 
 
 def milestones(files: dict[str, str]) -> frozenset[str]:
-    """The numbers of all milestones of a tree."""
+    """Returns the numbers of all milestones of a tree."""
     tests = (text for path, text in files.items() if re.fullmatch(r"labs/[^/]+/test_\w+\.py", path))
     return frozenset(known.number for text in tests for known in read_milestones(text))
 
 
 def bugs(lab: int) -> frozenset[str]:
-    """The codes of the bugs of labs 1 to `lab`."""
+    """Returns the codes of the bugs of labs 1 to `lab`."""
     return frozenset(code_of(bug) for bug in load_bugs(ROOT) if bug.lab <= lab)
 
 
@@ -55,7 +55,7 @@ def handout(lab: int, isas: tuple[str, ...]) -> Surroundings:
 
 
 def problems(text: str, around: Surroundings) -> list[str]:
-    """What is wrong with the commands of a document. What is said of students' trees is not wrong in main.
+    """Returns what is wrong with the commands of a document. What is said of students' trees is not wrong in main.
 
     A document may add a milestone, and then show how that is graded.
     """
@@ -132,7 +132,7 @@ _VARIES = re.compile(r"0x[0-9a-f]+|\b\d+\b")
 
 
 def transcripts() -> list[tuple[str, int, list[str]]]:
-    """File, line and lines of each example of the shell's."""
+    """Returns file, line and lines of each example of the shell's."""
     found = []
     for path in DOCUMENTS:
         for match in re.finditer(

@@ -30,13 +30,13 @@ DOCUMENTS = [
 
 
 def tracked_files() -> list[str]:
-    """The files of the project, from the root."""
+    """Returns the files of the project, from the root."""
     listing = subprocess.run(["git", "ls-files"], cwd=ROOT, capture_output=True, text=True, check=True)
     return listing.stdout.splitlines()
 
 
 def not_on_the_map(text: str, files: Iterator[str]) -> list[str]:
-    """The files that docs/map.md, which has this text, says nothing about."""
+    """Returns the files that docs/map.md, which has this text, says nothing about."""
     named = set(re.findall(r"`([^`]+)`", text))
     folders = tuple(name for name in named if name.endswith("/"))
     missing = []
@@ -68,7 +68,7 @@ def test_every_cause_is_explained() -> None:
 
 
 def lost_links(path: str, texts: Mapping[str, str], is_there: Callable[[str], bool]) -> list[str]:
-    """The links of a document that lead nowhere: to no file, or in a document to no heading. `texts`: all documents."""
+    """Returns the links of a document that lead nowhere: to no file, or in a document to no heading. `texts`: all documents."""
     lost = []
     for line, target in links(texts[path]):
         name, _, anchor = target.partition("#")
@@ -120,13 +120,13 @@ each_cut = pytest.mark.parametrize(("lab", "isas"), CUTS, ids=[f"lab{lab}-{'-'.j
 
 @cache
 def handout(lab: int, isas: tuple[str, ...]) -> dict[str, str]:
-    """The files that students of this lab get, by path; the text of those that are documents."""
+    """Returns the files that students of this lab get, by path; the text of those that are documents."""
     files = render(ROOT, lab, 0, isas, with_grader=True)
     return {path: content.decode() if path.endswith(".md") else "" for path, (content, _) in files.items()}
 
 
 def documents(files: dict[str, str]) -> Iterator[tuple[str, str]]:
-    """Path and text of each document."""
+    """Returns path and text of each document."""
     return ((path, text) for path, text in files.items() if path.endswith(".md"))
 
 
@@ -170,13 +170,13 @@ def test_a_handout_names_only_commands_that_work_in_it(lab: int, isas: tuple[str
 
 
 def expanded(name: str) -> list[str]:
-    """`x.{h,cc}` as x.h and x.cc; without the line that `x.h:7` ends in."""
+    """Returns `x.{h,cc}` as x.h and x.cc; without the line that `x.h:7` ends in."""
     name = re.sub(r":\d+$", "", name)
     match = re.fullmatch(r"(.*)\{(.*)\}(.*)", name)
     return [f"{match[1]}{one}{match[3]}" for one in match[2].split(",")] if match else [name]
 
 
 def is_in(name: str, files: dict[str, str]) -> bool:
-    """Whether a file, or any file in a folder, goes by this name."""
+    """Returns whether a file, or any file in a folder, goes by this name."""
     pattern = name.replace("<isa>", "*").rstrip("/")
     return any(path == pattern or path.startswith(f"{pattern}/") or fnmatch(path, pattern) for path in files)

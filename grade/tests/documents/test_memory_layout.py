@@ -19,7 +19,7 @@ _SOURCES = ("kernel/base/boot_parameters.h", "kernel/base/layout.h", "kernel/map
 
 @cache
 def constants(isa: str) -> dict[str, int]:
-    """The constants of the layout, worked out from the sources' text."""
+    """Returns the constants of the layout, worked out from the sources' text."""
     known = {"kPageSize": PAGE, "kKiB": 1 << 10, "kMiB": 1 << 20, "kGiB": 1 << 30}
     for path in (f"arch/{isa}/layout.h", *_SOURCES):
         for name, value, braced in _DEFINITION.findall((ROOT / path).read_text(encoding="utf-8")):
@@ -29,25 +29,25 @@ def constants(isa: str) -> dict[str, int]:
 
 
 def picture(title: str) -> str:
-    """The first drawing below a heading or a bold beginning."""
+    """Returns the first drawing below a heading or a bold beginning."""
     return LAYOUT.partition(title)[2].split("```")[1]
 
 
 def columns(text: str) -> dict[str, str]:
-    """The left half of a drawing, which is about x86_64, and the right half."""
+    """Returns the left half of a drawing, which is about x86_64, and the right half."""
     width = text.splitlines()[1].index("aarch64")
     lines = text.splitlines()[1:]
     return {"x86_64": "\n".join(line[:width] for line in lines), "aarch64": "\n".join(line[width:] for line in lines)}
 
 
 def shown(text: str) -> dict[int, str]:
-    """The addresses that lines begin with, and the rest of those lines."""
+    """Returns the addresses that lines begin with, and the rest of those lines."""
     found = re.findall(r"^\s*(?:0x)?([0-9a-f]{6,16})\b(.*)$", text, re.MULTILINE)
     return {int(number, 16): " ".join(re.sub(r"[-+|]{2,}|\|", " ", rest).split()) for number, rest in found}
 
 
 def expected(isa: str) -> dict[int, str]:
-    """What does not move with the kernel's size, from lab 3 on: address, and the beginning of what stands there."""
+    """Returns what does not move with the kernel's size, from lab 3 on: address, and the beginning of what stands there."""
     known = constants(isa)
     slots = known["kMaxProcesses"] * known["kKernelStackSlot"]
     return {

@@ -38,7 +38,7 @@ def quiet() -> Console:
 
 @pytest.fixture(scope="module")
 def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The site of main."""
+    """Returns the site of main."""
     folder = tmp_path_factory.mktemp("site") / "docs"
     assert build_site(Tree(ROOT), folder, quiet()) == []
     return folder

@@ -29,7 +29,7 @@ CHECK_FIRST = '#include "kernel/base/check.h"\nvoid run_monitor() {\n  CHECK(0 =
 
 
 def gdb(arguments: list[str], commands: list[str]) -> str:
-    """What GDB prints when these commands are typed."""
+    """Returns what GDB prints when these commands are typed."""
     run = subprocess.run(
         [sys.executable, "-m", "grade", "gdb", *arguments],
         cwd=ROOT, input="\n".join([*commands, "quit"]) + "\n", capture_output=True, text=True, timeout=120, check=False,
@@ -92,7 +92,7 @@ def test_a_program_can_be_run_under_gdb(isa: str) -> None:
 
 @pytest.fixture(scope="module")
 def lab_1(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A tree of lab 1, solved, for tests to break."""
+    """Returns a tree of lab 1, solved, for tests to break."""
     tree = tmp_path_factory.mktemp("gdb") / "tree"
     cut(ROOT, 1, 1, tree)
     return tree
@@ -100,7 +100,7 @@ def lab_1(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @contextmanager
 def broken(file: Path, old: str, new: str) -> Iterator[None]:
-    """The file with a defect, for a while."""
+    """Breaks the file, for a while."""
     text = file.read_text()
     assert old in text
     file.write_text(text.replace(old, new))
@@ -111,7 +111,7 @@ def broken(file: Path, old: str, new: str) -> Iterator[None]:
 
 
 def fail_milestone(tree: Path, milestone: str, isa: str) -> str:
-    """What grade prints about a milestone that fails."""
+    """Returns what grade prints about a milestone that fails."""
     command = [sys.executable, "-m", "grade", "grade", "1", "--isa", isa, "--milestone", milestone, "--tree", str(tree)]
     run = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
     assert run.returncode == 1, run.stdout + run.stderr
@@ -173,7 +173,7 @@ def test_a_kernel_that_reports_its_end_is_met_before_the_report(isa: str, lab_1:
 
 
 def failure_document(milestone: str, recipe: dict) -> dict:
-    """What is kept of a failure, on a kernel that is not there any more."""
+    """Returns what is kept of a failure, on a kernel that is not there any more."""
     failure = {"cause": "hang", "expected": "an end", "seen": "none", "walk": None, "file": "", "kill": None}
     return {"lab": 1, "milestone": milestone, "isa": "aarch64", "recipe": recipe, "way": {"stops": [], "deeds": []}, "stop_kind": "breakpoint",
             "stop_at": 4, "failure": failure, "tree": str(ROOT), "digest": "another"}  # fmt: skip

@@ -31,7 +31,7 @@ exec {gdb} "$@"
 
 @contextmanager
 def session(*arguments: str, folder: Path, path: str | None = None) -> Iterator[subprocess.Popen[str]]:
-    """./pagewalk gdb, as from a shell. Afterwards neither a process of its nor a file is left."""
+    """Yields ./pagewalk gdb, as from a shell. Afterwards neither a process of its nor a file is left."""
     mark = uuid.uuid4().hex
     environment = {**os.environ, _MARK: mark, "TMPDIR": str(folder)} | ({"PATH": path} if path is not None else {})
     process = subprocess.Popen(
@@ -49,7 +49,7 @@ def session(*arguments: str, folder: Path, path: str | None = None) -> Iterator[
 
 
 def has_mark(process: Path, mark: str) -> bool:
-    """Whether a process comes from a session. Those that are gone, or of others, do not."""
+    """Returns whether a process comes from a session. Those that are gone, or of others, do not."""
     try:
         return f"{_MARK}={mark}".encode() in (process / "environ").read_bytes()
     except OSError:
@@ -67,7 +67,7 @@ def read_to(process: subprocess.Popen[str], text: str) -> None:
 
 @contextmanager
 def tools(folder: Path, *, without: str) -> Iterator[str]:
-    """A PATH on which everything is but some programs."""
+    """Yields a PATH on which everything is but some programs."""
     folder.mkdir()
     for place in os.environ["PATH"].split(os.pathsep):
         for tool in Path(place).iterdir() if Path(place).is_dir() else ():

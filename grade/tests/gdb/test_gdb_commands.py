@@ -23,14 +23,14 @@ _STEP = f'python at = int({_HERE}); [gdb.execute("stepi") for _ in range(8) if i
 
 
 def play(isa: str, script: str, *commands: str) -> dict[str, str]:
-    """What GDB answers to each command, by the command; to the last if it is there twice."""
+    """Returns what GDB answers to each command, by the command; to the last if it is there twice."""
     shown = "\n" + transcript(ROOT, isa, script, list(commands))
     parts = re.split(r"\n\(gdb\) ", shown)[1:]
     return {command: part.partition("\n")[2] for command, part in zip(commands, parts, strict=True)}
 
 
 def play_all(isa: str, script: str, *commands: str) -> list[str]:
-    """What GDB answers to each command, in order."""
+    """Returns what GDB answers to each command, in order."""
     shown = "\n" + transcript(ROOT, isa, script, list(commands))
     parts = re.split(r"\n\(gdb\) ", shown)[1:]
     assert len(parts) == len(commands), shown
@@ -126,7 +126,7 @@ def test_nothing_that_must_be_installed_is_needed() -> None:
 
 
 def address_of(program: str, isa: str, symbol: str = "main") -> int:
-    """Where a symbol of a user program is, in every process that runs it."""
+    """Returns where a symbol of a user program is, in every process that runs it."""
     build_kernel(ROOT, isa)
     return UserImage(ROOT / "build" / isa / "user" / program).va(symbol)
 
@@ -177,7 +177,7 @@ def test_single_steps_go_through_the_switch_of_roots_and_into_user_code(isa: str
 
 
 def places_of_switches(isa: str) -> tuple[int, int]:
-    """The instructions that load the root of a process, and that leave the kernel for it."""
+    """Returns the instructions that load the root of a process, and that leave the kernel for it."""
     kernel = build_kernel(ROOT, isa).elf
     run = subprocess.run([f"{isa}-linux-gnu-objdump", "-d", kernel], capture_output=True, text=True, check=True)
     root = {"x86_64": r"mov +%r\w+,%cr3", "aarch64": r"msr\s+ttbr0_el1"}[isa]

@@ -28,7 +28,7 @@ USER_RAM = {"x86_64": 0x200_0000, "aarch64": 0x4200_0000}
 
 
 def play(isa: str, script: str, *commands: str) -> list[str]:
-    """What GDB answers to each command about a recording of the script."""
+    """Returns what GDB answers to each command about a recording of the script."""
     shown = "\n" + transcript(ROOT, isa, script, list(commands), record=True)
     parts = re.split(r"\n\(gdb\) ", shown)[1:]
     assert len(parts) == len(commands), shown
@@ -96,7 +96,7 @@ def test_without_a_recording_it_says_how_to_get_one(isa: str) -> None:
 
 @pytest.fixture(scope="module")
 def planted(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A tree of lab 3 whose kernel overwrites an entry by the way."""
+    """Returns a tree of lab 3 whose kernel overwrites an entry by the way."""
     bug = next(bug for bug in load_bugs(ROOT) if bug.name == BUG)
     return plant(ROOT, bug, tmp_path_factory.mktemp("planted") / "tree")
 

@@ -32,7 +32,7 @@ Fail = Callable[[int], FailedRun]
 
 @pytest.fixture
 def fail(boot: Boot, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Fail:
-    """Milestone 3.1 fails, for a process was killed; or so it says."""
+    """Has milestone 3.1 fail, for a process was killed; or so it says."""
     monkeypatch.setenv(failed_run.ELSEWHERE, str(tmp_path / "failed"))
     monkeypatch.chdir(tmp_path)
     guest = boot(*SCRIPT)
@@ -81,7 +81,7 @@ def test_a_failure_knows_which_of_the_kills_it_is_about(boot: Boot, monkeypatch:
 
 
 def freed_at(guest: Guest, root: int) -> Failure:
-    """A walk from a root that was given back, and is filled with what says so."""
+    """Returns a walk from a root that was given back, and is filled with what says so."""
     filled = int.from_bytes(bytes([fill_of_freed(guest)] * 8))
     table = Step(3, root, 0, root, filled, "reserved", ())
     return Failure("user-page-not-mapped", "a page", "none", Walk(0x400000, root, (table,), None, "reserved-bit"))

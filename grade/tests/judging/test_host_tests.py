@@ -34,7 +34,7 @@ NOTHING_TO_FREE = "PageTableUnmap.RefusesWhatIsNotMapped/x86_64"
 
 
 def equality(found: str, value: str, expected: str, wanted: str, words: str = "") -> str:
-    """What EXPECT_EQ prints."""
+    """Returns what EXPECT_EQ prints."""
     lines = ["Expected equality of these values:", f"  {found}", f"    Which is: {value}"]
     return "\n".join([*lines, f"  {expected}", f"    Which is: {wanted}", words])
 
@@ -58,7 +58,7 @@ UNMAPPED = equality("flush(table.protect(kVa - kPageSize, {}))", '"ok"', '"not-m
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    """A build folder; the program there gives the results that `report` or `crash` writes."""
+    """Returns a build folder; the program there gives the results that `report` or `crash` writes."""
     program = tmp_path / "host_tests"
     program.write_text(
         '#!/bin/sh\ncd "$(dirname "$0")"\ncat printed\ncat errors >&2\n'
@@ -77,7 +77,7 @@ def judge(folder: Path, tests: str) -> Failure:
 
 
 def report(folder: Path, results: dict[str, str | None]) -> Failure:
-    """What is said of tests that print this, or pass (None), in the order in which gtest ran them."""
+    """Returns what is said of tests that print this, or pass (None), in the order in which gtest ran them."""
     cases = []
     for test, message in results.items():
         suite, name = test.split(".")
@@ -88,7 +88,7 @@ def report(folder: Path, results: dict[str, str | None]) -> Failure:
 
 
 def crash(folder: Path, failures: dict[str, str], running: str) -> Failure:
-    """What is said if the program ends in the test `running`, after these failures."""
+    """Returns what is said if the program ends in the test `running`, after these failures."""
     printed = "".join(f"[ RUN      ] {test}\n{text}\n[  FAILED  ] {test}, where\n" for test, text in failures.items())
     (folder / "printed").write_text(f"{printed}[ RUN      ] {running}\n")
     (folder / "errors").write_text("==1==ERROR: AddressSanitizer: SEGV\n    #0 0x1 in f kernel/paging/page_table_map.h:70\n")
@@ -188,5 +188,5 @@ def test_an_engine_that_does_not_compile_costs_no_other_program(tmp_path: Path) 
 
 
 def files_of_program(tree: Path, program: str) -> set[str]:
-    """The sources of a program, as those who watch the build of a submission see them."""
+    """Returns the sources of a program, as those who watch the build of a submission see them."""
     return {unit.source for unit in _units(tree, tree / "build/host") if _is_part(unit, program)}

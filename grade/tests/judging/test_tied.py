@@ -68,7 +68,7 @@ print(json.dumps([sorted(seen.values()), sorted(left.values())]))
 
 
 def killed(name: str, argument: str, *command: object) -> tuple[list[str], list[str]]:
-    """The names of what ran when a process with this name and argument had come, and of what is left after a kill -9."""
+    """Returns the names of what ran when a process with this name and argument had come, and of what is left after a kill -9."""
     run = subprocess.run(
         [sys.executable, "-c", KILLER, name, argument, *map(str, command)],
         env={**os.environ, "PYTHONPATH": str(ROOT)}, cwd="/", capture_output=True, text=True, check=False,

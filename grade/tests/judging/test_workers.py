@@ -45,7 +45,7 @@ def folder(tmp_path: Path) -> Path:
 
 
 def start(folder: Path, tests: str, workers: int = 2) -> subprocess.Popen[str]:
-    """A session with these tests, in a process group of its own."""
+    """Returns a session with these tests, in a process group of its own."""
     (folder / "test_it.py").write_text(f"import os, sys, signal, time\nPARENT = os.getpid()\n{tests}")
     environment = {name: value for name, value in os.environ.items() if not name.startswith("PYTEST_")}
     command = [sys.executable, str(folder / "session.py"), str(folder / "test_it.py"), str(workers)]

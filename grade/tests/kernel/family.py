@@ -45,15 +45,15 @@ class Member:
 
     @property
     def can_act(self) -> bool:
-        """Whether it lives, and will come to ask for operations."""
+        """Returns whether it lives, and will come to ask for operations."""
         return self.status is None and self.wait is None
 
 
 class Family:
-    """Begins with one process. After every step all of them are as the model says, and no frame is lost."""
+    """Plays with processes that began as one. After every step all of them are as the model says, and no frame is lost."""
 
     def __init__(self, stage: "Stage", log: list[str]) -> None:
-        """`log` is for those who say what the family does."""
+        """Starts the first member; `log` is for those who say what the family does."""
         self.stage, self.guest, self.log = stage, stage.guest, log
         pid = self._first = stage.start()
         self._fresh = AreaModel.of(
@@ -62,7 +62,7 @@ class Family:
         self.members = {pid: Member(pid, stage.nursery, deepcopy(self._fresh))}
 
     def actors(self) -> list[Member]:
-        """Those who can be told to do something, by age."""
+        """Returns those who can be told to do something, by age."""
         return [member for member in self.members.values() if member.can_act]
 
     # --- steps ---
@@ -86,7 +86,7 @@ class Family:
             expect(wanted in (None, seen), "memory-call-wrong", f"{operation} returns {wanted}", f"{seen}")
 
     def fork(self, member: Member, fail: int = 0) -> None:
-        """The member has a child, which is like it; or an allocation fails, and nothing has changed."""
+        """Gives the member a child, which is like it; or an allocation fails, and nothing has changed."""
         __tracebackhide__ = True
         (pid,) = self.stage.play(member.pid, [Operation("fork", ())], fail)
         if self._has_failed(fail):
@@ -99,7 +99,7 @@ class Family:
         expect(zero == 0, "wrong-answer", "fork returns 0 in the child", f"{zero}")
 
     def execute(self, member: Member, fail: int = 0) -> None:
-        """The member begins the program anew; or an allocation fails, and nothing has changed, or it is killed."""
+        """Has the member begin the program anew; or an allocation fails, and nothing has changed, or it is killed."""
         __tracebackhide__ = True
         operation = Operation("execve", (self.stage.write_name(member.pid), 0, 0))
         results = self._try(member, [operation], fail)
@@ -113,13 +113,13 @@ class Family:
             member.memory = deepcopy(self._fresh)
 
     def exit(self, member: Member, code: int) -> None:
-        """The member ends."""
+        """Ends the member."""
         __tracebackhide__ = True
         self.stage.tell(member.pid, [Operation("exit", (code,))])
         self._see_end(member, code << 8)
 
     def wait(self, member: Member, target: int, options: int, status: int) -> None:
-        """The member waits for a child, `target` or ANY; how that ended goes to `status`, if it is not 0."""
+        """Has the member wait for a child, `target` or ANY; how that ended goes to `status`, if it is not 0."""
         __tracebackhide__ = True
         wait = Wait(target, status)
         operation = Operation("wait4", (target, status, options))
@@ -138,7 +138,7 @@ class Family:
         self.stage.run_until(lambda: self.stage.slots()[member.pid].state == "waiting", what)
 
     def finish(self) -> None:
-        """All members end; then everything is as it was before there was a family."""
+        """Ends all members; then everything is as it was before there was a family."""
         __tracebackhide__ = True
         while actors := self.actors():
             self.exit(actors[-1], 0)
@@ -153,7 +153,7 @@ class Family:
         expect(not more and not less, "frames-leaked", wanted, f"{len(more)} others are, {len(less)} of them are not")
 
     def check(self, when: str) -> None:
-        """Everybody who should be there is, with the memory that the model has; frames and tables are in order."""
+        """Checks that everybody who should be there is, with the memory that the model has, and that frames and tables are in order."""
         __tracebackhide__ = True
         slots = self.stage.slots()
         orphans = {slot.pid for slot in slots.values() if slot.state == "zombie" and slot.parent == _KERNEL}
@@ -172,7 +172,7 @@ class Family:
     # --- ends ---
 
     def _try(self, member: Member, operations: Sequence[Operation], fail: int) -> list[int] | None:
-        """The results; None if the member does not survive it."""
+        """Returns the results; None if the member does not survive it."""
         __tracebackhide__ = True
         stage, what = self.stage, f"the end of {operations[-1]}"
         stage.tell(member.pid, operations, fail)
@@ -180,7 +180,7 @@ class Family:
         return None if self._has_ended(member) else stage.await_results(member.pid)
 
     def _has_failed(self, fail: int) -> bool:
-        """Whether the allocation has failed that was to fail; if it is still to come, it will not fail any more."""
+        """Returns whether the allocation has failed that was to fail; if it is still to come, it will not fail any more."""
         has_failed = fail != 0 and allocations_to_failure(self.guest) == 0
         fail_allocation(self.guest, 0)
         return has_failed
@@ -212,7 +212,7 @@ class Family:
             self._return_from_wait(parent, wait, self.stage.await_results(parent.pid)[0])
 
     def _forget_orphan(self, member: Member) -> None:
-        """The kernel asks nobody how orphans ended."""
+        """Forgets an orphan: the kernel asks nobody how orphans ended."""
         if member.parent == _KERNEL and member.status is not None:
             del self.members[member.pid]
 
@@ -223,7 +223,7 @@ class Family:
         return [child for child in children if wait.target in (ANY, child.pid)]
 
     def _return_from_wait(self, member: Member, wait: Wait, result: int) -> None:
-        """`result` is one of those that have ended; or the status has no place to go to, and nobody is lost."""
+        """Ends a wait: `result` is one of those that have ended; or the status has no place to go to, and nobody is lost."""
         __tracebackhide__ = True
         place = store(wait.status, 0)
         if wait.status and member.memory.refusal(place) is not None:

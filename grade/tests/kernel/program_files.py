@@ -33,7 +33,7 @@ class Part:
 
 
 def program(isa: str, parts: list[Part], entry: int = TEXT, **changed: int) -> bytes:
-    """An ELF file (System V ABI, chapters 4 and 5). `changed` names fields of its header that are to be wrong."""
+    """Returns an ELF file (System V ABI, chapters 4 and 5). `changed` names fields of its header that are to be wrong."""
     at = _HEADER_SIZE + len(parts) * _PART_SIZE
     headers, contents = b"", b""
     for part in parts:

@@ -33,7 +33,7 @@ class Puppet(AreaScript):
     """A process wherever it was when the guest was stopped, with the checks of its memory by a model."""
 
     def __init__(self, stage: "Stage", slot: ProcessSlot, model: AreaModel | None = None) -> None:
-        """Unlike its base, runs nothing."""
+        """Takes the process as it is: unlike its base, runs nothing."""
         self._meet(stage.guest)
         self.slot, self.model = slot, model or AreaModel([], 0, 0, stage.guest.layout.user, 0)
 
@@ -62,7 +62,7 @@ class Stage:
         self.guest.machine.close()
 
     def slots(self) -> dict[int, ProcessSlot]:
-        """The processes there are, by number."""
+        """Returns the processes there are, by number."""
         return {slot.pid: slot for slot in process_slots(self.guest)}
 
     # --- telling processes what to do ---
@@ -104,13 +104,13 @@ class Stage:
         self._go_on()
 
     def await_results(self, pid: int) -> list[int]:
-        """The results of what `pid` was told last. A child of fork has one operation behind it that nobody told it."""
+        """Returns the results of what `pid` was told last. A child of fork has one operation behind it that nobody told it."""
         __tracebackhide__ = True
         self.run_until(lambda: pid in self._results, f"process {pid} does what it was told")
         return self._results.pop(pid)
 
     def has_results(self, pid: int) -> bool:
-        """Whether `pid` has done what it was told."""
+        """Returns whether `pid` has done what it was told."""
         return pid in self._results
 
     def write_name(self, pid: int) -> int:
@@ -158,6 +158,6 @@ class Stage:
 
 
 def _make_dirty(guest: Guest) -> None:
-    """Frames that were never handed out hold something from the first time on, as others do later."""
+    """Fills frames that were never handed out: they hold something from the first time on, as others do later."""
     for frames in frame_records(guest).never_used:
         guest.machine.write_physical(frames.start, b"\xa5" * _DIRTY)

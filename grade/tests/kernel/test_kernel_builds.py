@@ -26,7 +26,7 @@ CHOSEN += "void call() { chosen(); }\n"
 
 
 def changed_tree(folder: Path, file: str, old: str, new: str) -> Path:
-    """A cut of lab 1, solved, with one text in one file replaced."""
+    """Returns a cut of lab 1, solved, with one text in one file replaced."""
     cut(ROOT, 1, 1, folder)
     path = folder / file
     text = path.read_text(encoding="utf-8")

@@ -52,7 +52,7 @@ def wrong_share(guest: Guest, frame: int, shares: int) -> None:
 
 
 def fault(guest: Guest) -> Failure:
-    """What the ledger says."""
+    """Returns what the ledger says."""
     with pytest.raises(Failure) as caught:
         check_frames(guest)
     return caught.value
@@ -122,7 +122,7 @@ class Records:
         self.guest.machine.write_physical(place[0], value.to_bytes(place[1], "little"))
 
     def says(self, place: tuple[int, int], value: int) -> str:
-        """What the check says with another value there, which is taken back."""
+        """Returns what the check says with another value there, which is taken back."""
         before = self.guest.read_word(*place)
         self.write(place, value)
         failure = fault(self.guest)

@@ -70,7 +70,7 @@ class Place:
     offset: int = 0
 
     def in_(self, family: Family, member: Member) -> int:
-        """The address for this member."""
+        """Returns the address for this member."""
         memory = member.memory
         if self.region in ("mapped", "touched"):
             areas = [area for area in memory.areas if area.kind in ("anonymous", "heap")]
@@ -91,7 +91,7 @@ class Place:
 
 
 def spared(family: Family, at: int, pages: int) -> int:
-    """As many bytes of so many pages as may be taken away from the program without doing it harm."""
+    """Returns as many bytes of so many pages as may be taken away from the program without doing it harm."""
     text_end = family.stage.program.va("g_text") + TEXT_PAGES * PAGE
     ends = [end for end in (text_end, family.guest.layout.user.stack_top - OWN_STACK) if at < end]
     return min(pages * PAGE, ends[0] - at) if ends else pages * PAGE
@@ -275,7 +275,7 @@ T = TypeVar("T")
 
 
 def often(*choices: tuple[int, st.SearchStrategy[T]]) -> st.SearchStrategy[T]:
-    """One of them, each as often as its number says."""
+    """Draws one of them, each as often as its number says."""
     return st.sampled_from([choice for weight, choice in choices for _ in range(weight)]).flatmap(lambda chosen: chosen)
 
 
@@ -371,7 +371,7 @@ class Stages:
 
     @contextmanager
     def stage(self) -> Iterator[Stage]:
-        """One in which nothing has failed."""
+        """Yields one in which nothing has failed."""
         stage, self._free = self._free or Stage(self._kernel).__enter__(), None
         try:
             yield stage
@@ -381,13 +381,13 @@ class Stages:
         self._free = stage
 
     def renew(self) -> None:
-        """Between two families: each leaves some text, and all text is read again and again."""
+        """Forgets the text between two families: each leaves some, and all of it is read again and again."""
         self._uses += 1
         if self._uses % FAMILIES_OF_ONE_GUEST == 0:
             self.close()
 
     def close(self) -> None:
-        """No more families."""
+        """Ends, with no more families."""
         if self._free is not None:
             self._free.__exit__()
         self._free = None
@@ -404,7 +404,7 @@ class Life:
         self.failure: Exception | None = None
 
     def do(self, step: Step) -> None:
-        """One step more. AssertionError if anything is wrong."""
+        """Takes one step more. AssertionError if anything is wrong."""
         self.steps.append(step)
         with self._watched() as stage:
             self._family = self._family or Family(stage, self.log)
@@ -414,7 +414,7 @@ class Life:
                 self._end_family()
 
     def finish(self) -> None:
-        """The end of the last family."""
+        """Ends the last family."""
         if self.failure is None:
             with self._watched():
                 self._end_family()
@@ -436,7 +436,7 @@ class Life:
 
 
 def lived(stages: Stages, todo: list[Step]) -> Life:
-    """A life with these steps, to its end or to its first failure."""
+    """Returns a life with these steps, to its end or to its first failure."""
     life = Life(stages)
     try:
         for step in todo:
@@ -448,7 +448,7 @@ def lived(stages: Stages, todo: list[Step]) -> Life:
 
 
 def shortened(stages: Stages, life: Life) -> Life:
-    """A life that fails, with no step in it that could be left out or that could be any plainer.
+    """Returns a life that fails, with no step in it that could be left out or that could be any plainer.
 
     Hypothesis would do this, too, but without knowing what a step is it takes hundreds of lives, and each costs a boot.
     """
@@ -464,12 +464,12 @@ def shortened(stages: Stages, life: Life) -> Life:
 
 
 def _shorter(life: Life, other: Life) -> Life:
-    """The other life, if it fails as well."""
+    """Returns the other life, if it fails as well."""
     return life if other.failure is None else other
 
 
 def report(life: Life) -> str:
-    """The steps, what came of them, and what is wrong."""
+    """Returns the steps, what came of them, and what is wrong."""
     lines = ["The shortest way to a failure:", *map(str, life.steps), "In other words:", *life.log, str(life.failure)]
     return "\n".join(lines)
 

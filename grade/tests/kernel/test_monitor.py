@@ -41,12 +41,12 @@ def boot(kernel: Kernel) -> Iterator[Boot]:
 
 
 def ram(guest: Guest, frame: int) -> int:
-    """The address of a frame beyond the window."""
+    """Returns the address of a frame beyond the window."""
     return guest.layout.window_end + frame * PAGE
 
 
 def values(guest: Guest, name: str, key: str) -> list[str | None]:
-    """One value of every fact of that name."""
+    """Returns one value of every fact of that name."""
     return [fact.values.get(key) for fact in guest.facts(name)]
 
 

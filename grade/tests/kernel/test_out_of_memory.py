@@ -102,7 +102,7 @@ class Scarce(Watch):
         self.operation = wanted
 
     def attempt(self, k: int) -> str | None:
-        """One attempt in which allocation number `k` fails; what became of it, or None if there are fewer."""
+        """Makes one attempt in which allocation number `k` fails; returns what became of it, or None if there are fewer."""
         __tracebackhide__ = True
         guest = self.guest
         self.run_to("call_comes")
@@ -136,14 +136,14 @@ class Scarce(Watch):
         return ERROR
 
     def _try_again(self) -> None:
-        """The same process does it once more, and nothing fails."""
+        """Has the same process do it once more, and nothing fails."""
         __tracebackhide__ = True
         self.run_to("call_comes")
         assert self.run_to("call_returned") == 0
         assert self.run_to("attempt_is_over") == 0
 
     def _areas(self) -> object:
-        """The areas of the process that runs."""
+        """Returns the areas of the process that runs."""
         root = live_root(self.guest)
         return memory_map(self.guest, next(slot for slot in process_slots(self.guest) if slot.root == root))
 
@@ -171,7 +171,7 @@ def test_every_allocation_fails_once(scarce: Scarce) -> None:
 
 
 def check_same(before: Census, after: Census, when: str) -> None:
-    """The same frames and slots are in use, but for the numbers of processes."""
+    """Checks that the same frames and slots are in use, but for the numbers of processes."""
     assert after.frames == before.frames, f"{when}: {len(after.frames)} frames are in use, before {len(before.frames)}"
     assert after.slots == before.slots, f"{when}: {after.slots}, before {before.slots}"
 
@@ -213,12 +213,12 @@ def test_no_frame_is_left(kernel: Kernel, full: str) -> None:
 
 
 def ask(hoarder: Watch, count: int = len(REQUESTS)) -> dict[str, int]:
-    """What becomes of each request; nothing is lost by any."""
+    """Returns what becomes of each request; nothing is lost by any."""
     results = {name: hoarder.run_to("call_returned") for name in REQUESTS[:count]}
     take_census(hoarder.guest)
     return results
 
 
 def zones_full(guest: Guest) -> list[str]:
-    """The zones of which no frame is free."""
+    """Returns the zones of which no frame is free."""
     return [zone for zone, free in zip(("window", "beyond"), frame_records(guest).free, strict=True) if free == 0]

@@ -42,13 +42,13 @@ class FakeQemu:
         program.chmod(0o755)
 
     def run(self, output: bytes, *arguments: str) -> subprocess.CompletedProcess[bytes]:
-        """`./pagewalk run ARGUMENTS` on a machine that prints `output`."""
+        """Runs `./pagewalk run ARGUMENTS` on a machine that prints `output`."""
         (self.folder / "output").write_bytes(output)
         environment = {**os.environ, "PATH": f"{self.folder}:{os.environ['PATH']}"}
         return subprocess.run([*RUN, *arguments], cwd=ROOT, env=environment, capture_output=True, check=False)
 
     def script(self) -> str:
-        """The monitor's script that the last machine got."""
+        """Returns the monitor's script that the last machine got."""
         data = (self.folder / "parameters").read_bytes()
         assert int.from_bytes(data[:8], "little") == MAGIC
         return data[40:].decode()
@@ -64,7 +64,7 @@ DONE = "@exit pid=2 status=0 signal=0"
 
 
 def said(*lines: str) -> bytes:
-    """What the kernel prints from the command on that runs `hello`."""
+    """Returns what the kernel prints from the command on that runs `hello`."""
     return "".join(line + "\r\n" for line in ("> run hello", *lines, "> poweroff", "@poweroff")).encode()
 
 
@@ -209,12 +209,12 @@ def test_a_program_is_told_from_one_that_runs_beside_it() -> None:
 
 
 def children(pid: int) -> list[int]:
-    """The processes that a process has started."""
+    """Returns the processes that a process has started."""
     return [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
 
 
 def gone(pid: int) -> bool:
-    """Whether the process has ended; a zombie has."""
+    """Returns whether the process has ended; a zombie has."""
     try:
         return Path(f"/proc/{pid}/stat").read_text().rpartition(") ")[2][0] == "Z"
     except (FileNotFoundError, ProcessLookupError):
@@ -246,7 +246,7 @@ class Session:
                 time.sleep(0.01)
 
     def children(self) -> list[int]:
-        """QEMU."""
+        """Returns QEMU."""
         return children(self.process.pid)
 
     def close(self) -> None:

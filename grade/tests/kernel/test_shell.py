@@ -52,7 +52,7 @@ class Console:
 
 @pytest.fixture
 def shell(boot: Boot) -> Console:
-    """The shell's first prompt. When the shell has ended, frames are counted once more."""
+    """Returns the shell's first prompt. When the shell has ended, frames are counted once more."""
     console = Console(boot("frames", "run sh", "frames", "checkpoint left"))
     console.wait_for(PROMPT)
     return console

@@ -64,7 +64,7 @@ def run(*command: str | Path) -> subprocess.CompletedProcess[str]:
 
 
 def broken(program: Path, mistake: Mistake, folder: Path) -> Path:
-    """The same program of a kernel with this mistake."""
+    """Returns the same program of a kernel with this mistake."""
     text = (ROOT / mistake.file).read_text(encoding="utf-8")
     assert text.count(mistake.right) == 1, mistake
     source, made, result = folder / Path(mistake.file).name, folder / "made.o", folder / program.name

@@ -14,7 +14,7 @@ def seen(states: Iterator[dict[str, int] | None]) -> Circle | None:
 
 
 def looping(length: int, change: Callable[[int, int], dict[str, int]] = lambda _round, _at: {}) -> Iterator[dict[str, int]]:
-    """A loop of so many instructions; `change` says what is otherwise, by the round and the instruction."""
+    """Yields a loop of so many instructions; `change` says what is otherwise, by the round and the instruction."""
     for step in count():
         yield {"pc": step % length, "flags": 0, "a": 7} | change(*divmod(step, length))
 

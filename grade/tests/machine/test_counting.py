@@ -29,7 +29,7 @@ def counter(kernels, isa: str) -> Counter:
 
 @pytest.fixture
 def forgotten() -> Iterator[None]:
-    """The plugin is built anew, and so by those who come after."""
+    """Has the plugin built anew, and so by those who come after."""
     qemu_plugin.cache_clear()
     yield
     qemu_plugin.cache_clear()

@@ -36,7 +36,7 @@ def fake_qemu(folder: Path, isa: str, script: str) -> None:
 
 
 def open_files() -> set[str]:
-    """What this process has open, apart from the list itself."""
+    """Returns what this process has open, apart from the list itself."""
     return {os.readlink(link) for link in Path("/proc/self/fd").iterdir() if link.exists()}
 
 

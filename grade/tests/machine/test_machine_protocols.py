@@ -14,7 +14,7 @@ from grade.machine.qmp import QmpClient, QmpError
 
 @pytest.fixture
 def ends():
-    """A channel, and the socket at its other end."""
+    """Yields a channel, and the socket at its other end."""
     ours, theirs = socket.socketpair()
     with ours, theirs:
         yield Channel(ours), theirs

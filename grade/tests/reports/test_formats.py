@@ -97,7 +97,7 @@ REPORTS = {
 
 
 def written(name: str, report: Report) -> Any:
-    """What a service reads from the file."""
+    """Returns what a service reads from the file."""
     content = FORMATS[name](report)
     match name:
         case "github":
@@ -112,7 +112,7 @@ def written(name: str, report: Report) -> Any:
 
 
 def texts_of(document: Any) -> Iterator[str]:
-    """All texts in a document, the names too."""
+    """Yields all texts in a document, the names too."""
     if isinstance(document, str):
         yield document
     elif isinstance(document, dict):

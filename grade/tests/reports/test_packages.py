@@ -149,7 +149,7 @@ def stub(main: Path, script: str) -> None:
 
 @pytest.fixture
 def unpacked(tmp_path: Path) -> Path:
-    """A package, and a main of which only the script is there."""
+    """Returns a package, and a main of which only the script is there."""
     full = made("gradescope", tmp_path) / "autograder"
     small = tmp_path / "package"
     for name in ("options", "not-graded", "main/grade/packages/grade_one.sh", "main/pagewalk"):
@@ -160,7 +160,7 @@ def unpacked(tmp_path: Path) -> Path:
 
 
 def grade_one(small: Path, submission: Path) -> tuple[int, str, str]:
-    """Exit status, report, and the words that ./pagewalk got; grade_one.sh finds no sandbox, because it finds no grade/."""
+    """Returns exit status, report, and the words that ./pagewalk got; grade_one.sh finds no sandbox, because it finds no grade/."""
     report = small.parent / "results.json"
     run = subprocess.run(
         ["sh", small / "main/grade/packages/grade_one.sh", "gradescope", small, submission, report],
@@ -237,7 +237,7 @@ def test_an_engine_that_nobody_can_reach_runs_as_we_do(tmp_path: Path) -> None:
 
 
 def autolab(tmp_path: Path, script: str) -> str:
-    """What make prints at Autolab, if ./pagewalk is this script."""
+    """Returns what make prints at Autolab, if ./pagewalk is this script."""
     folder = made("autolab", tmp_path)
     there = tmp_path / "instance"
     there.mkdir()
@@ -268,7 +268,7 @@ def test_autolab_is_told_why_nothing_was_graded(tmp_path: Path) -> None:
 
 
 def workflow(tmp_path: Path, script: str) -> tuple[list[str], dict]:
-    """What the step prints that grades, if handout/pagewalk is this script; and the result that the reporter gets."""
+    """Returns what the step prints that grades, if handout/pagewalk is this script; and the result that the reporter gets."""
     text = (made("github", tmp_path) / ".github/workflows/classroom.yml").read_text()
     assert "@" not in re.sub(r"actions/\S+@v4|\S+reporter@v1", "", text)
     assert "name: Autograding Tests\n" in text and "  run-autograding-tests:\n" in text, "Classroom looks for these"

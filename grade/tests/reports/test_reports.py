@@ -32,7 +32,7 @@ def start(*arguments: object, **variables: str) -> subprocess.Popen[str]:
 
 
 def ended(run: subprocess.Popen[str]) -> tuple[int, str]:
-    """Its exit status, and what it printed."""
+    """Returns its exit status, and what it printed."""
     out, err = run.communicate(timeout=300)
     assert "Traceback" not in out + err, out + err
     return run.returncode, out + err
@@ -95,7 +95,7 @@ def test_no_time_at_all(tmp_path: Path) -> None:
 
 @pytest.fixture
 def endless(tmp_path: Path) -> Path:
-    """Lab 1, solved, but for an engine that never answers."""
+    """Returns lab 1, solved, but for an engine that never answers."""
     folder = tmp_path / f"endless-{os.getpid()}"  # workers run these tests side by side
     cut(ROOT, 1, 1, folder, with_grader=True)
     header = folder / ENGINE
@@ -106,13 +106,13 @@ def endless(tmp_path: Path) -> Path:
 
 
 def running(text: str) -> list[str]:
-    """The command lines that contain the text, of processes other than compilers."""
+    """Returns the command lines that contain the text, of processes other than compilers."""
     found = subprocess.run(["ps", "-eo", "stat=,args="], capture_output=True, text=True, check=True).stdout.splitlines()
     return [line for line in found if text in line and "/cc1plus" not in line and "c++" not in line]
 
 
 def place_of_endless() -> str:
-    """Where the endless submission is built and run; another text if it is nowhere yet."""
+    """Returns where the endless submission is built and run; another text if it is nowhere yet."""
     notes = (ROOT / "build" / "submissions").glob(".place-*/kept-in")
     ours = f"/endless-{os.getpid()}-"
     return next((f"{note.parent}/" for note in notes if ours in note.read_text(encoding="utf-8")), "nowhere yet")

@@ -16,13 +16,13 @@ ABOVE = ["run_line", "run_monitor", "kernel_main"]
 
 
 def in_order(wanted: list[str], calls: list[SourceCall]) -> bool:
-    """Whether functions of these names come in this order, perhaps with others between."""
+    """Returns whether functions of these names come in this order, perhaps with others between."""
     rest = iter(call.function for call in calls)
     return all(any(name in function for function in rest) for name in wanted)
 
 
 def in_allocator(boot: Boot) -> Guest:
-    """A guest that is about to allocate a table for a command of the monitor."""
+    """Returns a guest that is about to allocate a table for a command of the monitor."""
     guest = boot("map 0x500000000000 0 w")
     guest.run_to_address(guest.image.function("run_monitor"), "the monitor")
     allocate = next(va for name, va in guest.image.symbols.items() if name.startswith("_ZN10OwnedFrame15allocate_zeroed"))

@@ -54,7 +54,7 @@ int main2() { SHOW(state); SHOW(inner); SHOW(all); SHOW(some); SHOW(name); SHOW(
 
 
 def compiled(folder: Path, source: str, name: str = "program.cc", *options: str) -> Path:
-    """A program whose debug information calls `folder` as ours calls the tree."""
+    """Returns a program whose debug information calls `folder` as ours calls the tree."""
     (folder / name).write_text(source, encoding="utf-8")
     everything = ["-fno-eliminate-unused-debug-symbols", "-fno-eliminate-unused-debug-types"]
     command = [

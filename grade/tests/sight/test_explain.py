@@ -42,7 +42,7 @@ Boot = Callable[..., Guest]
 
 
 def stories() -> list[tuple[str, str]]:
-    """Heading and bug of each reproduction in docs/postmortems.md."""
+    """Returns heading and bug of each reproduction in docs/postmortems.md."""
     found, heading = [], ""
     for match in STORY.finditer(DOCUMENT.read_text(encoding="utf-8")):
         heading = match[1] or heading
@@ -96,7 +96,7 @@ def test_a_history_that_is_planted_is_explained(heading: str, code: str, isa: st
 
 
 def fault_of(guest: Guest, address: int) -> Unexpected:
-    """As if user code of the guest that runs could not be fetched there."""
+    """Returns a fault as if user code of the guest that runs could not be fetched there."""
     taken = Taken(Kind.PAGE_FAULT, "page fault", address, True, address, Access.EXECUTE)
     return Unexpected(taken, guest, is_then=True)
 
@@ -150,7 +150,7 @@ def test_frames_that_are_freed_while_they_are_mapped(isa: str) -> None:
 
 
 def milestone_on(planted: Tree, bug: Bug, isa: str, folder: Path) -> Case:
-    """The bug's first milestone, failed there."""
+    """Returns the bug's first milestone, failed there."""
     run_milestones(ROOT, planted.root, bug.lab, [isa], [bug.fails[0]], folder)
     failed = load(bug.lab, bug.fails[0], isa, folder)
     assert failed is not None

@@ -35,7 +35,7 @@ Boot = Callable[..., Guest]
 
 @pytest.fixture
 def hello(boot: Boot) -> Guest:
-    """A process that is about to write."""
+    """Returns a process that is about to write."""
     guest = boot("checkpoint ready", "run hello")
     guest.run_to("ready")
     run_to_system_call(guest, "write", "hello's first write")
@@ -43,7 +43,7 @@ def hello(boot: Boot) -> Guest:
 
 
 def entry_address(guest: Guest, va: int, level: int = 0) -> int:
-    """Where the entry of this level for `va` is."""
+    """Returns where the entry of this level for `va` is."""
     return next(step.entry_address for step in guest.walk(va).steps if step.level == level)
 
 
@@ -310,7 +310,7 @@ def test_a_fault_of_a_users_is_explained(boot: Boot, kernel: Kernel) -> None:
 
 
 def _trap_frame(guest: Guest) -> TrapFrame | None:
-    """As grade/gdb/trap.py reads it, for a trap out of user mode."""
+    """Returns a frame as grade/gdb/trap.py reads it, for a trap out of user mode."""
     top = slot_of(guest, 2).stack_top
     return frame_at(guest, top - trap_frame_of(guest).size)
 

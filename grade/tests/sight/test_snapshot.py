@@ -22,7 +22,7 @@ Boot = Callable[..., Guest]
 
 
 def everything(guest: Guest) -> list[str]:
-    """All that can be told about a guest."""
+    """Returns all that can be told about a guest."""
     maps = [line for space in spaces(guest) for line in map_lines(map_of(guest, space))]
     return [*maps, *frames_lines(guest), *lint(guest), *why_lines(guest, None), *map(str, guest.machine.facts())]
 

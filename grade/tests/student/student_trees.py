@@ -25,7 +25,7 @@ cat kernel/main.cc kernel/*.h arch/$1/*.S > $2/kernel.elf
 
 
 def tiny_main(folder: Path) -> Path:
-    """Main of a course with labs 1 to 3, each with a shared file and one for each ISA."""
+    """Returns main of a course with labs 1 to 3, each with a shared file and one for each ISA."""
     presets = ", ".join(_PRESET.format(isa) for isa in ("x86_64", "aarch64"))
     files = {
         "pagewalk": "#!/bin/sh\n",
@@ -59,19 +59,19 @@ def git(folder: Path, *arguments: str) -> str:
 
 @cache
 def _course(wishes: Wishes) -> TemporaryDirectory:
-    """A folder with the course's repository in it, as long as the tests run."""
+    """Returns a folder with the course's repository in it, as long as the tests run."""
     folder = TemporaryDirectory(prefix="pagewalk-")
     publish(Tree(tiny_main(Path(folder.name) / "main")), Path(folder.name) / "course", wishes, lambda _: None)
     return folder
 
 
 def course_main(**wishes: object) -> Tree:
-    """Main of the course that student_clone() clones."""
+    """Returns main of the course that student_clone() clones."""
     return Tree(Path(_course(Wishes(**wishes)).name) / "main")
 
 
 def student_clone(folder: Path, branch: str = "lab1", **wishes: object) -> Path:
-    """A student's clone of it, on a branch `work` that begins at a branch of the course."""
+    """Returns a student's clone of it, on a branch `work` that begins at a branch of the course."""
     clone = folder / "clone"
     git(folder, "clone", "--quiet", f"{_course(Wishes(**wishes)).name}/course", str(clone))
     git(clone, "switch", "--quiet", "-c", "work", "--no-track", f"origin/{branch}")
@@ -79,14 +79,14 @@ def student_clone(folder: Path, branch: str = "lab1", **wishes: object) -> Path:
 
 
 def write_all(clone: Path, lab: int) -> None:
-    """The student writes everything that this lab asks for."""
+    """Writes everything that this lab asks the student for."""
     (clone / f"kernel/lab{lab}.h").write_text("int a;\nmine();\n", encoding="utf-8")
     for path in clone.glob(f"arch/*/lab{lab}.S"):
         path.write_text("nop\n", encoding="utf-8")
 
 
 def result(milestone: str, status: Status = Status.PASSED, **changes: object) -> Result:
-    """A result on lab 1's kernel for x86_64; 50 points for a milestone of its own that passed."""
+    """Returns a result on lab 1's kernel for x86_64; 50 points for a milestone of its own that passed."""
     lab = int(str(changes.get("lab", milestone.split(".")[0])))
     most = 50.0 if milestone.startswith(f"{lab}.") else 0.0
     fields = {

@@ -114,7 +114,7 @@ class Debugger:
         return "".join(seen)
 
     def wait_for_guest(self, text: str) -> None:
-        """Until the guest has printed this."""
+        """Waits until the guest has printed this."""
         printed = ""
         while text not in printed:
             assert select.select([self.screen], [], [], _BACKSTOP)[0], printed

@@ -59,7 +59,7 @@ def test_each_fits_the_tree_and_gives_nothing_away(lab: int, isas: tuple[str, ..
 
 @cache
 def solutions() -> set[bytes]:
-    """The lines of all reference code that students write."""
+    """Returns the lines of all reference code that students write."""
     found: set[bytes] = set()
     for file in {hole.file for hole in holes(ROOT)}:
         bodies = re.findall(rb"// @lab \d begin: .*?\n(.*?)// @lab \d end", (ROOT / file).read_bytes(), re.DOTALL)
@@ -69,7 +69,7 @@ def solutions() -> set[bytes]:
 
 
 def squeezed_lines(text: bytes) -> set[bytes]:
-    """Those that are long enough to be no accident."""
+    """Returns those that are long enough to be no accident."""
     return {line for whole in text.split(b"\n") if len(line := b" ".join(whole.split())) > 12}
 
 

@@ -21,7 +21,7 @@ OWNED = ["arch/aarch64/boot_map.cc", "kernel/map/map_kernel.cc", "kernel/paging/
 
 @pytest.fixture(scope="module")
 def clone() -> Iterator[Path]:
-    """Lab 1's starter, as the commit that brought it, and with nothing built."""
+    """Yields lab 1's starter, as the commit that brought it, and with nothing built."""
     with TemporaryDirectory(prefix="pagewalk-") as folder:
         tree = Path(folder) / "clone"
         cut(ROOT, 1, 0, tree, [ISA], with_grader=True)

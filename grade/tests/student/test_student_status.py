@@ -26,14 +26,14 @@ NOT_WRITTEN = result("1.1", Status.TODO, function="first1")
 
 
 def status(clone: Path, json_file: Path | None = None) -> str:
-    """What `./pagewalk status` prints."""
+    """Returns what `./pagewalk status` prints."""
     console = Console(file=io.StringIO(), width=120)
     show_status(Tree(clone), console, json_file)
     return console.file.getvalue()
 
 
 def graded(clone: Path, results: list[Result], isas: tuple[str, ...] = ISAS, *, complete: bool = True) -> str:
-    """What `./pagewalk grade` prints at its end."""
+    """Returns what `./pagewalk grade` prints at its end."""
     console = Console(file=io.StringIO(), width=120)
     after_grading(Tree(clone), results, isas, console, complete=complete)
     return console.file.getvalue()

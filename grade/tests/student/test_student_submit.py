@@ -34,21 +34,21 @@ OWNED_1 = ["arch/aarch64/lab1.S", "arch/x86_64/lab1.S", "kernel/lab1.h"]
 
 
 def packed(clone: Path, output: Path, *, force: bool = False) -> str:
-    """What `./pagewalk submit -o OUTPUT` prints."""
+    """Returns what `./pagewalk submit -o OUTPUT` prints."""
     console = Console(file=io.StringIO(), width=120)
     submit(Tree(clone), console, output, force=force)
     return console.file.getvalue()
 
 
 def contents(archive: Path) -> dict[str, bytes]:
-    """The files of an archive."""
+    """Returns the files of an archive."""
     with tarfile.open(archive, "r:gz") as tar:
         return {entry.name: tar.extractfile(entry).read() for entry in tar}
 
 
 @pytest.fixture
 def clone(tmp_path: Path) -> Path:
-    """A student who has written lab 1, and committed it."""
+    """Returns a student who has written lab 1, and committed it."""
     folder = student_clone(tmp_path)
     write_all(folder, 1)
     git(folder, "commit", "-qam", "Lab 1")
@@ -56,7 +56,7 @@ def clone(tmp_path: Path) -> Path:
 
 
 def since_graded(clone: Path, output: Path) -> list[str]:
-    """What it says of the last grading."""
+    """Returns what it says of the last grading."""
     return [line for line in packed(clone, output).splitlines() if "graded" in line]
 
 

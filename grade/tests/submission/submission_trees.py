@@ -24,7 +24,7 @@ FILES = {
 
 
 def small_main(folder: Path) -> Tree:
-    """Three labs: the first owns kernel/map.h and a file for each ISA, the others one file each."""
+    """Returns three labs: the first owns kernel/map.h and a file for each ISA, the others one file each."""
     files = dict(FILES)
     for number, patterns in OWNED.items():
         files[f"labs/{number}-x/lab.toml"] = LAB.format(number, ", ".join(f'"{pattern}"' for pattern in patterns))
@@ -37,7 +37,7 @@ def small_main(folder: Path) -> Tree:
 
 
 def clone(main: Tree, lab: int, into: Path, **options: object) -> Path:
-    """A student's tree of lab `lab`, in which every owned file says `mine`."""
+    """Returns a student's tree of lab `lab`, in which every owned file says `mine`."""
     cut(main.root, lab, 0, into, with_grader=True, **options)
     for path in into.rglob("*"):
         if path.is_file() and "Write f." in path.read_text(encoding="utf-8"):
@@ -46,16 +46,16 @@ def clone(main: Tree, lab: int, into: Path, **options: object) -> Path:
 
 
 def hand_in(main: Tree, source: object, *labs: int) -> LaidOut:
-    """The submission as it is laid out."""
+    """Returns the submission as it is laid out."""
     with laid_out(main, str(source), labs) as found:
         return found
 
 
 def laid_file(found: LaidOut, path: str, lab: int | None = None) -> str:
-    """The contents of a file in the tree that would be built."""
+    """Returns the contents of a file in the tree that would be built."""
     return (tree_in(found.folder, lab or found.labs[-1]) / path).read_text(encoding="utf-8")
 
 
 def why(found: LaidOut) -> dict[str, str]:
-    """What was left out, and why."""
+    """Returns what was left out, and why."""
     return {left.path: left.why for left in found.selections[-1].left_out}

@@ -11,7 +11,7 @@ from grade.submission.places import log_words, note_kept_in, place_for_one
 
 
 def everything(folder: Path) -> set[str]:
-    """The files in a folder."""
+    """Returns the files in a folder."""
     return {path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file()}
 
 

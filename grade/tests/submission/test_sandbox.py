@@ -28,7 +28,7 @@ needs_sandbox = pytest.mark.skipif(not SEALED, reason=f"this machine makes no sa
 
 
 def run(script: str, sealed: Sandbox = Sandbox(), **options: object) -> subprocess.CompletedProcess[str]:
-    """The end of a shell's script in a sandbox."""
+    """Returns the end of a shell's script in a sandbox."""
     return subprocess.run([*sealed.command(), "sh", "-c", script], capture_output=True, text=True, check=False, **options)
 
 
@@ -111,7 +111,7 @@ def test_nothing_outlives_it(tmp_path: Path, number: int) -> None:
 
 
 def running(mark: str) -> bool:
-    """Whether a process has this argument."""
+    """Returns whether a process has this argument."""
     return any(mark.encode() in line for line in map(arguments, Path("/proc").glob("[0-9]*")) if b"sleep\0" in line)
 
 

@@ -108,7 +108,7 @@ def main(tmp_path: Path) -> Tree:
 
 @pytest.fixture
 def spied(tmp_path: Path) -> Path:
-    """The name, without its end, of the files that are outside."""
+    """Returns the name, without its end, of the files that are outside."""
     (tmp_path / "spied.h").write_text("#pragma once\n", encoding="utf-8")
     (tmp_path / "spied.s").write_text('    .ascii "the secret solution"\n', encoding="utf-8")
     (tmp_path / "spied.txt").write_text("the secret solution\n", encoding="utf-8")
@@ -143,7 +143,7 @@ def build(main: Tree, files: dict[str, str], preset: str = "host", sealed: bool 
 
 
 def reads(main: Tree) -> dict[str, set[str]]:
-    """What the last build read outside, by who read it."""
+    """Returns what the last build read outside, by who read it."""
     found: dict[str, set[str]] = {}
     for who, what in json.loads((main.root.parent / "outcome.json").read_text(encoding="utf-8"))["reads"]:
         found.setdefault(who, set()).add(what)
@@ -319,7 +319,7 @@ needs_sandbox = pytest.mark.skipif(not SEALED, reason="this machine makes no san
 
 
 def taken_over(main: Tree, script: str) -> AbstractContextManager[Path]:
-    """A build whose tools a student has taken over: in the sandbox they do this when the program has been linked."""
+    """Returns a build whose tools a student has taken over: in the sandbox they do this when the program has been linked."""
     (main.root / "kernel/taken_over.sh").write_text(f"PATH=/bin:/usr/bin\nset +e\n{script}\ntrue\n", encoding="utf-8")
     return building(main, {"honest.cc": HONEST})
 

@@ -36,7 +36,7 @@ def pagewalk(*arguments: object, root: Path = ROOT) -> subprocess.CompletedProce
 
 
 def graded(submission: Path, tmp_path: Path, *arguments: str) -> tuple[subprocess.CompletedProcess[str], dict]:
-    """The run, and what is in its JSON file."""
+    """Returns the run, and what is in its JSON file."""
     file = tmp_path / "r.json"
     run = pagewalk("grade", *arguments, *UNSEALED, "--submission", submission, "--json", file, "-j1")
     assert "Traceback" not in run.stdout + run.stderr
@@ -52,7 +52,7 @@ def graded(submission: Path, tmp_path: Path, *arguments: str) -> tuple[subproces
 
 @pytest.fixture
 def student(tmp_path: Path) -> Path:
-    """Lab 1, solved."""
+    """Returns lab 1, solved."""
     cut(ROOT, 1, 1, tmp_path / "alice", with_grader=True)
     return tmp_path / "alice"
 

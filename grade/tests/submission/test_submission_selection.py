@@ -23,7 +23,7 @@ def main(tmp_path: Path) -> Tree:
 
 @pytest.fixture
 def student(main: Tree, tmp_path: Path) -> Path:
-    """A clone of lab 2."""
+    """Returns a clone of lab 2."""
     return clone(main, 2, tmp_path / "alice")
 
 

@@ -29,7 +29,7 @@ def main(tmp_path: Path) -> Tree:
 
 @pytest.fixture
 def student(main: Tree, tmp_path: Path) -> Path:
-    """A clone of lab 2."""
+    """Returns a clone of lab 2."""
     return clone(main, 2, tmp_path / "alice")
 
 
@@ -52,14 +52,14 @@ def test_every_kind_of_archive(main: Tree, student: Path, tmp_path: Path, name: 
 
 
 def pack(folder: Path, archive: Path, name: str = "") -> None:
-    """What tar makes of a folder, under that name; compressed as the archive's own name says."""
+    """Has tar pack a folder, under that name; compressed as the archive's own name says."""
     kind = archive.name.rpartition(".")[2]
     with tarfile.open(archive, "w" if kind == "tar" else f"w:{kind}", format=tarfile.GNU_FORMAT) as tar:
         tar.add(folder, name or ".")
 
 
 def tar_of(path: Path, *members: tuple[str, object], pack: str = "w") -> Path:
-    """A tar archive of these names; the second is a file's contents, or fields of the TarInfo."""
+    """Returns a tar archive of these names; the second is a file's contents, or fields of the TarInfo."""
     with tarfile.open(path, pack, format=tarfile.GNU_FORMAT, errors="surrogateescape") as tar:
         for name, what in (("labs/course.toml", COURSE), *members):
             info = tarfile.TarInfo(name)
@@ -167,7 +167,7 @@ def test_an_encrypted_zip(main: Tree, tmp_path: Path) -> None:
 
 
 def refused(main: Tree, source: object, *labs: int) -> str:
-    """The clear line that it is refused with."""
+    """Returns the clear line that it is refused with."""
     with pytest.raises(LadderError) as caught:
         hand_in(main, source, *labs)
     assert str(caught.value).startswith(f"{source}: ") and "\n" not in str(caught.value)
@@ -260,7 +260,7 @@ Git = Callable[..., str]
 
 @pytest.fixture
 def git(student: Path) -> Git:
-    """git in the student's clone, which has one commit."""
+    """Runs git in the student's clone, which has one commit."""
 
     def run(*arguments: str, stdin: bytes = b"") -> str:
         identity = ["-c", "user.name=a", "-c", "user.email=a@example.org", "-c", "init.defaultBranch=main"]

@@ -37,7 +37,7 @@ Boot = Callable[..., Guest]
 
 @pytest.fixture
 def living(boot: Boot) -> Guest:
-    """A process that is about to write."""
+    """Returns a process that is about to write."""
     guest = boot("run hello")
     guest.run_to_address(guest.image.function("run_monitor"), "the monitor")
     run_to_system_call(guest, "write", "hello's first write")
@@ -52,7 +52,7 @@ def entry_address(guest: Guest, va: int, level: int = 0) -> int:
 
 
 def walked(tables: Tables, walker: RadixWalker, va: int) -> int | None:
-    """Where `va` leads by the picture's tables alone."""
+    """Returns where `va` leads by the picture's tables alone."""
     window = next(window for window in walker.windows if window.low <= va < window.high)
     table = f"{window.root:x}"
     for level in range(window.top, -1, -1):
@@ -244,7 +244,7 @@ def test_what_the_guest_says_stays_text(living: Guest, tmp_path: Path) -> None:
 
 
 def tables_of_noise(guest: Guest) -> None:
-    """A root full of entries that lead to frames full of entries: none of it makes sense."""
+    """Fills a root with entries that lead to frames full of entries: none of it makes sense."""
     noise = random.Random(6)
     base, some = guest.layout.ram_base + (48 << 20), 120
     root = slot_of(guest, 2).root

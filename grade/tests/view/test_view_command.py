@@ -35,7 +35,7 @@ def view(*arguments: str) -> Result:
 
 @pytest.fixture
 def failed(boot: Boot, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Verdict:
-    """Milestone 3.1 has failed on the whole tree's kernel; returns what is said of it."""
+    """Has milestone 3.1 fail on the whole tree's kernel; returns what is said of it."""
     monkeypatch.setenv(failed_run.ELSEWHERE, str(tmp_path / "failed"))
     monkeypatch.chdir(tmp_path)
     guest = boot("run hello", "checkpoint ready")

@@ -32,7 +32,7 @@ _MOST_TABS = 60
 
 @pytest.fixture(scope="module")
 def stopped(kernel: Kernel, tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Guest, Path]]:
-    """A guest whose process is about to write, and its picture; all tests of an ISA look at the same."""
+    """Yields a guest whose process is about to write, and its picture; all tests of an ISA look at the same."""
     path = tmp_path_factory.mktemp("view") / "view.html"
     with Guest(kernel, "run hello", cpu_budget=30.0, idle_backstop=10.0) as guest:
         guest.run_to_address(guest.image.function("run_monitor"), "the monitor")
@@ -48,7 +48,7 @@ def guest(stopped: tuple[Guest, Path]) -> Guest:
 
 @pytest.fixture
 def page(stopped: tuple[Guest, Path], browser: webdriver.Chrome) -> Iterator[webdriver.Chrome]:
-    """Its picture, opened from the file. Afterwards nothing may stand in the console."""
+    """Yields its picture, opened from the file. Afterwards nothing may stand in the console."""
     set_width(browser, 1280)
     browser.get("about:blank")
     browser.get(stopped[1].as_uri())

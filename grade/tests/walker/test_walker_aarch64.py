@@ -27,7 +27,7 @@ REGISTERS = {"ttbr0_el1": T0, "ttbr1_el1": HIGH, "tcr_el1": TCR, "mair_el1": MAI
 
 @pytest.fixture
 def tables() -> Tables:
-    """The low half's four tables, joined by entry 0. The high half's root is empty."""
+    """Returns the low half's four tables, joined by entry 0. The high half's root is empty."""
     tables = Tables(base=BASE)
     for table in (T0, T1, T2):
         tables.put(table, 0, table + 0x1000 | 3)

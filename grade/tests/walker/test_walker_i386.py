@@ -13,7 +13,7 @@ REGISTERS = {"cr0": 0x8001_0001, "cr3": 0x1000, "cr4": 0x90}
 
 @pytest.fixture
 def tables() -> Tables:
-    """Page directory at 0x1000, page table at 0x2000 joined by entry 0 with P, R/W, U/S = 7."""
+    """Returns page directory at 0x1000, page table at 0x2000 joined by entry 0 with P, R/W, U/S = 7."""
     tables = Tables(entry_bytes=4)
     tables.put(0x1000, 0, 0x2007)
     return tables

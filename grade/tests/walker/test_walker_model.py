@@ -51,7 +51,7 @@ def table_entry(isa: str, address: int) -> int:
 
 
 def leaf_entry(isa: str, pa: int, flags: frozenset[str], level: int) -> int:
-    """Return the leaf's entry, written bit by bit as in the manuals' figures."""
+    """Returns the leaf's entry, written bit by bit as in the manuals' figures."""
     write, user, execute, global_ = (name in flags for name in FLAGS)
     if isa in ("x86_64", "i386"):
         entry = pa | 1 | write << 1 | user << 2 | (level > 0) << 7 | global_ << 8
@@ -64,7 +64,7 @@ def leaf_entry(isa: str, pa: int, flags: frozenset[str], level: int) -> int:
 
 
 def expected(isa: str, flags: frozenset[str]) -> tuple[bool, ...]:
-    """Return (write, kernel_execute, user_read, user_write, user_execute, global_) of a page with these flags."""
+    """Returns (write, kernel_execute, user_read, user_write, user_execute, global_) of a page with these flags."""
     write, user, execute, global_ = (name in flags for name in FLAGS)
     execute = execute or isa == "i386"
     kernel_execute = execute and not (user and isa in ("aarch64", "riscv64"))
@@ -77,7 +77,7 @@ def found(page: Mapping) -> tuple[bool, ...]:
 
 @st.composite
 def models(draw: st.DrawFn, isa: str) -> tuple[Tables, dict[int, tuple[int, frozenset[str], int]]]:
-    """Draw tables and the model they hold. Few different indices, so that pages share tables and blocks meet them."""
+    """Draws tables and the model they hold. Few different indices, so that pages share tables and blocks meet them."""
     layout = FORMATS[isa]
     last = (1 << layout.index_bits) - 1
     tables = Tables(size=0x10_0000, entry_bytes=4 if isa == "i386" else 8)
@@ -160,7 +160,7 @@ def target(isa: str, entry: int) -> int:
 
 
 def brute_force(isa: str, tables: Tables) -> Iterator[tuple[int, int, int, int]]:
-    """Yield (va, pa, size, entry) by reading every entry of every table there is."""
+    """Yields (va, pa, size, entry) by reading every entry of every table there is."""
     layout = FORMATS[isa]
     for va, entry, level in _entries(isa, tables, ROOT, layout.top, 0):
         upper = layout.top_half if va >> 12 + layout.levels * layout.index_bits - 1 else 0

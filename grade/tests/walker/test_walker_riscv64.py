@@ -20,7 +20,7 @@ A_PAGE = 0x8765_4000 >> 2  # = 0x21d95000
 
 @pytest.fixture
 def tables() -> Tables:
-    """Root, middle and last table joined by entry 0."""
+    """Returns root, middle and last table joined by entry 0."""
     tables = Tables(base=BASE)
     tables.put(ROOT, 0, 0x2000_0801)  # 0x80002000 >> 2 = 0x20000800, V
     tables.put(MIDDLE, 0, 0x2000_0C01)  # 0x80003000 >> 2 = 0x20000c00, V

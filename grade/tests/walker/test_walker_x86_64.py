@@ -14,7 +14,7 @@ XD = 1 << 63
 
 @pytest.fixture
 def tables() -> Tables:
-    """PML4 at 0x1000, PDPT at 0x2000, PD at 0x3000, PT at 0x4000, all joined by entry 0 with P, R/W, U/S = 7."""
+    """Returns PML4 at 0x1000, PDPT at 0x2000, PD at 0x3000, PT at 0x4000, all joined by entry 0 with P, R/W, U/S = 7."""
     tables = Tables()
     tables.put(0x1000, 0, 0x2007)
     tables.put(0x2000, 0, 0x3007)

@@ -25,12 +25,12 @@ class Tables:
         return MappedMemory(self.ram, self.base)
 
     def put(self, table: int, index: int, entry: int) -> None:
-        """Write the entry number `index` of the table at `table`."""
+        """Writes the entry number `index` of the table at `table`."""
         at = table - self.base + index * self.entry_bytes
         self.ram[at : at + self.entry_bytes] = entry.to_bytes(self.entry_bytes, "little")
 
     def get(self, table: int, index: int) -> int:
-        """Return the entry number `index` of the table at `table`."""
+        """Returns the entry number `index` of the table at `table`."""
         at = table - self.base + index * self.entry_bytes
         return int.from_bytes(self.ram[at : at + self.entry_bytes], "little")
 
@@ -52,7 +52,7 @@ class Builder:
         self.points_to: dict[tuple[int, int], int] = {}
 
     def map(self, va: int, pa: int, flags: frozenset[str], level: int) -> bool:
-        """Write the entries for one page; returns False, and maps nothing, where something else is mapped."""
+        """Writes the entries for one page; returns False, and maps nothing, where something else is mapped."""
         table = self.root
         for above in range(self.top, level, -1):
             index = self._index(va, above)
