@@ -11,6 +11,12 @@
 
 namespace {
 
+// What a user page is answered for which there is no window: it must not cost a frame.
+void ask_for_user_frame() {
+  const auto frame = allocate_user_frame();
+  Fact("user-frame").field("result", frame ? std::string_view("ok") : name(frame.error()));
+}
+
 // Opens windows onto neighbouring frames, all at the same time, and tells what each shows. Stops at a checkpoint while
 // they are open.
 void open_windows(const Arguments& arguments) {
@@ -18,6 +24,7 @@ void open_windows(const Arguments& arguments) {
   const auto pa = arguments.number(1);
   const auto count = arguments.count() > 2 ? arguments.number(2) : std::optional<std::uint64_t>(1);
   if (!pa || !count || *count > windows.size()) return report_misuse("windows", "bad-number");
+  bool is_refused = false;
   for (unsigned i = 0; i < *count; ++i) {
     const PhysAddr frame = PhysAddr{*pa} + i * kPageSize;
     auto opened = TempMap::open(Frame::containing(frame));
@@ -25,10 +32,12 @@ void open_windows(const Arguments& arguments) {
     if (opened) std::memcpy(&word, opened->bytes().data(), sizeof(word));
     Fact fact("window");
     fact.field("number", i).field("pa", frame).field("result", opened ? std::string_view("ok") : name(opened.error()));
-    if (!opened) break;
+    is_refused = !opened.has_value();
+    if (is_refused) break;
     fact.field("va", opened->address()).field("value", Hex{word});
     windows[i].emplace(std::move(*opened));
   }
+  if (is_refused) ask_for_user_frame();
   checkpoint_reached("windows");
 }
 

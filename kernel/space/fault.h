@@ -9,8 +9,8 @@ struct Protection;
 
 // From lab 5 on, fault.cc: brings the page at `va`, which is not there, for an access of that kind: with the contents
 // and the protection that its area promises. An access below the stack makes the stack grow first, if its limit and its
-// guard permit that. kNoArea, kNotPermitted: the process may not do this. kAlreadyMapped: the page is there. kNoMemory;
-// kNoSlot.
+// guard permit that; what it grows by is as its lowest area is. kNoArea, kNotPermitted: the process may not do this.
+// kAlreadyMapped: the page is there. kNoMemory; kNoSlot.
 Result<void> resolve_fault(AddressSpace& space, VirtAddr va, Access access);
 
 // The same for all pages of `size` bytes from `start` on that are not there yet: for whoever is about to copy. Stops at

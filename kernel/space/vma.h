@@ -57,15 +57,15 @@ class VmaList {
   // The lowest area that ends after `va`, so `va` lies in it or below it; null if there is none.
   const Vma* find_from(VirtAddr va) const;
 
-  // Adds an area. kAlreadyMapped if it overlaps another; kTooManyAreas if there would be more than kMost.
+  // Adds an area. kAlreadyMapped if it overlaps another; else kTooManyAreas if there would be more than kMost.
   [[nodiscard]] Result<void> insert(const Vma& area);
 
   // Takes the addresses from `start` to `end` out of all areas; what lies on both sides of them stays. kTooManyAreas if
   // that would leave more than kMost: then nothing has changed.
   [[nodiscard]] Result<void> remove(VirtAddr start, VirtAddr end);
 
-  // Gives the addresses from `start` to `end` another protection. kNoArea if one of them is in no area, kTooManyAreas:
-  // then nothing has changed.
+  // Gives the addresses from `start` to `end` another protection. kNoArea if one of them is in no area, else
+  // kTooManyAreas: then nothing has changed.
   [[nodiscard]] Result<void> protect(VirtAddr start, VirtAddr end, Protection protection);
 
   // The lowest address from `from` on where `size` bytes are in no area and in the user half. kNoMemory.

@@ -102,7 +102,7 @@ TEST_P(PageTableMapRange, StopsWhereTheLowerHalfEnds) {
 
   table = first_table(hardware);
   EXPECT_EQ(outcome(table.map_range(last_page, kPa, 2 * kPageSize, {})), "bad-address");
-  ASSERT_NE(look_up(table, last_page), std::nullopt) << "what was mapped before the failure stays";
+  ASSERT_NE(look_up(table, last_page), std::nullopt) << "a range is mapped upwards, and what was mapped stays";
   EXPECT_EQ(look_up(table, last_page)->address, kPa);
   expect_sound(table);
 }
@@ -111,6 +111,8 @@ TEST_P(PageTableMapRange, StopsAtAPageAlreadyTaken) {
   Table table = first_table(hardware);
   ASSERT_EQ(outcome(table.map(kVa + 2 * kPageSize, kPa, {.write = true})), "ok");
   EXPECT_EQ(outcome(table.map_range(kVa, kBlockPa, 4 * kPageSize, {})), "already-mapped");
+  const Sizes upwards(3, kPageSize);
+  ASSERT_EQ(leaf_sizes(table), upwards) << "a range is mapped upwards, as far as the page that is taken";
   EXPECT_EQ(look_up(table, kVa).value().address, kBlockPa);
   EXPECT_EQ(look_up(table, kVa + kPageSize).value().address, kBlockPa + kPageSize);
   EXPECT_EQ(look_up(table, kVa + 2 * kPageSize).value().address, kPa) << "the page that was there is unchanged";
@@ -141,7 +143,7 @@ TEST_P(PageTableMapRange, OutOfMemoryMidwayKeepsWhatIsMapped) {
   frames().lock()->fail_allocation(hardware.levels);
   const VirtAddr start = kBlockVa + block - 2 * kPageSize;
   EXPECT_EQ(outcome(table.map_range(start, kPa, 4 * kPageSize, {})), "no-memory");
-  EXPECT_EQ(leaf_sizes(table), Sizes(2, kPageSize));
+  EXPECT_EQ(leaf_sizes(table), Sizes(2, kPageSize)) << "a range is mapped upwards, as far as there is memory";
   EXPECT_EQ(frame_counts().used, hardware.levels);
   expect_sound(table);
 

@@ -2,9 +2,10 @@
 
 import errno
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Set
 from signal import SIGSEGV
 
+from grade.boot.frame_records import frame_records
 from grade.boot.kernel_image import KernelImage
 from grade.boot.layout import PAGE, layout_of
 from grade.boot.processes import Process, processes
@@ -486,7 +487,9 @@ def test_slots(boot: Boot, image: KernelImage) -> None:
     guest.run_to("ready")
     marks = _mark(guest, frames, 2 * count)
     for first in (0, count):
+        before = frame_records(guest).in_use
         _check_windows(guest, _windows(guest), (frames + first * PAGE, marks[first:]))
+        _check_no_frame_without_a_window(guest, before)
     guest.run_to("closed")
     check_all_slots_empty(guest, "once the windows are closed")
     _run_to_started(guest, "spin")
@@ -530,6 +533,18 @@ def _check_windows(guest: Guest, windows: list[Fact], marked: tuple[int, list[in
         wanted = f"the window at {va:#x} shows what is in the frame {pa:#x}: {marks[number]:#x}"
         expect(value == marks[number], "stale-temp-mapping", wanted, f"{value:#x}", walk)
     expect(all(entries), "temp-slot-lost", "every slot has its entry", f"{entries.count(0)} have none")
+
+
+def _check_no_frame_without_a_window(guest: Guest, before: Set[int]) -> None:
+    """Checks that a user page is refused while all windows are open, and that this costs no frame."""
+    __tracebackhide__ = True
+    asked = guest.fact("user-frame")
+    refused = asked.values["result"] == "no-slot"
+    wanted = "a frame for a user page is refused while every window is open: no-slot"
+    expect(refused, "wrong-answer", wanted, asked.line, file=_USER_COPY)
+    lost = frame_records(guest).in_use - before
+    wanted = "a frame for a user page that is refused for want of a window is free again"
+    expect(not lost, "frames-leaked", wanted, f"{min(lost, default=0):#x} is still in use", file=_USER_COPY)
 
 
 @milestone("4.7", points=10, witness="WQ")

@@ -122,6 +122,7 @@ def brk_steps(places: Places, heap: int) -> list[Step]:
 
 def far_steps(places: Places) -> list[Step]:
     """Returns steps across the borders of tables of every level, with more than the RAM, and with too many areas."""
+    stack = places.user.stack_top - 40 * PAGE
     many = [mprotect(places.two + number * 2 * PAGE, PAGE, READ) for number in range(70)]
     return [
         (
@@ -146,8 +147,12 @@ def far_steps(places: Places) -> list[Step]:
         ),
         ("they are gone", [munmap(places.one, places.huge + places.huge // 8)]),
         ("there are as many areas as there can be", [mmap(places.two, 140 * PAGE), *many, load(places.two)]),
-        ("the stack grows all the same", [store(places.user.stack_top - 40 * PAGE, 9)]),
+        ("the stack grows all the same", [store(stack, 9)]),
         ("all these areas are gone", [munmap(places.two, 140 * PAGE)]),
+        (
+            "the stack has grown below what may only be read",
+            [mprotect(stack, 2 * PAGE, READ), load(stack - 3 * PAGE), load(stack - PAGE)],
+        ),
     ]
 
 

@@ -17,6 +17,7 @@ from grade.machine.stop import StopKind
 from grade.results.failure import expect, expect_found, fail
 
 _WORD = 8
+_FAULT = "kernel/space/fault.cc"
 
 
 def run_or_end(guest: Guest, va: int, what: str, root: int | None = None) -> CpuState | None:
@@ -108,10 +109,17 @@ def check_promised(guest: Guest, slot: ProcessSlot, wanted: Iterable[Area], when
             cause = "stack-grown-too-far" if theirs.kind == "stack" else "vma-unexpected"
             fail(cause, f"{when}, {slot} has no area at {start:#x}-{end:#x}", f"{theirs}; {listed}")
         if ours is not None and theirs is not None and ours.protection != theirs.protection:
-            fail("vma-wrong-protection", f"{range_} as {ours.protection}", f"{theirs}; {listed}")
+            file = _grown_by(theirs, ours, seen)
+            fail("vma-wrong-protection", f"{range_} as {ours.protection}", f"{theirs}; {listed}", file=file)
         if ours is not None and theirs is not None and ours.kind != theirs.kind:
             fail("vma-wrong-kind", f"{range_} as part of the {ours.kind}", f"{theirs}; {listed}")
     fail("vma-list-broken", f"{when}, the areas of {slot} are {'; '.join(map(str, right))}", listed)
+
+
+def _grown_by(area: Area, right: Area, areas: Iterable[Area]) -> str:
+    """Returns the file that makes the stack grow, if `area` looks as if it came that way; else nothing."""
+    is_below = any(above.start == area.end and (above.kind, above.protection) == ("stack", right.protection) for above in areas)
+    return _FAULT if area.kind == "stack" and is_below else ""
 
 
 def _check_no_page(guest: Guest, slot: ProcessSlot, addresses: range, listed: str) -> None:
