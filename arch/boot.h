@@ -1,5 +1,6 @@
-// The steps of start-up that labs 1 and 2 write, in the order in which they run. map_kernel.cc and leave_low_half.cc
-// are the same for all ISAs, the other files are in arch/<isa>/.
+// The steps of start-up that labs 1 to 3 bring, in the order in which they run. Until its lab a step is an empty
+// function, in a file that is lent. map_kernel.cc, leave_low_half.cc and start.cc are the same for all ISAs, the other
+// files are in arch/<isa>/.
 #pragma once
 
 #include <cstdint>
@@ -23,3 +24,6 @@ extern "C" void move_to_high_half();
 
 // Lab 2, leave_low_half.cc: cuts every tie to the low addresses, then takes the identity map away.
 void leave_low_half();
+
+// From lab 3 on, start.cc: prepares the kernel half, user mode and process 0, which is the caller.
+void start_processes();

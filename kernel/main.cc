@@ -6,9 +6,6 @@
 #include "kernel/base/print.h"
 #include "kernel/frames/frame_allocator.h"
 #include "kernel/monitor/monitor.h"
-// @from 3
-#include "kernel/process/start.h"
-// @end
 
 // Runs at physical addresses, where the kernel was loaded.
 extern "C" void start_low() {
@@ -16,21 +13,15 @@ extern "C" void start_low() {
   Arch::install_traps();
   initialise_frames();
   turn_on_paging();
-  // @from 2
   map_high_half();
-  // @end
 }
 
 // Runs where the kernel stays.
 extern "C" [[noreturn]] void kernel_main() {
-  // @from 2
   leave_low_half();
-  // @end
   Line() << "Pagewalk on " << Arch::kName;
   Fact("boot").field("isa", std::string_view(Arch::kName)).field("nonce", Hex{boot_parameters().nonce});
-  // @from 3
   start_processes();
-  // @end
   Arch::start_timer(kTickMicroseconds);
   run_monitor();
 }

@@ -34,9 +34,7 @@ at_el1:
         adrp    x0, boot_stack_end
         mov     sp, x0                  // the linker script aligns it to a page
         bl      start_low
-        // @from 2
         bl      move_to_high_half       // comes back at the high address
-        // @end
         bl      kernel_main
         .cfi_endproc
 

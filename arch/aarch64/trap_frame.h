@@ -8,6 +8,7 @@
 #define TRAP_FRAME_SIZE 288
 
 #ifndef __ASSEMBLER__
+#include <array>
 #include <cstddef>
 #include <cstdint>
 
@@ -23,4 +24,9 @@ static_assert(offsetof(TrapFrame, elr) == TRAP_FRAME_ELR);
 static_assert(offsetof(TrapFrame, kind) == TRAP_FRAME_KIND);
 static_assert(offsetof(TrapFrame, sp_el0) == TRAP_FRAME_SP_EL0);
 static_assert(sizeof(TrapFrame) == TRAP_FRAME_SIZE);
+
+// The arguments of a system call, x0 to x5, where they lie: to copy them would take longer than many a call.
+inline const std::array<std::uint64_t, 6>& arguments_in(const TrapFrame& frame) {
+  return reinterpret_cast<const std::array<std::uint64_t, 6>&>(frame.x);
+}
 #endif

@@ -39,9 +39,7 @@ bool handle_interrupt(const TrapFrame& frame) {
 }
 
 extern "C" void handle_trap(TrapFrame& frame) {
-  // @from 3
   if (mode_of(frame) == Mode::kUser) return handle_user_trap(frame);
-  // @end
   switch (trap_kind(frame)) {
     case TrapKind::kSynchronous: return handle_synchronous(frame);
     case TrapKind::kInterrupt: handle_interrupt(frame); return;

@@ -23,21 +23,16 @@ Signal signal_for(unsigned exception_class) {
   }
 }
 
-void handle_synchronous(TrapFrame& frame) {
-  const std::uint64_t esr = cpu::read_esr();
-  if (exception_class(esr) == kSystemCall) {
-    const auto& x = frame.x;
-    frame.x[0] = handle_system_call(x[8], {x[0], x[1], x[2], x[3], x[4], x[5]});
-    return;
-  }
+void handle_synchronous(TrapFrame& frame, std::uint64_t esr) {
   if (const auto fault = decode_fault(frame, esr)) return handle_user_fault(*fault);
   const unsigned found = exception_class(esr);
   handle_user_exception(exception_name(found), signal_for(found), esr, VirtAddr{frame.elr});
 }
 
-void handle(TrapFrame& frame) {
+// Handles all but system calls, apart from them: what it keeps in registers, they need not save.
+[[gnu::noinline]] void handle_interruption(TrapFrame& frame) {
   switch (trap_kind(frame)) {
-    case TrapKind::kSynchronous: return handle_synchronous(frame);
+    case TrapKind::kSynchronous: return handle_synchronous(frame, cpu::read_esr());
     case TrapKind::kInterrupt:
       if (handle_interrupt(frame)) handle_user_tick();
       return;
@@ -49,7 +44,11 @@ void handle(TrapFrame& frame) {
 }  // namespace
 
 void handle_user_trap(TrapFrame& frame) {
-  handle(frame);
+  if (trap_kind(frame) == TrapKind::kSynchronous && exception_class(cpu::read_esr()) == kSystemCall) {
+    frame.x[0] = handle_system_call(frame.x[8], arguments_in(frame));
+  } else {
+    handle_interruption(frame);
+  }
   // Nothing but EL0, with interrupts on and no single step, is gone back to.
   CHECK((frame.spsr & kNeverForUser) == 0, frame.spsr);
 }

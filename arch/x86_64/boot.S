@@ -44,9 +44,7 @@ long_mode:
         movl    %eax, %ss
         leaq    boot_stack_end(%rip), %rsp
         call    start_low
-        // @from 2
         call    move_to_high_half       // comes back at the high address
-        // @end
         call    kernel_main
         .cfi_endproc
 

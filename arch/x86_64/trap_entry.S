@@ -23,16 +23,16 @@ trap_stubs:
         .cfi_undefined  rip             // for GDB: a backtrace ends here; `tf` shows what was interrupted
 trap_common:
         pushq   %rax
-        pushq   %rcx
+        pushq   %r9
+        pushq   %r8
+        pushq   %r10
         pushq   %rdx
-        pushq   %rbx
-        pushq   %rbp
         pushq   %rsi
         pushq   %rdi
-        pushq   %r8
-        pushq   %r9
-        pushq   %r10
+        pushq   %rcx
         pushq   %r11
+        pushq   %rbx
+        pushq   %rbp
         pushq   %r12
         pushq   %r13
         pushq   %r14
@@ -47,16 +47,16 @@ trap_return:
         popq    %r14
         popq    %r13
         popq    %r12
-        popq    %r11
-        popq    %r10
-        popq    %r9
-        popq    %r8
-        popq    %rdi
-        popq    %rsi
         popq    %rbp
         popq    %rbx
-        popq    %rdx
+        popq    %r11
         popq    %rcx
+        popq    %rdi
+        popq    %rsi
+        popq    %rdx
+        popq    %r10
+        popq    %r8
+        popq    %r9
         popq    %rax
         addq    $16, %rsp               // vector and error code
         iretq

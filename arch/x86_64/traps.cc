@@ -62,8 +62,6 @@ std::optional<Fault> decode_non_canonical(const TrapFrame& frame) {
 }  // namespace
 
 extern "C" void handle_trap(TrapFrame& frame) {
-  // @from 3
   if (mode_of(frame) == Mode::kUser) return handle_user_trap(frame);
-  // @end
   handle_kernel_trap(frame);
 }

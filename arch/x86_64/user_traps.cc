@@ -55,7 +55,7 @@ bool is_users_doing(std::uint64_t vector) {
 
 void handle_user_trap(TrapFrame& frame) {
   if (frame.vector == kSystemCallVector) {
-    frame.rax = handle_system_call(frame.rax, {frame.rdi, frame.rsi, frame.rdx, frame.r10, frame.r8, frame.r9});
+    frame.rax = handle_system_call(frame.rax, arguments_in(frame));
   } else {
     handle_interruption(frame);
   }

@@ -39,18 +39,18 @@ def ratio_of(figure: Figure, figures: Iterable[Figure]) -> Ratio | None:
     """Returns a figure's ratio to the one of which it is promised to be a multiple; None if there is no such figure."""
     if figure.name not in _RATIOS:
         return None
-    base, target = _RATIOS[figure.name]
+    base, targets = _RATIOS[figure.name]
     value = next((other.value for other in figures if (other.name, other.isa) == (base, figure.isa)), None)
-    return None if value is None else Ratio(base, figure.value / value, target)
+    return None if value is None else Ratio(base, figure.value / value, targets[figure.isa])
 
 
 _TARGETS: dict[str, dict[str, float]] = {
     "boot_wall_ms": {ALL: 60},
-    "null_syscall_insns": {ALL: 136},
-    "yield_round_trip_insns": {ALL: 770},
-    "spawn_exit_wait_insns": {ALL: 47_000},
-    "fork_exit_wait_insns": {ALL: 38_500},
-    "fork_exec_exit_wait_insns": {ALL: 90_000},
+    "null_syscall_insns": {"x86_64": 102, "aarch64": 120},
+    "yield_round_trip_insns": {"x86_64": 660, "aarch64": 505},
+    "spawn_exit_wait_insns": {"x86_64": 42_000, "aarch64": 35_500},
+    "fork_exit_wait_insns": {"x86_64": 35_500, "aarch64": 27_500},
+    "fork_exec_exit_wait_insns": {"x86_64": 82_000, "aarch64": 66_000},
     "grade_lab_warm_s": {ALL: 8},
     "grade_warm_s": {ALL: 45},
     "edit_grade_lab3_wall_s": {ALL: 4},
@@ -73,7 +73,7 @@ _TARGETS: dict[str, dict[str, float]] = {
     "test_quick_wall_s": {ALL: 180},
 }
 
-_RATIOS: dict[str, tuple[str, float]] = {
-    "fork_per_page_insns": ("copy_page_insns", 1.53),
-    "demand_zero_fault_insns": ("zero_page_insns", 2.5),
+_RATIOS: dict[str, tuple[str, dict[str, float]]] = {
+    "fork_per_page_insns": ("copy_page_insns", {"x86_64": 1.24, "aarch64": 1.5}),
+    "demand_zero_fault_insns": ("zero_page_insns", {"x86_64": 1.87, "aarch64": 2.46}),
 }

@@ -282,7 +282,7 @@ CAUSES: dict[str, Cause] = {
     "child-never-runs": Cause("A child was made that never runs, or not to its end.", _FORK),
     "killed-after-fork": Cause("A program that forks was killed, the child or its parent, and did nothing wrong.", _CLONE),
     "status-not-delivered": Cause(
-        "The status of a child is not in the memory of who waited for it.", "kernel/calls/system_calls.cc"
+        "The status of a child is not in the memory of who waited for it.", "kernel/calls/process_calls.cc"
     ),
     "thread-variables-wrong": Cause("Thread-local variables do not hold what fork or execve must leave in them.", _LOAD),
     "process-number-wrong": Cause("Processes share a number, or a new one has not the next.", _FORK),

@@ -1,8 +1,35 @@
-// The system calls that came after lab 3, each with Linux's arguments and errors. A tree of an earlier lab has them not
-// yet.
+// The system calls, each with Linux's arguments and errors. A tree of an earlier lab does not have those of later ones.
 #pragma once
 
 #include "kernel/calls/user_arguments.h"
+
+// From lab 3 on, console_calls.cc.
+
+// read(0, to, size): waits until something was typed. Returns how many bytes of it there are.
+Value system_read(const Arguments6& arguments);
+
+// write(file, from, size): prints, whether the file is 1 or 2. Returns how many bytes were printed.
+Value system_write(const Arguments6& arguments);
+
+// From lab 3 on, process_calls.cc.
+
+Value system_getpid();
+Value system_sched_yield();
+
+// exit(status): does not return.
+Value system_exit(const Arguments6& arguments);
+
+// nanosleep(time, rest).
+Value system_nanosleep(const Arguments6& arguments);
+
+// wait4(pid, status, options, usage): a child, or any if `pid` is -1. Returns its number.
+Value system_wait4(const Arguments6& arguments);
+
+// spawn(program, arguments): starts a child. Returns its number.
+Value system_spawn(const Arguments6& arguments);
+
+// ignore_interrupt(yes): whether Ctrl-C leaves the process alone.
+Value system_ignore_interrupt(const Arguments6& arguments);
 
 // Lab 5, memory_calls.cc: a process's own memory.
 

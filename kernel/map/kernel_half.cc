@@ -10,9 +10,14 @@ constexpr WindowTables<Format::Entry> kMemory;
 
 constinit PhysAddr g_root;
 
-// Where the entry of `table` for `va` leads. It must be a table.
+// The entry of `table`, which is of that level, for `va`.
+inline Decoded entry_of(PhysAddr table, unsigned level, VirtAddr va) {
+  return Format::decode(level, kMemory.read(table, table_index<Format>(va, level)));
+}
+
+// Where that entry leads. It must be a table.
 PhysAddr next_table(PhysAddr table, unsigned level, VirtAddr va) {
-  const Decoded entry = Format::decode(level, kMemory.read(table, table_index<Format>(va, level)));
+  const Decoded entry = entry_of(table, level, va);
   CHECK(entry.kind == EntryKind::kTable, va.raw(), level);
   return entry.address;
 }
@@ -28,11 +33,10 @@ PhysAddr page_table_of(VirtAddr va) {
 PhysAddr make_page_table(VirtAddr va) {
   PhysAddr table = g_root;
   for (unsigned level = Format::kLevels - 1; level > 0; --level) {
-    const unsigned index = table_index<Format>(va, level);
-    if (kMemory.read(table, index) == 0) {
+    if (entry_of(table, level, va).kind == EntryKind::kEmpty) {
       auto made = OwnedFrame::allocate_zeroed();
       CHECK(made.has_value(), va.raw());
-      kMemory.write(table, index, Format::table(made->release().start()));
+      kMemory.write(table, table_index<Format>(va, level), Format::table(made->release().start()));
     }
     table = next_table(table, level, va);
   }
@@ -57,15 +61,12 @@ PhysAddr kernel_root() {
 
 void map_kernel_page(Page page, Frame frame, PageFlags flags) {
   const PhysAddr table = page_table_of(page.start());
-  const unsigned index = table_index<Format>(page.start(), 0);
-  CHECK(kMemory.read(table, index) == 0, page.start().raw());
-  kMemory.write(table, index, Format::leaf(0, frame.start(), flags));
+  CHECK(entry_of(table, 0, page.start()).kind == EntryKind::kEmpty, page.start().raw());
+  kMemory.write(table, table_index<Format>(page.start(), 0), Format::leaf(0, frame.start(), flags));
 }
 
-void unmap_kernel_page(Page page) {
+StaleTlb unmap_kernel_page(Page page) {
   const PhysAddr table = page_table_of(page.start());
-  const unsigned index = table_index<Format>(page.start(), 0);
-  CHECK(kMemory.read(table, index) != 0, page.start().raw());
-  kMemory.write(table, index, 0);
-  Arch::flush_page(page.start());
+  CHECK(entry_of(table, 0, page.start()).kind == EntryKind::kLeaf, page.start().raw());
+  return kMemory.clear(table, table_index<Format>(page.start(), 0), page.start());
 }

@@ -41,7 +41,7 @@ PhysAddr kernel_root();
 // Maps a page of these parts, or takes it away. The page must be free, or mapped. Allocates nothing: the tables are
 // there.
 void map_kernel_page(Page page, Frame frame, PageFlags flags);
-void unmap_kernel_page(Page page);
+[[nodiscard]] StaleTlb unmap_kernel_page(Page page);
 
 // The table of pages behind kTempWindow: entry i maps slot i.
 extern PhysAddr g_temp_window_table;

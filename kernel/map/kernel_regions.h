@@ -12,7 +12,7 @@
 #include "kernel/paging/page_table.h"
 
 using KernelTable = PageTable<Arch::Paging>;
-extern template class PageTable<Arch::Paging>;  // its functions are compiled in kernel_table.cc
+extern template class PageTable<Arch::Paging>;  // its functions are compiled in kernel_table*.cc
 
 struct Region {
   std::string_view name;

@@ -18,7 +18,7 @@ KernelStack::~KernelStack() {
     const Page last = page(--pages_);
     const auto mapping = KernelTable(kernel_root()).lookup(last.start());
     CHECK(mapping.has_value(), last.start().raw());
-    unmap_kernel_page(last);
+    unmap_kernel_page(last).flush();
     const OwnedFrame freed = OwnedFrame::adopt(Frame::containing(mapping->address));
   }
 }

@@ -32,8 +32,7 @@ Result<TempMap> TempMap::open(Frame frame) {
 void TempMap::close() {
   // @lab 4 begin: close
   //: Clear the entry, make the CPU forget it, and only then let others have the slot.
-  Tables().write(temp_window_table(), slot_, 0);
-  Arch::flush_page(address());
+  Tables().clear(temp_window_table(), slot_, address()).flush();
   *g_used.lock() &= ~(std::uint64_t{1} << slot_);
   // @lab 4 end
 }

@@ -1,6 +1,6 @@
 // The page-table engine: one piece of code for every ISA, format and memory. The format says how entries look, the
 // memory where tables are. Here the functions are only declared, each with the file that says how it works. Those files
-// are compiled in one place, kernel_table.cc: whoever changes one of them compiles nothing else again.
+// are compiled in one place each, kernel_table*.cc: whoever changes one of them compiles nothing else again.
 #pragma once
 
 #include <cstdint>
@@ -22,7 +22,8 @@ struct Mapping {
 
 class PageCopier;
 
-// A tree of tables below one root, in the format F, read and written by way of the memory M.
+// A tree of tables below one root, in the format F, read and written by way of the memory M. Where a function could
+// fail for more than one reason, it fails with any of them.
 template <PagingFormat F, TableMemory<typename F::Entry> M = WindowTables<typename F::Entry>>
 class PageTable {
  public:
@@ -92,6 +93,7 @@ class PageTable {
     unsigned level;
   };
   Result<void> copy_entries(TablePair pair, VirtAddr first, VirtAddr last, PageCopier copier);
+  Result<void> copy_pages(TablePair pair, unsigned first, unsigned last, PageCopier copier);
   Result<PhysAddr> table_below(TablePair pair, unsigned index);
 
   PhysAddr root_;

@@ -17,6 +17,7 @@ Result<void> PageTable<F, M>::map_copies(const PageTable& other, VirtAddr start,
 // costs no walk from the root.
 template <PagingFormat F, TableMemory<typename F::Entry> M>
 Result<void> PageTable<F, M>::copy_entries(TablePair pair, VirtAddr first, VirtAddr last, PageCopier copier) {
+  if (pair.level == 0) return copy_pages(pair, table_index<F>(first, 0), table_index<F>(last, 0), copier);
   const std::uint64_t size = level_size<F>(pair.level);
   for (unsigned index = table_index<F>(first, pair.level);; ++index) {
     const VirtAddr entry_last = std::min(last, VirtAddr{first.raw() | (size - 1)});
@@ -24,14 +25,22 @@ Result<void> PageTable<F, M>::copy_entries(TablePair pair, VirtAddr first, VirtA
     if (theirs.kind == EntryKind::kTable) {
       const PhysAddr below = TRY(table_below(pair, index));
       TRY(copy_entries({below, theirs.address, pair.level - 1}, first, entry_last, copier));
-    } else if (theirs.kind == EntryKind::kLeaf) {
-      CHECK(pair.level == 0, first.raw(), pair.level);  // a block is not copied page by page
-      OwnedFrame copy = TRY(copier(theirs));
-      memory_.write(pair.to, index, F::leaf(0, copy.release().start(), theirs.flags));
     }
+    CHECK(theirs.kind != EntryKind::kLeaf, first.raw(), pair.level);  // a block is not copied page by page
     if (entry_last == last) return {};
     first = entry_last + 1;
   }
+}
+
+template <PagingFormat F, TableMemory<typename F::Entry> M>
+Result<void> PageTable<F, M>::copy_pages(TablePair pair, unsigned first, unsigned last, PageCopier copier) {
+  for (unsigned index = first; index <= last; ++index) {
+    const Decoded theirs = F::decode(0, memory_.read(pair.from, index));
+    if (theirs.kind != EntryKind::kLeaf) continue;
+    OwnedFrame copy = TRY(copier(theirs));
+    memory_.write(pair.to, index, F::leaf(0, copy.release().start(), theirs.flags));
+  }
+  return {};
 }
 
 // The table that entry `index` of our table leads to, made if it leads nowhere.

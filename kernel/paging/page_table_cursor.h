@@ -122,4 +122,4 @@ PageTable<F, M>::Cursor::~Cursor() {
   while (here_.level + 1 < F::kLevels) leave_table();
 }
 
-extern template class PageTable<Arch::Paging>::Cursor;  // compiled in kernel_table.cc
+extern template class PageTable<Arch::Paging>::Cursor;  // compiled in kernel_table_cursor.cc

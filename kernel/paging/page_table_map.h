@@ -14,6 +14,7 @@ auto PageTable<F, M>::walk(VirtAddr va, unsigned level) const -> Slot {
   //: Start at the root, whose level is F::kLevels - 1. While you are above `level`, decode the entry of `va`: if it is a
   //: table, go on with that one, one level below. slot() reads and decodes an entry, and says where it is.
   PhysAddr table = root_;
+#pragma GCC unroll 4  // a level's shift is then a constant
   for (unsigned above = F::kLevels - 1; above > level; --above) {
     const Decoded entry = F::decode(above, memory_.read(table, table_index<F>(va, above)));
     if (entry.kind != EntryKind::kTable) return slot(table, above, va);

@@ -7,6 +7,7 @@
 #include "arch/arch.h"
 #include "kernel/base/layout.h"
 #include "kernel/frames/frame.h"
+#include "kernel/paging/stale_tlb.h"
 
 template <typename M, typename Entry>
 concept TableMemory = requires(const M memory, PhysAddr table, unsigned index, Entry entry, VirtAddr va) {
@@ -28,6 +29,12 @@ class WindowTables {
   void write(PhysAddr table, unsigned index, Entry entry) const {
     *entry_at(table, index) = entry;
     Arch::table_written();
+  }
+
+  // Clears the entry that maps `va`.
+  [[nodiscard]] StaleTlb clear(PhysAddr table, unsigned index, VirtAddr va) const {
+    write(table, index, 0);
+    return StaleTlb(va);
   }
 
   Result<OwnedFrame> allocate() const { return OwnedFrame::allocate_zeroed(); }

@@ -1,5 +1,5 @@
-#include "kernel/process/start.h"
-
+// The step of start-up after which there can be processes.
+#include "arch/boot.h"
 #include "arch/user_mode.h"
 #include "kernel/map/kernel_half.h"
 #include "kernel/process/process.h"

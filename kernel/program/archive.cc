@@ -56,6 +56,7 @@ std::optional<std::uint64_t> number_of(Header header, Field field) {
 // The sum of the header's bytes, those of the checksum counted as spaces.
 std::uint64_t checksum_of(Header header) {
   std::uint64_t sum = kChecksum.length * ' ';
+#pragma GCC unroll 8  // or a thirtieth of what starting a program takes would be this loop
   for (const std::byte byte : header) sum += std::to_integer<unsigned>(byte);
   for (const char c : characters_of(header, kChecksum)) sum -= static_cast<unsigned char>(c);
   return sum;

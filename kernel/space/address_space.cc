@@ -38,8 +38,10 @@ Result<AddressSpace> AddressSpace::create() {
   //: Allocate a cleared frame for the root. If one root serves both halves, copy the kernel's entries from
   //: kernel_root(): those from kUserSlots on. Copy entries and not tables, so that the tables stay everybody's.
   OwnedFrame root = TRY(OwnedFrame::allocate_zeroed());
+  const PhysAddr from = kernel_root(), to = root.address();
+#pragma GCC unroll 8  // as in free_entries()
   for (unsigned slot = kUserSlots; slot < kEntriesPerTable<Format>; ++slot) {
-    Tables().write(root.address(), slot, Tables().read(kernel_root(), slot));
+    Tables().write(to, slot, Tables().read(from, slot));
   }
   return AddressSpace(root.release().start());
   // @lab 3 end

@@ -39,12 +39,14 @@ bool is_same(PhysAddr one, PhysAddr other, VirtAddr va) {
 // runs at each switch.
 bool is_writable(PhysAddr root, VirtAddr va) {
   PhysAddr table = root;
-  for (unsigned level = kRootLevel;; --level) {
+#pragma GCC unroll 4  // a level's shift is then a constant
+  for (unsigned level = Format::kLevels; level-- > 0;) {
     const Decoded entry = Format::decode(level, kMemory.read(table, table_index<Format>(va, level)));
     if (entry.kind == EntryKind::kLeaf) return entry.flags.write && !entry.flags.user;
     if (entry.kind != EntryKind::kTable) return false;
     table = entry.address;
   }
+  return false;
 }
 
 }  // namespace

@@ -91,11 +91,17 @@ add_judged(vma_tests STUDENT vma SERVES serve_vma ASKS judged_vma TESTS vma_test
 
 # What no milestone judges, for it takes the work of several labs: user memory, windows and all. The MMU is a judge.
 add_tests(user_memory_tests
-  SOURCES address_space kernel_half kernel_table temp_map user_copy fault memory_map space_with_map vma clone mmu
-  TESTS user_memory_tests)
+  SOURCES address_space kernel_half kernel_table kernel_table_cursor kernel_table_copy temp_map user_copy fault memory_map
+    space_with_map vma clone mmu
+  TESTS address_space_test temp_map_test user_copy_test fault_test clone_test)
 find_sources(judge mmu)
 set_property(SOURCE ${judge} PROPERTY COMPILE_OPTIONS -fno-sanitize=all -O1)
-spare_undefined(user_memory_tests)
+# The tests in one unit: gtest and the kernel's headers take longer to compile than all of them.
+if(TARGET user_memory_tests)
+  find_sources(tests address_space_test temp_map_test user_copy_test fault_test clone_test)
+  set_property(SOURCE ${tests} PROPERTY UNITY_GROUP tests)
+  set_target_properties(user_memory_tests PROPERTIES UNITY_BUILD ON UNITY_BUILD_MODE GROUP)
+endif()
 
 # What no milestone judges, for it is given.
 add_tests(given_tests

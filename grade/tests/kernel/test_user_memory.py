@@ -38,7 +38,11 @@ FLUSHES_TOO_LATE = Mistake(
     stale.flush();
 """,
 )
-NEVER_FLUSHES = Mistake("kernel/map/temp_map.cc", "  Arch::flush_page(address());\n", "")
+NEVER_FLUSHES = Mistake(
+    "kernel/map/temp_map.cc",
+    "Tables().clear(temp_window_table(), slot_, address()).flush();",
+    "Tables().write(temp_window_table(), slot_, 0);",
+)
 LEAKS = Mistake(
     "kernel/space/clone.cc",
     "const TempMap from = TRY(TempMap::open(Frame::containing(page.address)));",
