@@ -2,19 +2,17 @@
 
 from collections.abc import Callable, Iterator
 
-from grade.boot.frame_records import frame_records
 from grade.boot.layout import PAGE
-from grade.checks.free_frames import check_free_frames, check_zones
 from grade.checks.leaf_checks import cause_of_second_mapping, check_global, check_nothing_else
 from grade.checks.settings import check_settings, fail_for, on_another_cpu, settings_of
 from grade.diagnosis.defects import cause_in_defect
-from grade.diagnosis.fault_cause import Attempt, cause_of_fault, cause_of_hole
+from grade.diagnosis.fault_cause import cause_of_hole
 from grade.guest.guest import Guest
 from grade.isa import Isa
 from grade.isa.board import Region
 from grade.isa.control import Settings
 from grade.results.failure import expect, fail
-from grade.walker import Access, Mapping, RadixWalker, Walk, coalesce
+from grade.walker import Mapping, RadixWalker, Walk, coalesce
 
 
 def kernel_mappings(guest: Guest) -> list[Mapping]:
@@ -99,15 +97,6 @@ def _first_hole(ranges: list[tuple[int, int]], start: int, end: int) -> int | No
         if at >= end:
             return None
     return at
-
-
-def check_reachable(guest: Guest, va: int, access: Access) -> None:
-    """Checks that the tables permit the kernel that access."""
-    __tracebackhide__ = True
-    refused = guest.walker().would_fault(va, access.value, user=False)
-    if refused is not None:
-        cause = cause_of_fault(guest, Attempt(va, access, moved=True))
-        fail(cause, f"the kernel can {access.value} {va:#x}", refused, guest.walk(va))
 
 
 def check_offset(guest: Guest, cause: str) -> None:
@@ -217,40 +206,6 @@ def _check_region_leaf(walker: RadixWalker, region: Region, mapping: Mapping, of
     memory = "device" if region.device else "normal"
     wanted = f"{region.name} is mapped as {memory} memory"
     expect(mapping.memory == memory, "wrong-memory-type", wanted, f"{mapping.va:#x} is {mapping.memory} memory", walk, of_types)
-
-
-def check_everything_high(guest: Guest) -> None:
-    """Checks that every address that the CPU itself holds is in the kernel's half."""
-    __tracebackhide__ = True
-    cpu = guest.cpu()
-    held = [("pc", cpu.pc, "pc-still-low"), ("sp", cpu.sp, "stack-still-low")]
-    for name, va, cause in held:
-        _check_high(guest, name, va, cause)
-    with guest.reading_traps():
-        for one in guest.isa.traps.addresses_held(guest, cpu):
-            _check_high(guest, one.what, one.va, one.cause)
-
-
-def _check_high(guest: Guest, name: str, va: int, cause: str) -> None:
-    __tracebackhide__ = True
-    expect(va >= guest.offset, cause, f"{name} is at or above {guest.offset:#x}", f"it is {va:#x}", guest.walk(va))
-
-
-def check_low_half_is_given_back(guest: Guest) -> None:
-    """Checks that the lower half's root is empty, and that the only frames in use are the tables that can be reached."""
-    __tracebackhide__ = True
-    walker, roots = guest.walker(), guest.cpu().roots
-    root = roots.get("user", roots["kernel"])
-    if walker.walk(0).fault != "walk-disabled":
-        for slot, va in walker.root_slots(walker.windows[0]).items():
-            entry = guest.read_word(root + walker.entry_bytes * slot, walker.entry_bytes)
-            wanted = f"the lower half of the root at {root:#x} is empty"
-            expect(entry == 0, "freed-table-still-linked", wanted, f"slot {slot} holds {entry:#x}", walker.walk(va))
-    zones = check_zones(guest)
-    tables, frames = len(walker.tables()), len(frame_records(guest).in_use)
-    wanted = f"{tables} frames in use: the tables that the roots lead to"
-    expect(frames == tables, "tables-not-given-back", wanted, f"there are {frames}")
-    check_free_frames(guest, zones, "kernel/map/leave_low_half.cc")
 
 
 def check_nothing_at(guest: Guest, region: Region, cause: str) -> None:

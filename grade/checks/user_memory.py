@@ -5,8 +5,9 @@ import string
 
 from grade.boot.layout import PAGE
 from grade.boot.promises import awaited_page
-from grade.checks.process_checks import live_root, walk_in
+from grade.checks.process_checks import walk_in
 from grade.guest.guest import Guest
+from grade.inspect.spaces import live_root
 from grade.results.failure import expect_found
 
 

@@ -3,6 +3,8 @@
 import random
 from collections.abc import Callable
 
+from high_checks import check_everything_high, check_low_half_is_given_back, check_reachable
+
 from grade.boot.kernel_image import KernelImage
 from grade.boot.layout import PAGE, layout_of
 from grade.boot.unused_pages import unused_pages
@@ -13,11 +15,8 @@ from grade.checks.map_checks import (
     check_between,
     check_census,
     check_census_on_other_cpus,
-    check_everything_high,
-    check_low_half_is_given_back,
     check_offset,
     check_own_root,
-    check_reachable,
     kernel_mappings,
 )
 from grade.checks.settings import check_settings

@@ -5,14 +5,16 @@ import subprocess
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from half_checks import check_loaded
+
 from grade.boot.layout import PAGE
 from grade.boot.processes import Process, processes
 from grade.boot.promises import is_awaited
-from grade.checks.process_checks import check_loaded, live_root
 from grade.diagnosis.defects import cause_in_bits
 from grade.diagnosis.process_ends import ROOTS
 from grade.guest.guest import Guest
 from grade.guest.trapped import Trap, trap_frame_of
+from grade.inspect.spaces import live_root
 from grade.isa.registers import CpuState
 from grade.isa.traps import Need
 from grade.results.failure import expect, expect_found, fail

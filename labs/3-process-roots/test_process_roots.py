@@ -5,6 +5,7 @@ from collections.abc import Callable
 from pathlib import Path
 from signal import SIGILL, SIGSEGV
 
+from half_checks import check_disjoint, check_kernel_leaves, check_loaded, check_user_half
 from switch_checks import check_next_root, check_no_red_zone, check_registers_kept, check_root_of_parent, run_into_user_mode
 
 from grade.boot.frame_records import frame_records
@@ -18,24 +19,13 @@ from grade.checks.discipline import BootWitnessed, check_discipline
 from grade.checks.host_tests import check_host_tests
 from grade.checks.ledger import check_ledger
 from grade.checks.map_checks import check_all_regions_mapped
-from grade.checks.process_checks import (
-    check_disjoint,
-    check_kernel_half,
-    check_kernel_leaves,
-    check_kernel_stacks,
-    check_loaded,
-    check_user_half,
-    live_root,
-    living,
-    user_mappings,
-    user_word,
-    walk_in,
-)
+from grade.checks.process_checks import check_kernel_half, check_kernel_stacks, living, user_mappings, user_word, walk_in
 from grade.checks.settings import check_settings, on_another_cpu
 from grade.diagnosis import diagnose
 from grade.diagnosis.process_ends import ROOTS
 from grade.guest.guest import Guest
 from grade.guest.trapped import result_register, run_to_system_call, run_to_undefined_instruction, run_to_user_tick
+from grade.inspect.spaces import live_root
 from grade.isa import Isa, isa_called
 from grade.ladder.build import Kernel
 from grade.machine.stop import Stop, StopKind

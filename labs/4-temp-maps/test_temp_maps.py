@@ -5,6 +5,8 @@ import random
 from collections.abc import Callable, Set
 from signal import SIGSEGV
 
+from window_watch import check_private, window_writes
+
 from grade.boot.frame_records import frame_records
 from grade.boot.kernel_image import KernelImage
 from grade.boot.layout import PAGE, layout_of
@@ -14,17 +16,11 @@ from grade.boot.user_image import UserImage, loaded_pages, user_image
 from grade.checks.discipline import BootWitnessed, check_discipline
 from grade.checks.leaf_checks import check_windows_alone_lead_beyond
 from grade.checks.ledger import check_ledger
-from grade.checks.process_checks import live_root, user_mappings, walk_in
+from grade.checks.process_checks import user_mappings, walk_in
 from grade.checks.user_memory import random_letters, read_user, write_user
-from grade.checks.window_checks import (
-    check_all_slots_empty,
-    check_private,
-    slot_address,
-    window_entries,
-    window_table,
-    window_writes,
-)
+from grade.checks.window_checks import check_all_slots_empty, slot_address, window_entries, window_table
 from grade.guest.guest import Guest
+from grade.inspect.spaces import live_root
 from grade.machine.facts import Fact
 from grade.plugin import milestone
 from grade.results.failure import expect, expect_found, fail

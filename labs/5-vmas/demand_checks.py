@@ -7,9 +7,10 @@ from grade.boot.layout import PAGE, UserLayout
 from grade.boot.process_slots import Area, ProcessSlot, memory_map, process_slots
 from grade.boot.user_image import UserImage
 from grade.checks.area_checks import check_list
-from grade.checks.process_checks import live_root, user_mappings, walk_in
+from grade.checks.process_checks import user_mappings, walk_in
 from grade.diagnosis import diagnose
 from grade.guest.guest import Guest
+from grade.inspect.spaces import live_root
 from grade.isa import Isa
 from grade.isa.code import rounded_up
 from grade.isa.registers import CpuState

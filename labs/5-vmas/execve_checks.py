@@ -11,10 +11,10 @@ from grade.boot.frame_records import frame_records
 from grade.boot.layout import PAGE
 from grade.boot.user_image import UserImage
 from grade.checks.memory_state import Memory, check_same_memory, memory_of
-from grade.checks.process_checks import live_root
 from grade.checks.user_memory import write_user
 from grade.diagnosis.diagnose import unexpected_end
 from grade.guest.guest import Guest
+from grade.inspect.spaces import live_root
 from grade.machine.stop import StopKind
 from grade.results.failure import expect, fail
 

@@ -37,10 +37,11 @@ from grade.checks.area_checks import check_areas, present_pages
 from grade.checks.discipline import BootWitnessed, check_discipline
 from grade.checks.host_tests import check_host_tests
 from grade.checks.ledger import check_frames, check_ledger
-from grade.checks.process_checks import live_root, user_mappings, walk_in
+from grade.checks.process_checks import user_mappings, walk_in
 from grade.checks.user_memory import random_letters, read_user, write_user
 from grade.diagnosis.process_ends import killed_process
 from grade.guest.guest import Guest
+from grade.inspect.spaces import live_root
 from grade.isa import isa_called
 from grade.plugin import milestone
 from grade.results.failure import Failure, expect, expect_found, fail

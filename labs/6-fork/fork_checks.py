@@ -9,10 +9,11 @@ from grade.boot.layout import PAGE
 from grade.boot.process_slots import ProcessSlot, memory_map, process_slots
 from grade.checks.area_checks import permissions
 from grade.checks.memory_state import Memory, check_same_memory, memory_of, promises_of
-from grade.checks.process_checks import live_root, user_mappings, user_tables, walk_in
+from grade.checks.process_checks import user_mappings, user_tables, walk_in
 from grade.guest.guest import Guest
 from grade.guest.trapped import SystemCall, run_to_system_call
 from grade.guest.user_return import UserReturn, go_to_user_mode, run_to_turn, trapped_registers
+from grade.inspect.spaces import live_root
 from grade.isa.registers import Registers
 from grade.results.failure import expect, expect_found, fail
 from grade.walker import Mapping

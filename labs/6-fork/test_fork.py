@@ -30,13 +30,14 @@ from grade.checks.area_checks import check_areas
 from grade.checks.discipline import BootWitnessed, check_discipline
 from grade.checks.ledger import check_frames, check_ledger
 from grade.checks.memory_state import check_same_memory, memory_of
-from grade.checks.process_checks import check_kernel_half, check_kernel_stacks, live_root, user_mappings, walk_in
+from grade.checks.process_checks import check_kernel_half, check_kernel_stacks, user_mappings, walk_in
 from grade.checks.user_memory import random_letters, read_user, write_user
 from grade.checks.window_checks import check_all_slots_empty, window_table
 from grade.diagnosis.process_ends import killed_process
 from grade.guest.guest import Guest
 from grade.guest.trapped import run_to_system_call
 from grade.guest.user_return import go_to_user_mode, run_to_turn, thread_pointer
+from grade.inspect.spaces import live_root
 from grade.plugin import milestone
 from grade.results.failure import expect, fail
 

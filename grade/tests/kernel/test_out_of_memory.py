@@ -10,9 +10,9 @@ import pytest
 from grade.boot.frame_records import allocations_to_failure, fail_allocation, frame_records
 from grade.boot.process_slots import memory_map, process_slots
 from grade.boot.user_image import user_image
-from grade.checks.process_checks import live_root
 from grade.diagnosis.diagnose import unexpected_end
 from grade.guest.guest import Guest
+from grade.inspect.spaces import live_root
 from grade.isa import ISAS
 from grade.ladder.build import Kernel, build_kernel
 from grade.ladder.trees import find_root
