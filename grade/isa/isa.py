@@ -1,6 +1,6 @@
 """An ISA as the grader sees it: what it must know about the board, the registers, the page tables, the traps and the code."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from re import Pattern
 
@@ -26,6 +26,8 @@ class Isa:
     traps: Traps
     code: Code
     barriers: Barriers
+    aims: Mapping[str, float]
+    """What `./pagewalk bench` is to measure at most on this ISA: instructions, or multiples of another figure."""
     exception_reader: Callable[[], ExceptionReader]
     """Makes a reader of QEMU's log of the exceptions that the CPU takes."""
     recorded_on: Pattern[str]

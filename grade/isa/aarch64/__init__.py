@@ -58,6 +58,15 @@ ISA = Isa(
     barriers=Barriers(  # D8.13, B2.4.4
         tables="dsb ishst", invalidation="dsb ish", instructions="isb", cleaned="dsb ish", old_code="ic iallu"
     ),
+    aims={
+        "null_syscall_insns": 120,
+        "yield_round_trip_insns": 505,
+        "spawn_exit_wait_insns": 35_500,
+        "fork_exit_wait_insns": 27_500,
+        "fork_exec_exit_wait_insns": 66_000,
+        "fork_per_page_insns": 1.5,
+        "demand_zero_fault_insns": 2.46,
+    },
     exception_reader=ArmExceptions,
     recorded_on=re.compile(r"(?<!--isa )aarch64|\b(?:TTBR|VBAR|ELR|SCTLR|x\d+ =)|0xffff0[0-9a-f]{11}|0x4[0-7][0-9a-f]{6}\b"),
 )

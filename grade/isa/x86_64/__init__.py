@@ -46,6 +46,15 @@ ISA = Isa(
         below_stack_pointer=re.compile(r"-0x[0-9a-f]+\(%rsp[,)]"),
     ),
     barriers=Barriers(),  # stores and invalidations count at once, 4.10.4 and 11.6
+    aims={
+        "null_syscall_insns": 102,
+        "yield_round_trip_insns": 660,
+        "spawn_exit_wait_insns": 42_000,
+        "fork_exit_wait_insns": 35_500,
+        "fork_exec_exit_wait_insns": 82_000,
+        "fork_per_page_insns": 1.24,
+        "demand_zero_fault_insns": 1.87,
+    },
     exception_reader=X86Exceptions,
     recorded_on=re.compile(r"(?<!--isa )x86_64|\b(?:[re][abcd]x|[re][is]p|cr[0234]|PML4E)\b|0xffff8[0-9a-f]{11}"),
 )
