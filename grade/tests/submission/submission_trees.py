@@ -2,7 +2,10 @@
 
 from pathlib import Path
 
+import pytest
+
 from grade.cutting.cutter import cut
+from grade.ladder.labs import LadderError
 from grade.ladder.trees import Tree
 from grade.submission.laid_out import LaidOut, laid_out, tree_in
 from grade.submission.sandbox import refusal
@@ -59,3 +62,12 @@ def laid_file(found: LaidOut, path: str, lab: int | None = None) -> str:
 def why(found: LaidOut) -> dict[str, str]:
     """Returns what was left out, and why."""
     return {left.path: left.why for left in found.selections[-1].left_out}
+
+
+def refused(main: Tree, source: object, *labs: int) -> str:
+    """Returns the clear line that it is refused with."""
+    with pytest.raises(LadderError) as caught:
+        hand_in(main, source, *labs)
+    assert str(caught.value).startswith(f"{source}: ") and "\n" not in str(caught.value)
+    assert not (main.root / "build/submissions").exists() or not list((main.root / "build/submissions").glob("*/"))
+    return str(caught.value)

@@ -11,20 +11,9 @@ from grade.ladder.labs import LadderError
 from grade.ladder.trees import Tree
 from grade.submission.entries import LARGEST_FILE
 from grade.submission.laid_out import laid_out, notes_on, tree_in
-from grade.tests.submission.submission_trees import clone, hand_in, laid_file, small_main, why
+from grade.tests.submission.submission_trees import clone, hand_in, laid_file, why
 
 OWNED = ["arch/aarch64/map.cc", "arch/x86_64/map.cc", "kernel/high.cc", "kernel/map.h"]
-
-
-@pytest.fixture
-def main(tmp_path: Path) -> Tree:
-    return small_main(tmp_path / "main")
-
-
-@pytest.fixture
-def student(main: Tree, tmp_path: Path) -> Path:
-    """Returns a clone of lab 2."""
-    return clone(main, 2, tmp_path / "alice")
 
 
 def everything(root: Path) -> dict[str, bytes]:
