@@ -17,12 +17,12 @@ class _Commands(click.Group):
     """The commands; --help offers those that work in this tree."""
 
     def list_commands(self, context: click.Context) -> list[str]:
-        """The names that --help shows."""
+        """Returns the names that --help shows."""
         hidden = ONLY_HANDED_OUT if is_main() else ONLY_IN_MAIN
         return [name for name in super().list_commands(context) if name not in hidden]
 
     def get_command(self, context: click.Context, name: str) -> click.Command | None:
-        """The command of this name, or None. One that only main has is no misspelling in a handed-out tree."""
+        """Returns the command of this name, or None. One that only main has is no misspelling in a handed-out tree."""
         if name in ONLY_IN_MAIN and not is_main():
             raise CannotRun(f"{name} works in main, from which this tree of lab {own_tree().lab} was made")
         return super().get_command(context, name)
@@ -57,7 +57,7 @@ if is_main():
 
 
 def main() -> None:
-    """The entry point: all commands, with exit status 2 for a wrong command line, and for a bug of the grader's own."""
+    """Runs the command line: all commands, with exit status 2 for a wrong command line, and for a bug of the grader's own."""
     try:
         pagewalk(prog_name="./pagewalk")
     except Exception:  # whatever it is, it is no verdict about a student

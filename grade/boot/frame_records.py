@@ -87,5 +87,5 @@ def fill_of_freed(guest: Sight) -> int:
 
 
 def is_fill_of_freed(guest: Sight, number: int) -> bool:
-    """Whether a number of 64 bits was read from a freed frame; something may have been added to its lowest digits."""
+    """Returns whether a number of 64 bits was read from a freed frame; something may have been added to its lowest digits."""
     return f"{fill_of_freed(guest):02x}" * 4 in f"{number % (1 << 64):016x}"

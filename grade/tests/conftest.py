@@ -25,7 +25,7 @@ Record = Callable[[Outcome], None]
 
 @pytest.fixture(scope="session", autouse=True)
 def _own_failures(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
-    """Each worker of pytest has its own last failures; those of whoever runs the tests stay."""
+    """Keeps the last failures of each worker apart; those of whoever runs the tests stay."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv(ELSEWHERE, str(tmp_path_factory.mktemp("failed")))
         yield
@@ -39,7 +39,7 @@ def record(record_property: Callable[[str, object], None]) -> Record:
 
 @pytest.fixture(scope="module", params=ISAS)
 def kernel(request: pytest.FixtureRequest) -> Kernel:
-    """The kernel of the whole tree, on each ISA."""
+    """Returns the kernel of the whole tree, on each ISA."""
     return build_kernel(_ROOT, request.param)
 
 
@@ -69,7 +69,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """The process that sees the reports of all workers gathers."""
+    """Gathers in the process that sees the reports of all workers."""
     if not hasattr(config, "workerinput"):
         config.pluginmanager.register(_Gatherer(), "pagewalk-gatherer")
 

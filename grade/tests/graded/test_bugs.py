@@ -48,7 +48,7 @@ def _outcome(finding: Finding) -> Outcome:
 
 
 def _problem(finding: Finding) -> str | None:
-    """What is wrong with what was found, if anything is."""
+    """Returns what is wrong with what was found, if anything is."""
     if not finding.caught:
         return f"{', '.join(finding.missing)} did not fail"
     wrong = (f"{number}: {finding.causes_seen.get(number)}, not {cause}" for number, cause in finding.wrong_causes.items())

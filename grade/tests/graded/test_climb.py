@@ -54,7 +54,7 @@ OTHER_STYLE = "{BasedOnStyle: LLVM, IndentWidth: 4, ColumnLimit: 90, SortInclude
 
 
 def run(folder: Path, *command: str | Path, status: int = 0) -> str:
-    """The output of a command that must end with this status, without the settings of whoever runs the tests."""
+    """Returns the output of a command that must end with this status, without the settings of whoever runs the tests."""
     environment = {name: value for name, value in os.environ.items() if not name.startswith(("GIT_", "PYTEST_"))}
     environment |= {"GIT_CONFIG_GLOBAL": os.devnull, "GIT_CONFIG_NOSYSTEM": "1", "PAGEWALK_PYTHON": sys.executable}
     for role in ("AUTHOR", "COMMITTER"):
@@ -69,7 +69,7 @@ def git(folder: Path, *arguments: str) -> str:
 
 
 def published(folder: Path, *options: str) -> Path:
-    """The repository that ./pagewalk handout makes of main as it stands, with what is not committed yet."""
+    """Returns the repository that ./pagewalk handout makes of main as it stands, with what is not committed yet."""
     main, course = folder / "main", folder / "course"
     listed = git(ROOT, "ls-files", "-co", "--exclude-standard", "-z").split("\0")
     for name in filter(None, listed):
@@ -82,7 +82,7 @@ def published(folder: Path, *options: str) -> Path:
 
 
 def clone(course: Path, branch: str) -> Path:
-    """A student's clone, on a branch of his own that begins at `branch`."""
+    """Returns a student's clone, on a branch of his own that begins at `branch`."""
     work = Path(mkdtemp(prefix="work-", dir=course.parent))
     git(course.parent, "clone", "--quiet", str(course), str(work))
     git(work, "switch", "--quiet", "--create", "work", f"origin/{branch}")
@@ -103,7 +103,7 @@ def merge(work: Path, branch: str) -> None:
 
 
 def solution(lab: int, isas: tuple[str, ...]) -> dict[str, str]:
-    """What the student of this lab has to write: the owned files, with the reference in them."""
+    """Returns what the student of this lab has to write: the owned files, with the reference in them."""
     owned = LABS[lab - 1].owns
     return {path: content.decode() for path, (content, _) in render(ROOT, lab, lab, isas).items() if owned(path)}
 
@@ -112,7 +112,7 @@ def solution(lab: int, isas: tuple[str, ...]) -> dict[str, str]:
 
 
 def in_own_hand(path: str, text: str) -> str:
-    """The file as a student might have written it: it does the same, and hardly a line is the reference's."""
+    """Returns the file as a student might have written it: it does the same, and hardly a line is the reference's."""
     if path.endswith(".S"):
         return "// My notes: first by hand, then here.\n" + text.replace("\n        ", "\n    ") + "// That was all.\n"
     for old, new in RENAMED[path].items():
@@ -128,7 +128,7 @@ def in_own_hand(path: str, text: str) -> str:
 
 
 def write_lab(work: Path, lab: int, isas: tuple[str, ...]) -> None:
-    """A student's commit: the lab in a hand of his own, notes, and comments in a given file."""
+    """Makes a student's commit: the lab in a hand of his own, notes, and comments in a given file."""
     files = {path: in_own_hand(path, text) for path, text in solution(lab, isas).items()}
     files["NOTES.md"] = f"Lab {lab} took me a while.\n"
     if path := EDITED.get(lab):
@@ -140,7 +140,7 @@ def write_lab(work: Path, lab: int, isas: tuple[str, ...]) -> None:
 
 
 def grade(work: Path, *options: str) -> dict[str, str]:
-    """The status of each milestone, by number."""
+    """Returns the status of each milestone, by number."""
     file = work.with_name("results.json")
     run(work, work / "pagewalk", "grade", "-j", "1", "--json", file, *options)
     assert git(work, "status", "--porcelain") == ""  # a student commits nothing by mistake
@@ -148,12 +148,12 @@ def grade(work: Path, *options: str) -> dict[str, str]:
 
 
 def booted_milestones(lab: int) -> list[str]:
-    """The numbers of the lab's own milestones that need no host test."""
+    """Returns the numbers of the lab's own milestones that need no host test."""
     return [known.number for known in milestones_of([LABS[lab - 1]]) if "H" not in known.witness]
 
 
 def asked_of(lab: int, isa: str) -> list[str]:
-    """The milestones that the climb grades: on the way each lab's own, at the top those of all labs.
+    """Returns the milestones that the climb grades: on the way each lab's own, at the top those of all labs.
 
     The host tests, whose build takes longer than all else, run once: at the top, for the first ISA. What a lab's kernel
     owes to earlier labs before the top is graded in main, on the same code in main's own hand.
@@ -186,12 +186,12 @@ def test_a_student_climbs_all_labs(isa: str, tmp_path: Path) -> None:
 
 @pytest.fixture(scope="module")
 def course(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The handout of a course with all ISAs."""
+    """Returns the handout of a course with all ISAs."""
     return published(tmp_path_factory.mktemp("climb"), "--solutions", "--catch-up", "3")
 
 
 def without_markers(text: str) -> str:
-    """The text of main as it reads in the highest lab, solved. Empty lines count as one."""
+    """Returns the text of main as it reads in the highest lab, solved. Empty lines count as one."""
     marker = r"^[ \t]*(?://|#|<!--|/\*)[ \t]*@"
     text = re.sub(rf"{marker}main\b.*?{marker}end\b.*?\n", "", text, flags=re.MULTILINE | re.DOTALL)
     text = re.sub(rf"{marker}(?:lab|from|end)\b.*\n|^[ \t]*//:.*\n", "", text, flags=re.MULTILINE)
@@ -199,7 +199,7 @@ def without_markers(text: str) -> str:
 
 
 def formatted(path: str, text: str) -> str:
-    """C++ as clang-format makes it: it takes a marker for a comment, which keeps the lines around it apart."""
+    """Returns C++ as clang-format makes it: it takes a marker for a comment, which keeps the lines around it apart."""
     if not path.endswith((".h", ".cc")):
         return text
     command = ["clang-format", f"--assume-filename={ROOT / path}"]
@@ -207,7 +207,7 @@ def formatted(path: str, text: str) -> str:
 
 
 def is_for_students(path: str) -> bool:
-    """What the ladder has of main. Of grade/ it has what the clone needs to grade itself, as the climb shows."""
+    """Returns what the ladder has of main. Of grade/ it has what the clone needs to grade itself, as the climb shows."""
     texts = ("docs/class.md", "docs/instructor.md", "docs/graded.md", "CHANGELOG.md", "CONTRIBUTING.md", ".github/")
     for_instructors = (*texts, "pyproject.toml", ".flake8")
     return not path.startswith((".ci/", "grade/", "kernel/tests/fuzz/", *for_instructors)) and not re.match(

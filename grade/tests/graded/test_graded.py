@@ -39,7 +39,7 @@ VARIANT = Outcome(Kind.VARIANT, 1, "x86_64", "recursive", is_right=True)
 
 
 def shown(outcomes: list[Outcome]) -> list[list[str]]:
-    """The cells of the table's rows."""
+    """Returns the cells of the table's rows."""
     columns = table(COUNTS, outcomes).columns
     return [list(row) for row in zip(*(column.cells for column in columns), strict=True)]
 

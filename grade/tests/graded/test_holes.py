@@ -50,7 +50,7 @@ ONE_EACH = [
 
 
 def stations() -> list[tuple[Exercise, set[str]]]:
-    """The functions at which some milestones of a lab turn green, but not yet all, with all that is written by then."""
+    """Returns the functions at which some milestones of a lab turn green, but not yet all, with all that is written by then."""
     found = []
     for lab in LABS:
         written: set[str] = set()

@@ -32,7 +32,7 @@ move_to_high_half:
 
 
 def liar(name: str, lab: int, isa: str) -> Path:
-    """The solved tree of `lab` whose kernel/main.cc is liars/<name>.cc."""
+    """Returns the solved tree of `lab` whose kernel/main.cc is liars/<name>.cc."""
     tree = ROOT / "build" / "liars" / f"{name}-lab{lab}-{isa}"
     cut(ROOT, lab, lab, tree, [isa])
     shutil.copy(LIARS / f"{name}.cc", tree / "kernel" / "main.cc")
@@ -40,7 +40,7 @@ def liar(name: str, lab: int, isa: str) -> Path:
 
 
 def boot_milestones(lab: int) -> tuple[str, ...]:
-    """The milestones of `lab` that boot a kernel: all whose witness is not the host alone."""
+    """Returns the milestones of `lab` that boot a kernel: all whose witness is not the host alone."""
     of_lab = next(known for known in load_labs(ROOT) if known.number == lab)
     return tuple(known.number for known in milestones_of([of_lab]) if known.witness != "H")
 

@@ -58,7 +58,7 @@ def with_attack(code: str, kernels: Path, cache: Path, good: Path) -> str:
 
 
 def graded(tmp_path: Path, change: dict[str, str], *milestones: str) -> dict[str, dict[str, object]]:
-    """The results of lab 1's starter with something before its files."""
+    """Returns the results of lab 1's starter with something before its files."""
     student = tmp_path / "mallory"
     cut(ROOT, 1, 0, student, with_grader=True)
     for name, text in change.items():

@@ -31,7 +31,7 @@ FIRST_HOLES = {
 
 
 def starter(lab: int) -> Path:
-    """The starter tree of a lab, kept up to date in build/starters/."""
+    """Returns the starter tree of a lab, kept up to date in build/starters/."""
     into = ROOT / "build" / "starters" / f"lab-{lab}"
     with locked(into.with_suffix(".lock")):
         cut(ROOT, lab, lab - 1, into, ISAS)
@@ -39,7 +39,7 @@ def starter(lab: int) -> Path:
 
 
 def grade(lab: int, isa: str, tree: Path, folder: Path) -> dict[str, dict]:
-    """The results by milestone of grading `tree` with the tests of this one."""
+    """Returns the results by milestone of grading `tree` with the tests of this one."""
     out = folder / "results.json"
     command = [sys.executable, "-m", "grade", "grade", str(lab), "--isa", isa, "--tree", str(tree), "--json", str(out)]
     run = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)

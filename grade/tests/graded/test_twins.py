@@ -32,7 +32,7 @@ def image_with(folder: Path, isa: str, file: str, code: str) -> KernelImage:
 
 
 def places(image: KernelImage, name: str) -> dict[int, str]:
-    """Where variables of that name are, and in which file by the debug information; '' for one that it does not know."""
+    """Returns where variables of that name are, and in which file by the debug information; '' for one that it does not know."""
     nm = [f"{image.isa}-linux-gnu-nm", "--line-numbers", image.elf]
     lines = subprocess.run(nm, capture_output=True, text=True, check=True).stdout.splitlines()
     found = (re.fullmatch(r"(\w+) \w (\w+)(?:\t/pagewalk/(.*):\d+)?", line) for line in lines)

@@ -38,7 +38,7 @@ def test_there_are_variants_of_every_lab() -> None:
 
 
 def read(folder: Path, header: str) -> Variant:
-    """The one variant of a tree that has one lab and a patch with this header."""
+    """Returns the one variant of a tree that has one lab and a patch with this header."""
     lab = folder / "labs" / "1-map"
     (lab / "variants").mkdir(parents=True)
     (lab / "lab.toml").write_text('number = 1\ntitle = "Map"\nowned = []\nadds = []\nretires = []\n', encoding="utf-8")
