@@ -153,6 +153,8 @@ def far_steps(places: Places) -> list[Step]:
             "the stack has grown below what may only be read",
             [mprotect(stack, 2 * PAGE, READ), load(stack - 3 * PAGE), load(stack - PAGE)],
         ),
+        ("a hint was the guard below the stack", [mmap(stack - 4 * PAGE, PAGE), load(stack - 4 * PAGE)]),
+        ("what mmap has found instead is gone", [munmap(places.one, PAGE)]),
     ]
 
 
