@@ -4,7 +4,6 @@ The order matters. What the kernel could still report comes first; if it could n
 show what the CPU was trying to do, and the walk of that address shows why it could not.
 """
 
-import re
 from typing import NoReturn
 
 from grade.boot.sight import LiveSight, Sight
@@ -26,13 +25,6 @@ _AFTERMATH = ("stack-overflow", "unexpected-fault")
 _OF_ANY_LINE = ("unexpected-fault", "user-pointer-trusted")  # causes that any line of the kernel can bring about
 _OF_USERS = ("not-present", "permission", "alignment", "non-canonical")  # causes of a fault that a user can bring about
 _ACCESSES = tuple(access.value for access in Access)
-# Not the guest's doing: somebody has killed QEMU (a sandbox says so by a status), or this machine had no room for it. One
-# that reaches the limit of its own memory aborts.
-_ENDED_FROM_OUTSIDE = re.compile(
-    r"QEMU ended with (?:(?:signal (?:2|9|15)|status (?:130|137|143)):|status 1:.*(?:Cannot allocate memory|No space left))"
-    r"|QEMU closed",
-    re.S,
-)
 _SAMPLES = 4
 _LAST_ENDS = 3
 _ENTRANCE = 32  # instructions: more than there are where a handler begins
@@ -62,7 +54,7 @@ def unexpected_end(guest: LiveSight, stop: Stop, wanted: str) -> NoReturn:
 def _gone(stop: Stop, wanted: str) -> NoReturn:
     """Raises the failure for a QEMU that gave up; RuntimeError if somebody ended it, which is not the guest's doing."""
     __tracebackhide__ = True
-    if _ENDED_FROM_OUTSIDE.match(stop.detail):
+    if stop.from_outside:
         raise RuntimeError(f"QEMU has gone: {stop.detail}")
     fail("early-exit", wanted, f"what the kernel did has made QEMU itself give up: {visible(stop.detail)}")
 

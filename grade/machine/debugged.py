@@ -137,14 +137,14 @@ class DebuggedMachine(Machine):
             self.step()
         with suppress(OSError, QmpError):
             self._qmp.execute("quit")
-        how = self._process.wait(_SECONDS_TO_END)
+        end = self._process.wait(_SECONDS_TO_END)
         with recording.log.open("rb") as log:
             is_whole = any(log.read(_VERSION_SIZE))  # which QEMU writes last
-        if how is not None and (_WRITE_ERROR in how or not is_whole):
+        if end is not None and (_WRITE_ERROR in end.complaints or not is_whole):
             folder = recording.log.parent
             raise MachineBroken(f"the recording could not be written: {folder} has no room (TMPDIR names another folder)")
-        if how is None or "status 0" not in how:
-            raise MachineBroken(how or "QEMU does not end")
+        if end is None or end.status != 0:
+            raise MachineBroken(str(end or "QEMU does not end"))
 
     def writes(self, pa: int, size: int, vas: list[int], end: int) -> Iterator[MemoryWrite]:
         """Replays up to the instruction `end`; yields what is written to `size` bytes at `pa` through the addresses `vas`.

@@ -457,5 +457,5 @@ class Machine:
             yield
         except OSError as error:
             self._state = State.BROKEN
-            self._why_broken = self._process.wait(0.5) or f"QEMU does not answer: {error}"
+            self._why_broken = str(self._process.wait(0.5) or f"QEMU does not answer: {error}")
             raise MachineBroken(self._why_broken) from error

@@ -23,6 +23,10 @@ from grade.machine.boot_parameters import BootParameters
 from grade.pipes import input_of, output_of
 from grade.tied import while_we_live
 
+_ENDED_BY_SIGNAL = (signal.SIGINT, signal.SIGKILL, signal.SIGTERM)  # QEMU gives itself none of these
+_OF_A_SHELL = 128  # with this much more a sandbox, or a shell, says as a status which signal it was
+_NO_ROOM = ("Cannot allocate memory", "No space left")
+"""What the C library says of a machine that lacks room; QEMU repeats it when it cannot start."""
 # After a reset or a power-off the machine stays as it was, to be examined.
 _FREEZE_AT_END = "reboot=shutdown,shutdown=pause,panic=pause"
 
@@ -50,6 +54,29 @@ class GuestSetup:
     """Descriptors that `options` name."""
     sandbox: tuple[str, ...] = ()
     """A command of bubblewrap's up to its last option; QEMU then is its first process. Empty: there is no sandbox."""
+
+
+@dataclass(frozen=True)
+class QemuEnd:
+    """How QEMU ended."""
+
+    status: int
+    """As subprocess has it: a signal is negative."""
+    complaints: str
+    """What QEMU wrote to stderr."""
+
+    @property
+    def is_from_outside(self) -> bool:
+        """True if it is not the guest's doing: somebody has killed QEMU, or this machine has no room for it.
+
+        A QEMU that reaches the limit of its own memory aborts, and that is the guest's doing.
+        """
+        ended = -self.status if self.status < 0 else self.status - _OF_A_SHELL
+        return ended in _ENDED_BY_SIGNAL or (self.status == 1 and any(words in self.complaints for words in _NO_ROOM))
+
+    def __str__(self) -> str:
+        how = f"status {self.status}" if self.status >= 0 else f"signal {-self.status}"
+        return f"QEMU ended with {how}: {self.complaints or 'it gave no reason'}"
 
 
 class QemuProcess:
@@ -87,14 +114,13 @@ class QemuProcess:
             self.serial_out = owned.enter_context(output_of(self._child))
             self._owned = owned.pop_all()
 
-    def wait(self, seconds: float) -> str | None:
-        """Waits for QEMU to end; returns how it ended and what it wrote to stderr, or None if it runs on."""
+    def wait(self, seconds: float) -> QemuEnd | None:
+        """Waits for QEMU to end; returns how it ended, or None if it runs on."""
         try:
             status = self._child.wait(seconds)
         except subprocess.TimeoutExpired:
             return None
-        how = f"status {status}" if status >= 0 else f"signal {-status}"
-        return f"QEMU ended with {how}: {self.complaints() or 'it gave no reason'}"
+        return QemuEnd(status, self.complaints())
 
     def complaints(self) -> str:
         """Returns what QEMU has written to stderr so far."""

@@ -133,8 +133,9 @@ class RunWatcher:
     def explain_exit(self) -> Stop:
         """Returns the stop of a QEMU that has closed its connections."""
         self._serial.drain()
-        how = self._process.wait(ANSWER_TIMEOUT)
-        return Stop(StopKind.EXITED, None, how or "QEMU closed its connections but did not end")
+        if (end := self._process.wait(ANSWER_TIMEOUT)) is None:
+            return Stop(StopKind.EXITED, None, "QEMU closed its connections but did not end", from_outside=True)
+        return Stop(StopKind.EXITED, None, str(end), from_outside=end.is_from_outside)
 
     def _circle(self, search: CircleSearch) -> tuple[Stop | None, Circle | None]:
         """Returns the stop, if something else stops the guest, which has just been paused, and the circle in which it runs."""

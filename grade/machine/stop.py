@@ -33,6 +33,7 @@ class Stop:
     """One stop. `pc` is a virtual address, or None if QEMU has gone; `detail` is a sentence.
 
     `watched` is the address of the watchpoint, if that is the reason. `asleep` says that the CPU waited for an interrupt.
+    `from_outside` says of a QEMU that has gone that this is not the guest's doing.
     """
 
     kind: StopKind
@@ -40,6 +41,7 @@ class Stop:
     detail: str
     watched: int | None = None
     asleep: bool = False
+    from_outside: bool = False
 
     @property
     def address(self) -> int:

@@ -9,6 +9,7 @@ from grade.diagnosis.diagnose import unexpected_end
 from grade.isa import ISAS
 from grade.ladder.trees import find_root
 from grade.machine.facts import Fact, MalformedFact, parse_facts
+from grade.machine.qemu_process import QemuEnd
 from grade.machine.stop import Stop, StopKind
 from grade.practice.milestones import run_milestones
 from grade.results.failure import Failure
@@ -74,22 +75,30 @@ class _Ended:
 
 
 @pytest.mark.parametrize(
-    "how",
+    "end",
     [
-        "signal 6: qemu: an assertion",
-        "signal 6: Failed to allocate memory: Cannot allocate memory",
-        "status 134: it gave no reason",
-        "status 1: qemu: fatal: \x1b[2J",
+        QemuEnd(-6, "qemu: an assertion"),
+        QemuEnd(-6, "Failed to allocate memory: Cannot allocate memory"),
+        QemuEnd(134, ""),
+        QemuEnd(1, "qemu: fatal: \x1b[2J"),
+        QemuEnd(-11, "QEMU closed; QEMU ended with signal 9:"),
     ],
 )
-def test_a_qemu_that_gives_up(how: str) -> None:
+def test_a_qemu_that_gives_up(end: QemuEnd) -> None:
     with pytest.raises(Failure, match="early-exit: .* made QEMU itself give up: ") as failed:
-        unexpected_end(_Ended(), Stop(StopKind.EXITED, None, f"QEMU ended with {how}"), "a stop")  # type: ignore[arg-type]
+        unexpected_end(_Ended(), _gone(end), "a stop")  # type: ignore[arg-type]
     assert "\x1b" not in str(failed.value)
 
 
-@pytest.mark.parametrize("how", ["signal 9: it gave no reason", "status 137: ", "status 1: qemu: Cannot allocate memory"])
-def test_a_qemu_that_somebody_ended(how: str) -> None:
+@pytest.mark.parametrize(
+    "end",
+    [QemuEnd(-2, ""), QemuEnd(-9, ""), QemuEnd(-15, ""), QemuEnd(137, ""), QemuEnd(1, "qemu:\nqemu: Cannot allocate memory")],
+)
+def test_a_qemu_that_somebody_ended(end: QemuEnd) -> None:
     """That is no student's fault."""
     with pytest.raises(RuntimeError, match="QEMU has gone"):
-        unexpected_end(_Ended(), Stop(StopKind.EXITED, None, f"QEMU ended with {how}"), "a stop")  # type: ignore[arg-type]
+        unexpected_end(_Ended(), _gone(end), "a stop")  # type: ignore[arg-type]
+
+
+def _gone(end: QemuEnd) -> Stop:
+    return Stop(StopKind.EXITED, None, str(end), from_outside=end.is_from_outside)

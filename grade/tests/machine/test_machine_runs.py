@@ -190,6 +190,7 @@ def test_death_of_qemu_is_a_stop(start):
     stop = machine.run()
     assert (stop.kind, stop.pc) == (StopKind.EXITED, None)
     assert "signal 9" in stop.detail
+    assert stop.from_outside
     assert machine.read_physical(kernel.symbols["_start"], 4) != bytes(4)
     with pytest.raises(MachineError, match="without its QEMU"):
         machine.registers()
