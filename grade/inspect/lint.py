@@ -1,12 +1,14 @@
 """What is wrong with the address spaces of a guest, as far as one look can tell, whatever its lab."""
 
 from collections.abc import Iterable, Iterator
+from contextlib import suppress
 
 from grade.boot.layout import PAGE
 from grade.boot.process_slots import MemoryMap, memory_map
 from grade.boot.sight import Sight
 from grade.inspect.frames import frame_findings
 from grade.inspect.map_text import AddressSpaceMap, map_of
+from grade.inspect.needs import is_set_up, needs_of_cpu, pages_of, regions_of
 from grade.inspect.spaces import Space, spaces, walker_of
 from grade.results.failure import Failure
 from grade.walker import Mapping, TooManyTables
@@ -19,8 +21,10 @@ def lint(guest: Sight, of: list[Space] | None = None) -> list[str]:
     """Returns one line for each finding, most telling first; empty if there is none. `of` limits it to these spaces."""
     found: list[str] = []
     every = spaces(guest) if of is None else of
+    if of is None:
+        found += needs_of_cpu(guest)
     for space in every:
-        for check in (_defects, _ranges, _guards, _promises):
+        for check in (_defects, _ranges, _guards, _promises, _regions, _pages):
             found += _first(check(guest, space), f"{space.label}: ")
     return found + _first(_written_by_two(guest, every)) + list(_kernel_halves(guest, every)) + _frames(guest, every)
 
@@ -59,6 +63,23 @@ def _guards(guest: Sight, space: Space) -> Iterator[str]:
             if walker.walk(page).mapping is not None:
                 yield f"{space.label}: {page:#x} is mapped, and is in the {guard.name}"
                 break
+
+
+def _regions(guest: Sight, space: Space) -> Iterator[str]:
+    """Yields what the root lacks of the kernel; where users' roots have nothing of it, that is one question for all."""
+    has_kernel = "high" not in guest.walker().halves or space.slot is None or space.slot.pid == 0
+    if is_set_up(guest) and has_kernel:
+        yield from _as_far_as_tables_end(regions_of(guest, space))
+
+
+def _pages(guest: Sight, space: Space) -> Iterator[str]:
+    if is_set_up(guest):
+        yield from _as_far_as_tables_end(pages_of(guest, space))
+
+
+def _as_far_as_tables_end(findings: Iterator[str]) -> Iterator[str]:
+    with suppress(TooManyTables):  # _defects() reports it
+        yield from findings
 
 
 def _promises(guest: Sight, space: Space) -> Iterator[str]:
