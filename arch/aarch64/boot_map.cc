@@ -14,9 +14,9 @@ void turn_on_paging() {
   //: 3. Nothing may be remembered from before: Arch::flush_all(). Then SCTLR_EL1: the bits that are always one, MMU,
   //:    caches. The next instruction is fetched through the new map.
   auto root = OwnedFrame::allocate_zeroed();
-  CHECK(root.has_value());
+  CHECK_OK(root);
   KernelTable table(root->release().start());
-  CHECK(map_kernel(table, 0).has_value());
+  CHECK_OK(map_kernel(table, 0));
 
   cpu::write_mair(Aarch64Paging::kMair);
   cpu::write_tcr(cpu::kTcrLowerHalf | cpu::kTcrUpperHalf | cpu::kTcrNoUpperWalks |

@@ -14,9 +14,9 @@ void turn_on_paging() {
   //:    other bits as they are: the caches are on.
   //: 3. Load the root's physical address into CR3. The next instruction is fetched through the new map.
   auto root = OwnedFrame::allocate_zeroed();
-  CHECK(root.has_value());
+  CHECK_OK(root);
   KernelTable table(root->release().start());
-  CHECK(map_kernel(table, 0).has_value());
+  CHECK_OK(map_kernel(table, 0));
 
   cpu::write_msr(cpu::kEfer, cpu::read_msr(cpu::kEfer) | cpu::kEferNoExecute);
   cpu::write_cr0(cpu::read_cr0() | cpu::kCr0WriteProtect);

@@ -1,4 +1,6 @@
 // The two ways the kernel stops itself: a CHECK that failed, and a lab that is not written yet.
+#include <string_view>
+
 #include "arch/arch.h"
 #include "kernel/base/check.h"
 #include "kernel/base/print.h"
@@ -8,7 +10,9 @@
 void check_failed(const char* name, const char* condition, const char* file, int line, std::uint64_t first,
                   std::uint64_t second) {
   begin_last_report();
-  Line() << "kernel bug: CHECK(" << condition << ") failed at " << file << ":" << static_cast<unsigned>(line);
+  const bool is_named = std::string_view(name) != "-";
+  Line() << "kernel bug: CHECK(" << condition << ") failed at " << file << ":" << static_cast<unsigned>(line)
+         << (is_named ? ": " : "") << (is_named ? name : "");
   Fact("panic")
       .field("check", name)
       .field("file", file)
