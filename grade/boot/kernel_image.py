@@ -195,8 +195,14 @@ class KernelImage:
         return str(call) if call is not None else "" if high is None else self.nearest(high)
 
     def source(self, pc: int) -> SourceCall | None:
-        """Returns the function, file and line of a code address, high or low; None if the debug information has none."""
-        return next((call for call in self.calls([pc]) if not call.file.startswith("/")), None)
+        """Returns the function, file and line of a code address, high or low; None if the debug information has none.
+
+        Of the last instructions of a function the compiler may know only the library's line: then it is where it begins.
+        """
+        found = self.calls([pc])
+        if found and all(_is_librarys(call) for call in found):
+            found = self.calls([self.symbols[self.symbol_of(self._high(pc) or pc)]])
+        return next((call for call in found if not _is_librarys(call)), None)
 
     def source_line(self, pc: int) -> str:
         """Returns the file and line of a code address, high or low; '' if the debug information has none."""
@@ -235,6 +241,10 @@ class KernelImage:
     def symbol_of(self, va: int) -> str:
         """Returns the closest symbol at or below `va`; '' if there is none."""
         return max((entry for entry in self._sorted if entry[0] <= va), default=(0, ""))[1]
+
+
+def _is_librarys(call: SourceCall) -> bool:
+    return call.file.startswith("/")
 
 
 def _source_call(function: str, place: str) -> SourceCall:

@@ -4,7 +4,7 @@
 
 namespace std {
 // The library's own signature, and so the only variadic function here.
-[[noreturn]] void __throw_out_of_range_fmt(const char* format, ...) {
+void __throw_out_of_range_fmt(const char* format, ...) {
   check_failed("-", format, "libstdc++", 0);
 }
 }  // namespace std

@@ -24,7 +24,7 @@ ACCESSED = {"x86_64": None, "aarch64": 1 << 10}
 
 @pytest.fixture
 def hello(boot: Boot) -> Guest:
-    """A process that is about to write; the kernel runs."""
+    """Returns a process that is about to write, with the kernel running."""
     guest = boot("checkpoint ready", "run hello")
     guest.run_to("ready")
     run_to_system_call(guest, "write", "hello's first write")
