@@ -65,7 +65,28 @@ def test_what_was_built_is_not_looked_at_again(main: Path, monkeypatch: pytest.M
     monkeypatch.setenv("PATH", "")
     assert all(built.kernel(target).elf.is_file() for target in targets_of(main, 1))
     with pytest.raises(BuildError):
-        Built({}, {}).kernel(targets_of(main, 1)[0])  # whom nobody has built anything for
+        Built().kernel(targets_of(main, 1)[0])  # whom nobody has built anything for
+
+
+@pytest.mark.parametrize("fails", [False, True])
+def test_a_program_of_host_tests_is_built_once_for_all_isas(main: Path, fails: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[str] = []
+
+    def host_tests(target: Target, program: str) -> Path:
+        asked.append(target.isa)
+        if fails:
+            raise BuildError(target.root, "host", None, "it does not compile")
+        return target.root / program
+
+    monkeypatch.setattr(Target, "host_tests", host_tests)
+    built = Built()
+    for target in targets_of(main, 1):
+        if fails:
+            with pytest.raises(BuildError, match="it does not compile"):
+                built.host_tests(target, "map_tests")
+        else:
+            assert built.host_tests(target, "map_tests") == main / "map_tests"
+    assert len(asked) == 1
 
 
 def test_what_does_not_build_costs_nothing_else(tmp_path: Path, main: Path) -> None:

@@ -107,7 +107,12 @@ def test_the_place_of_what_a_library_inlined_is_in_the_tree(boot: Boot) -> None:
     lines = zip(addresses, run.stdout.splitlines(), strict=True)
     of_library = [address for address, line in lines if line.startswith("/") and not line.startswith(f"{DEBUG_ROOT}/")]
     assert of_library
-    for address in of_library[:: len(of_library) // 5 + 1]:
+    chains = subprocess.run(
+        [*tool, "-a", "-i"], input="\n".join(map(hex, of_library)), capture_output=True, text=True, check=True
+    )
+    told = re.findall(r"^0x(\w+)\n((?:/.*\n)*)", chains.stdout, re.MULTILINE)
+    without_tree = [int(address, 16) for address, places in told if DEBUG_ROOT not in places]
+    for address in of_library[:: len(of_library) // 5 + 1] + without_tree[:: len(without_tree) // 5 + 1]:
         assert re.search(r" at (arch|kernel|user)/[^:]+:\d+$", image.place(address)), image.place(address)
 
 
