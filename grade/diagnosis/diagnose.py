@@ -134,6 +134,8 @@ def _panic(guest: Sight, fact: Fact, wanted: str) -> NoReturn:
     if cause != "kernel-check-failed" and CAUSES[cause].file:
         is_callers = cause == "root-freed-while-loaded" and call is not None  # who gave it back has also loaded it
         fail(cause, wanted, seen, file=place_of(call, "") if is_callers else "")
+    if call is not None and call.file == fact.values.get("file"):  # it knows its line better than the chain of calls does
+        call = None
     fail(cause, wanted, seen + by_whom(call, place), file=place_of(call, place))
 
 
