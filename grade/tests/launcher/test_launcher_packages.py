@@ -102,7 +102,7 @@ def test_doxygen_is_needed_by_docs_and_test_only(debian: World) -> None:
     assert debian.calls("apt-get") == []
     for command, browser, linters in (
         ("docs", "", ""),
-        ("test", "chromium chromedriver selenium jsonschema ", f" {LINTERS} {SIMILARITY} {DASK} {STUBS}"),
+        ("test", "chromium chromedriver selenium jsonschema ", f" {LINTERS} {SIMILARITY} {DASK} make {STUBS}"),
     ):
         result = debian.run(command)
         assert result.returncode == 2
