@@ -236,6 +236,11 @@ def test_an_engine_that_nobody_can_reach_runs_as_we_do(tmp_path: Path) -> None:
     assert as_nobody(tmp_path / "closed" / "engine") == []
 
 
+needs_make = pytest.mark.skipif(
+    shutil.which("make") is None, reason="needs make, which `test` installs and `test --quick` does not"
+)
+
+
 def autolab(tmp_path: Path, script: str) -> str:
     """Returns what make prints at Autolab, if ./pagewalk is this script."""
     folder = made("autolab", tmp_path)
@@ -255,11 +260,13 @@ def autolab(tmp_path: Path, script: str) -> str:
     return run.stdout
 
 
+@needs_make
 def test_autolab_reads_scores_from_the_last_line(tmp_path: Path) -> None:
     said = autolab(tmp_path, f"printf '%s' '{HOSTILE}'; echo report >\"$report\"; echo '{{\"scores\": {{}}}}' >>\"$report\"")
     assert said == 'report\n{"scores": {}}\n', "nothing else is printed"
 
 
+@needs_make
 def test_autolab_is_told_why_nothing_was_graded(tmp_path: Path) -> None:
     said = autolab(tmp_path, f"printf '%s\\n' '{HOSTILE}'; echo 'Missing: cmake'; exit 2")
     assert json.loads(said.splitlines()[-1]) == {"scores": {"lab1-x86_64": None}}
