@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from grade.boot import memory_options
+from grade.boot import definitions, memory_options
 from grade.boot.definitions import KERNEL_DEFINITIONS, Definitions, definitions_in
 from grade.boot.kernel_image import KernelImage
 from grade.guest.guest import MONITOR_PROMPT
@@ -207,3 +207,15 @@ def test_what_belongs_to_one_file_is_not_found_in_another(kernel: Kernel) -> Non
     image = KernelImage(kernel.isa, kernel.elf)
     assert image.hidden("kernel/process/process.cc", "g_slots") is not None
     assert image.hidden("kernel/process/scheduler.cc", "g_slots") is None
+
+
+def test_the_same_bytes_are_read_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """By whatever process: it takes longer than many milestones."""
+    program = compiled(tmp_path, SOURCE)
+    known = definitions_in(program, "program.cc")
+    monkeypatch.setattr(definitions, "_defined", None)
+    assert definitions_in(program.rename(tmp_path / "moved"), "program.cc") == known
+    with (tmp_path / "moved").open("ab") as file:
+        file.write(b"more")
+    with pytest.raises(TypeError):
+        definitions_in(tmp_path / "moved", "program.cc")
