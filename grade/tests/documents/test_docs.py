@@ -35,6 +35,25 @@ def tracked_files() -> list[str]:
     return listing.stdout.splitlines()
 
 
+ELSEWHERE = {"posix_spawn"}
+"""What other systems have, and our documents name."""
+
+
+@cache
+def words_of_the_code() -> frozenset[str]:
+    """Returns every word of the sources."""
+    files = (ROOT / name for name in tracked_files() if not name.endswith((".md", ".svg")))
+    return frozenset(word for file in files for word in re.findall(r"[A-Za-z_]\w*", file.read_text("utf-8", "replace")))
+
+
+@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: str(path.relative_to(ROOT)))
+def test_what_a_document_calls_by_name_is_there(document: Path) -> None:
+    """What has an underscore, or is called: a word alone may be one of English."""
+    named = re.findall(r"`([a-z]\w*)(\(\))?`", document.read_text(encoding="utf-8"))
+    code = {name for name, call in named if "_" in name or call}
+    assert sorted(code - words_of_the_code() - ELSEWHERE) == []
+
+
 def not_on_the_map(text: str, files: Iterator[str]) -> list[str]:
     """Returns the files that docs/map.md, which has this text, says nothing about."""
     named = set(re.findall(r"`([^`]+)`", text))
