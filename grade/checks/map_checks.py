@@ -27,6 +27,7 @@ def check_own_root(guest: Guest) -> None:
     """
     __tracebackhide__ = True
     _check_root(guest)
+    _check_breakpoints(guest)
     check_code(guest)
     _check_root_stays(guest)
 
@@ -51,6 +52,13 @@ def check_code(guest: Guest) -> None:
         pa = segment.pa + next(i for i, (one, other) in enumerate(zip(found, segment.content, strict=True)) if one != other)
         where = guest.image.nearest(pa + guest.offset)
         fail("code-changed", "the kernel's code and constants are as they were linked", f"they differ at {pa:#x} ({where})")
+
+
+def _check_breakpoints(guest: Guest) -> None:
+    """Checks that no debug register has the kernel interrupted: it could change its tables just where they are looked at."""
+    __tracebackhide__ = True
+    armed = guest.cpu().breakpoints_of_its_own
+    expect(not armed, "debug-registers-used", "the kernel sets no breakpoints of its own", armed)
 
 
 def _check_root(guest: Guest) -> None:

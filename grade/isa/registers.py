@@ -19,6 +19,8 @@ class CpuState:
     roots: dict[str, int]
     """Physical addresses of the root tables: `kernel`, and `user` if that is another register."""
     vectors: dict[str, int]
+    breakpoints_of_its_own: str
+    """The register by which the guest has the CPU stop at addresses of its choice; empty if it does not."""
     fault_address: int
     """The last address that faulted."""
     registers: dict[str, int]

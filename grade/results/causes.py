@@ -93,6 +93,7 @@ CAUSES: dict[str, Cause] = {
     "translation-off": Cause("The MMU is not on.", _BOOT_MAP),
     "boot-root-still-active": Cause("The root in use is still the crude one of boot.S.", _BOOT_MAP),
     "root-strays": Cause("Another root is loaded, or translation turned off, while the kernel's monitor runs.", _BOOT_MAP),
+    "debug-registers-used": Cause("Debug registers interrupt the kernel where it is looked at.", _BOOT_MAP),
     "boot-map-too-short": Cause("The crude map of boot.S ends before what the kernel uses.", "arch/{isa}/boot.S"),
     "table-outside-window": Cause(
         "A table is no frame of the window: the kernel cannot reach it, or has never taken it.", _BOOT_MAP

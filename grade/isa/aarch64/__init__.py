@@ -48,6 +48,7 @@ ISA = Isa(
             "spsr_el1": (),
             "sp_el0": (),
             "sp_el1": (),
+            "mdscr_el1": (),
         },
     ),
     registers=ArmRegisters(),

@@ -8,6 +8,7 @@ EXCEPTION_LEVEL = 0xC  # PSTATE.EL and SPSR_EL1.M[3:2], Arm ARM C5.2.19; 0 is a 
 _MMU = 1 << 0  # SCTLR_EL1.M, D17.2.118
 _NO_UPPER_WALKS = 1 << 23  # TCR_EL1.EPD1, D17.2.131
 _ROOT = 0x0000_FFFF_FFFF_FFFE  # TTBRn_EL1.BADDR, D17.2.144
+_DEBUG_EXCEPTIONS = 1 << 15 | 1 << 0  # MDSCR_EL1.MDE and SS, D19.3.20
 
 
 class ArmRegisters(Registers):
@@ -36,6 +37,7 @@ class ArmRegisters(Registers):
         del ask_qemu
         upper_walks = not registers["tcr_el1"] & _NO_UPPER_WALKS
         user, kernel = registers["ttbr0_el1"] & _ROOT, registers["ttbr1_el1"] & _ROOT
+        debug = registers["mdscr_el1"]
         return CpuState(
             pc=registers["pc"],
             sp=registers["sp"],
@@ -44,6 +46,7 @@ class ArmRegisters(Registers):
             translation_off="" if registers["sctlr_el1"] & _MMU else "SCTLR_EL1.M is 0",
             roots={"kernel": kernel, "user": user} if upper_walks else {"kernel": user},
             vectors={"VBAR": registers["vbar_el1"]},
+            breakpoints_of_its_own=f"MDSCR_EL1 is {debug:#x}" if debug & _DEBUG_EXCEPTIONS else "",
             fault_address=registers["far_el1"],
             registers=registers,
         )

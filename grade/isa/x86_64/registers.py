@@ -10,6 +10,7 @@ _PAGING = 1 << 31  # CR0.PG, Intel SDM vol. 3, 2.5
 _LONG_MODE = 1 << 8  # EFER.LME, 2.2.1; QEMU continues without it, which no CPU would
 _ROOT = 0x000F_FFFF_FFFF_F000  # CR3, 4.5.2
 _USER = 3  # CPL, the low bits of CS, 5.5
+_BREAKPOINTS = 0xFF  # DR7.L0 to G3, 17.2.4
 
 
 class X86Registers(Registers):
@@ -34,7 +35,9 @@ class X86Registers(Registers):
     frame_sp = "rsp"
 
     def state(self, registers: dict[str, int], ask_qemu: Callable[[str], str]) -> CpuState:
-        """Returns the state; asks QEMU for the descriptor tables, which its gdb stub does not have."""
+        """Returns the state; asks QEMU for the descriptor tables and DR7, which its gdb stub does not have."""
+        said = ask_qemu("info registers")
+        dr7 = _number_after("DR7=", said)
         return CpuState(
             pc=registers["rip"],
             sp=registers["rsp"],
@@ -42,7 +45,8 @@ class X86Registers(Registers):
             is_user=registers["cs"] & _USER == _USER,
             translation_off=_translation_off(registers),
             roots={"kernel": registers["cr3"] & _ROOT},
-            vectors=dict(_descriptor_tables(ask_qemu("info registers"))),
+            vectors=dict(_descriptor_tables(said)),
+            breakpoints_of_its_own=f"DR7 is {dr7:#x}" if dr7 & _BREAKPOINTS else "",
             fault_address=registers.get("cr2", 0),
             registers=registers,
         )
