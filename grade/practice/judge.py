@@ -14,11 +14,13 @@ import sys
 from collections.abc import Mapping, Sequence
 from typing import NoReturn
 
+import elftools.elf.elffile  # noqa: F401
 import pytest
+import xdist.looponfail  # noqa: F401
 import xdist.plugin  # noqa: F401
 
-from grade import kept_failure  # noqa: F401
-from grade.checks import host_tests, map_checks, memory_state, window_checks  # noqa: F401
+from grade import building, kept_failure, plugin  # noqa: F401
+from grade.checks import discipline, free_frames, host_tests, ledger, map_checks, memory_state, window_checks  # noqa: F401
 from grade.results import files, report  # noqa: F401
 
 
