@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import IO
 
 from grade.guest.guest import Recipe
-from grade.guest.plain_qemu import command_line, parameters_file
+from grade.guest.plain_qemu import plain_qemu
 from grade.ladder.build import Kernel, build_kernel
 from grade.ladder.trees import Tree
 from grade.pipes import output_of
@@ -79,9 +79,9 @@ def _pass_on(output: IO[bytes], watch: ProgramWatch) -> None:
 @contextmanager
 def _running(recipe: Recipe, options: list[str], stdout: int | None = None) -> Iterator[subprocess.Popen[bytes]]:
     """Runs QEMU in the foreground of this terminal. Afterwards it has gone, and the terminal is as before."""
-    with parameters_file(recipe) as parameters, _terminal_put_back():
-        command = while_we_live([*command_line(recipe, parameters), *options, "-no-reboot"])
-        qemu = subprocess.Popen(command, bufsize=0, stdout=stdout, pass_fds=(parameters.fileno(),))
+    with plain_qemu(recipe) as (command, inherited), _terminal_put_back():
+        tied = while_we_live([*command, *options, "-no-reboot"])
+        qemu = subprocess.Popen(tied, bufsize=0, stdout=stdout, pass_fds=inherited)
         try:
             yield qemu
         finally:

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from grade.bench.figure import NotMeasured
 from grade.guest.guest import Recipe
-from grade.guest.plain_qemu import command_line, parameters_file
+from grade.guest.plain_qemu import plain_qemu
 from grade.ladder.build import Kernel
 from grade.machine.facts import parse_facts
 from grade.pipes import output_of
@@ -54,12 +54,12 @@ def boot_between(kernel: Kernel, script: str, first: str, last: str) -> Boot:
 @contextmanager
 def _booted(kernel: Kernel, script: str, options: Sequence[str], inherited: Sequence[int]) -> Iterator["_Output"]:
     recipe = Recipe(kernel.isa, str(kernel.elf), f"{script}\npoweroff", 0)
-    with parameters_file(recipe) as parameters:
-        command = [*command_line(recipe, parameters), *options, "-serial", "stdio", "-no-reboot"]
+    with plain_qemu(recipe) as (plain, descriptors):
+        command = [*plain, *options, "-serial", "stdio", "-no-reboot"]
         start = time.perf_counter()
         qemu = subprocess.Popen(
             command, bufsize=0, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
-            pass_fds=(parameters.fileno(), *inherited),
+            pass_fds=(*descriptors, *inherited),
         )  # fmt: skip
         with qemu:
             try:

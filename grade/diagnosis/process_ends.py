@@ -2,16 +2,18 @@
 
 from collections.abc import Iterator
 
-from grade.boot.frame_records import is_fill_of_freed
+from grade.boot.frame_records import frame_records, is_fill_of_freed
 from grade.boot.layout import PAGE
 from grade.boot.processes import processes
 from grade.boot.sight import Sight
 from grade.boot.user_image import user_image
 from grade.diagnosis import programs
 from grade.diagnosis.defects import cause_in_bits
+from grade.diagnosis.nonsense import tried
 from grade.isa.registers import CpuState
 from grade.isa.traps import Role
 from grade.machine.facts import Fact
+from grade.machine.stale_ram import STALE_BYTE
 from grade.results.failure import Failure, Kill
 from grade.walker import Walk
 
@@ -33,7 +35,8 @@ CAUSES_OF_CHECKS = {
     "root-is-kept": "root-not-kept",
 }
 """The cause of the failure of each other named CHECK."""
-_CAUSES_OF_REFUSALS = {"already-mapped": "user-half-shared", "no-slot": "temp-slot-lost"}
+_TAKEN = "already-mapped"
+_CAUSES_OF_REFUSALS = {_TAKEN: "user-half-shared", "no-slot": "temp-slot-lost"}
 
 
 def missing_in_root(guest: Sight, fact: Fact, wanted: str) -> Failure:
@@ -97,6 +100,8 @@ def trap_without_stack(guest: Sight, cpu: "CpuState", wanted: str) -> Failure | 
 def panic_cause(guest: Sight, fact: Fact) -> str:
     """Returns the cause of a CHECK that failed, if its name tells (CHECK_NAMED in kernel/base/check.h)."""
     check = fact.values.get("check", "")
+    if check == _TAKEN and _has_stale_table(guest):
+        return "root-not-cleared"
     if check not in CHECKS_OF_FRAMES:
         return CAUSES_OF_CHECKS.get(check, "kernel-check-failed")
     pa = fact.number("first")
@@ -105,10 +110,23 @@ def panic_cause(guest: Sight, fact: Fact) -> str:
     return "kernel-half-freed" if is_kernels or pa in guest.walker().tables() else "frame-freed-in-use"
 
 
+def _has_stale_table(guest: Sight) -> bool:
+    """Returns whether a frame in use holds what RAM held at first. Until the kernel is up, all frames in use are tables."""
+    if guest.facts("boot"):
+        return False
+    frames = tried(lambda: frame_records(guest).in_use) or ()
+    return any(guest.read_physical(frame, PAGE) == bytes([STALE_BYTE]) * PAGE for frame in frames)
+
+
 def refused_start(guest: Sight, wanted: str) -> Failure | None:
-    """Returns the failure of the first program that could not be started; None if there is none."""
+    """Returns the failure of the first program that could not be started; None if there is none.
+
+    In the root of the first process of all nothing can be mapped already, unless it was in the frame before.
+    """
     for fact in guest.facts("run"):
-        cause = _CAUSES_OF_REFUSALS.get(fact.values.get("result", ""), "wrong-result")
+        result = fact.values.get("result", "")
+        cause = _CAUSES_OF_REFUSALS.get(result, "wrong-result")
+        cause = "root-not-cleared" if result == _TAKEN and not guest.facts("process") else cause
         return Failure(cause, wanted, fact.line)
     return None
 

@@ -188,13 +188,16 @@ class Teller:
     def line_of(self, addresses: tuple[int, ...], beyond: re.Pattern[str] | None = None) -> SourceCall | None:
         """Returns the line that answers for an instruction and its callers: the innermost in a student's file, or else in any.
 
-        `beyond` are files that do not answer for what they were called for.
+        `beyond` are files that do not answer for what they were called for. Then nor do those of earlier labs, where one of
+        a later lab called them.
         """
         if (addresses, beyond) not in self._known:
             pc, *returns = addresses
             calls = self._image.calls([pc, *(address - 1 for address in returns)])
             ours = [call for call in calls if not call.file.startswith("/") and not (beyond and beyond.match(call.file))]
-            students = [call for call in ours if owner_of(self._labs, call.file) is not None]
+            owned = [(owner.number, call) for call in ours if (owner := owner_of(self._labs, call.file)) is not None]
+            least = max((number for number, _ in owned), default=0) if beyond is not None else 0
+            students = [call for number, call in owned if number >= least]
             others = [call for call in ours if not _PLUMBING.match(call.file)]
             self._known[addresses, beyond] = next((_short(call) for call in (*students, *others, *ours)), None)
         return self._known[addresses, beyond]

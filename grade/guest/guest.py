@@ -24,6 +24,7 @@ from grade.ladder.build import Kernel
 from grade.machine.boot_parameters import BootParameters
 from grade.machine.facts import Fact
 from grade.machine.machine import Machine
+from grade.machine.stale_ram import StaleRam
 from grade.machine.stop import StopKind
 from grade.results.failure import expect, fail
 
@@ -33,6 +34,7 @@ CHECKPOINT = "checkpoint_reached"
 MONITOR_PROMPT = "pagewalk> "
 """What kernel/monitor/monitor.cc prints when the script has ended, and no process has a turn."""
 
+_STALE_BYTES = 2 << 20
 _MOST_FETCHES = 16
 """How often a stop is resumed to fetch code that is not there yet; a fault that brings nothing would repeat for ever."""
 
@@ -176,7 +178,7 @@ def machine_for(recipe: Recipe, cpu_budget: float, idle_backstop: float) -> Mach
 def machine_of_kind(kind: type[SomeMachine], recipe: Recipe, cpu_budget: float, idle_backstop: float) -> SomeMachine:
     """Returns the machine that a recipe describes, of a given class, not yet started."""
     parameters = BootParameters(recipe.nonce, recipe.ram_mib << 20, recipe.script, recipe.fail_allocation)
-    return kind(
+    machine = kind(
         recipe.isa,
         Path(recipe.elf),
         parameters,
@@ -187,3 +189,13 @@ def machine_of_kind(kind: type[SomeMachine], recipe: Recipe, cpu_budget: float, 
         idle_backstop=idle_backstop,
         prompt=MONITOR_PROMPT,
     )
+    machine.stale = stale_ram(recipe)
+    return machine
+
+
+def stale_ram(recipe: Recipe) -> StaleRam:
+    """Returns the RAM that a guest finds not cleared: what follows its image, from which its first tables come.
+
+    With much RAM that is less than the allocator's records fill, and all that is handed out is zero. So no start costs more.
+    """
+    return StaleRam(KernelImage(recipe.isa, Path(recipe.elf)).pa("image_end"), _STALE_BYTES)

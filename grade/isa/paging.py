@@ -23,6 +23,8 @@ class Paging(ABC):
     """Bits of any entry that the CPU sets by itself."""
     read_only: tuple[int, int]
     """The bits to clear and to set in a leaf that nobody may write to any longer."""
+    of_user: int
+    """The bit of a leaf that opens the page to user code."""
     reserved_at_first: int = 0
     """The bit of an entry that is reserved until a register turns on what it says; 0 if there is none."""
     root_in_gdb: str

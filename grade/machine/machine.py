@@ -31,6 +31,7 @@ from grade.machine.qmp import QmpClient
 from grade.machine.run_watcher import Limits, RunWatcher
 from grade.machine.serial_line import SerialLine
 from grade.machine.sparse_file import copy_sparse
+from grade.machine.stale_ram import StaleRam
 from grade.machine.stop import Stop, StopKind
 from grade.walker.memory import MappedMemory, OutsideMemory
 
@@ -118,6 +119,8 @@ class Machine:
         """GuestSetup.plugin."""
         self.inherited: tuple[int, ...] = ()
         """Descriptors that the plugin's options name."""
+        self.stale = StaleRam(0, 0)
+        """GuestSetup.stale. To be set before the start, as the three above."""
         self.deeds = Deeds()
         """What was done to the guest from outside."""
 
@@ -364,6 +367,7 @@ class Machine:
             ram_bytes=self._ram_bytes,
             cpu=self._cpu,
             el2=self._el2,
+            stale=self.stale,
             options=sandbox_of(binary, binary.stat().st_mtime_ns),
             plugin=self.plugin,
             inherited=self.inherited,

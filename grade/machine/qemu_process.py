@@ -20,6 +20,7 @@ from typing import IO, BinaryIO
 
 from grade.isa.board import Board
 from grade.machine.boot_parameters import BootParameters
+from grade.machine.stale_ram import StaleRam
 from grade.pipes import input_of, output_of
 from grade.tied import while_we_live
 
@@ -42,6 +43,8 @@ class GuestSetup:
     ram_bytes: int
     cpu: str
     el2: bool
+    stale: StaleRam = StaleRam(0, 0)
+    """RAM that is not zero at first."""
     options: tuple[str, ...] = ()
     """More options of the command line."""
     plugin: str = ""
@@ -100,14 +103,16 @@ class QemuProcess:
             self.qmp, their_qmp = _owned_pair(owned)
             self.gdb, their_gdb = _owned_pair(owned)
             self.ram_file = ram = owned.enter_context(memory_file("guest-ram"))
-            with memory_file("boot-parameters") as parameters:
+            with memory_file("boot-parameters") as parameters, memory_file("stale-ram") as stale:
                 ram.truncate(setup.ram_bytes)
                 parameters.write(setup.parameters.encode())
+                setup.stale.write_to(stale)
                 self.ram = mmap.mmap(ram.fileno(), setup.ram_bytes)
                 owned.callback(_close_unless_viewed, self.ram)
                 files = ram.fileno(), parameters.fileno()
                 sockets = their_qmp.fileno(), their_gdb.fileno()
-                self._start(setup, _command(setup, *files, *sockets), [*files, *sockets, *setup.inherited], owned)
+                command = [*_command(setup, *files, *sockets), *setup.stale.option(stale)]
+                self._start(setup, command, [*files, stale.fileno(), *sockets, *setup.inherited], owned)
             their_qmp.close()
             their_gdb.close()
             self.serial_in = owned.enter_context(input_of(self._child))

@@ -15,7 +15,7 @@ class Cause:
     def file_in(self, lab: int, isa: str) -> str:
         """Returns where to look first in a lab's tree. What earlier labs wrote has been proved: this lab's files are new."""
         if self.file in _OF_LABS:
-            return _OF_LABS[self.file].get(lab, _SPACE)
+            return _OF_LABS[self.file].get(lab, _SPACE).format(isa=isa)
         is_proved = lab > 1 and not self.of_lab_1
         file = _BOOT_HIGH if self.is_about_the_map and is_proved else self.file
         return file.format(isa=isa)
@@ -47,11 +47,13 @@ _EXECUTE = "kernel/calls/execute.cc"
 _FRAMES = "the file in which this lab's student takes frames and gives them back"
 _MEMORY = "the file in which this lab's student deals with the memory of processes"
 _RIGHTS = "the file in which this lab's student says what a user page permits"
+_ROOTS = "the file in which this lab's student makes roots"
 _TREES = "the file in which this lab's student builds trees of tables"
 _OF_LABS = {
     _FRAMES: {4: _USER_COPY, 5: _FAULT, 6: _CLONE},
     _MEMORY: {4: _USER_COPY, 5: _FAULT, 6: _CLONE},
     _RIGHTS: {5: _FAULT, 6: _CLONE},
+    _ROOTS: {1: _BOOT_MAP, 2: _BOOT_HIGH},
     _TREES: {1: _MAP, 2: _BOOT_HIGH},
 }
 
@@ -210,7 +212,7 @@ CAUSES: dict[str, Cause] = {
     "code-not-yet-seen": Cause("User code is executed that instruction fetches are not certain to see.", ""),
     "translation-not-prepared": Cause("Translation begins before all that it needs is certain to count.", ""),
     "table-in-two-places": Cause("A frame is a table at two places of the tree.", _SPACE),
-    "root-not-cleared": Cause("A new root holds what was in its frame before.", _SPACE),
+    "root-not-cleared": Cause("A new root holds what was in its frame before.", _ROOTS),
     "root-not-kept": Cause("The frame of a new root was given back at once: the process's root belongs to nobody.", _SPACE),
     "frames-leaked": Cause("Frames stay in use that nothing leads to any more.", _FRAMES),
     "frame-freed-in-use": Cause("A frame is free, or has two uses, while tables still lead to it.", _FRAMES),

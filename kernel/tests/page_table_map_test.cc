@@ -130,6 +130,24 @@ TEST_P(PageTableMap, RefusesABlockOverAPageAlreadyMapped) {
   }
 }
 
+// An entry that is there, and that no format permits above the pages: it is not empty, so the slot is not free. Any
+// error will do.
+TEST_P(PageTableMap, RefusesASlotWithAMalformedEntry) {
+  constexpr std::uint64_t kMalformed = 0x2085;
+  constexpr std::string_view kRefused = "already-mapped";
+  for (unsigned above = 0; above < hardware.levels; ++above) {
+    if (hardware.read(above, kMalformed).kind != HardwareEntry::kBroken) continue;
+    for (unsigned level = 0; level <= std::min(above, hardware.largest_leaf); ++level) {
+      Table table = first_table(hardware);
+      write_entry(hardware, table_on_the_way(table, kBlockVa, above), hardware.index(kBlockVa, above), kMalformed);
+      const Snapshot before = snapshot(table);
+      const std::string_view said = outcome(table.map(kBlockVa, kBlockPa, {}, level));
+      EXPECT_EQ(said == "ok" ? said : kRefused, kRefused) << "level " << level << " below " << above;
+      EXPECT_EQ(snapshot(table), before);
+    }
+  }
+}
+
 // An entry has room for so many bits of a frame's address; the others would set flags, or be lost.
 TEST_P(PageTableMap, RefusesFramesThatAnEntryCannotHold) {
   const unsigned pointer_bits = 8 * hardware.entry_bytes;

@@ -2,8 +2,10 @@
 
 from grade.boot.frame_records import frame_records
 from grade.checks.free_frames import check_free_frames, check_zones
+from grade.diagnosis.diagnose import unexpected_end
 from grade.diagnosis.fault_cause import Attempt, cause_of_fault
-from grade.guest.guest import Guest
+from grade.guest.guest import CHECKPOINT, Guest
+from grade.machine.stop import StopKind
 from grade.results.failure import expect, fail
 from grade.walker import Access
 
@@ -24,9 +26,37 @@ def check_everything_high(guest: Guest) -> None:
     held = [("pc", cpu.pc, "pc-still-low"), ("sp", cpu.sp, "stack-still-low")]
     for name, va, cause in held:
         _check_high(guest, name, va, cause)
+    _check_traps_are_high(guest)
+
+
+def check_traps_move_first(guest: Guest) -> None:
+    """Checks what traps need when the kernel takes its low half away: no trap can be taken by a low address from then on.
+
+    Where it does that otherwise than by emptying the root's entry for its load address, there is nothing to see. The guest
+    goes on to the checkpoint `moved`.
+    """
+    __tracebackhide__ = True
+    cpu = guest.run_to_address(guest.image.function("leave_low_half"), "leave_low_half() at its high address")
+    walker, machine = guest.walker(), guest.machine
+    slot, size = walker.parts(guest.image.load_address)[0][1], walker.entry_bytes
+    entry = cpu.roots.get("user", cpu.roots["kernel"]) + slot * size + guest.offset
+    machine.insert_breakpoint(guest.image.va(CHECKPOINT))
+    machine.insert_watchpoint(entry, size)
+    stop = guest.last_stop = machine.run()
+    if stop.kind not in (StopKind.WATCHPOINT, StopKind.BREAKPOINT):
+        unexpected_end(guest, stop, "the checkpoint moved")
+    machine.remove_watchpoint(entry, size)
+    machine.remove_breakpoint(guest.image.va(CHECKPOINT))
+    if stop.kind is StopKind.WATCHPOINT:
+        _check_traps_are_high(guest, " when the low half is taken away")
+        guest.run_to("moved")
+
+
+def _check_traps_are_high(guest: Guest, when: str = "") -> None:
+    __tracebackhide__ = True
     with guest.reading_traps():
-        for one in guest.isa.traps.addresses_held(guest, cpu):
-            _check_high(guest, one.what, one.va, one.cause)
+        for one in guest.isa.traps.addresses_held(guest, guest.cpu()):
+            _check_high(guest, one.what + when, one.va, one.cause)
 
 
 def _check_high(guest: Guest, name: str, va: int, cause: str) -> None:

@@ -3,7 +3,7 @@
 import random
 from collections.abc import Callable
 
-from high_checks import check_everything_high, check_low_half_is_given_back, check_reachable
+from high_checks import check_everything_high, check_low_half_is_given_back, check_reachable, check_traps_move_first
 
 from grade.boot.kernel_image import KernelImage
 from grade.boot.layout import PAGE, layout_of
@@ -37,7 +37,8 @@ _PATIENCE = 10.0
 @milestone("2.1", points=15, witness="Q")
 def test_cpu_is_high(boot: Boot) -> None:
     """pc, sp, vectors, and on x86 GDT, TSS and emergency stack are all in the high half"""
-    guest = boot("checkpoint ready\nframes")
+    guest = boot("checkpoint moved\ncheckpoint ready\nframes")
+    check_traps_move_first(guest)
     guest.run_to("ready")
     check_own_root(guest)
     check_everything_high(guest)

@@ -1,5 +1,6 @@
 """What must hold of the two halves of a process's root, and of two processes side by side."""
 
+import random
 from collections.abc import Iterable
 
 from grade.boot.layout import PAGE, UserLayout
@@ -32,6 +33,40 @@ def check_kernel_leaves(guest: Guest, root: int, alive: Iterable[Process]) -> No
         expect(not mapping.user, "user-access-to-kernel", f"{mapping.va:#x} is not the user's", "it is", walk)
         check_global(guest, mapping, walk)
     check_nothing_else(guest, walker, mappings, (process.stack_pages for process in alive))
+
+
+def mark_upper_slots(guest: Guest, master: int, chance: random.Random) -> list[int]:
+    """Puts an entry into two empty slots of the kernel's root, the last one among them; returns the slots.
+
+    All of the kernel's slots are to be copied, whatever this kernel has use for. Where users have a register of their own,
+    no slot is.
+    """
+    if "user" in guest.cpu().roots:
+        return []
+    walker = guest.walker()
+    entries = {slot: root_entry(guest, master, slot) for slot in walker.root_slots(walker.windows[-1])}
+    empty = [slot for slot, entry in entries.items() if entry == 0]
+    used = next(entry for entry in entries.values() if entry != 0) & ~guest.isa.paging.set_by_cpu
+    marked = sorted({max(empty), chance.choice(empty)})
+    for slot in marked:
+        _write_root_entry(guest, master, slot, used)
+    return marked
+
+
+def check_marked_slots(guest: Guest, master: int, process: Process, marked: Iterable[int]) -> None:
+    """Checks that a root made since then has these slots, too, and takes them away again."""
+    __tracebackhide__ = True
+    for slot in marked:
+        ours, theirs = (root_entry(guest, root, slot) & ~guest.isa.paging.set_by_cpu for root in (process.root, master))
+        wanted = f"entry {slot} of the root of {process} is copied from the kernel's, {theirs:#x}, as all of the upper half"
+        va = guest.walker().root_slots(guest.walker().windows[-1])[slot]
+        expect(ours == theirs, "kernel-half-differs", wanted, f"{ours:#x}", walk_in(guest, process.root, va))
+        for root in (process.root, master):
+            _write_root_entry(guest, root, slot, 0)
+
+
+def _write_root_entry(guest: Guest, root: int, slot: int, entry: int) -> None:
+    guest.machine.write_physical(root + guest.isa.paging.walker.entry_bytes * slot, guest.isa.paging.encoded(entry))
 
 
 def check_user_half(guest: Guest, process: Process, image: UserImage) -> None:

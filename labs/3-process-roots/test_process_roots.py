@@ -5,7 +5,7 @@ from collections.abc import Callable
 from pathlib import Path
 from signal import SIGILL, SIGSEGV
 
-from half_checks import check_disjoint, check_kernel_leaves, check_loaded, check_user_half
+from half_checks import check_disjoint, check_kernel_leaves, check_loaded, check_marked_slots, check_user_half, mark_upper_slots
 from switch_checks import check_next_root, check_no_red_zone, check_registers_kept, check_root_of_parent, run_into_user_mode
 
 from grade.boot.frame_records import frame_records
@@ -237,7 +237,9 @@ def test_halves(boot: Boot, kernel: Kernel, chance: random.Random) -> None:
     guest = boot("checkpoint ready\n" + _two_at_rest(_tags(chance, 2)))
     before = guest.run_to("ready").roots["kernel"]
     _dirty_fresh_frames(guest)
+    marked = mark_upper_slots(guest, before, chance)
     guest.run_to("one")
+    check_marked_slots(guest, before, living(guest, 1)[0], marked)
     check_user_half(guest, living(guest, 1)[0], image)
     guest.run_to("young")
     master = guest.run_to("after").roots["kernel"]
@@ -261,9 +263,9 @@ def _dirty_fresh_frames(guest: Guest) -> None:
     window, _ = frame_records(guest).never_used
     paging, size = guest.isa.paging, guest.isa.paging.walker.entry_bytes
     far = [guest.ram_end + i * PAGE for i in range(1, PAGE // size)]
-    entries = b"".join(paging.encoded(paging.entry_of_table(pa)) for pa in far)
+    entries = b"".join([paging.encoded(0), *(paging.encoded(paging.entry_of_table(pa)) for pa in far)])
     for frame in window[:_DIRTY_FRAMES]:
-        guest.machine.write_physical(frame + size, entries)
+        guest.machine.write_physical(frame, entries)
 
 
 def _check_text(guest: Guest, process: Process, image: UserImage) -> None:

@@ -5,7 +5,7 @@ import random
 from collections.abc import Callable, Set
 from signal import SIGSEGV
 
-from window_watch import check_private, window_writes
+from window_watch import WindowWrite, check_private, window_writes
 
 from grade.boot.frame_records import frame_records
 from grade.boot.kernel_image import KernelImage
@@ -299,6 +299,10 @@ def test_bad_pointers(boot: Boot, image: KernelImage) -> None:
     script += [
         f"dump 2 {dumped:#x} {_DUMPED_WORDS}",
         "checkpoint dumped",
+        f"copy 2 {dumped:#x} {_COPIED_BYTES} {_unused_window(image):#x}",
+        "checkpoint copied",
+        f"dump 2 {dumped:#x}",
+        "checkpoint closed",
         "kill 2",
         f"start pointers {words}",
         "checkpoint started",
@@ -306,7 +310,10 @@ def test_bad_pointers(boot: Boot, image: KernelImage) -> None:
         "checkpoint end",
     ]
     guest = boot("\n".join([*script, "start border 4000 100", "checkpoint started", "wait"]))
-    _check_not_loaded(guest, _run_to_started(guest, "still"), dumped)
+    still = _run_to_started(guest, "still")
+    _check_not_loaded(guest, still, dumped)
+    _check_many_pages(guest, still, dumped)
+    _check_closed_page(guest, still, dumped)
     _run_to_started(guest, "pointers")
     program = _program(guest, "pointers")
     guest.run_to_address(program.va("attempts_are_made"), "the last of many system calls with bad pointers")
@@ -330,6 +337,13 @@ def test_bad_pointers(boot: Boot, image: KernelImage) -> None:
 
 _DUMPED_WORDS = 4
 """From the last two words of a page on: on both sides of the border."""
+_COPIED_BYTES = 2 * PAGE + 32
+"""From there on: parts of four pages."""
+
+
+def _unused_window(image: KernelImage) -> int:
+    """Returns RAM in the window that no milestone reaches by using it up."""
+    return layout_of(image).region("frames").end - 4 * PAGE
 
 
 def _check_not_loaded(guest: Guest, process: Process, dumped: int) -> None:
@@ -352,6 +366,37 @@ def _check_not_loaded(guest: Guest, process: Process, dumped: int) -> None:
     place = _misplaced(guest, process) if seen != data else ""
     cause = "stale-temp-mapping" if place else "wrong-user-bytes"
     expect(seen == data, cause, words, f"{seen!r}; {place}".rstrip("; "), walk_in(guest, process.root, dumped))
+
+
+def _check_many_pages(guest: Guest, process: Process, start: int) -> None:
+    """Checks a copy of several pages by one call: no system call copies so much at a time."""
+    __tracebackhide__ = True
+    data = random_letters(_COPIED_BYTES)
+    write_user(guest, process.root, start, data)
+    guest.run_to("copied")
+    fact = guest.fact("copy")
+    walk = walk_in(guest, process.root, start)
+    wanted = f"{len(data)} bytes from {start:#x} of {process}, in four pages, are copied at once"
+    cause = "temp-slot-lost" if fact.values["result"] == "no-slot" else "user-copy-not-made"
+    expect(fact.values["result"] == "ok", cause, wanted, fact.line, walk)
+    seen = guest.read_physical(_unused_window(guest.image), len(data))
+    at = next((at for at in range(len(data)) if seen[at] != data[at]), 0)
+    words = f"the byte at {start + at:#x} is {data[at : at + 1]!r}, and was copied as {seen[at : at + 1]!r}"
+    expect(seen == data, "wrong-user-bytes", wanted, words, walk_in(guest, process.root, start + at))
+
+
+def _check_closed_page(guest: Guest, process: Process, va: int) -> None:
+    """Checks that a page which is in the process's tables, and not open to the user, is not read for the user."""
+    __tracebackhide__ = True
+    page, before = walk_in(guest, process.root, va).page, len(guest.facts("dump"))
+    closed = guest.isa.paging.encoded(page.entry & ~guest.isa.paging.of_user)
+    guest.machine.write_physical(page.entry_address, closed)
+    guest.run_to("closed")
+    walk = walk_in(guest, process.root, va)
+    fact = guest.facts("dump")[before]
+    wanted = f"a page that is closed to the user is not read for it: {va:#x} is a bad address"
+    expect(fact.values.get("result") == "bad-address", "user-pointer-trusted", wanted, fact.line, walk)
+    guest.machine.write_physical(page.entry_address, guest.isa.paging.encoded(page.entry))
 
 
 def _check_half_writable(guest: Guest) -> None:
@@ -472,11 +517,13 @@ def _check_intruders_died(guest: Guest, va: int, kinds: tuple[str, ...]) -> None
 
 
 @milestone("4.6", points=15, witness="WK")
-def test_slots(boot: Boot, image: KernelImage) -> None:
+def test_slots(boot: Boot, image: KernelImage, chance: random.Random) -> None:
     """Slots are distinct and coexist, too many are refused, and after every system call all are empty in every root"""
     frames, count = _free_frames(image), len(layout_of(image).temp_slots) + 1
     words = " ".join(f"{address:#x}" for address in _kernel_addresses(image))
+    closed = chance.randrange(count - 1)
     lines = ["checkpoint ready", *(f"windows {frames + number * count * PAGE:#x} {count}" for number in (0, 1))]
+    lines.append(f"windows {frames:#x} {count + 1} {closed}")
     lines += ["checkpoint closed", *(f"fail {number}\nrun hello" for number in (4, 9, 14)), "fail 0"]
     lines += ["start spin", "start spin", "checkpoint started", f"run pointers {words}", "checkpoint end"]
     guest = boot("\n".join(lines))
@@ -486,6 +533,7 @@ def test_slots(boot: Boot, image: KernelImage) -> None:
         before = frame_records(guest).in_use
         _check_windows(guest, _windows(guest), (frames + first * PAGE, marks[first:]))
         _check_no_frame_without_a_window(guest, before)
+    _check_windows(guest, _windows(guest), (frames, marks), closed)
     guest.run_to("closed")
     check_all_slots_empty(guest, "once the windows are closed")
     _run_to_started(guest, "spin")
@@ -504,12 +552,15 @@ def test_slots(boot: Boot, image: KernelImage) -> None:
     check_all_slots_empty(guest, "after all these system calls")
 
 
-def _check_windows(guest: Guest, windows: list[Fact], marked: tuple[int, list[int]]) -> None:
-    """Checks that as many windows as there are slots are open, each with its own, and that one more was refused."""
+def _check_windows(guest: Guest, windows: list[Fact], marked: tuple[int, list[int]], closed: int | None = None) -> None:
+    """Checks that as many windows as there are slots are open, each with its own, and that one more was refused.
+
+    `closed` is the number of one that was closed for another when all slots were in use.
+    """
     __tracebackhide__ = True
     frames, marks = marked
     table = window_table(guest)
-    opened = [fact for fact in windows if fact.values["result"] == "ok"]
+    opened = [fact for fact in windows if fact.values["result"] == "ok" and fact.number("number") != closed]
     addresses = [fact.number("va") for fact in opened]
     twice = next((va for va in addresses if addresses.count(va) > 1), None)
     seen = f"two of them are at {twice or 0:#x}"
@@ -520,7 +571,8 @@ def _check_windows(guest: Guest, windows: list[Fact], marked: tuple[int, list[in
     refused = len(opened) == len(slots) and windows[-1].values["result"] == "no-slot"
     expect(refused, "temp-slot-shared", "one more window is refused: no-slot", windows[-1].line)
     entries = window_entries(guest, table)
-    for number, (fact, va) in enumerate(zip(opened, addresses, strict=True)):
+    for fact, va in zip(opened, addresses, strict=True):
+        number = fact.number("number")
         walk, pa = guest.walk(va), frames + number * PAGE
         in_table = slots.start <= va < slots.stop
         expect(in_table, "wrong-answer", "a window is among the temporary mappings", f"it is at {va:#x}", walk)
@@ -617,12 +669,11 @@ def _check_one_call(guest: Guest) -> None:
     write_user(guest, root, program.va("g_pages"), text)
     places = [program.va("g_pages") + at for at in (0, PAGE)]
     pages = {walk_in(guest, root, va).page.pa_of(va) for va in places}
-    table, before = window_table(guest), len(guest.machine.serial())
-    opened = [
-        guest.walk(slot_address(guest, write.slot)).pa
-        for write in window_writes(guest, table, program.va("call_returned"), "the end of write")
-        if write.entry
-    ]
+    table, before, opened = window_table(guest), len(guest.machine.serial()), []
+    for write in window_writes(guest, table, program.va("call_returned"), "the end of write"):
+        _check_alone(guest, table, write, root)
+        if write.entry:
+            opened.append(guest.walk(slot_address(guest, write.slot)).pa)
     seen = f"windows onto {[hex(pa or 0) for pa in opened]}"
     result = guest.isa.registers.signed(guest.cpu().first_argument)
     cause = _cause_of_refusal(result, "user-copy-not-split")
@@ -632,6 +683,21 @@ def _check_one_call(guest: Guest) -> None:
     wanted = "what is printed comes from one page and then from the next"
     expect(not stale, "stale-temp-mapping", wanted, "twice from the first", guest.walk(slot_address(guest, 0)))
     _check_printed((result, printed), text[4000:4100])
+    _run_into_call(guest, "border", "the call of wait4")
+    for write in window_writes(guest, table, program.va("call_returned"), "the end of wait4"):
+        _check_alone(guest, table, write, root)
+
+
+def _check_alone(guest: Guest, table: int, write: WindowWrite, root: int) -> None:
+    """Checks that a window which was just opened for the process on `root` is the only one: a copy needs no more."""
+    __tracebackhide__ = True
+    entries = window_entries(guest, table)
+    if write.root != root or not write.entry:
+        return
+    count = len(entries) - entries.count(0)
+    wanted = "the window onto one page is closed before that onto the next is opened"
+    walk = guest.walk(slot_address(guest, write.slot))
+    expect(count == 1, "temp-slot-not-emptied", wanted, f"{count} windows are open", walk, _USER_COPY)
 
 
 @milestone("4.9", points=5, witness="W")

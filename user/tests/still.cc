@@ -1,5 +1,5 @@
-// Has memory on both sides of a border between two pages, uses all of it once, and then only gives others their turn:
-// a process at rest, whose memory can be looked at while it is not loaded.
+// Has memory on both sides of borders between pages, uses all of it once, and then only gives others their turn: a
+// process at rest, whose memory can be looked at while it is not loaded.
 #include <cstddef>
 
 #include "user/lib/string.h"
@@ -10,7 +10,7 @@ constexpr std::size_t kPageSize = 4096;
 }
 
 extern "C" {
-alignas(kPageSize) char g_still[2 * kPageSize];
+alignas(kPageSize) char g_still[4 * kPageSize];
 }
 
 int main() {

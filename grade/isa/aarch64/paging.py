@@ -19,6 +19,7 @@ class ArmPaging(Paging):
     levels = 4
     largest_leaf = 2
     read_only = (0, 1 << 7)  # AP[2], Arm ARM D8.4.1
+    of_user = 1 << 6  # AP[1]
     root_in_gdb = "((unsigned long)$TTBR0_EL1 & 0xfffffffffffe)"  # D17.2.144, BADDR
 
     def entry_of_table(self, pa: int) -> int:

@@ -21,6 +21,7 @@ class X86Paging(Paging):
     largest_leaf = 1
     set_by_cpu = 0x60  # accessed, dirty: Intel SDM vol. 3, 4.8
     read_only = (_WRITABLE, 0)
+    of_user = 1 << 2  # U/S
     reserved_at_first = 1 << 63  # XD, by EFER.NXE: 4.6
     root_in_gdb = "((unsigned long)$cr3 & 0xffffffffff000)"  # 4.5.2
 
