@@ -197,5 +197,7 @@ def stale_ram(recipe: Recipe) -> StaleRam:
     """Returns the RAM that a guest finds not cleared: what follows its image, from which its first tables come.
 
     With much RAM that is less than the allocator's records fill, and all that is handed out is zero. So no start costs more.
+    A program that does not say where its image ends finds all of it cleared.
     """
-    return StaleRam(KernelImage(recipe.isa, Path(recipe.elf)).pa("image_end"), _STALE_BYTES)
+    image = KernelImage(recipe.isa, Path(recipe.elf))
+    return StaleRam(image.pa("image_end"), _STALE_BYTES) if "image_end" in image.symbols else StaleRam(0, 0)

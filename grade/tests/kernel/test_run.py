@@ -26,7 +26,7 @@ PATIENCE = 30.0
 FAKE = """\
 #!/bin/sh
 [ "$1" = --version ] && echo 'QEMU emulator version 7.2.0' && exit
-for word; do case $word in loader,file=*) file=${word#*=} && cat "${file%%,*}" >HERE/parameters ;; esac; done
+for word; do case $word in loader,file=*) file=${word#*=} && cat "${file%%,*}" >HERE/parameters; break ;; esac; done
 printf '%s\\n' "$@" >HERE/words
 cat HERE/output
 """
