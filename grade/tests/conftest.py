@@ -1,6 +1,7 @@
 """Gathers what the tests find out about the grader, and how long they take: `./pagewalk test` ends with both."""
 
 import json
+import signal
 import sys
 from collections.abc import Callable, Iterator
 from dataclasses import asdict
@@ -21,6 +22,9 @@ sys.path[:0] = [str(folder) for folder in _ROOT.glob("labs/*-*")]  # what a lab 
 _PROPERTY = "pagewalk_outcome"
 _LIMITS = {"cpu_budget": 30.0, "idle_backstop": 10.0}  # seconds; none of these tests is about a budget
 Record = Callable[[Outcome], None]
+
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # who starts us in the background of a shell; many tests are about Ctrl-C
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(scope="session", autouse=True)
